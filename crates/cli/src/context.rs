@@ -1,0 +1,85 @@
+//! What a program is given, and the one place where it ends.
+
+use std::ffi::{OsStr, OsString};
+
+use unix::{Env, Errno, fd};
+
+use crate::fatal::{Fatal, invalid, not_set, one_line, unable};
+use crate::number::unsigned;
+
+/// A running program: its name in messages, its arguments without the name,
+/// and the environment that it reads and hands on.
+pub struct Context {
+    /// The name that messages begin with. A program may add its pid.
+    pub prog: String,
+    /// The arguments, without the program's name.
+    pub args: Vec<OsString>,
+    /// The environment.
+    pub env: Env,
+    /// From which verbosity on what is printed: 1 warnings, 2 infos, unless
+    /// a program says otherwise.
+    pub verbosity: u32,
+}
+
+impl Context {
+    /// Prints `PROG: warning: TEXT` at verbosity 1 and above.
+    pub fn warn(&self, text: &str) {
+        self.say(1, "warning", text);
+    }
+
+    /// Prints `PROG: warning: unable to WHAT: STRERROR` at verbosity 1 and
+    /// above.
+    pub fn warn_unable(&self, what: &str, errno: Errno) {
+        self.warn(&unable(what, errno));
+    }
+
+    /// Prints `PROG: info: TEXT` at verbosity 2 and above.
+    pub fn info(&self, text: &str) {
+        self.say(2, "info", text);
+    }
+
+    /// Prints `PROG: KIND: TEXT` if the verbosity is at least `from`.
+    pub fn say(&self, from: u32, kind: &str, text: &str) {
+        if self.verbosity >= from {
+            fd::message(format!("{}: {kind}: {}\n", self.prog, one_line(text)).as_bytes());
+        }
+    }
+
+    /// The value of variable `name`; unset is wrong usage.
+    pub fn require(&self, name: &str) -> Result<&OsStr, Fatal> {
+        self.env.get(name).ok_or_else(|| not_set(name))
+    }
+
+    /// The value of variable `name` as a number; 0 if it is unset.
+    pub fn number_or_zero(&self, name: &str) -> Result<u32, Fatal> {
+        match self.env.get(name) {
+            None => Ok(0),
+            Some(value) => unsigned(value.as_encoded_bytes()).ok_or_else(|| invalid(name)),
+        }
+    }
+
+    /// Replaces the process by `argv`, and returns only the reason why not.
+    pub fn exec(&self, argv: &[OsString]) -> Fatal {
+        Fatal::exec(&argv[0], unix::exec::exec(argv, &self.env))
+    }
+}
+
+/// Runs `main` as the program `prog`, prints the line it failed with, if it
+/// did, and gives its exit code.
+pub fn run(prog: &str, args: Vec<OsString>, main: fn(&mut Context) -> Result<u8, Fatal>) -> u8 {
+    let mut context = Context {
+        prog: prog.to_owned(),
+        args: args.into_iter().skip(1).collect(),
+        env: Env::inherited(),
+        verbosity: 1,
+    };
+    match main(&mut context) {
+        Ok(code) => code,
+        Err(fatal) => {
+            if let Some(line) = fatal.line(&context.prog) {
+                fd::message(line.as_bytes());
+            }
+            fatal.code()
+        }
+    }
+}

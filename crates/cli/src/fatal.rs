@@ -1,0 +1,171 @@
+//! Errors that end a program: one line and an exit code.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use unix::Errno;
+
+/// Why a program ends without having done its work. It is printed and turned
+/// into the exit code in one place, [`crate::run`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fatal {
+    code: u8,
+    line: Line,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Line {
+    /// `PROG: fatal: ` and this.
+    Message(String),
+    /// `PROG: usage: PROG ` and this synopsis.
+    Usage(&'static str),
+    /// Nothing: somebody else has said it.
+    Silent,
+}
+
+impl Fatal {
+    /// The command line, or a variable that stands in for it, is wrong: 100.
+    pub const USER: u8 = 100;
+    /// A system call failed: 111.
+    pub const SYSTEM: u8 = 111;
+
+    /// Any exit code with its message.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            line: Line::Message(one_line(&message.into())),
+        }
+    }
+
+    /// Wrong usage that a message explains: 100.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::new(Self::USER, message)
+    }
+
+    /// Wrong usage: 100 and the synopsis.
+    pub fn usage(synopsis: &'static str) -> Self {
+        Self {
+            code: Self::USER,
+            line: Line::Usage(synopsis),
+        }
+    }
+
+    /// A system call failed: 111 and `unable to WHAT: STRERROR`.
+    pub fn system(what: &str, errno: Errno) -> Self {
+        Self::unable(Self::SYSTEM, what, errno)
+    }
+
+    /// `unable to WHAT: STRERROR` with an exit code of its own.
+    pub fn unable(code: u8, what: &str, errno: Errno) -> Self {
+        Self::new(code, unable(what, errno))
+    }
+
+    /// The next program cannot be executed: 127 if it is nowhere, else 126.
+    pub fn exec(name: &OsStr, errno: Errno) -> Self {
+        let code = if errno == Errno::ENOENT { 127 } else { 126 };
+        Self::unable(code, &format!("exec {}", show(name)), errno)
+    }
+
+    /// Ends the program with `code` and without a word.
+    pub fn silent(code: u8) -> Self {
+        Self {
+            code,
+            line: Line::Silent,
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The same, with another exit code.
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The line that a program named `prog` prints, if any.
+    pub fn line(&self, prog: &str) -> Option<String> {
+        match &self.line {
+            Line::Message(message) => Some(format!("{prog}: fatal: {message}\n")),
+            Line::Usage(synopsis) => Some(format!("{prog}: usage: {prog} {synopsis}\n")),
+            Line::Silent => None,
+        }
+    }
+}
+
+/// `unable to WHAT: STRERROR`.
+pub(crate) fn unable(what: &str, errno: Errno) -> String {
+    format!("unable to {what}: {}", unix::errno::text(errno))
+}
+
+/// `text` with every control character escaped, so that what a peer or a
+/// file wrote stays on one line and cannot drive a terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// `NAME not set`.
+pub(crate) fn not_set(name: &str) -> Fatal {
+    Fatal::user(format!("{name} not set"))
+}
+
+/// `invalid $NAME`.
+pub(crate) fn invalid(name: &str) -> Fatal {
+    Fatal::user(format!("invalid ${name}"))
+}
+
+/// The text of an argument for a message.
+pub(crate) fn show(arg: &OsStr) -> String {
+    String::from_utf8_lossy(arg.as_bytes()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_prints_its_line_with_its_code() {
+        let cases = [
+            (Fatal::user("no"), 100, Some("p: fatal: no\n")),
+            (Fatal::usage("[-v] x"), 100, Some("p: usage: p [-v] x\n")),
+            (
+                Fatal::system("open f", Errno::ENOENT),
+                111,
+                Some("p: fatal: unable to open f: No such file or directory\n"),
+            ),
+            (
+                Fatal::exec(OsStr::new("x"), Errno::ENOENT),
+                127,
+                Some("p: fatal: unable to exec x: No such file or directory\n"),
+            ),
+            (
+                Fatal::exec(OsStr::new("x"), Errno::EACCES),
+                126,
+                Some("p: fatal: unable to exec x: Permission denied\n"),
+            ),
+            (Fatal::silent(7), 7, None),
+        ];
+        for (fatal, code, line) in cases {
+            assert_eq!(fatal.code(), code);
+            assert_eq!(fatal.line("p").as_deref(), line);
+        }
+    }
+
+    #[test]
+    fn what_a_peer_wrote_stays_on_one_line() {
+        let fatal = Fatal::new(98, "bad\nname\x1b[2J\r");
+        assert_eq!(
+            fatal.line("p").as_deref(),
+            Some("p: fatal: bad\\nname\\u{1b}[2J\\r\n")
+        );
+    }
+}

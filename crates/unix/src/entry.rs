@@ -1,0 +1,48 @@
+//! A program's entry point, without the start-up code of Rust's standard
+//! library.
+//!
+//! That code opens the null device on standard descriptors that are closed
+//! and ignores SIGPIPE. Both would be seen by the next program of a chain,
+//! which has to inherit what we were given.
+
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::os::unix::ffi::OsStrExt;
+
+/// Defines the C `main` of a program: `$run` is a `fn(Vec<OsString>) -> u8`
+/// that takes the arguments, program name included, and returns the exit code.
+#[macro_export]
+macro_rules! entry {
+    ($run:expr) => {
+        /// The C entry point.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn main(
+            argc: ::std::ffi::c_int,
+            argv: *const *const ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            $crate::entry::start(argc, argv, $run)
+        }
+    };
+}
+
+/// Runs `run` with the arguments that the C `main` got, and ends the process
+/// with its result, without running exit handlers.
+///
+/// Only [`entry!`] calls this: `argc` and `argv` must be what the C runtime
+/// gave to `main`.
+#[doc(hidden)]
+#[expect(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "only the C main of `entry!` calls it, which keeps programs free of unsafe"
+)]
+pub fn start(argc: c_int, argv: *const *const c_char, run: fn(Vec<OsString>) -> u8) -> c_int {
+    let count = usize::try_from(argc).unwrap_or(0);
+    let args = (0..count).map(|i| {
+        // SAFETY: the C runtime passes `argc` valid pointers to strings that
+        // end with NUL and live as long as the process.
+        let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
+        OsStr::from_bytes(arg.to_bytes()).to_owned()
+    });
+    let code = run(args.collect());
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(c_int::from(code)) }
+}

@@ -1,0 +1,123 @@
+//! The environment as exec passes it on: byte strings, in their order.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
+
+/// The environment for the next program. Entries that nobody names pass
+/// through unchanged, whatever they contain.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    entries: Vec<CString>,
+}
+
+impl Env {
+    /// A copy of the environment this process was started with.
+    pub fn inherited() -> Self {
+        let mut entries = Vec::new();
+        // SAFETY: `environ` is null or an array of pointers to strings, ended
+        // by a null pointer; nothing in this project modifies it.
+        unsafe {
+            let mut next = environ;
+            while !next.is_null() && !(*next).is_null() {
+                entries.push(CStr::from_ptr(*next).to_owned());
+                next = next.add(1);
+            }
+        }
+        Self { entries }
+    }
+
+    /// Sets `name` to `value` in place of all its former entries. A value
+    /// that holds a NUL byte, which no environment can carry, unsets it.
+    pub fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        self.unset(name);
+        let mut entry = Vec::from(name);
+        entry.push(b'=');
+        entry.extend_from_slice(value.as_ref().as_bytes());
+        self.entries.extend(CString::new(entry));
+    }
+
+    /// Removes every entry of `name`.
+    pub fn unset(&mut self, name: &str) {
+        self.retain(|entry_name| entry_name != name.as_bytes());
+    }
+
+    /// Keeps only the variables whose name `keep` accepts.
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
+        self.entries
+            .retain(|entry| keep(split(entry).map_or(entry.to_bytes(), |(name, _)| name)));
+    }
+
+    /// The value of `name`, if it is set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.iter()
+            .find_map(|(key, value)| (key == name.as_bytes()).then_some(value))
+    }
+
+    /// Names and values in their order. Entries without `=` are left out.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &OsStr)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| split(entry))
+            .map(|(name, value)| (name, OsStr::from_bytes(value)))
+    }
+
+    /// The entries as exec takes them.
+    pub(crate) fn entries(&self) -> &[CString] {
+        &self.entries
+    }
+}
+
+fn split(entry: &CStr) -> Option<(&[u8], &[u8])> {
+    let bytes = entry.to_bytes();
+    let equals = bytes.iter().position(|&byte| byte == b'=')?;
+    Some((&bytes[..equals], &bytes[equals + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Env {
+        let entries = ["A=1", "odd", "B=x=y", "A=2", "KEYFILE:b=k"];
+        Env {
+            entries: entries.iter().map(|e| CString::new(*e).unwrap()).collect(),
+        }
+    }
+
+    fn text(env: &Env) -> Vec<&str> {
+        env.entries.iter().map(|e| e.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn set_replaces_every_entry_of_the_name() {
+        let mut env = sample();
+        env.set("A", "3");
+        assert_eq!(text(&env), ["odd", "B=x=y", "KEYFILE:b=k", "A=3"]);
+    }
+
+    #[test]
+    fn unset_leaves_names_that_share_a_prefix_and_odd_entries() {
+        let mut env = sample();
+        env.set("AB", "4");
+        env.unset("A");
+        assert_eq!(text(&env), ["odd", "B=x=y", "KEYFILE:b=k", "AB=4"]);
+    }
+
+    #[test]
+    fn get_takes_the_first_entry_and_splits_at_the_first_equals_sign() {
+        assert_eq!(sample().get("A"), Some(OsStr::new("1")));
+        assert_eq!(sample().get("B"), Some(OsStr::new("x=y")));
+        assert_eq!(sample().get("odd"), None);
+    }
+
+    #[test]
+    fn a_value_with_a_nul_byte_unsets() {
+        let mut env = sample();
+        env.set("A", OsStr::from_bytes(b"1\x002"));
+        assert_eq!(env.get("A"), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! Descriptors, processes, users and memory of a Unix system, for programs
+//! that live in chains of exec.
+//!
+//! All unsafe code of the project is here, behind functions that are safe to
+//! call. Nothing in this crate prints, and nothing exits but [`entry`].
+
+pub mod entry;
+pub mod env;
+pub mod errno;
+pub mod exec;
+pub mod fd;
+pub mod fork;
+pub mod pages;
+pub mod signal;
+pub mod spawn;
+pub mod user;
+
+pub use env::Env;
+pub use nix::errno::Errno;
+pub use nix::unistd::Pid;

@@ -1,0 +1,32 @@
+//! Giving up an identity for good.
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid};
+
+/// The real user id of the process.
+pub fn real_uid() -> u32 {
+    nix::unistd::getuid().as_raw()
+}
+
+/// Sets real, effective and saved group id.
+pub fn set_gid(gid: u32) -> Result<(), Errno> {
+    #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd"))]
+    return nix::unistd::setresgid(Gid::from_raw(gid), Gid::from_raw(gid), Gid::from_raw(gid));
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
+    return nix::unistd::setgid(Gid::from_raw(gid));
+}
+
+/// Sets real, effective and saved user id.
+pub fn set_uid(uid: u32) -> Result<(), Errno> {
+    #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd"))]
+    return nix::unistd::setresuid(Uid::from_raw(uid), Uid::from_raw(uid), Uid::from_raw(uid));
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
+    return nix::unistd::setuid(Uid::from_raw(uid));
+}
+
+/// Sets the supplementary groups; an empty list leaves none.
+#[cfg(not(target_vendor = "apple"))]
+pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
+    let groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    nix::unistd::setgroups(&groups)
+}

@@ -37,7 +37,8 @@ impl Common {
     /// The verbosity, which the rewriting programs spell in another way.
     pub const VERBOSITY: &[Row] = &[value('v', "verbosity")];
 
-    const OPTIONS: [Row; 6] = [
+    /// What both engines have, but for the verbosity.
+    pub const OPTIONS: &[Row] = &[
         switch('S', "close-notify"),
         switch('s', "no-close-notify"),
         switch('J', "enforce-close-notify"),
@@ -113,8 +114,6 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// The options, but for the verbosity.
-    pub const OPTIONS: &[&[Row]] = &[&Common::OPTIONS, Self::OWN];
     /// What a client does not have.
     pub const OWN: &[Row] = &[
         switch('Y', "client-cert"),
@@ -185,8 +184,6 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// The options, but for the verbosity.
-    pub const OPTIONS: &[&[Row]] = &[&Common::OPTIONS, Self::OWN];
     /// What a server does not have.
     pub const OWN: &[Row] = &[
         switch('y', "client-cert"),
@@ -242,13 +239,13 @@ mod tests {
 
     const SERVER: Grammar = Grammar {
         synopsis: "",
-        options: &[&Common::OPTIONS, ServerOptions::OWN, Common::VERBOSITY],
+        options: &[Common::OPTIONS, ServerOptions::OWN, Common::VERBOSITY],
         long: true,
     };
 
     const CLIENT: Grammar = Grammar {
         synopsis: "",
-        options: &[&Common::OPTIONS, ClientOptions::OWN, Common::VERBOSITY],
+        options: &[Common::OPTIONS, ClientOptions::OWN, Common::VERBOSITY],
         long: true,
     };
 

@@ -1,0 +1,184 @@
+//! Trust anchors, from CADIR or CAFILE.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use cli::{Context, Fatal};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use unix::Errno;
+
+use crate::{CONTEXT, file, pem};
+
+/// Whom the engine trusts.
+#[derive(Debug)]
+pub struct Anchors {
+    /// What a chain may end in.
+    pub roots: Arc<RootCertStore>,
+    /// The same as certificates: a peer that shows exactly one of these is
+    /// accepted, whether or not it is marked as a CA.
+    listed: Vec<CertificateDer<'static>>,
+}
+
+/// Where the anchors are.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Source {
+    /// A directory of files.
+    Directory(OsString),
+    /// One file.
+    File(OsString),
+}
+
+impl Source {
+    /// CADIR, or else CAFILE. Neither is wrong usage.
+    pub fn from_environment(context: &Context) -> Result<Self, Fatal> {
+        let directory = context
+            .env
+            .get("CADIR")
+            .map(|path| Self::Directory(path.into()));
+        let file = || {
+            context
+                .env
+                .get("CAFILE")
+                .map(|path| Self::File(path.into()))
+        };
+        directory
+            .or_else(file)
+            .ok_or_else(|| Fatal::user("CADIR or CAFILE not set"))
+    }
+}
+
+impl Anchors {
+    /// Reads the anchors of `source`.
+    pub fn load(source: &Source) -> Result<Self, Fatal> {
+        let (listed, path) = match source {
+            Source::Directory(path) => (directory(path)?, path),
+            Source::File(path) => (from_file(path)?, path),
+        };
+        let mut roots = RootCertStore::empty();
+        let (usable, _) = roots.add_parsable_certificates(listed.iter().cloned());
+        if usable == 0 {
+            return Err(none_in(path));
+        }
+        Ok(Self {
+            roots: Arc::new(roots),
+            listed,
+        })
+    }
+
+    /// Mozilla's roots, as compiled in.
+    pub fn mozilla() -> Self {
+        Self {
+            roots: Arc::new(RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            }),
+            listed: Vec::new(),
+        }
+    }
+
+    /// Whether `certificate` is itself one of the anchors.
+    pub fn list(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.listed.contains(certificate)
+    }
+}
+
+fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+    let content = file::read(path).map_err(|errno| unreadable(path, errno))?;
+    pem::certificates(&content).map_err(|defect| {
+        let why = defect.text();
+        Fatal::new(
+            CONTEXT,
+            format!("unable to use {}: {why}", path.to_string_lossy()),
+        )
+    })
+}
+
+/// The certificates of every file that counts in a directory. Entries that
+/// cannot be read or parsed are skipped.
+fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+    let names = names(path).map_err(|errno| unreadable(path, errno))?;
+    let mut certificates = Vec::new();
+    for name in names {
+        let file = OsStr::from_bytes(&[path.as_bytes(), b"/", &name].concat()).to_owned();
+        if let Some(found) = file::read(&file)
+            .ok()
+            .and_then(|text| pem::certificates(&text).ok())
+        {
+            certificates.extend(found);
+        }
+    }
+    Ok(certificates)
+}
+
+/// The files of a directory that count: those with hashed names if there are
+/// any, else all that do not begin with a dot.
+fn names(path: &OsStr) -> Result<Vec<Vec<u8>>, Errno> {
+    use nix::dir::Dir;
+    use nix::fcntl::OFlag;
+    use nix::sys::stat::Mode;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut names = Vec::new();
+    for entry in Dir::open(path, flags, Mode::empty())?.iter() {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if !name.starts_with(b".") {
+            names.push(name);
+        }
+    }
+    if names.iter().any(|name| is_hashed(name)) {
+        names.retain(|name| is_hashed(name));
+    }
+    Ok(names)
+}
+
+/// Whether a name is one that `openssl rehash` makes: eight hex digits, a
+/// dot, a decimal number.
+fn is_hashed(name: &[u8]) -> bool {
+    let Some((hash, number)) = name.split_at_checked(8) else {
+        return false;
+    };
+    let number = number.strip_prefix(b".").unwrap_or_default();
+    hash.iter().all(u8::is_ascii_hexdigit)
+        && !number.is_empty()
+        && number.iter().all(u8::is_ascii_digit)
+}
+
+/// Anchors are read after the identity was dropped: who is refused a file
+/// wants to know who asked.
+fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
+    let path = path.to_string_lossy();
+    let what = match errno {
+        Errno::EACCES => format!("read {path} as uid {}", nix::unistd::geteuid()),
+        _ => format!("read {path}"),
+    };
+    Fatal::unable(CONTEXT, &what, errno)
+}
+
+fn none_in(path: &OsStr) -> Fatal {
+    Fatal::new(
+        CONTEXT,
+        format!("no trust anchor in {}", path.to_string_lossy()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_made_by_rehash_are_recognised() {
+        for (name, hashed) in [
+            ("0a1b2c3d.0", true),
+            ("0a1b2c3d.12", true),
+            ("0A1B2C3D.0", true),
+            ("0a1b2c3d.", false),
+            ("0a1b2c3d.r0", false),
+            ("0a1b2c3d", false),
+            ("0a1b2c3.00", false),
+            ("xa1b2c3d.0", false),
+            ("ca.pem", false),
+        ] {
+            assert_eq!(is_hashed(name.as_bytes()), hashed, "{name}");
+        }
+    }
+}

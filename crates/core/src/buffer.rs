@@ -1,0 +1,117 @@
+//! A byte queue of fixed capacity in pages of its own.
+
+use std::num::NonZeroUsize;
+
+use unix::Errno;
+use unix::pages::Pages;
+
+/// Bytes that came in at the end and leave at the front. They always lie in
+/// one piece, so that records can be decrypted where they are.
+pub struct Buffer {
+    pages: Pages,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// An empty buffer for `capacity` bytes. Memory is used as bytes come.
+    pub fn new(capacity: NonZeroUsize) -> Result<Self, Errno> {
+        Ok(Self {
+            pages: Pages::new(capacity)?,
+            start: 0,
+            end: 0,
+        })
+    }
+
+    /// The free space behind the bytes; call [`Buffer::commit`] for what was
+    /// put there.
+    pub fn space(&mut self) -> &mut [u8] {
+        &mut self.pages[self.end..]
+    }
+
+    /// The first `count` bytes of the space now belong to the content.
+    pub fn commit(&mut self, count: usize) {
+        self.end = self.pages.len().min(self.end + count);
+    }
+
+    /// Appends as much of `bytes` as there is space for; the count is
+    /// returned.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let space = self.space();
+        let count = bytes.len().min(space.len());
+        space[..count].copy_from_slice(&bytes[..count]);
+        self.commit(count);
+        count
+    }
+
+    /// Takes `count` bytes from the front.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+        if self.start == self.end {
+            self.clear();
+        }
+    }
+
+    /// Moves the content to the front, so that all free space is behind it.
+    pub fn compact(&mut self) {
+        self.pages.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Forgets the content.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// The content, to be changed in place.
+    pub fn content_mut(&mut self) -> &mut [u8] {
+        &mut self.pages[self.start..self.end]
+    }
+
+    /// The content.
+    pub fn content(&self) -> &[u8] {
+        &self.pages[self.start..self.end]
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_the_order_they_came() {
+        let mut buffer = Buffer::new(NonZeroUsize::new(8).unwrap()).unwrap();
+        assert_eq!(buffer.append(b"abcdef"), 6);
+        buffer.consume(4);
+        assert_eq!(buffer.append(b"ghij"), 2);
+        assert_eq!(buffer.content(), b"efgh");
+        buffer.compact();
+        assert_eq!(buffer.append(b"ijklmn"), 4);
+        assert_eq!(buffer.content(), b"efghijkl");
+        assert_eq!(buffer.len(), 8);
+        buffer.consume(8);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.space().len(), 8);
+    }
+
+    #[test]
+    fn more_than_there_is_cannot_be_taken_or_given() {
+        let mut buffer = Buffer::new(NonZeroUsize::new(4).unwrap()).unwrap();
+        buffer.commit(100);
+        assert_eq!(buffer.len(), 4);
+        buffer.consume(100);
+        assert!(buffer.is_empty());
+    }
+}

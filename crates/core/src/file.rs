@@ -1,0 +1,60 @@
+//! Reading the small files that keys, certificates and trust anchors are in.
+
+use std::ffi::OsStr;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, fstat};
+use unix::Errno;
+use zeroize::Zeroizing;
+
+/// More than any key, chain or set of anchors; it keeps a device or a pipe
+/// that never ends from filling the memory.
+const LIMIT: usize = 64 << 20;
+
+/// The content of the file at `path`, wiped from memory when it is dropped.
+pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
+    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let size = usize::try_from(fstat(&file)?.st_size)
+        .unwrap_or(0)
+        .min(LIMIT);
+    // One byte more than the size, so that the end is seen without growing;
+    // the content is never moved, for a copy left behind would not be wiped.
+    let mut content = Zeroizing::new(vec![0; size.max(4095) + 1]);
+    let mut len = 0;
+    loop {
+        match unix::fd::read(&file, &mut content[len..])? {
+            0 => break,
+            count => len += count,
+        }
+        if len == content.len() {
+            if len > LIMIT {
+                return Err(Errno::EFBIG);
+            }
+            let mut larger = Zeroizing::new(vec![0; 2 * len]);
+            larger[..len].copy_from_slice(&content);
+            content = larger;
+        }
+    }
+    content.truncate(len);
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_whatever_its_size() {
+        let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
+        for size in [0, 1, 4095, 4096, 4097, 100_000] {
+            let content: Vec<u8> = (0..size).map(|i| i as u8).collect();
+            std::fs::write(&path, &content).unwrap();
+            assert_eq!(*read(path.as_os_str()).unwrap(), content);
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));
+        assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));
+        // A file whose size the system does not tell.
+        assert!(read(OsStr::new("/proc/self/status")).unwrap().len() > 100);
+    }
+}

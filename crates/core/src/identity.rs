@@ -1,0 +1,35 @@
+//! TLS_UID and TLS_GID: who the engine is once it has read the key.
+
+use cli::{Context, Fatal};
+use unix::{Errno, user};
+
+/// The identity to take on. Nothing of it counts unless the real user is root.
+pub struct Identity {
+    uid: u32,
+    gid: u32,
+}
+
+impl Identity {
+    /// Reads the two variables; None if this is not for us to do.
+    pub fn from_environment(context: &Context) -> Result<Option<Self>, Fatal> {
+        if user::real_uid() != 0 {
+            return Ok(None);
+        }
+        let uid = context.number_or_zero("TLS_UID")?;
+        let gid = context.number_or_zero("TLS_GID")?;
+        Ok((uid != 0 || gid != 0).then_some(Self { uid, gid }))
+    }
+
+    /// Drops to it, supplementary groups first.
+    pub fn take(&self) -> Result<(), Fatal> {
+        let failed = |what: &'static str| move |errno: Errno| Fatal::system(what, errno);
+        user::set_groups(&[]).map_err(failed("clear supplementary groups"))?;
+        if self.gid != 0 {
+            user::set_gid(self.gid).map_err(failed("setgid to TLS_GID"))?;
+        }
+        if self.uid != 0 {
+            user::set_uid(self.uid).map_err(failed("setuid to TLS_UID"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! A private key with its certificate chain, from KEYFILE and CERTFILE.
+
+use std::ffi::OsStr;
+
+use cli::Fatal;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+
+use crate::pem::{self, Defect};
+use crate::{CONTEXT, explain, file};
+
+/// Loads the key in `key_file` and the chain in `certificate_file`, and makes
+/// sure that they belong together.
+///
+/// A renewal that replaces both files while they are being read gives a key
+/// and a certificate that do not fit: then both are read once more.
+pub fn load(key_file: &OsStr, certificate_file: &OsStr) -> Result<CertifiedKey, Fatal> {
+    read(key_file, certificate_file)?.or_else(|_| read(key_file, certificate_file)?)
+}
+
+/// The pair as the files are now; the inner error is a pair that does not fit.
+fn read(key_file: &OsStr, certificate_file: &OsStr) -> Result<Result<CertifiedKey, Fatal>, Fatal> {
+    let key = read_key(key_file)?;
+    let chain = read_chain(certificate_file)?;
+    let signer = any_supported_type(&key)
+        .map_err(|_| wrong(key_file, "unusable private key (RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, Ed25519 can be used)"))?;
+    let pair = CertifiedKey::new(chain, signer);
+    match pair.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Ok(pair)),
+        Err(Error::InconsistentKeys(_)) => Ok(Err(Fatal::new(
+            CONTEXT,
+            format!(
+                "private key in {} does not belong to the certificate in {}",
+                key_file.to_string_lossy(),
+                certificate_file.to_string_lossy()
+            ),
+        ))),
+        Err(error) => Err(wrong(certificate_file, &explain::text(&error))),
+    }
+}
+
+fn read_key(path: &OsStr) -> Result<PrivateKeyDer<'static>, Fatal> {
+    let content = open(path)?;
+    pem::private_key(&content).map_err(|defect| unusable(path, defect))
+}
+
+fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+    let content = open(path)?;
+    pem::certificates(&content).map_err(|defect| unusable(path, defect))
+}
+
+fn open(path: &OsStr) -> Result<zeroize::Zeroizing<Vec<u8>>, Fatal> {
+    file::read(path)
+        .map_err(|errno| Fatal::unable(CONTEXT, &format!("read {}", path.to_string_lossy()), errno))
+}
+
+fn unusable(path: &OsStr, defect: Defect) -> Fatal {
+    wrong(path, defect.text())
+}
+
+fn wrong(path: &OsStr, why: &str) -> Fatal {
+    Fatal::new(
+        CONTEXT,
+        format!("unable to use {}: {why}", path.to_string_lossy()),
+    )
+}

@@ -1,0 +1,89 @@
+//! The loop that brings pump and descriptors together.
+
+use std::ffi::OsString;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use cli::{Common, Fatal, Grammar};
+
+use crate::ends::Descriptors;
+use crate::pump::{Pump, Turn};
+use crate::report;
+use crate::session::Session;
+
+/// What an engine was told to do.
+pub struct Engine {
+    /// The connection, ready to start.
+    pub session: Session,
+    /// When the program was started.
+    pub started: Instant,
+    /// The options of both engines.
+    pub options: Common,
+    /// The descriptors.
+    pub descriptors: Descriptors,
+    /// Where to report the end of the handshake.
+    pub notification: Option<OwnedFd>,
+    /// Client: the name that it asks for.
+    pub server_name: Option<String>,
+}
+
+impl Engine {
+    /// Runs until nothing can be passed on any more.
+    pub fn run(mut self) -> Result<u8, Fatal> {
+        unix::signal::ignore_pipe();
+        let limit = u64::from(self.options.handshake_timeout);
+        let deadline = (limit != 0).then(|| self.started + Duration::from_millis(limit));
+        let mut pump = Pump::new(self.session, self.options, deadline, self.started)
+            .map_err(|errno| Fatal::system("allocate buffers", errno))?;
+        let mut ready = [false; 4];
+        loop {
+            match pump.turn(&mut self.descriptors, ready, Instant::now()) {
+                Turn::Wait => {
+                    ready = self.descriptors.wait(pump.interest(), pump.deadline())?;
+                }
+                Turn::Established => {
+                    if let Some(fd) = self.notification.take() {
+                        notify(&fd, &pump, self.server_name.as_deref())?;
+                    }
+                    ready = [false; 4];
+                }
+                Turn::Done(result) => return result.map(|()| 0),
+            }
+        }
+    }
+}
+
+/// The descriptor for the notification; 0 is none.
+pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
+    if number == 0 {
+        return Ok(None);
+    }
+    let fd = RawFd::try_from(number).map_err(|_| unix::Errno::EBADF);
+    let fd = fd.and_then(unix::fd::claim);
+    fd.map(Some)
+        .map_err(|errno| Fatal::system("use the notification descriptor", errno))
+}
+
+fn notify(fd: &OwnedFd, pump: &Pump, server_name: Option<&str>) -> Result<(), Fatal> {
+    let asked = pump.session().asked_name();
+    let block = report::block(pump.session(), server_name.or(asked.as_deref()));
+    unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
+}
+
+/// The two numbers that an engine's command line ends with. Further arguments
+/// are ignored.
+pub fn descriptor_numbers(
+    grammar: &'static Grammar,
+    operands: &[OsString],
+) -> Result<[RawFd; 2], Fatal> {
+    let number = |text: &OsString| {
+        let number = cli::unsigned(text.as_bytes());
+        let number = number.and_then(|number| RawFd::try_from(number).ok());
+        number.ok_or_else(|| Fatal::usage(grammar.synopsis))
+    };
+    match operands {
+        [fdr, fdw, ..] => Ok([number(fdr)?, number(fdw)?]),
+        _ => Err(Fatal::usage(grammar.synopsis)),
+    }
+}

@@ -1,0 +1,264 @@
+//! The TLS connection as the pump sees it: bytes from the network in one
+//! buffer, plaintext and bytes for the network in two others.
+//!
+//! It stands on rustls's unbuffered interface, so that records are decrypted
+//! where they were received.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::CertificateDer;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::{CipherSuite, CommonState, Error, ProtocolVersion};
+
+use crate::buffer::Buffer;
+use crate::explain;
+use crate::sni::Asked;
+
+/// More than a record that rustls makes can take, whatever the version and
+/// the suite (RFC 5246 section 6.2, RFC 8446 section 5).
+pub const MAX_RECORD: usize = 16384 + 2048 + 5;
+
+/// An unencrypted fatal alert unrecognized_name (RFC 6066 section 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// A close_notify alert that nothing protects. rustls passes over it as over
+/// any other warning; here it ends a handshake.
+const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
+
+/// One end of a TLS connection.
+pub enum Session {
+    /// The client's end.
+    Client(Box<UnbufferedClientConnection>),
+    /// The server's end, and where its choice of certificate leaves what the
+    /// client asked for.
+    Server(Box<UnbufferedServerConnection>, Arc<Mutex<Asked>>),
+}
+
+/// The three buffers of a session.
+pub struct Buffers {
+    /// From the network: what is left holds no complete record.
+    pub incoming: Buffer,
+    /// Decrypted, for the program. It is at least as large as `incoming`.
+    pub plain: Buffer,
+    /// For the network.
+    pub outgoing: Buffer,
+}
+
+/// What to send once everything received is processed.
+#[derive(Clone, Copy)]
+pub enum Send<'a> {
+    /// Nothing but what the protocol wants.
+    Nothing,
+    /// Application data; `outgoing` has space for it.
+    Data(&'a [u8]),
+    /// The closing alert.
+    CloseNotify,
+}
+
+/// What the network's bytes brought.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Received {
+    /// The peer has sent its close_notify.
+    pub closed: bool,
+    /// Not everything was processed: `outgoing` has to be emptied first.
+    pub stopped: bool,
+}
+
+enum Step {
+    More,
+    Closed,
+    Blocked,
+    Ready,
+}
+
+impl Session {
+    /// Processes the complete records of `incoming`, in their order, and then
+    /// sends what `send` says. Plaintext before an error is in `plain`.
+    pub fn process(&mut self, buffers: &mut Buffers, send: Send<'_>) -> Result<Received, Error> {
+        let mut received = Received::default();
+        if self.is_handshaking() && is_plain_close_notify(buffers.incoming.content()) {
+            return Err(Error::AlertReceived(rustls::AlertDescription::CloseNotify));
+        }
+        loop {
+            if buffers.outgoing.space().len() < MAX_RECORD {
+                buffers.outgoing.compact();
+            }
+            if buffers.outgoing.space().len() < MAX_RECORD {
+                received.stopped = true;
+                return Ok(received);
+            }
+            let Buffers {
+                incoming,
+                plain,
+                outgoing,
+            } = buffers;
+            let (discard, step) = self.step(incoming.content_mut(), Some(plain), outgoing, send);
+            buffers.incoming.consume(discard);
+            match step? {
+                Step::More => {}
+                Step::Closed => received.closed = true,
+                Step::Blocked if matches!(send, Send::Nothing) => return Ok(received),
+                Step::Blocked => return Err(Error::HandshakeNotComplete),
+                Step::Ready => return Ok(received),
+            }
+        }
+    }
+
+    /// After an error: puts the alert that tells the peer, if there is one,
+    /// into `outgoing`.
+    pub fn alert(&mut self, outgoing: &mut Buffer) {
+        if self.refused().is_some() {
+            outgoing.append(&UNRECOGNIZED_NAME);
+            return;
+        }
+        while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
+            // What is queued comes before anything that was received, so the
+            // records need not be shown again.
+            let (_, step) = self.step(&mut [], None, outgoing, Send::Nothing);
+            if step.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What went wrong, in one line.
+    pub fn explain(&self, error: &Error) -> String {
+        match self.refused() {
+            Some(asked) => asked.to_string(),
+            None if self.is_handshaking() => format!("handshake failed: {}", explain::text(error)),
+            None => explain::text(error),
+        }
+    }
+
+    /// Whether the handshake is still going on.
+    pub fn is_handshaking(&self) -> bool {
+        self.state().is_handshaking()
+    }
+
+    /// The protocol version.
+    pub fn protocol(&self) -> Option<ProtocolVersion> {
+        self.state().protocol_version()
+    }
+
+    /// The cipher suite.
+    pub fn cipher_suite(&self) -> Option<CipherSuite> {
+        self.state()
+            .negotiated_cipher_suite()
+            .map(|suite| suite.suite())
+    }
+
+    /// The peer's own certificate.
+    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.state().peer_certificates()?.first()
+    }
+
+    /// Server: the name that the client sent.
+    pub fn asked_name(&self) -> Option<String> {
+        match self {
+            Self::Client(_) => None,
+            Self::Server(_, asked) => lock(asked).name,
+        }
+    }
+
+    fn step(
+        &mut self,
+        incoming: &mut [u8],
+        plain: Option<&mut Buffer>,
+        outgoing: &mut Buffer,
+        send: Send<'_>,
+    ) -> (usize, Result<Step, Error>) {
+        match self {
+            Self::Client(tls) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+            Self::Server(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+        }
+    }
+
+    fn refused(&self) -> Option<Asked> {
+        match self {
+            Self::Client(_) => None,
+            Self::Server(_, asked) => Some(lock(asked)).filter(|asked| asked.refused),
+        }
+    }
+
+    fn state(&self) -> &CommonState {
+        match self {
+            Self::Client(connection) => connection,
+            Self::Server(connection, _) => connection,
+        }
+    }
+}
+
+fn lock(asked: &Mutex<Asked>) -> Asked {
+    asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Whether the bytes begin with a close_notify alert that nothing protects.
+fn is_plain_close_notify(incoming: &[u8]) -> bool {
+    matches!(incoming, [21, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY))
+}
+
+/// Does what one state of the connection asks for. The count is what to take
+/// from the front of the incoming bytes.
+fn step<Data>(
+    status: UnbufferedStatus<'_, '_, Data>,
+    plain: Option<&mut Buffer>,
+    outgoing: &mut Buffer,
+    send: Send<'_>,
+) -> (usize, Result<Step, Error>) {
+    let mut discard = status.discard;
+    let state = match status.state {
+        Ok(state) => state,
+        Err(error) => return (discard, Err(error)),
+    };
+    let step = match state {
+        ConnectionState::ReadTraffic(mut traffic) => {
+            let mut plain = plain;
+            while let Some(record) = traffic.next_record() {
+                match record {
+                    Ok(record) => {
+                        discard += record.discard;
+                        if let Some(plain) = plain.as_deref_mut() {
+                            plain.append(record.payload);
+                        }
+                    }
+                    Err(error) => return (discard, Err(error)),
+                }
+            }
+            Ok(Step::More)
+        }
+        ConnectionState::EncodeTlsData(mut record) => {
+            commit(record.encode(outgoing.space()), outgoing, Step::More)
+        }
+        ConnectionState::TransmitTlsData(records) => {
+            records.done();
+            Ok(Step::More)
+        }
+        ConnectionState::WriteTraffic(mut traffic) => {
+            let written = match send {
+                Send::Nothing => Ok(0),
+                Send::Data(data) => traffic.encrypt(data, outgoing.space()),
+                Send::CloseNotify => traffic.queue_close_notify(outgoing.space()),
+            };
+            commit(written, outgoing, Step::Ready)
+        }
+        ConnectionState::PeerClosed => Ok(Step::Closed),
+        ConnectionState::Closed => Ok(Step::Ready),
+        // BlockedHandshake; early data, the only other state, is never
+        // accepted.
+        _ => Ok(Step::Blocked),
+    };
+    (discard, step)
+}
+
+/// The bytes that were written belong to `outgoing` now.
+fn commit<E: std::fmt::Display>(
+    written: Result<usize, E>,
+    outgoing: &mut Buffer,
+    step: Step,
+) -> Result<Step, Error> {
+    let count = written.map_err(|error| Error::General(error.to_string()))?;
+    outgoing.commit(count);
+    Ok(step)
+}

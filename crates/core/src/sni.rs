@@ -1,0 +1,152 @@
+//! Which certificate a server shows, by the name that the client asks for
+//! (server_name, RFC 6066 section 3).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use cli::{Context, Fatal, SniLevel};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::{CONTEXT, keypair};
+
+/// The certificates of a server. Names are those of the variables, never
+/// those inside the certificates.
+#[derive(Debug)]
+pub struct Certificates {
+    default: Option<Arc<CertifiedKey>>,
+    named: BTreeMap<String, Arc<CertifiedKey>>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What became known of the client's wish.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The name that the client sent.
+    pub name: Option<String>,
+    /// There was no certificate for it.
+    pub refused: bool,
+}
+
+impl Certificates {
+    /// Loads what `level` asks for: KEYFILE and CERTFILE, KEYFILE:x and
+    /// CERTFILE:x.
+    pub fn load(context: &Context, level: SniLevel) -> Result<Self, Fatal> {
+        let default = match level {
+            SniLevel::Require => None,
+            _ => {
+                let (key, certificate) =
+                    (context.require("KEYFILE")?, context.require("CERTFILE")?);
+                Some(Arc::new(keypair::load(key, certificate)?))
+            }
+        };
+        let named = match level {
+            SniLevel::Ignore => BTreeMap::new(),
+            _ => named(context)?,
+        };
+        if default.is_none() && named.is_empty() {
+            return Err(Fatal::new(
+                CONTEXT,
+                "no certificate: neither KEYFILE:name nor CERTFILE:name is set for any name",
+            ));
+        }
+        Ok(Self {
+            default,
+            named,
+            asked: Arc::default(),
+        })
+    }
+
+    /// Where [`Certificates`] leaves what the client asked for.
+    pub fn asked(&self) -> Arc<Mutex<Asked>> {
+        Arc::clone(&self.asked)
+    }
+
+    fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let named = name.and_then(|name| {
+            let name = name.to_ascii_lowercase();
+            self.named
+                .get(&name)
+                .or_else(|| self.named.get(&wildcard(&name)?))
+        });
+        named.or(self.default.as_ref()).cloned()
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let chosen = self.choose(hello.server_name());
+        if let Ok(mut asked) = self.asked.lock() {
+            asked.name = hello.server_name().map(str::to_owned);
+            asked.refused = chosen.is_none();
+        }
+        chosen
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "remote asked for {name}, which has no certificate"),
+            None => f.write_str("remote asked for no name, and there is no default certificate"),
+        }
+    }
+}
+
+/// The pairs whose variables bear a name.
+fn named(context: &Context) -> Result<BTreeMap<String, Arc<CertifiedKey>>, Fatal> {
+    let mut pairs = BTreeMap::new();
+    for (variable, key_file) in context.env.iter() {
+        let Some(name) = variable.strip_prefix(b"KEYFILE:") else {
+            continue;
+        };
+        // A name that is no text is nobody's SNI.
+        let Ok(name) = std::str::from_utf8(name) else {
+            continue;
+        };
+        if name.is_empty() {
+            continue;
+        }
+        let Some(certificate_file) = context.env.get(&format!("CERTFILE:{name}")) else {
+            return Err(Fatal::new(
+                CONTEXT,
+                format!(
+                    "environment variable KEYFILE:{name} not paired with the corresponding CERTFILE"
+                ),
+            ));
+        };
+        let pair = Arc::new(keypair::load(key_file, certificate_file)?);
+        if pairs.insert(name.to_ascii_lowercase(), pair).is_some() {
+            return Err(Fatal::new(
+                CONTEXT,
+                format!(
+                    "environment variable KEYFILE:{name} is there twice: case does not matter in names"
+                ),
+            ));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The wildcard that covers `name`: its first label replaced, if at least two
+/// remain.
+fn wildcard(name: &str) -> Option<String> {
+    let (_, parent) = name.split_once('.')?;
+    let labels = parent.split('.').filter(|label| !label.is_empty()).count();
+    (labels >= 2).then(|| format!("*.{parent}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_replaces_the_first_label_and_leaves_two() {
+        assert_eq!(wildcard("a.b.org").as_deref(), Some("*.b.org"));
+        assert_eq!(wildcard("x.a.b.org").as_deref(), Some("*.a.b.org"));
+        assert_eq!(wildcard("b.org"), None);
+        assert_eq!(wildcard("org"), None);
+        assert_eq!(wildcard("b.org."), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! `s6-tlsc-io`: the client's end of a TLS connection. See
+//! doc/s6-tlsc-io.md.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cli::{ClientOptions, Common, Context, Fatal, Grammar, Parser, value};
+use rustls::ClientConfig;
+use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::pki_types::ServerName;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use crate::SETUP;
+use crate::anchors::{Anchors, Source};
+use crate::ends::Descriptors;
+use crate::identity::Identity;
+use crate::keypair;
+use crate::run::{self, Engine};
+use crate::session::Session;
+use crate::verify::ServerVerifier;
+
+static GRAMMAR: Grammar = Grammar {
+    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
+               [ -k servername ] [ -d notif ] [ --no-verify-cert ] [ --webpki-roots ] \
+               [ --idle-timeout=ms ] fdr fdw",
+    options: &[
+        Common::OPTIONS,
+        Common::VERBOSITY,
+        ClientOptions::OWN,
+        &[value('d', "notification-fd")],
+    ],
+    long: true,
+};
+
+/// The program.
+pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let started = Instant::now();
+    let mut options = ClientOptions::default();
+    let mut notification = 0;
+    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    while let Some(opt) = parser.next()? {
+        if opt.name == "notification-fd" {
+            notification = opt.unsigned()?;
+        } else {
+            options.accept(&opt)?;
+        }
+    }
+    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    context.verbosity = options.common.verbosity;
+
+    let identity = Identity::from_environment(context)?;
+    let name = options
+        .server_name
+        .as_deref()
+        .map(server_name)
+        .transpose()?;
+    let source = if options.webpki_roots {
+        None
+    } else {
+        Some(Source::from_environment(context)?)
+    };
+    let pair = match options.client_certificate {
+        true => Some(keypair::load(
+            context.require("KEYFILE")?,
+            context.require("CERTFILE")?,
+        )?),
+        false => None,
+    };
+    let notification = run::notification(notification)?;
+    let descriptors = Descriptors::new([fdr, fdw, 0, 1])?;
+    if let Some(identity) = identity {
+        identity.take()?;
+    }
+    let anchors = match source {
+        Some(source) => Anchors::load(&source)?,
+        None => Anchors::mozilla(),
+    };
+    let anchors = (!options.accept_any_certificate).then_some(anchors);
+    let server_name = match &name {
+        Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
+        _ => None,
+    };
+    Engine {
+        session: session(name, anchors, pair)?,
+        started,
+        options: options.common,
+        descriptors,
+        notification,
+        server_name,
+    }
+    .run()
+}
+
+/// A host name or an address.
+fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
+    let invalid = || {
+        let name = name.to_string_lossy();
+        Fatal::new(
+            SETUP,
+            format!("invalid server name {name}: neither host name nor address"),
+        )
+    };
+    let text = name.to_str().ok_or_else(invalid)?;
+    ServerName::try_from(text.to_owned()).map_err(|_| invalid())
+}
+
+fn session(
+    name: Option<ServerName<'static>>,
+    anchors: Option<Anchors>,
+    pair: Option<CertifiedKey>,
+) -> Result<Session, Fatal> {
+    let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = ServerVerifier {
+        anchors,
+        name: name.clone(),
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match pair {
+        Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
+        None => builder.with_no_client_auth(),
+    };
+    // This process makes one connection.
+    config.resumption = Resumption::disabled();
+    config.enable_sni = name.is_some();
+    // Without a name none is sent and none is checked; but rustls wants one.
+    let name = name.unwrap_or(ServerName::IpAddress(
+        std::net::Ipv4Addr::UNSPECIFIED.into(),
+    ));
+    let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
+    Ok(Session::Client(Box::new(connection)))
+}

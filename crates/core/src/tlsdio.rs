@@ -1,0 +1,112 @@
+//! `s6-tlsd-io`: the server's end of a TLS connection. See
+//! doc/s6-tlsd-io.md.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cli::{ClientCertificate, Common, Context, Fatal, Grammar, Parser, ServerOptions, value};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
+
+use crate::anchors::{Anchors, Source};
+use crate::ends::Descriptors;
+use crate::identity::Identity;
+use crate::run::{self, Engine};
+use crate::session::Session;
+use crate::sni::Certificates;
+use crate::verify::ClientVerifier;
+use crate::{CONTEXT, SETUP};
+
+static GRAMMAR: Grammar = Grammar {
+    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
+               [ -k snilevel ] [ -d notif ] [ --idle-timeout=ms ] fdr fdw",
+    options: &[
+        Common::OPTIONS,
+        Common::VERBOSITY,
+        ServerOptions::OWN,
+        &[value('d', "notification-fd")],
+    ],
+    long: true,
+};
+
+/// The program.
+pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let started = Instant::now();
+    let mut options = ServerOptions::default();
+    let mut notification = 0;
+    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    while let Some(opt) = parser.next()? {
+        if opt.name == "notification-fd" {
+            notification = opt.unsigned()?;
+        } else {
+            options.accept(&opt)?;
+        }
+    }
+    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    context.verbosity = options.common.verbosity;
+
+    let identity = Identity::from_environment(context)?;
+    let anchors = match options.client_certificate {
+        ClientCertificate::None => None,
+        _ => Some(Source::from_environment(context)?),
+    };
+    let certificates = Certificates::load(context, options.sni())?;
+    let notification = run::notification(notification)?;
+    let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
+    if let Some(identity) = identity {
+        identity.take()?;
+    }
+    let verifier = verifier(anchors, options.client_certificate)?;
+    Engine {
+        session: session(certificates, verifier)?,
+        started,
+        options: options.common,
+        descriptors,
+        notification,
+        server_name: None,
+    }
+    .run()
+}
+
+/// Who is asked for a certificate, and which one will do.
+fn verifier(
+    anchors: Option<Source>,
+    wanted: ClientCertificate,
+) -> Result<Arc<dyn ClientCertVerifier>, Fatal> {
+    let Some(source) = anchors else {
+        return Ok(Arc::new(NoClientAuth));
+    };
+    let mandatory = wanted == ClientCertificate::Mandatory;
+    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, provider())
+        .map_err(|error| Fatal::new(CONTEXT, format!("unable to use trust anchors: {error}")))?;
+    Ok(Arc::new(verifier))
+}
+
+fn session(
+    certificates: Certificates,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Session, Fatal> {
+    let asked = certificates.asked();
+    let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(certificates));
+    config.ignore_client_order = true;
+    // Tickets would be bound to the memory of this process, which serves one
+    // connection.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    // Early data is never accepted, for there are no tickets; but what a
+    // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
+    config.max_early_data_size = 16384;
+    let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
+    Ok(Session::Server(Box::new(connection), asked))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}

@@ -1,0 +1,240 @@
+//! Who the peer is: the chain, the dates, the name.
+//!
+//! webpki does the work. Three decisions of the suite are added: a
+//! certificate that is itself listed as an anchor is accepted as it is, a
+//! certificate without any subjectAltName may match by its common name, and
+//! no name at all is checked when none was given.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+use crate::anchors::Anchors;
+use crate::x509::Certificate;
+
+/// How a client judges the server's certificate.
+#[derive(Debug)]
+pub struct ServerVerifier {
+    /// None: any certificate will do.
+    pub anchors: Option<Anchors>,
+    /// None: no name is checked.
+    pub name: Option<ServerName<'static>>,
+    /// The signatures that can be verified.
+    pub algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(anchors) = &self.anchors else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        if anchors.list(end_entity) {
+            check_dates(end_entity, now)?;
+        } else {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                &anchors.roots,
+                intermediates,
+                now,
+                self.algorithms.all,
+            )?;
+        }
+        if let Some(name) = &self.name {
+            check_name(end_entity, name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        check_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// How a server judges the client's certificate.
+#[derive(Debug)]
+pub struct ClientVerifier {
+    anchors: Anchors,
+    chains: Arc<dyn ClientCertVerifier>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientVerifier {
+    /// Certificates must lead to `anchors`; clients without one are let in
+    /// unless it is `mandatory`.
+    pub fn new(
+        anchors: Anchors,
+        mandatory: bool,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, rustls::server::VerifierBuilderError> {
+        let algorithms = provider.signature_verification_algorithms;
+        let roots = Arc::clone(&anchors.roots);
+        let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
+        if !mandatory {
+            builder = builder.allow_unauthenticated();
+        }
+        Ok(Self {
+            anchors,
+            chains: builder.build()?,
+            algorithms,
+        })
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.chains.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chains.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.anchors.list(end_entity) {
+            check_dates(end_entity, now)?;
+            return Ok(ClientCertVerified::assertion());
+        }
+        self.chains
+            .verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        check_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The peer owns its key, whatever version its certificate is of: webpki
+/// reads version 3 only, and of the others the key is all that is needed.
+fn check_signature(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    if ParsedCertificate::try_from(certificate).is_ok() {
+        return verify_tls13_signature(message, certificate, signature, algorithms);
+    }
+    let key = SubjectPublicKeyInfoDer::from(parse(certificate)?.public_key());
+    verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
+}
+
+fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    match parse(certificate)?.validity(now.as_secs()) {
+        Ordering::Less => Err(CertificateError::NotValidYet.into()),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(CertificateError::Expired.into()),
+    }
+}
+
+/// `name` is one of the certificate's subjectAltNames (RFC 9525), or its
+/// common name if it has none of those at all.
+fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
+    let fields = parse(certificate)?;
+    if fields.has_alternative_names() {
+        return verify_server_name(&ParsedCertificate::try_from(certificate)?, name);
+    }
+    let common_name = fields.common_name();
+    match (name, common_name) {
+        (ServerName::DnsName(name), Some(pattern)) if covers(&pattern, name.as_ref()) => Ok(()),
+        _ => Err(CertificateError::NotValidForName.into()),
+    }
+}
+
+/// Whether a common name is `name`, or a wildcard that covers exactly its
+/// leftmost label.
+fn covers(pattern: &str, name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if pattern.eq_ignore_ascii_case(name) {
+        return true;
+    }
+    match (pattern.strip_prefix("*."), name.split_once('.')) {
+        (Some(parent), Some((label, rest))) => {
+            !label.is_empty() && parent.contains('.') && parent.eq_ignore_ascii_case(rest)
+        }
+        _ => false,
+    }
+}
+
+fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
+    Certificate::parse(certificate).ok_or_else(|| CertificateError::BadEncoding.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_common_name_covers_one_label() {
+        for (pattern, name, covered) in [
+            ("a.b.org", "A.B.org", true),
+            ("a.b.org", "a.b.org.", true),
+            ("*.b.org", "a.b.org", true),
+            ("*.b.org", "x.a.b.org", false),
+            ("*.b.org", "b.org", false),
+            ("*.org", "b.org", false),
+            ("*", "org", false),
+            ("b.org", "a.b.org", false),
+        ] {
+            assert_eq!(covers(pattern, name), covered, "{pattern} {name}");
+        }
+    }
+}

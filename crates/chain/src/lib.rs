@@ -1,0 +1,17 @@
+//! The programs around the TLS engines. `s6-tlsd` and `s6-tlsc` start an
+//! engine, wait until the handshake is over and become the program;
+//! `s6-ucspitlsd` and `s6-ucspitlsc` become the program at once and leave a
+//! helper that starts the engine when the program asks; `s6-tlsserver` and
+//! `s6-tlsclient` rewrite themselves into longer command lines.
+//!
+//! Nothing here knows cryptography: the engines are reached by exec only.
+#![forbid(unsafe_code)]
+
+mod clean_env;
+mod engine;
+mod notification;
+mod options;
+pub mod tlsclient;
+pub mod tlsserver;
+pub mod ucspi;
+pub mod wrapper;

@@ -1,0 +1,103 @@
+//! `s6-ucspitlsd` and `s6-ucspitlsc`: the program runs at once and in clear,
+//! and a helper starts the engine when the program asks for it (UCSPI-TLS).
+//! See doc/s6-ucspitlsd.md and doc/s6-ucspitlsc.md.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use cli::{Context, Fatal};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use unix::fork::{Side as Process, fork};
+use unix::{Pid, fd};
+
+use crate::clean_env::clean;
+use crate::engine::Cleartext;
+use crate::options::Options;
+
+/// `s6-ucspitlsd`.
+pub fn ucspitlsd(context: &mut Context) -> Result<u8, Fatal> {
+    let options = Options::server(context)?;
+    run(context, &options)
+}
+
+/// `s6-ucspitlsc`.
+pub fn ucspitlsc(context: &mut Context) -> Result<u8, Fatal> {
+    let options = Options::client(context)?;
+    run(context, &options)
+}
+
+fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
+    let helper_name = context.prog.clone();
+    context.prog.push_str(" (parent)");
+    options.side.check()?;
+    let Cleartext { program, engine } = Cleartext::new()?;
+    let (control, helper_control) = control_socket()?;
+    let parent = Pid::this();
+    match fork().map_err(|errno| Fatal::system("fork", errno))? {
+        Process::Child => {
+            drop((program, control));
+            context.prog = helper_name;
+            help(context, options, parent, helper_control, &engine)
+        }
+        Process::Parent(_) => {
+            drop((engine, helper_control));
+            for (name, fd) in [
+                ("SSLCTLFD", &control),
+                ("SSLREADFD", &program.0),
+                ("SSLWRITEFD", &program.1),
+            ] {
+                fd::inherit(fd).map_err(|errno| Fatal::system("set up descriptors", errno))?;
+                context.env.set(name, fd.as_raw_fd().to_string());
+            }
+            if !options.keep {
+                clean(&mut context.env);
+            }
+            Err(context.exec(&options.prog))
+        }
+    }
+}
+
+/// The helper: waits for the program's command and becomes the engine.
+fn help(
+    context: &Context,
+    options: &Options,
+    parent: Pid,
+    control: OwnedFd,
+    engine: &(OwnedFd, OwnedFd),
+) -> Result<u8, Fatal> {
+    let mut command = [0];
+    let count = fd::read(&control, &mut command)
+        .map_err(|errno| Fatal::system("read from control socket", errno))?;
+    let notification = match (count, command) {
+        (0, _) => {
+            context.info(&format!("pid {parent} declined opportunistic TLS"));
+            return Ok(0);
+        }
+        (_, [b'y']) => {
+            // The program reads the end of the socket: nothing will come.
+            drop(control);
+            None
+        }
+        (_, [b'Y']) => Some(control),
+        _ => return Err(Fatal::user("unrecognized command on control socket")),
+    };
+    context.info(&format!("pid {parent} accepted opportunistic TLS"));
+    let number = notification.as_ref().map(AsRawFd::as_raw_fd);
+    let argv = options.command(engine, number);
+    let (fdr, fdw) = options.side.cleartext(engine);
+    fd::copy_to(&engine.0, fdr)
+        .and_then(|()| fd::copy_to(&engine.1, fdw))
+        .and_then(|()| notification.iter().try_for_each(fd::inherit))
+        .map_err(|errno| Fatal::system("set up descriptors", errno))?;
+    Err(context.exec(&argv))
+}
+
+/// The control socket: the program's end first.
+fn control_socket() -> Result<(OwnedFd, OwnedFd), Fatal> {
+    socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+    .map_err(|errno| Fatal::system("create control socket", errno))
+}

@@ -1,0 +1,69 @@
+//! `s6-tlsd` and `s6-tlsc`: start the engine, and run the program once the
+//! handshake is over. See doc/s6-tlsd.md and doc/s6-tlsc.md.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use cli::{Context, Fatal};
+use unix::fd;
+use unix::spawn::{Child, Ended, wait};
+use unix::{Errno, Pid};
+
+use crate::clean_env::clean;
+use crate::engine::Cleartext;
+use crate::notification;
+use crate::options::Options;
+
+/// `s6-tlsd`.
+pub fn tlsd(context: &mut Context) -> Result<u8, Fatal> {
+    let options = Options::server(context)?;
+    run(context, &options)
+}
+
+/// `s6-tlsc`.
+pub fn tlsc(context: &mut Context) -> Result<u8, Fatal> {
+    let options = Options::client(context)?;
+    run(context, &options)
+}
+
+fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
+    options.side.check()?;
+    let pipe_failed = |errno: Errno| Fatal::system("create pipe", errno);
+    let Cleartext { program, engine } = Cleartext::new()?;
+    let (report, notify) = fd::pipe().map_err(pipe_failed)?;
+
+    let argv = options.command(&engine, Some(notify.as_raw_fd()));
+    let (fdr, fdw) = options.side.cleartext(&engine);
+    let child = Child::new(&argv, &context.env)
+        .descriptor(engine.0.as_fd(), fdr)
+        .descriptor(engine.1.as_fd(), fdw)
+        .descriptor(notify.as_fd(), notify.as_raw_fd());
+    let pid = child
+        .spawn()
+        .map_err(|errno| Fatal::system(&format!("spawn {}", options.side.engine()), errno))?;
+    drop((engine, notify));
+
+    let (read, write) = options.side.program();
+    fd::settle(program.0, read)
+        .and_then(|()| fd::settle(program.1, write))
+        .map_err(|errno| Fatal::system("set up descriptors", errno))?;
+    let report = notification::read(&report)
+        .map_err(|errno| Fatal::system("read the engine's notification", errno))?;
+    let Some(report) = report else {
+        return outcome(pid);
+    };
+    notification::apply(&report, &mut context.env);
+    if !options.keep {
+        clean(&mut context.env);
+    }
+    Err(context.exec(&options.prog))
+}
+
+/// There was no handshake: the engine has said why, and its exit code is
+/// ours.
+fn outcome(pid: Pid) -> Result<u8, Fatal> {
+    // The engine waits for nothing that this process still holds open.
+    match wait(pid).map_err(|errno| Fatal::system("wait for the engine", errno))? {
+        Ended::Exited(code) => Ok(code.min(128)),
+        Ended::Signaled(signal) => Ok(128u8.saturating_add(signal)),
+    }
+}

@@ -56,15 +56,23 @@ impl Anchors {
             Source::Directory(path) => (directory(path)?, path),
             Source::File(path) => (from_file(path)?, path),
         };
+        Self::new(listed).ok_or_else(|| none_in(path))
+    }
+
+    /// Those of `listed` that can be anchors; None if none can.
+    fn new(listed: Vec<CertificateDer<'static>>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(listed.iter().cloned());
-        if usable == 0 {
-            return Err(none_in(path));
-        }
-        Ok(Self {
+        (usable != 0).then(|| Self {
             roots: Arc::new(roots),
             listed,
         })
+    }
+
+    /// The anchors in PEM text.
+    #[cfg(test)]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::new(pem::certificates(text).ok()?)
     }
 
     /// Mozilla's roots, as compiled in.

@@ -58,6 +58,16 @@ impl Certificates {
         })
     }
 
+    /// One pair for everybody.
+    #[cfg(test)]
+    pub fn only(pair: CertifiedKey) -> Self {
+        Self {
+            default: Some(Arc::new(pair)),
+            named: BTreeMap::new(),
+            asked: Arc::default(),
+        }
+    }
+
     /// Where [`Certificates`] leaves what the client asked for.
     pub fn asked(&self) -> Arc<Mutex<Asked>> {
         Arc::clone(&self.asked)

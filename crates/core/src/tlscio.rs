@@ -136,3 +136,11 @@ fn session(
     let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
     Ok(Session::Client(Box::new(connection)))
 }
+
+/// A session that trusts this certificate, for tests of the pump.
+#[cfg(test)]
+pub(crate) fn test_session(certificate: &[u8]) -> Session {
+    let anchors = Anchors::parse(certificate).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    session(Some(name), Some(anchors), None).unwrap()
+}

@@ -110,3 +110,13 @@ fn session(
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
+
+/// A session that shows this certificate, for tests of the pump.
+#[cfg(test)]
+pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
+    let key = crate::pem::private_key(key).unwrap();
+    let chain = crate::pem::certificates(certificate).unwrap();
+    let signer = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let pair = rustls::sign::CertifiedKey::new(chain, signer);
+    session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()
+}

@@ -110,6 +110,8 @@ pub struct Pump {
     close_queued: bool,
     /// How many bytes at the end of `outgoing` are nothing but that alert.
     alert_bytes: usize,
+    /// Records are left to process, once `outgoing` has space.
+    stopped: bool,
     /// Which ends are still open.
     open: [bool; 4],
     /// The last attempt to write found no space.
@@ -153,6 +155,7 @@ impl Pump {
             close_received: false,
             close_queued: false,
             alert_bytes: 0,
+            stopped: false,
             open: [true; 4],
             blocked: [false; 4],
             failure: None,
@@ -205,11 +208,7 @@ impl Pump {
             Interest::Hangup
         };
         [
-            when(
-                End::NetIn,
-                !plain && (self.established || !outgoing),
-                Interest::Read,
-            ),
+            when(End::NetIn, !plain && !self.stopped, Interest::Read),
             when(End::NetOut, outgoing, Interest::Write),
             when(End::AppIn, self.established && !outgoing, Interest::Read),
             when(End::AppOut, self.established, app_out),
@@ -249,7 +248,8 @@ impl Pump {
     fn receive(&mut self, ends: &mut impl Ends, ready: bool, now: Instant) {
         let wanted = self.interest()[End::NetIn as usize] == Interest::Read;
         if !(ready && wanted) {
-            if !self.established && !self.failing {
+            let unprocessed = self.stopped || !self.established;
+            if unprocessed && !self.ignores_network() {
                 self.process();
             }
             return;
@@ -260,6 +260,11 @@ impl Pump {
             incoming.clear();
         }
         incoming.compact();
+        if incoming.space().is_empty() {
+            // No record and no message that is within its limits needs more.
+            self.fail(Fatal::new(TLS, "remote sent a message in too many pieces"));
+            return;
+        }
         match ends.read(End::NetIn, incoming.space()) {
             Ok(0) => {
                 self.close(ends, End::NetIn);
@@ -300,6 +305,7 @@ impl Pump {
     }
 
     fn received(&mut self, received: Received) {
+        self.stopped = received.stopped;
         if received.closed {
             self.close_received = true;
             self.in_ended = true;
@@ -563,3 +569,6 @@ impl Pump {
         self.failure.get_or_insert(fatal);
     }
 }
+
+#[cfg(test)]
+mod tests;

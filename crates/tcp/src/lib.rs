@@ -2,3 +2,9 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod applyuidgid;
+pub mod ident;
+pub mod socketbinder;
+pub mod tcpclient;
+pub mod tcpserver;
+pub mod tcpserverd;

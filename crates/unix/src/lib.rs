@@ -4,6 +4,7 @@
 //! All unsafe code of the project is here, behind functions that are safe to
 //! call. Nothing in this crate prints, and nothing exits but [`entry`].
 
+pub mod connect;
 pub mod entry;
 pub mod env;
 pub mod errno;
@@ -13,6 +14,7 @@ pub mod fork;
 pub mod pages;
 pub mod signal;
 pub mod spawn;
+pub mod tasks;
 pub mod user;
 
 pub use env::Env;

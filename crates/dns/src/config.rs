@@ -1,0 +1,191 @@
+//! Which servers to ask, for which names, and how long.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use unix::{Env, Errno, errno};
+
+use crate::Name;
+
+const FILE: &str = "/etc/resolv.conf";
+const MAX_SERVERS: usize = 16;
+
+/// How long each server has to answer in the first, second and third round.
+const ROUNDS: [Duration; 3] = [
+    Duration::from_secs(3),
+    Duration::from_secs(11),
+    Duration::from_secs(45),
+];
+
+/// How to ask the DNS.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// The servers, in the order in which they are asked.
+    pub servers: Vec<IpAddr>,
+    /// What qualifies a name, in the order of preference.
+    pub suffixes: Vec<Name>,
+    /// A name with so many dots is tried as it stands before it is qualified.
+    pub ndots: Option<usize>,
+    /// How long each server has to answer, round by round.
+    pub rounds: Vec<Duration>,
+}
+
+impl Config {
+    /// The configuration of this process: `DNSCACHEIP` and `DNSQUALIFY`, and
+    /// what they do not say from /etc/resolv.conf, which may be missing.
+    pub fn load(env: &Env) -> Result<Self, Errno> {
+        let file = match std::fs::read(FILE) {
+            Ok(file) => file,
+            Err(error) => match errno::of(&error) {
+                Errno::ENOENT | Errno::ENOTDIR => Vec::new(),
+                errno => return Err(errno),
+            },
+        };
+        let variable = |name| env.get(name).map(OsStrExt::as_bytes);
+        Ok(Self::new(
+            &file,
+            variable("DNSCACHEIP"),
+            variable("DNSQUALIFY"),
+        ))
+    }
+
+    fn new(file: &[u8], dnscacheip: Option<&[u8]>, dnsqualify: Option<&[u8]>) -> Self {
+        let mut config = Self::parse(file);
+        let servers = addresses(dnscacheip.unwrap_or_default());
+        if !servers.is_empty() {
+            config.servers = servers;
+        }
+        config.servers.truncate(MAX_SERVERS);
+        if config.servers.is_empty() {
+            config.servers.push(Ipv4Addr::LOCALHOST.into());
+        }
+        if let Some(suffixes) = dnsqualify {
+            config.suffixes = words(suffixes).filter_map(Name::parse).collect();
+            config.ndots = None;
+        }
+        config
+    }
+
+    /// Reads resolv.conf(5). The last of several `search` and `domain` lines
+    /// counts; lines that mean nothing to us are skipped.
+    fn parse(file: &[u8]) -> Self {
+        let mut config = Self {
+            servers: Vec::new(),
+            suffixes: Vec::new(),
+            ndots: None,
+            rounds: ROUNDS.to_vec(),
+        };
+        for line in file.split(|&byte| byte == b'\n') {
+            let mut words = words(line);
+            match words.next() {
+                Some(b"nameserver") => config.servers.extend(words.next().and_then(address)),
+                Some(b"search") => config.suffixes = words.filter_map(Name::parse).collect(),
+                Some(b"domain") => {
+                    config.suffixes = words.next().and_then(Name::parse).into_iter().collect();
+                }
+                Some(b"options") => words.for_each(|option| config.option(option)),
+                _ => {}
+            }
+        }
+        config
+    }
+
+    fn option(&mut self, option: &[u8]) {
+        let text = String::from_utf8_lossy(option);
+        let Some((name, Ok(number))) = text.split_once(':').map(|(n, v)| (n, v.parse::<u8>()))
+        else {
+            return;
+        };
+        match name {
+            "ndots" => self.ndots = Some(usize::from(number)),
+            "timeout" => {
+                let timeout = Duration::from_secs(u64::from(number.clamp(1, 30)));
+                self.rounds.fill(timeout);
+            }
+            "attempts" => {
+                let last = self.rounds.last().copied().unwrap_or(ROUNDS[2]);
+                self.rounds.resize(usize::from(number.clamp(1, 5)), last);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The words of a line: what stands between blanks and tabs. A comment begins
+/// with `#` or `;`.
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .take_while(|word| !word.starts_with(b"#") && !word.starts_with(b";"))
+}
+
+/// The addresses of a list. What is no address is passed over.
+fn addresses(list: &[u8]) -> Vec<IpAddr> {
+    list.split(|byte| b",; \t\r\n".contains(byte))
+        .filter_map(address)
+        .collect()
+}
+
+fn address(text: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<Name> {
+        let names = names.iter().map(|name| Name::parse(name.as_bytes()));
+        names.map(Option::unwrap).collect()
+    }
+
+    fn ips(ips: &[&str]) -> Vec<IpAddr> {
+        ips.iter().map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    const FILE: &[u8] = b"# comment\nnameserver 127.0.0.5 # ours\r\nnameserver\t::1\n\
+        nameserver fe80::1%lo\nnameserver x\nnameserver\nsearch a.test  b.test\nother x\n";
+
+    #[test]
+    fn the_file_says_whom_to_ask_and_for_what() {
+        let config = Config::new(FILE, None, None);
+        assert_eq!(config.servers, ips(&["127.0.0.5", "::1"]));
+        assert_eq!(config.suffixes, names(&["a.test", "b.test"]));
+        assert_eq!(config.rounds, ROUNDS);
+        let config = Config::new(b"search a\ndomain b.test c.test", None, None);
+        assert_eq!(config.suffixes, names(&["b.test"]));
+    }
+
+    #[test]
+    fn without_servers_the_local_host_is_asked() {
+        assert_eq!(Config::new(b"", None, None).servers, ips(&["127.0.0.1"]));
+        let many = "nameserver 127.0.0.9\n".repeat(20);
+        assert_eq!(Config::new(many.as_bytes(), None, None).servers.len(), 16);
+    }
+
+    #[test]
+    fn the_environment_replaces_the_file() {
+        let config = Config::new(FILE, Some(b"127.0.0.7,::1;127.0.0.8\t"), Some(b" c. d.e "));
+        assert_eq!(config.servers, ips(&["127.0.0.7", "::1", "127.0.0.8"]));
+        assert_eq!(config.suffixes, names(&["c", "d.e"]));
+        let config = Config::new(FILE, Some(b""), Some(b""));
+        assert_eq!(config.servers, ips(&["127.0.0.5", "::1"]));
+        assert_eq!(config.suffixes, []);
+    }
+
+    #[test]
+    fn options_change_rounds_and_the_order_of_names() {
+        let seconds = |file: &[u8]| -> Vec<u64> {
+            let rounds = Config::new(file, None, None).rounds;
+            rounds.iter().map(Duration::as_secs).collect()
+        };
+        assert_eq!(seconds(b"options timeout:2"), [2, 2, 2]);
+        assert_eq!(seconds(b"options attempts:2 rotate"), [3, 11]);
+        assert_eq!(seconds(b"options attempts:9 timeout:0"), [1, 1, 1, 1, 1]);
+        assert_eq!(seconds(b"options timeout:x attempts:300"), [3, 11, 45]);
+        let file = b"options ndots:2\n";
+        assert_eq!(Config::new(file, None, None).ndots, Some(2));
+        assert_eq!(Config::new(file, None, Some(b"x")).ndots, None);
+    }
+}

@@ -1,0 +1,229 @@
+//! One query on the wire: UDP first, TCP where the answer does not fit.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use unix::connect::{Kind, connect, outcome, send, socket};
+use unix::tasks::{Task, Waits};
+use unix::{Errno, fd};
+
+use crate::exchange::Exchange;
+use crate::message::{Message, Reply};
+use crate::{Answer, Config, Failure, Query};
+
+const PORT: u16 = 53;
+
+/// More than any datagram that answers us: no larger ones were asked for.
+const DATAGRAM: usize = 4096;
+
+/// A query that is being asked.
+pub(crate) struct Conversation {
+    exchange: Exchange,
+    message: Message,
+    packet: Vec<u8>,
+    state: State,
+    until: Instant,
+}
+
+enum State {
+    /// The next server has to be asked.
+    Start,
+    /// It was asked, over UDP.
+    Datagram(OwnedFd),
+    /// It is being asked over TCP: what is still to be sent, and what has
+    /// come.
+    Stream {
+        socket: OwnedFd,
+        connected: bool,
+        send: Vec<u8>,
+        received: Vec<u8>,
+    },
+    Done(Result<Answer, Failure>),
+}
+
+impl Conversation {
+    /// A conversation about `query`, that has not begun yet.
+    pub(crate) fn new(config: &Config, query: &Query, now: Instant) -> Self {
+        let mut id = [0; 2];
+        let random = getrandom::fill(&mut id);
+        let message = Message::new(query, u16::from_be_bytes(id));
+        let mut conversation = Self {
+            exchange: Exchange::new(config),
+            packet: Vec::new(),
+            message,
+            state: State::Start,
+            until: now,
+        };
+        match (conversation.message.encode(), random) {
+            (_, Err(_)) => conversation.end(Err(Failure::System(Errno::EIO))),
+            (Err(failure), _) => conversation.end(Err(failure)),
+            (Ok(packet), Ok(())) => conversation.packet = packet,
+        }
+        conversation
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn result(&self) -> Option<&Result<Answer, Failure>> {
+        match &self.state {
+            State::Done(result) => Some(result),
+            _ => None,
+        }
+    }
+
+    fn end(&mut self, result: Result<Answer, Failure>) {
+        self.state = State::Done(result);
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        self.exchange.failed(failure);
+        self.state = State::Start;
+    }
+
+    /// Asks the next server.
+    fn start(&mut self, now: Instant) {
+        let (server, patience) = match self.exchange.current() {
+            Ok(next) => next,
+            Err(result) => return self.end(result),
+        };
+        self.until = now + patience;
+        let asked = socket(Kind::Datagram, server).and_then(|socket| {
+            connect(&socket, SocketAddr::new(server, PORT))?;
+            send(&socket, &self.packet)?;
+            Ok(socket)
+        });
+        match asked {
+            Ok(socket) => self.state = State::Datagram(socket),
+            Err(errno) => self.failed(Failure::System(errno)),
+        }
+    }
+
+    /// Asks the same server over TCP (RFC 7766).
+    fn start_stream(&mut self) {
+        let Ok((server, _)) = self.exchange.current() else {
+            return;
+        };
+        let opened = socket(Kind::Stream, server).and_then(|socket| {
+            let connected = connect(&socket, SocketAddr::new(server, PORT))?;
+            Ok((socket, connected))
+        });
+        match opened {
+            Ok((socket, connected)) => {
+                let length = u16::try_from(self.packet.len()).unwrap_or_default();
+                self.state = State::Stream {
+                    socket,
+                    connected,
+                    send: [&length.to_be_bytes()[..], &self.packet].concat(),
+                    received: Vec::new(),
+                };
+            }
+            Err(errno) => self.failed(Failure::System(errno)),
+        }
+    }
+
+    /// Takes what has come. True if there may be more to do at once.
+    fn go_on(&mut self, now: Instant) -> bool {
+        let reply = match &mut self.state {
+            State::Start => {
+                self.start(now);
+                return true;
+            }
+            State::Done(_) => return false,
+            State::Datagram(socket) => {
+                let mut packet = [0; DATAGRAM];
+                match fd::read(&*socket, &mut packet) {
+                    Ok(count) => self.message.decode(&packet[..count], false),
+                    Err(Errno::EAGAIN) => return false,
+                    Err(errno) => Reply::Broken(Failure::System(errno)),
+                }
+            }
+            State::Stream {
+                socket,
+                connected,
+                send,
+                received,
+            } => match stream(socket, connected, send, received) {
+                Ok(Some(packet)) => self.message.decode(&packet, true),
+                Ok(None) => return false,
+                Err(Errno::EAGAIN) => return false,
+                Err(errno) => Reply::Broken(Failure::System(errno)),
+            },
+        };
+        match reply {
+            Reply::Foreign if matches!(self.state, State::Stream { .. }) => {
+                self.failed(Failure::Malformed);
+            }
+            Reply::Foreign => {}
+            Reply::Final(result) => self.end(result),
+            Reply::Truncated => self.start_stream(),
+            Reply::Broken(failure) => self.failed(failure),
+            Reply::Unwilling => {
+                self.exchange.refused();
+                self.state = State::Start;
+            }
+        }
+        true
+    }
+}
+
+impl Task for Conversation {
+    fn is_finished(&self) -> bool {
+        self.result().is_some()
+    }
+
+    fn wait<'a>(&'a self, waits: &mut Waits<'a>) {
+        match &self.state {
+            State::Done(_) => return,
+            State::Start => {}
+            State::Datagram(socket) => waits.readable(socket.as_fd()),
+            State::Stream { socket, send, .. } if send.is_empty() => {
+                waits.readable(socket.as_fd());
+            }
+            State::Stream { socket, .. } => waits.writable(socket.as_fd()),
+        }
+        waits.until(self.until);
+    }
+
+    fn step(&mut self, now: Instant) {
+        while self.go_on(now) {}
+        if self.result().is_none() && now >= self.until {
+            self.failed(Failure::TimedOut);
+            while self.go_on(now) {}
+        }
+    }
+}
+
+/// Goes on over TCP; the whole answer once it is there, without its length.
+fn stream(
+    socket: &OwnedFd,
+    connected: &mut bool,
+    to_send: &mut Vec<u8>,
+    received: &mut Vec<u8>,
+) -> Result<Option<Vec<u8>>, Errno> {
+    if !*connected {
+        outcome(socket)?;
+    }
+    if !to_send.is_empty() {
+        let sent = send(socket, to_send);
+        // What has not connected yet is not connected; the next event tells.
+        let sent = sent.map_err(|errno| match errno {
+            Errno::ENOTCONN => Errno::EAGAIN,
+            errno => errno,
+        })?;
+        *connected = true;
+        to_send.drain(..sent);
+        return Ok(None);
+    }
+    let mut piece = [0; DATAGRAM];
+    match fd::read(socket, &mut piece)? {
+        0 => return Err(Errno::EPIPE),
+        count => received.extend_from_slice(&piece[..count]),
+    }
+    if let Some((length, packet)) = received.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        if let Some(packet) = packet.get(..length) {
+            return Ok(Some(packet.to_vec()));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,105 @@
+//! Whom to ask next: the course of one query, without I/O.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::{Answer, Config, Failure};
+
+/// The course of one query: each server in turn, then another round, with
+/// more patience.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    servers: Vec<IpAddr>,
+    rounds: Vec<Duration>,
+    round: usize,
+    server: usize,
+    failure: Failure,
+}
+
+impl Exchange {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            servers: config.servers.clone(),
+            rounds: config.rounds.clone(),
+            round: 0,
+            server: 0,
+            failure: Failure::NoServer,
+        }
+    }
+
+    /// The server to ask now, and how long it has to answer; or the end.
+    pub(crate) fn current(&self) -> Result<(IpAddr, Duration), Result<Answer, Failure>> {
+        match (self.servers.get(self.server), self.rounds.get(self.round)) {
+            (Some(server), Some(patience)) => Ok((*server, *patience)),
+            _ => Err(Err(self.failure)),
+        }
+    }
+
+    /// The server has not helped this time.
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.failure = failure;
+        self.server += 1;
+        self.wrap();
+    }
+
+    /// The server will never help with this question.
+    pub(crate) fn refused(&mut self) {
+        self.failure = Failure::Refused;
+        if self.server < self.servers.len() {
+            self.servers.remove(self.server);
+        }
+        self.wrap();
+    }
+
+    fn wrap(&mut self) {
+        if self.server >= self.servers.len() {
+            self.server = 0;
+            self.round += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(servers: u8) -> Exchange {
+        Exchange {
+            servers: (1..=servers)
+                .map(|n| IpAddr::from([127, 0, 0, n]))
+                .collect(),
+            rounds: [3, 11].map(Duration::from_secs).to_vec(),
+            round: 0,
+            server: 0,
+            failure: Failure::NoServer,
+        }
+    }
+
+    fn asked(exchange: &Exchange) -> Option<(u8, u64)> {
+        match exchange.current() {
+            Ok((IpAddr::V4(ip), patience)) => Some((ip.octets()[3], patience.as_secs())),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn each_server_is_asked_in_turn_and_then_with_more_patience() {
+        let mut exchange = exchange(2);
+        for expected in [(1, 3), (2, 3), (1, 11), (2, 11)] {
+            assert_eq!(asked(&exchange), Some(expected));
+            exchange.failed(Failure::TimedOut);
+        }
+        assert_eq!(exchange.current(), Err(Err(Failure::TimedOut)));
+    }
+
+    #[test]
+    fn a_server_that_refuses_is_not_asked_again() {
+        let mut exchange = exchange(2);
+        exchange.refused();
+        assert_eq!(asked(&exchange), Some((2, 3)));
+        exchange.failed(Failure::Server);
+        assert_eq!(asked(&exchange), Some((2, 11)));
+        exchange.refused();
+        assert_eq!(exchange.current(), Err(Err(Failure::Refused)));
+    }
+}

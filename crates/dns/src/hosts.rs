@@ -1,0 +1,106 @@
+//! /etc/hosts, read anew by each program and kept in memory.
+
+use std::net::IpAddr;
+
+use unix::{Errno, errno};
+
+use crate::host_name;
+
+const FILE: &str = "/etc/hosts";
+
+/// The lines of a hosts file that could be understood.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    lines: Vec<(IpAddr, Vec<String>)>,
+}
+
+impl Hosts {
+    /// Reads /etc/hosts, which may be missing.
+    pub fn load() -> Result<Self, Errno> {
+        match std::fs::read(FILE) {
+            Ok(file) => Ok(Self::parse(&file)),
+            Err(error) => match errno::of(&error) {
+                Errno::ENOENT | Errno::ENOTDIR => Ok(Self::default()),
+                errno => Err(errno),
+            },
+        }
+    }
+
+    /// Malformed lines are skipped, addresses with a zone too.
+    fn parse(file: &[u8]) -> Self {
+        let mut lines = Vec::new();
+        for line in file.split(|byte| *byte == b'\n') {
+            let text = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+            let mut words = text
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .map(|word| String::from_utf8_lossy(word));
+            let ip = words.next().and_then(|word| word.parse().ok());
+            if let Some(ip) = ip {
+                lines.push((ip, words.map(|name| plain(&name)).collect()));
+            }
+        }
+        Self { lines }
+    }
+
+    /// The addresses of `name`, regardless of case and final dot.
+    pub fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let name = plain(name);
+        let lines = self.lines.iter();
+        lines
+            .filter(|(_, names)| names.contains(&name))
+            .map(|(ip, _)| *ip)
+            .collect()
+    }
+
+    /// The first name on the lines of `ip`, with a final dot.
+    pub fn name(&self, ip: IpAddr) -> Option<String> {
+        let mut lines = self.lines.iter().filter(|(address, _)| *address == ip);
+        lines.find_map(|(_, names)| host_name(names.first()?.split('.').map(str::as_bytes)))
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &[u8] = b"# nothing\n127.0.0.5\tHost.test alias 9lives # comment\r\n\
+        bad line\nfe80::1%lo zone\n::1 host.test. six\n127.0.0.6\n127.0.0.7 ../x good\n\
+        127.0.0.8 last";
+
+    fn ips(list: &[&str]) -> Vec<IpAddr> {
+        list.iter().map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_name_of_a_line_counts() {
+        let hosts = Hosts::parse(FILE);
+        for (name, found) in [
+            ("host.TEST", &["127.0.0.5", "::1"][..]),
+            ("alias.", &["127.0.0.5"]),
+            ("9lives", &["127.0.0.5"]),
+            ("six", &["::1"]),
+            ("last", &["127.0.0.8"]),
+            ("zone", &[]),
+            ("line", &[]),
+            ("comment", &[]),
+        ] {
+            assert_eq!(hosts.addresses(name), ips(found), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_name_is_that_of_the_address() {
+        let hosts = Hosts::parse(FILE);
+        let name = |ip: &str| hosts.name(ip.parse().unwrap());
+        assert_eq!(name("127.0.0.5").as_deref(), Some("host.test."));
+        assert_eq!(name("::1").as_deref(), Some("host.test."));
+        assert_eq!(name("127.0.0.6"), None);
+        assert_eq!(name("127.0.0.7"), None);
+        assert_eq!(name("127.0.0.9"), None);
+    }
+}

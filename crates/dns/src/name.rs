@@ -1,0 +1,146 @@
+//! Domain names.
+
+use std::net::IpAddr;
+
+/// The longest label and the longest name on the wire (RFC 1035, 2.3.4).
+const MAX_LABEL: usize = 63;
+const MAX_NAME: usize = 255;
+
+/// A domain name that fits into a query.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Name {
+    labels: Vec<Vec<u8>>,
+}
+
+impl Name {
+    /// The name that `text` spells, with or without a final dot. None if a
+    /// label is empty or too long, or the whole is.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = text.strip_suffix(b".").unwrap_or(text);
+        Self::new(text.split(|&byte| byte == b'.').map(<[u8]>::to_vec))
+    }
+
+    /// The name under which the DNS keeps the name of `ip` (RFC 1035, 3.5;
+    /// RFC 3596, 2.5).
+    pub fn reverse(ip: IpAddr) -> Self {
+        let mut labels: Vec<Vec<u8>> = Vec::new();
+        match ip {
+            IpAddr::V4(ip) => {
+                let octets = ip.octets().into_iter().rev();
+                labels.extend(octets.map(|octet| octet.to_string().into_bytes()));
+                labels.push(b"in-addr".to_vec());
+            }
+            IpAddr::V6(ip) => {
+                let nibbles = ip.octets().into_iter().rev();
+                let nibbles = nibbles.flat_map(|octet| [octet & 15, octet >> 4]);
+                let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+                labels.extend(nibbles.map(|nibble| vec![digit(nibble) as u8]));
+                labels.push(b"ip6".to_vec());
+            }
+        }
+        labels.push(b"arpa".to_vec());
+        Self { labels }
+    }
+
+    /// This name, continued by `suffix`. None if that is too long.
+    pub fn under(&self, suffix: &Self) -> Option<Self> {
+        Self::new(self.labels.iter().chain(&suffix.labels).cloned())
+    }
+
+    /// How many dots stand inside the name.
+    pub fn dots(&self) -> usize {
+        self.labels.len().saturating_sub(1)
+    }
+
+    /// The labels, without the root.
+    pub(crate) fn labels(&self) -> &[Vec<u8>] {
+        &self.labels
+    }
+
+    fn new(labels: impl Iterator<Item = Vec<u8>>) -> Option<Self> {
+        let labels: Vec<Vec<u8>> = labels.collect();
+        let length: usize = 1 + labels.iter().map(|label| label.len() + 1).sum::<usize>();
+        let fits = |label: &Vec<u8>| (1..=MAX_LABEL).contains(&label.len());
+        (length <= MAX_NAME && labels.iter().all(fits)).then_some(Self { labels })
+    }
+}
+
+/// The host name that `labels` spell: in lower case and with a final dot.
+///
+/// None if it could mean anything else to somebody who uses it as a file
+/// name, a variable or a line: it has no label, an empty one, or one with
+/// other bytes than letters, digits, `-` and `_`. Whoever runs the reverse
+/// zone of an address writes there what he likes.
+pub fn host_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut name = String::new();
+    for label in labels {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        if label.is_empty() || !label.iter().all(plain) {
+            return None;
+        }
+        name.extend(
+            label
+                .iter()
+                .map(|byte| char::from(byte.to_ascii_lowercase())),
+        );
+        name.push('.');
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &Name) -> String {
+        name.labels.iter().fold(String::new(), |text, label| {
+            text + &String::from_utf8_lossy(label) + "."
+        })
+    }
+
+    #[test]
+    fn a_final_dot_changes_nothing_and_empty_labels_are_no_names() {
+        assert_eq!(Name::parse(b"a.B"), Name::parse(b"a.B."));
+        assert_eq!(text(&Name::parse(b"a.B").unwrap()), "a.B.");
+        for bad in [&b""[..], b".", b"a..b", b".a", b"a.."] {
+            assert_eq!(Name::parse(bad), None);
+        }
+    }
+
+    #[test]
+    fn labels_and_names_have_their_limits() {
+        assert!(Name::parse(&[b'a'; 63]).is_some());
+        assert!(Name::parse(&[b'a'; 64]).is_none());
+        let long = [&[b'a'; 63][..]; 3].join(&b'.');
+        let fits = Name::parse(&long).unwrap();
+        assert!(fits.under(&Name::parse(&[b'b'; 61]).unwrap()).is_some());
+        assert!(fits.under(&Name::parse(&[b'b'; 62]).unwrap()).is_none());
+    }
+
+    #[test]
+    fn reverse_names_begin_with_the_last_part_of_the_address() {
+        let name = Name::reverse("192.0.2.17".parse().unwrap());
+        assert_eq!(text(&name), "17.2.0.192.in-addr.arpa.");
+        let name = Name::reverse("2001:db8::4f".parse().unwrap());
+        let zeros = "0.".repeat(22);
+        assert_eq!(text(&name), format!("f.4.{zeros}8.b.d.0.1.0.0.2.ip6.arpa."));
+    }
+
+    #[test]
+    fn only_plain_names_are_host_names() {
+        let host = |labels: &[&str]| host_name(labels.iter().map(|label| label.as_bytes()));
+        assert_eq!(host(&["Good", "TEST"]).as_deref(), Some("good.test."));
+        assert_eq!(host(&["a_1-", "b"]).as_deref(), Some("a_1-.b."));
+        for bad in [
+            &[][..],
+            &["a", ""],
+            &["../ip4/127.0.0.9_32"],
+            &["a.b"],
+            &["a\0"],
+            &["a\n", "b"],
+            &["é"],
+        ] {
+            assert_eq!(host(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! IDENT (RFC 1413): whose a connection is, if its other end tells.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use cli::{Context, Fatal, Grammar, Parser, value};
+use unix::connect::{Kind, bind, connect, outcome, send, socket};
+use unix::tasks::{Task, Waits, turn};
+use unix::{Errno, fd};
+
+use crate::address::{Ip, parse_port};
+
+const PORT: u16 = 113;
+const MAX_REPLY: usize = 1024;
+const MAX_NAME: usize = 511;
+
+/// What an IDENT server answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Reply {
+    /// The user's name, as bytes without NUL.
+    User(Vec<u8>),
+    /// It does not tell; why, in words.
+    Error(&'static str),
+}
+
+/// Asks the host of `remote` whose the connection between `remote` and
+/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for an answer that
+/// is none.
+pub fn query(
+    remote: SocketAddr,
+    local: SocketAddr,
+    deadline: Option<Instant>,
+) -> Result<Reply, Errno> {
+    let mut question = Question::new(remote, local)?;
+    while turn(&mut [&mut question], deadline)? {}
+    question.result.unwrap_or(Err(Errno::ETIMEDOUT))
+}
+
+/// A question on the wire.
+struct Question {
+    socket: OwnedFd,
+    connected: bool,
+    send: Vec<u8>,
+    received: Vec<u8>,
+    ports: (u16, u16),
+    result: Option<Result<Reply, Errno>>,
+}
+
+impl Question {
+    fn new(remote: SocketAddr, local: SocketAddr) -> Result<Self, Errno> {
+        let socket = socket(Kind::Stream, remote.ip())?;
+        bind(&socket, SocketAddr::new(local.ip(), 0))?;
+        let connected = connect(&socket, SocketAddr::new(remote.ip(), PORT))?;
+        let ports = (remote.port(), local.port());
+        Ok(Self {
+            socket,
+            connected,
+            send: format!("{} , {}\r\n", ports.0, ports.1).into_bytes(),
+            received: Vec::new(),
+            ports,
+            result: None,
+        })
+    }
+
+    fn go_on(&mut self) -> Result<Option<Reply>, Errno> {
+        if !self.connected {
+            outcome(&self.socket)?;
+            self.connected = true;
+        }
+        if !self.send.is_empty() {
+            let sent = send(&self.socket, &self.send)?;
+            self.send.drain(..sent);
+            return Ok(None);
+        }
+        let mut piece = [0; MAX_REPLY];
+        let count = fd::read(&self.socket, &mut piece)?;
+        self.received.extend_from_slice(&piece[..count]);
+        if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+            if end < MAX_REPLY {
+                return parse(&self.received[..end], self.ports).map(Some);
+            }
+        }
+        match (count, self.received.len()) {
+            (0, _) => Ok(Some(Reply::Error("unknown error"))),
+            (_, MAX_REPLY..) => Err(Errno::EPROTO),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Task for Question {
+    fn is_finished(&self) -> bool {
+        self.result.is_some()
+    }
+
+    fn wait<'a>(&'a self, waits: &mut Waits<'a>) {
+        if self.connected && self.send.is_empty() {
+            waits.readable(self.socket.as_fd());
+        } else {
+            waits.writable(self.socket.as_fd());
+        }
+    }
+
+    fn step(&mut self, _now: Instant) {
+        match self.go_on() {
+            Ok(None) | Err(Errno::EAGAIN | Errno::ENOTCONN) => {}
+            Ok(Some(reply)) => self.result = Some(Ok(reply)),
+            Err(errno) => self.result = Some(Err(errno)),
+        }
+    }
+}
+
+/// Reads a reply line, without its LF.
+fn parse(line: &[u8], ports: (u16, u16)) -> Result<Reply, Errno> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut fields = line.splitn(4, |byte| *byte == b':');
+    let mut field = || fields.next().ok_or(Errno::EPROTO);
+    let (pair, kind, detail) = (field()?, trim(field()?), field()?);
+    let mut numbers = pair
+        .split(|byte| *byte == b',')
+        .map(|text| parse_port(trim(text)));
+    let asked = [Some(ports.0), Some(ports.1)];
+    if [numbers.next().flatten(), numbers.next().flatten()] != asked || numbers.next().is_some() {
+        return Err(Errno::EPROTO);
+    }
+    match kind {
+        b"USERID" => {
+            let name = field()?;
+            let name = match name.split_first() {
+                Some((b' ' | b'\t', rest)) => rest,
+                _ => name,
+            };
+            if name.contains(&0) || name.len() > MAX_NAME {
+                return Err(Errno::EPROTO);
+            }
+            Ok(Reply::User(name.to_vec()))
+        }
+        b"ERROR" => match trim(detail) {
+            b"NO-USER" => Ok(Reply::Error("no such user")),
+            b"HIDDEN-USER" => Ok(Reply::Error("identification denied")),
+            b"INVALID-PORT" => Ok(Reply::Error("invalid port")),
+            b"UNKNOWN-ERROR" => Ok(Reply::Error("unknown error")),
+            [b'X', ..] => Ok(Reply::Error("X-error-token")),
+            _ => Err(Errno::EPROTO),
+        },
+        _ => Err(Errno::EPROTO),
+    }
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+static GRAMMAR: Grammar = Grammar {
+    synopsis: "[ -t timeout ] remoteaddr remoteport localaddr localport",
+    options: &[&[value('t', "timeout")]],
+    long: false,
+};
+
+/// `s6-ident-client`. See doc/s6-ident-client.md.
+pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let mut timeout = 0;
+    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    while let Some(opt) = parser.next()? {
+        timeout = opt.unsigned()?;
+    }
+    let operands = parser.operands(4)?;
+    let [remote_ip, remote_port, local_ip, local_port, ..] = &operands[..] else {
+        return Err(Fatal::usage(GRAMMAR.synopsis));
+    };
+    let remote = SocketAddr::new(ip(remote_ip)?.into(), port(remote_port)?);
+    let local = SocketAddr::new(ip(local_ip)?.into(), port(local_port)?);
+    if remote.is_ipv4() != local.is_ipv4() {
+        return Err(Fatal::user("address family mismatch"));
+    }
+    let limit = Duration::from_millis(timeout.into());
+    let deadline = (timeout != 0).then(|| Instant::now() + limit);
+    match query(remote, local, deadline) {
+        Ok(Reply::User(mut name)) => {
+            name.push(b'\n');
+            print(&name).map_err(|errno| Fatal::system("write to stdout", errno))?;
+            Ok(0)
+        }
+        Ok(Reply::Error(why)) => {
+            context.warn(&format!("ident server replied: {why}"));
+            Ok(1)
+        }
+        Err(errno) => {
+            let timed_out = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let code = if timed_out { 99 } else { Fatal::SYSTEM };
+            Err(Fatal::unable(code, "ask the ident server", errno))
+        }
+    }
+}
+
+fn print(bytes: &[u8]) -> Result<(), Errno> {
+    let _quiet = unix::signal::IgnoredPipe::new();
+    let stdout = fd::claim(1)?;
+    fd::write_all(&stdout, bytes)
+}
+
+fn ip(text: &std::ffi::OsStr) -> Result<Ip, Fatal> {
+    Ip::parse(text.as_encoded_bytes())
+        .ok_or_else(|| Fatal::user(format!("invalid IP address: {}", text.to_string_lossy())))
+}
+
+fn port(text: &std::ffi::OsStr) -> Result<u16, Fatal> {
+    parse_port(text.as_encoded_bytes())
+        .ok_or_else(|| Fatal::user(format!("invalid port number: {}", text.to_string_lossy())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(line: &str) -> Result<Reply, Errno> {
+        parse(line.as_bytes(), (6191, 23))
+    }
+
+    #[test]
+    fn a_user_is_what_follows_the_third_colon_but_one_blank() {
+        for (line, name) in [
+            ("6191, 23 : USERID : UNIX : joe\r", "joe"),
+            ("6191,23:USERID:UNIX:joe", "joe"),
+            (" 6191\t,\t23 : USERID : OTHER :  a:b \r", " a:b "),
+            ("6191,23:USERID:UNIX:", ""),
+        ] {
+            assert_eq!(reply(line), Ok(Reply::User(name.into())), "{line}");
+        }
+    }
+
+    #[test]
+    fn errors_have_their_words() {
+        for (code, words) in [
+            ("NO-USER", "no such user"),
+            ("HIDDEN-USER", "identification denied"),
+            ("INVALID-PORT", "invalid port"),
+            ("UNKNOWN-ERROR", "unknown error"),
+            ("XYZZY", "X-error-token"),
+        ] {
+            let line = format!("6191, 23 : ERROR : {code}\r");
+            assert_eq!(reply(&line), Ok(Reply::Error(words)));
+        }
+    }
+
+    #[test]
+    fn all_else_is_a_protocol_error() {
+        for line in [
+            "",
+            "6191, 23",
+            "6191, 24 : USERID : UNIX : joe",
+            "6191, 23, 1 : USERID : UNIX : joe",
+            "6191 : USERID : UNIX : joe",
+            "6191, 23 : USERID : UNIX",
+            "6191, 23 : USERID : UNIX : j\0e",
+            "6191, 23 : ERROR : WHAT",
+            "6191, 23 : NOTHING : x : y",
+        ] {
+            assert_eq!(reply(line), Err(Errno::EPROTO), "{line:?}");
+        }
+        let long = format!("6191, 23 : USERID : UNIX : {}", "x".repeat(512));
+        assert_eq!(reply(&long), Err(Errno::EPROTO));
+    }
+}

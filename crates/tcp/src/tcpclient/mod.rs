@@ -1,0 +1,345 @@
+//! `s6-tcpclient`: connects to a host and runs a program on the connection.
+//! See doc/s6-tcpclient.md.
+
+mod connecting;
+
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
+use dns::{Families, Resolver};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use unix::{Errno, fd};
+
+use crate::address::{Endpoint, Ip, parse_port};
+use crate::ident;
+use connecting::Attempts;
+
+static GRAMMAR: Grammar = Grammar {
+    synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
+               [ -t timeout ] [ -l localname ] [ -T timeoutconn ] [ -i localip ] [ -p localport ] \
+               host port prog...",
+    options: &[&[
+        switch('q', "quiet"),
+        switch('Q', "normally-verbose"),
+        switch('v', "verbose"),
+        switch('4', "ipv4"),
+        switch('6', "ipv6"),
+        switch('d', "nagle"),
+        switch('D', "no-nagle"),
+        switch('r', "ident"),
+        switch('R', "no-ident"),
+        switch('h', "hosts"),
+        switch('H', "no-dns"),
+        switch('n', "qualify"),
+        switch('N', "no-qualify"),
+        value('t', "timeout"),
+        value('l', "local-name"),
+        value('T', "connection-timeouts"),
+        value('i', "local-ip"),
+        value('p', "local-port"),
+    ]],
+    long: false,
+};
+
+/// No more addresses of a host are tried.
+const MAX_ADDRESSES: usize = 16;
+
+/// Where the program finds the connection: to read and to write.
+const DESCRIPTORS: [i32; 2] = [6, 7];
+
+struct Options {
+    families: Families,
+    no_nagle: bool,
+    ident: bool,
+    hosts: bool,
+    no_dns: bool,
+    qualify: bool,
+    timeout: u32,
+    local_name: Option<OsString>,
+    rounds: [u32; 2],
+    local_ip: Option<Ip>,
+    local_port: u16,
+}
+
+/// The program.
+pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let started = Instant::now();
+    let mut options = Options::default();
+    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    while let Some(opt) = parser.next()? {
+        options.accept(&opt, &mut context.verbosity)?;
+    }
+    let mut operands = parser.operands(3)?;
+    let prog = operands.split_off(2);
+    let [host, port] = &operands[..] else {
+        return Err(Fatal::usage(GRAMMAR.synopsis));
+    };
+    let port = parse_port(port.as_encoded_bytes())
+        .ok_or_else(|| Fatal::user(format!("invalid port number: {}", port.to_string_lossy())))?;
+    let limit = Duration::from_secs(options.timeout.into());
+    let deadline = (options.timeout != 0).then(|| started + limit);
+
+    let addresses = addresses(context, &options, host, deadline)?;
+    let attempts = Attempts {
+        addresses: &addresses,
+        port,
+        rounds: options
+            .rounds
+            .map(|seconds| Duration::from_secs(seconds.into())),
+        local: (options.local_ip.map(IpAddr::from), options.local_port),
+        deadline,
+    };
+    let socket = attempts.connect(context)?;
+    let remote = set_up(context, &options, &socket, deadline)?;
+    context.info(&format!("connected to {} port {}", remote.ip, remote.port));
+    hand_over(socket).map_err(|errno| Fatal::system("set up descriptors", errno))?;
+    Err(context.exec(&prog))
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            families: Families::Both,
+            no_nagle: false,
+            ident: false,
+            hosts: false,
+            no_dns: false,
+            qualify: false,
+            timeout: 0,
+            local_name: None,
+            rounds: [2, 58],
+            local_ip: None,
+            local_port: 0,
+        }
+    }
+}
+
+impl Options {
+    fn accept(&mut self, opt: &Opt, verbosity: &mut u32) -> Result<(), Fatal> {
+        let usage = || Fatal::usage(GRAMMAR.synopsis);
+        match opt.name {
+            "quiet" => *verbosity = 0,
+            "normally-verbose" => *verbosity = 1,
+            "verbose" => *verbosity = verbosity.saturating_add(1),
+            "ipv4" => self.families = Families::V4,
+            "ipv6" => self.families = Families::V6,
+            "nagle" => self.no_nagle = false,
+            "no-nagle" => self.no_nagle = true,
+            "ident" => self.ident = true,
+            "no-ident" => self.ident = false,
+            "hosts" => self.hosts = true,
+            "no-dns" => self.no_dns = true,
+            "qualify" => self.qualify = true,
+            "no-qualify" => self.qualify = false,
+            "timeout" => self.timeout = opt.unsigned()?,
+            "local-name" => self.local_name = Some(opt.text().to_owned()),
+            "connection-timeouts" => {
+                self.rounds = rounds(opt.text().as_encoded_bytes()).ok_or_else(usage)?;
+            }
+            "local-ip" => {
+                let ip = Ip::parse(opt.text().as_encoded_bytes());
+                self.local_ip = Some(ip.ok_or_else(usage)?);
+            }
+            _ => {
+                self.local_port = parse_port(opt.text().as_encoded_bytes()).ok_or_else(usage)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `x+y` or `x`, in seconds.
+fn rounds(text: &[u8]) -> Option<[u32; 2]> {
+    match text.iter().position(|byte| *byte == b'+') {
+        Some(at) => Some([cli::unsigned(&text[..at])?, cli::unsigned(&text[at + 1..])?]),
+        None => Some([cli::unsigned(text)?, 0]),
+    }
+}
+
+/// The addresses of `host` to be tried, in their order.
+fn addresses(
+    context: &Context,
+    options: &Options,
+    host: &OsStr,
+    deadline: Option<Instant>,
+) -> Result<Vec<IpAddr>, Fatal> {
+    let text = host.as_encoded_bytes();
+    let listed = if matches!(text, b"" | b"0") {
+        let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        let wanted = loopback
+            .into_iter()
+            .filter(|ip| options.families.include(*ip));
+        Some(wanted.collect())
+    } else {
+        literal(text, options.families)?
+    };
+    let mut addresses = match listed {
+        Some(addresses) => addresses,
+        None if options.no_dns => return Err(Fatal::usage(GRAMMAR.synopsis)),
+        None => resolve(context, options, host, deadline)?,
+    };
+    addresses.truncate(MAX_ADDRESSES);
+    Ok(addresses)
+}
+
+/// The addresses that `text` spells; None if it is a name.
+fn literal(text: &[u8], families: Families) -> Result<Option<Vec<IpAddr>>, Fatal> {
+    let list = Ip::parse_list(text).filter(|list| !list.is_empty());
+    let Some(list) = list else {
+        return Ok(None);
+    };
+    let list: Vec<IpAddr> = list.into_iter().map(IpAddr::from).collect();
+    if list.iter().all(|ip| families.include(*ip)) {
+        Ok(Some(list))
+    } else {
+        let host = String::from_utf8_lossy(text).into_owned();
+        Err(Fatal::user(format!(
+            "no IP address of the wanted family for {host}"
+        )))
+    }
+}
+
+fn resolve(
+    context: &Context,
+    options: &Options,
+    host: &OsStr,
+    deadline: Option<Instant>,
+) -> Result<Vec<IpAddr>, Fatal> {
+    let name = host.to_string_lossy();
+    let failed = |why: &str| Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"));
+    let resolver = Resolver::new(&context.env, options.hosts, deadline)
+        .map_err(|errno| failed(&unix::errno::text(errno)))?;
+    resolver
+        .addresses(&name, options.families, options.qualify)
+        .map_err(|failure| failed(&failure.to_string()))
+}
+
+/// Sets the socket and the environment up for the program. The remote end is
+/// returned.
+fn set_up(
+    context: &mut Context,
+    options: &Options,
+    socket: &OwnedFd,
+    deadline: Option<Instant>,
+) -> Result<Endpoint, Fatal> {
+    let failed = |what: &'static str| move |errno: Errno| Fatal::system(what, errno);
+    blocking(socket).map_err(failed("set up socket"))?;
+    if options.no_nagle {
+        if let Err(errno) = unix::connect::no_delay(socket) {
+            context.warn_unable("set TCP_NODELAY", errno);
+        }
+    }
+    let local = unix::connect::local_address(socket).map_err(failed("get local address"))?;
+    let remote = unix::connect::remote_address(socket).map_err(failed("get remote address"))?;
+    let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
+    let info = options
+        .ident
+        .then(|| user(context, remote, local, deadline));
+    let [remote_name, local_name] = names(context, options, [remote.ip(), local.ip()], deadline);
+    let env = &mut context.env;
+    env.set("PROTO", "TCP");
+    env.set("TCPREMOTEIP", remote_end.ip.to_string());
+    env.set("TCPREMOTEPORT", remote_end.port.to_string());
+    env.set("TCPLOCALIP", local_end.ip.to_string());
+    env.set("TCPLOCALPORT", local_end.port.to_string());
+    for (name, value) in [
+        ("TCPREMOTEHOST", remote_name),
+        ("TCPLOCALHOST", local_name),
+        ("TCPREMOTEINFO", info),
+    ] {
+        match value {
+            Some(value) => env.set(name, value),
+            None => env.unset(name),
+        }
+    }
+    Ok(remote_end)
+}
+
+/// The name that the remote host gives its user; empty if it does not.
+fn user(
+    context: &Context,
+    remote: SocketAddr,
+    local: SocketAddr,
+    deadline: Option<Instant>,
+) -> OsString {
+    use std::os::unix::ffi::OsStringExt;
+    match ident::query(remote, local, deadline) {
+        Ok(ident::Reply::User(name)) => return OsString::from_vec(name),
+        Ok(ident::Reply::Error(why)) => context.warn(&format!("ident server replied: {why}")),
+        Err(errno) => context.warn_unable("get remote user name", errno),
+    }
+    OsString::new()
+}
+
+/// The names of the remote and the local address. A lookup that fails gives
+/// none.
+fn names(
+    context: &Context,
+    options: &Options,
+    [remote, local]: [IpAddr; 2],
+    deadline: Option<Instant>,
+) -> [Option<OsString>; 2] {
+    let given = options.local_name.clone();
+    if options.no_dns {
+        return [None, given];
+    }
+    let Ok(resolver) = Resolver::new(&context.env, options.hosts, deadline) else {
+        return [None, given];
+    };
+    let wanted: &[IpAddr] = if given.is_some() {
+        &[remote]
+    } else {
+        &[remote, local]
+    };
+    let mut found = resolver.names(wanted).into_iter();
+    let mut next = || Some(OsString::from(found.next()?.ok()?.name));
+    let remote_name = next();
+    [remote_name, given.or_else(next)]
+}
+
+fn blocking(socket: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlag::from_bits_retain(fcntl(socket, FcntlArg::F_GETFL)?);
+    fcntl(socket, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(drop)
+}
+
+/// Puts the socket where the program expects it, and nowhere else.
+fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
+    for number in DESCRIPTORS {
+        fd::copy_to(&socket, number)?;
+    }
+    if DESCRIPTORS.contains(&socket.as_raw_fd()) {
+        let _ = socket.into_raw_fd();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_one_or_two_numbers() {
+        assert_eq!(rounds(b"1+2"), Some([1, 2]));
+        assert_eq!(rounds(b"3"), Some([3, 0]));
+        for bad in [&b""[..], b"+", b"1+", b"+1", b"1+2+3", b"x"] {
+            assert_eq!(rounds(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_host_is_addresses_only_if_all_of_it_is() {
+        let count = |text: &str| {
+            literal(text.as_bytes(), Families::Both)
+                .unwrap()
+                .map(|l| l.len())
+        };
+        assert_eq!(count("127.0.0.1"), Some(1));
+        assert_eq!(count("127.0.0.1,::1;"), Some(2));
+        assert_eq!(count("127.0.0.1.example.com"), None);
+        assert_eq!(count("10.0.0.1-x"), None);
+        assert!(literal(b"127.0.0.1", Families::V6).is_err());
+    }
+}

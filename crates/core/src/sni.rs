@@ -118,7 +118,7 @@ fn named(context: &Context) -> Result<BTreeMap<String, Arc<CertifiedKey>>, Fatal
         if name.is_empty() {
             continue;
         }
-        let Some(certificate_file) = context.env.get(&format!("CERTFILE:{name}")) else {
+        let Some(certificate_file) = context.env.get(format!("CERTFILE:{name}")) else {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(

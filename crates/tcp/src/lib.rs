@@ -3,8 +3,11 @@
 
 pub mod address;
 pub mod applyuidgid;
+pub mod getservbyname;
 pub mod ident;
+pub mod proxy;
 pub mod socketbinder;
 pub mod tcpclient;
 pub mod tcpserver;
 pub mod tcpserverd;
+mod wait;

@@ -32,17 +32,18 @@ impl Env {
 
     /// Sets `name` to `value` in place of all its former entries. A value
     /// that holds a NUL byte, which no environment can carry, unsets it.
-    pub fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+    pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<OsStr>) {
+        let name = name.as_ref();
         self.unset(name);
-        let mut entry = Vec::from(name);
+        let mut entry = name.to_vec();
         entry.push(b'=');
         entry.extend_from_slice(value.as_ref().as_bytes());
         self.entries.extend(CString::new(entry));
     }
 
     /// Removes every entry of `name`.
-    pub fn unset(&mut self, name: &str) {
-        self.retain(|entry_name| entry_name != name.as_bytes());
+    pub fn unset(&mut self, name: impl AsRef<[u8]>) {
+        self.retain(|entry_name| entry_name != name.as_ref());
     }
 
     /// Keeps only the variables whose name `keep` accepts.
@@ -52,9 +53,9 @@ impl Env {
     }
 
     /// The value of `name`, if it is set.
-    pub fn get(&self, name: &str) -> Option<&OsStr> {
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&OsStr> {
         self.iter()
-            .find_map(|(key, value)| (key == name.as_bytes()).then_some(value))
+            .find_map(|(key, value)| (key == name.as_ref()).then_some(value))
     }
 
     /// Names and values in their order. Entries without `=` are left out.

@@ -89,6 +89,19 @@ pub fn close(number: RawFd) {
     }
 }
 
+/// Descriptor 0, borrowed for the life of the process.
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: it is only borrowed; if it is closed, calls on it fail. No
+    // program closes it while it holds this.
+    unsafe { BorrowedFd::borrow_raw(0) }
+}
+
+/// Descriptor 1, borrowed for the life of the process.
+pub fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as in `stdin`.
+    unsafe { BorrowedFd::borrow_raw(1) }
+}
+
 /// Reads until `buf` holds something or the end: EINTR is not seen.
 pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     loop {

@@ -1,0 +1,96 @@
+//! Reading exactly as many bytes as the header has.
+
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use cli::Fatal;
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use unix::fd;
+
+use crate::wait;
+
+/// What a header is read from.
+pub struct Input<'a> {
+    source: Source<'a>,
+    deadline: Option<Instant>,
+}
+
+enum Source<'a> {
+    Descriptor(BorrowedFd<'a>),
+    #[cfg(test)]
+    Memory(&'a [u8]),
+}
+
+impl Input<'_> {
+    /// Descriptor 0, with a limit in milliseconds for everything; 0 is none.
+    pub fn stdin(timeout: u32) -> Self {
+        Self {
+            source: Source::Descriptor(fd::stdin()),
+            deadline: wait::deadline(timeout),
+        }
+    }
+
+    /// The next `N` bytes, in whatever pieces they arrive.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fatal> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fills `bytes`.
+    pub fn fill(&mut self, mut bytes: &mut [u8]) -> Result<(), Fatal> {
+        while !bytes.is_empty() {
+            match self.some(bytes) {
+                Ok(0) => {
+                    let message = "unable to read PROXY header: unexpected end of input";
+                    return Err(Fatal::new(Fatal::SYSTEM, message));
+                }
+                Ok(count) => bytes = bytes.get_mut(count..).unwrap_or_default(),
+                // Only a descriptor that is not blocking says this.
+                Err(Errno::EAGAIN) => {}
+                Err(errno) => return Err(Fatal::system("read PROXY header", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn some(&mut self, bytes: &mut [u8]) -> Result<usize, Errno> {
+        match &mut self.source {
+            Source::Descriptor(fd) => {
+                wait::ready(*fd, PollFlags::POLLIN, self.deadline)?;
+                fd::read(*fd, bytes)
+            }
+            #[cfg(test)]
+            Source::Memory(rest) => {
+                // One byte at a time: pieces must not matter.
+                let (Some((first, tail)), Some(place)) = (rest.split_first(), bytes.first_mut())
+                else {
+                    return Ok(0);
+                };
+                *place = *first;
+                *rest = tail;
+                Ok(1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl<'a> Input<'a> {
+    /// Bytes in memory.
+    pub fn memory(bytes: &'a [u8]) -> Self {
+        Self {
+            source: Source::Memory(bytes),
+            deadline: None,
+        }
+    }
+
+    /// How many bytes are left of them.
+    pub fn left(&self) -> usize {
+        match self.source {
+            Source::Memory(rest) => rest.len(),
+            Source::Descriptor(_) => 0,
+        }
+    }
+}

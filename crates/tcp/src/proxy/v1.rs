@@ -1,0 +1,180 @@
+//! Version 1 of the header: a line of text.
+
+use std::net::IpAddr;
+
+use cli::Fatal;
+
+use super::apply::inet;
+use super::read::Input;
+use super::{Header, invalid};
+use crate::address::{Ip, parse_port};
+
+/// What a line begins with.
+pub const MAGIC: &[u8] = b"PROXY ";
+
+/// The length of the shortest line, `PROXY UNKNOWN` with CR LF.
+pub const SHORTEST: usize = 15;
+
+/// The length of the longest line, CR LF included.
+const LONGEST: usize = 107;
+
+/// Reads what follows the `first` bytes of a line, up to its CR LF.
+pub fn read(input: &mut Input<'_>, first: &[u8; SHORTEST]) -> Result<Header, Fatal> {
+    let mut line = Vec::with_capacity(LONGEST);
+    line.extend_from_slice(first);
+    if let Some(end) = line.windows(2).position(|pair| pair == b"\r\n") {
+        // Only the shortest line may end within the bytes read so far.
+        line.truncate(end + 2);
+        if line.len() < SHORTEST {
+            return Err(invalid("PROXY line"));
+        }
+    }
+    while !line.ends_with(b"\r\n") {
+        if line.len() == LONGEST {
+            return Err(Fatal::new(1, "PROXY line too long"));
+        }
+        let [byte] = input.array()?;
+        line.push(byte);
+    }
+    parse(line.strip_suffix(b"\r\n").unwrap_or(&line))
+}
+
+/// What a line without its CR LF says.
+fn parse(line: &[u8]) -> Result<Header, Fatal> {
+    let mut fields = line.split(|byte| *byte == b' ').skip(1);
+    let protocol = fields.next().unwrap_or_default();
+    if protocol == b"UNKNOWN" {
+        return Ok(Header::Nothing);
+    }
+    let wanted: fn(&IpAddr) -> bool = match protocol {
+        b"TCP4" => IpAddr::is_ipv4,
+        b"TCP6" => IpAddr::is_ipv6,
+        _ => return Err(invalid("protocol in PROXY line")),
+    };
+    let mut next = |what: &'static str| fields.next().ok_or_else(|| invalid(what));
+    let [source, destination, source_port, destination_port] = [
+        next("PROXY line")?,
+        next("PROXY line")?,
+        next("PROXY line")?,
+        next("PROXY line")?,
+    ];
+    if fields.next().is_some() {
+        return Err(invalid("PROXY line"));
+    }
+    let ip = |text, what| {
+        Ip::parse(text)
+            .map(IpAddr::from)
+            .filter(wanted)
+            .ok_or_else(|| invalid(what))
+    };
+    let port = |text, what| parse_port(text).ok_or_else(|| invalid(what));
+    let remote_ip = ip(source, "remote ip in PROXY line")?;
+    let local_ip = ip(destination, "local ip in PROXY line")?;
+    let remote_port = port(source_port, "remote port in PROXY line")?;
+    let local_port = port(destination_port, "local port in PROXY line")?;
+    Ok(Header::Proxied(inet(
+        (remote_ip, remote_port),
+        (local_ip, local_port),
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(line: &str) -> Result<Header, Fatal> {
+        let mut input = Input::memory(line.as_bytes());
+        let first = input.array()?;
+        read(&mut input, &first)
+    }
+
+    fn values(line: &str) -> Vec<String> {
+        match header(line) {
+            Ok(Header::Proxied(variables)) => variables
+                .into_iter()
+                .map(|(_, value)| String::from_utf8(value).unwrap())
+                .collect(),
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_families_become_variables() {
+        assert_eq!(
+            values("PROXY TCP4 1.2.3.4 5.6.7.8 0 65535\r\n"),
+            ["TCP", "1.2.3.4", "0", "5.6.7.8", "65535"]
+        );
+        assert_eq!(
+            values("PROXY TCP6 ::FFFF:1.2.3.4 2001:db8:0:0::1 1 2\r\n"),
+            ["TCP", "::ffff:102:304", "1", "2001:db8::1", "2"]
+        );
+    }
+
+    #[test]
+    fn unknown_may_be_followed_by_anything() {
+        for rest in ["", " ", " x\ny\rz", " 1 2 3 4 5 6"] {
+            let line = format!("PROXY UNKNOWN{rest}\r\n");
+            assert_eq!(header(&line), Ok(Header::Nothing), "{line:?}");
+        }
+        let line = format!("PROXY UNKNOWN {}\r\n", "x".repeat(LONGEST - 16));
+        assert_eq!(header(&line), Ok(Header::Nothing));
+    }
+
+    #[test]
+    fn each_mistake_has_its_text() {
+        let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(LONGEST - 15));
+        for (line, text) in [
+            (long.as_str(), "PROXY line too long"),
+            ("PROXY TCP4 \r\n    ", "invalid PROXY line"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 9\r\n", "invalid PROXY line"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1 \r\n", "invalid PROXY line"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1 2\r\n", "invalid PROXY line"),
+            (
+                "PROXY TCP4X1.2.3.4 5.6.7.8 9 1\r\n",
+                "invalid protocol in PROXY line",
+            ),
+            (
+                "PROXY UDP4 1.2.3.4 5.6.7.8 9 1\r\n",
+                "invalid protocol in PROXY line",
+            ),
+            (
+                "PROXY UNKNOWNX 1.2.3.4\r\n",
+                "invalid protocol in PROXY line",
+            ),
+            (
+                "PROXY  TCP4 1.2.3.4 5.6.7.8 9 1\r\n",
+                "invalid protocol in PROXY line",
+            ),
+            (
+                "PROXY TCP4  1.2.3.4 5.6.7.8 9\r\n",
+                "invalid remote ip in PROXY line",
+            ),
+            (
+                "PROXY TCP4 ::1 5.6.7.8 9 1\r\n",
+                "invalid remote ip in PROXY line",
+            ),
+            (
+                "PROXY TCP6 ::1 5.6.7.8 9 1\r\n",
+                "invalid local ip in PROXY line",
+            ),
+            (
+                "PROXY TCP4 1.2.3.4 5.6.7 9 1\r\n",
+                "invalid local ip in PROXY line",
+            ),
+            (
+                "PROXY TCP4 1.2.3.4 5.6.7.8 -9 1\r\n",
+                "invalid remote port in PROXY line",
+            ),
+            (
+                "PROXY TCP4 1.2.3.4 5.6.7.8 9 65536\r\n",
+                "invalid local port in PROXY line",
+            ),
+            (
+                "PROXY TCP4 1.2.3.4 5.6.7.8 9 1\n\r\n",
+                "invalid local port in PROXY line",
+            ),
+        ] {
+            assert_eq!(header(line), Err(Fatal::new(1, text)), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Version 2 of the header: a binary block.
+
+use std::net::IpAddr;
+
+use cli::Fatal;
+
+use super::apply::inet;
+use super::read::Input;
+use super::{Header, Variable, invalid, tlv, v1};
+
+/// What a header begins with.
+pub const MAGIC: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// How long a path is in a header, padded with NULs.
+const PATH: usize = 108;
+
+/// The family of the addresses.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Family {
+    Unspecified,
+    Ipv4,
+    Ipv6,
+    Unix,
+}
+
+/// What the fixed part says about the block that follows it.
+enum Block {
+    Skip { odd: bool },
+    Addresses(Family),
+}
+
+/// Reads what follows the `first` bytes of a header.
+pub fn read(input: &mut Input<'_>, first: &[u8; v1::SHORTEST]) -> Result<Header, Fatal> {
+    let [low] = input.array()?;
+    let [.., version_command, family_transport, high] = *first;
+    let len = u16::from_be_bytes([high, low]);
+    let kind = kind(version_command, family_transport, len)?;
+    let mut block = vec![0; len.into()];
+    input.fill(&mut block)?;
+    match kind {
+        Block::Skip { odd: true } => Ok(Header::LocalWithFamily),
+        Block::Skip { odd: false } => Ok(Header::Nothing),
+        Block::Addresses(family) => {
+            let (mut variables, tlvs) =
+                addresses(family, &block).ok_or_else(|| invalid("address length"))?;
+            variables.extend(tlv::variables(tlvs)?);
+            Ok(Header::Proxied(variables))
+        }
+    }
+}
+
+fn kind(version_command: u8, family_transport: u8, len: u16) -> Result<Block, Fatal> {
+    let (version, command) = (version_command >> 4, version_command & 15);
+    if version != 2 {
+        return Err(invalid("version"));
+    }
+    if command > 1 {
+        return Err(invalid("command"));
+    }
+    let (family, shortest) = match family_transport >> 4 {
+        0 => (Family::Unspecified, 0),
+        1 => (Family::Ipv4, 12),
+        2 => (Family::Ipv6, 36),
+        3 => (Family::Unix, 216),
+        _ => return Err(invalid("family")),
+    };
+    if command == 0 {
+        let odd = family != Family::Unspecified;
+        return Ok(Block::Skip { odd });
+    }
+    match family_transport & 15 {
+        _ if family == Family::Unspecified => Ok(Block::Skip { odd: false }),
+        0 => Ok(Block::Skip { odd: false }),
+        1 if len < shortest => Err(invalid("address length")),
+        1 => Ok(Block::Addresses(family)),
+        2 => Err(Fatal::new(2, "unsupported transport protocol: datagram")),
+        _ => Err(invalid("transport protocol")),
+    }
+}
+
+/// The variables of a block, and the TLVs behind the addresses.
+fn addresses(family: Family, block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
+    match family {
+        Family::Unspecified => Some((Vec::new(), block)),
+        Family::Ipv4 => ip::<4>(block),
+        Family::Ipv6 => ip::<16>(block),
+        Family::Unix => paths(block),
+    }
+}
+
+fn ip<const N: usize>(block: &[u8]) -> Option<(Vec<Variable>, &[u8])>
+where
+    IpAddr: From<[u8; N]>,
+{
+    let (source, rest) = block.split_first_chunk::<N>()?;
+    let (destination, rest) = rest.split_first_chunk::<N>()?;
+    let (source_port, rest) = rest.split_first_chunk()?;
+    let (destination_port, rest) = rest.split_first_chunk()?;
+    let remote = (IpAddr::from(*source), u16::from_be_bytes(*source_port));
+    let local = (
+        IpAddr::from(*destination),
+        u16::from_be_bytes(*destination_port),
+    );
+    Some((inet(remote, local), rest))
+}
+
+fn paths(block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
+    let (remote, rest) = block.split_first_chunk::<PATH>()?;
+    let (local, rest) = rest.split_first_chunk::<PATH>()?;
+    let path = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .copied()
+            .take_while(|byte| *byte != 0)
+            .collect()
+    };
+    let variables = vec![
+        ("PROTO", b"IPC".to_vec()),
+        ("IPCREMOTEPATH", path(remote)),
+        ("IPCLOCALPATH", path(local)),
+    ];
+    Some((variables, rest))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A header with this block.
+    pub fn header(version_command: u8, family_transport: u8, block: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([version_command, family_transport]);
+        bytes.extend(u16::try_from(block.len()).unwrap().to_be_bytes());
+        bytes.extend(block);
+        bytes
+    }
+
+    fn parse(version_command: u8, family_transport: u8, block: &[u8]) -> Result<Header, Fatal> {
+        let bytes = header(version_command, family_transport, block);
+        let mut input = Input::memory(&bytes);
+        let first = input.array()?;
+        read(&mut input, &first)
+    }
+
+    #[test]
+    fn the_fixed_part_decides_in_the_order_of_its_fields() {
+        let invalid = |what| Err(invalid(what));
+        for (bytes, block, result) in [
+            ([0x11, 0x41], 0, invalid("version")),
+            ([0x31, 0x11], 12, invalid("version")),
+            ([0x22, 0x41], 0, invalid("command")),
+            ([0x21, 0x41], 99, invalid("family")),
+            ([0x20, 0x41], 99, invalid("family")),
+            ([0x20, 0x00], 0, Ok(Header::Nothing)),
+            ([0x20, 0x00], 5, Ok(Header::Nothing)),
+            ([0x20, 0x1f], 1, Ok(Header::LocalWithFamily)),
+            ([0x20, 0x11], 12, Ok(Header::LocalWithFamily)),
+            ([0x21, 0x0f], 3, Ok(Header::Nothing)),
+            ([0x21, 0x10], 3, Ok(Header::Nothing)),
+            ([0x21, 0x13], 12, invalid("transport protocol")),
+            ([0x21, 0x11], 11, invalid("address length")),
+            ([0x21, 0x21], 35, invalid("address length")),
+            ([0x21, 0x31], 215, invalid("address length")),
+        ] {
+            let [version_command, family_transport] = bytes;
+            let found = parse(version_command, family_transport, &vec![0; block]);
+            assert_eq!(found, result, "{bytes:x?} {block}");
+        }
+        for family in [0x12, 0x22, 0x32] {
+            assert_eq!(parse(0x21, family, &[0; 2]).map_err(|f| f.code()), Err(2));
+        }
+    }
+
+    #[test]
+    fn addresses_become_variables() {
+        let v4 = [1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 255, 255];
+        let expected = inet(
+            (IpAddr::from([1, 2, 3, 4]), 9),
+            (IpAddr::from([5, 6, 7, 8]), 65535),
+        );
+        assert_eq!(parse(0x21, 0x11, &v4), Ok(Header::Proxied(expected)));
+        let mut v6 = [0; 36];
+        (v6[15], v6[31], v6[33], v6[35]) = (1, 2, 3, 4);
+        let ip = |last| IpAddr::from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+        let expected = inet((ip(1), 3), (ip(2), 4));
+        assert_eq!(parse(0x21, 0x21, &v6), Ok(Header::Proxied(expected)));
+    }
+
+    #[test]
+    fn paths_end_at_their_nul_or_their_field() {
+        let mut block = [b'r'; 2 * PATH];
+        block[PATH..PATH + 5].copy_from_slice(b"/l\0x\0");
+        let expected = vec![
+            ("PROTO", b"IPC".to_vec()),
+            ("IPCREMOTEPATH", vec![b'r'; PATH]),
+            ("IPCLOCALPATH", b"/l".to_vec()),
+        ];
+        assert_eq!(parse(0x21, 0x31, &block), Ok(Header::Proxied(expected)));
+    }
+}

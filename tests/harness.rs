@@ -1,0 +1,123 @@
+//! The harness itself: a test that fails to see a difference proves nothing.
+
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::util::{Ended, TempDir, certs, cmd, eventually, noise, pipe, sha256, tcp_pair};
+
+#[test]
+fn arguments_environment_input_and_exit_code_are_exact() {
+    let output = cmd(["sh", "-c", "echo \"$1,$V\"; cat; echo no >&2; exit 7", "x"])
+        .arg("a b")
+        .env("V", "1")
+        .input("in\n")
+        .run()
+        .fatal(7, "no");
+    assert_eq!(output.out(), "a b,1\nin\n");
+    let output = cmd(["env"]).env_remove("PATH").env("B", "x").run();
+    assert_eq!(output.out(), "B=x\n");
+}
+
+#[test]
+fn descriptors_are_those_given_and_no_others() {
+    let (reader, _writer) = pipe();
+    let (client, _server) = tcp_pair();
+    let script = "for i in $(seq 0 300); do [ ! -e /proc/$$/fd/$i ] || printf '%s ' $i; done";
+    let list = ["sh", "-c", script];
+    let output = cmd(list).run();
+    assert_eq!(output.out(), "0 1 2 ");
+    let output = cmd(list).fd(6, reader).fd(7, client).run();
+    assert_eq!(output.out(), "0 1 2 6 7 ");
+    let output = cmd(list).closed(0).closed(2).run();
+    assert_eq!(output.out(), "1 ");
+}
+
+#[test]
+fn signal_state_and_directory_are_those_given() {
+    let dir = TempDir::new();
+    let line = |output: crate::util::Output, start: &str| {
+        let text = output.out();
+        let found = text.lines().find(|line| line.starts_with(start));
+        let hex = found.unwrap().rsplit('\t').next().unwrap();
+        // Signals 32 and 33 are the C library's own affair.
+        u64::from_str_radix(hex, 16).unwrap() & !(3 << 31)
+    };
+    let status = || cmd(["cat", "/proc/self/status"]);
+    assert_eq!(line(status().run(), "SigIgn"), 0);
+    assert_eq!(line(status().run(), "SigBlk"), 0);
+    assert_eq!(line(status().ignored("PIPE").run(), "SigIgn"), 0x1000);
+    assert_eq!(
+        line(status().blocked(Signal::SIGUSR1).run(), "SigBlk"),
+        0x200
+    );
+    let output = cmd(["pwd", "-P"]).cwd(dir.path()).run();
+    assert_eq!(output.out().trim(), dir.path().to_str().unwrap());
+}
+
+#[test]
+fn signals_are_seen_and_groups_are_killed() {
+    let output = cmd(["sh", "-c", "kill -TERM $$"]).run();
+    assert_eq!(output.ended, Ended::Signaled(Signal::SIGTERM as u8));
+    let mut running = cmd(["sh", "-c", "sleep 1000 & echo $!; exec sleep 1000"]).start();
+    let child: i32 = running.out_line(0).parse().unwrap();
+    assert_eq!(running.group().len(), 2);
+    assert!(running.alive());
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait(), Ended::Signaled(9));
+    drop(running);
+    eventually("the child is gone", || {
+        // Whoever inherited it may be slow to take note of its end.
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
+        stat.map_or(true, |stat| stat.contains(") Z")).then_some(())
+    });
+}
+
+#[test]
+fn a_deadline_kills_and_tells_what_was_printed() {
+    let start = Instant::now();
+    let seen = std::panic::catch_unwind(|| {
+        let script = "echo printed; exec sleep 1000";
+        let deadline = Duration::from_millis(100);
+        cmd(["sh", "-c", script]).deadline(deadline).run();
+    });
+    let text = *seen.unwrap_err().downcast::<String>().unwrap();
+    assert!(
+        text.contains("did not end") && text.contains("printed"),
+        "{text}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn certificates_are_what_their_names_say() {
+    let certs = certs();
+    let verify = |anchor: &str, extra: &[&str], leaf: &str| {
+        cmd(["openssl", "verify", "-CAfile", &certs.path(anchor)])
+            .args(extra)
+            .arg(certs.path(leaf))
+            .run()
+    };
+    verify("ca.pem", &["-verify_hostname", "localhost"], "p256.pem").success();
+    verify("ca.pem", &[], "leaf.pem").code(2);
+    verify(
+        "ca.pem",
+        &["-untrusted", &certs.path("inter.pem")],
+        "leaf.pem",
+    )
+    .success();
+    let expired = verify("ca.pem", &[], "expired.pem").code(2);
+    assert!(expired.err().contains("expired"));
+    let future = verify("ca.pem", &[], "future.pem").code(2);
+    assert!(future.err().contains("not yet valid"));
+    assert_eq!(sha256(&certs.read("p256.der")), certs.hash("p256"));
+}
+
+#[test]
+fn noise_is_the_same_for_the_same_seed() {
+    assert_eq!(noise(1000, 7), noise(1000, 7));
+    assert_ne!(noise(1000, 7), noise(1000, 8));
+    let (reader, writer) = pipe();
+    assert!(reader.as_raw_fd() != writer.as_raw_fd());
+}

@@ -1,0 +1,107 @@
+# Makes every key and certificate of the tests in the current directory.
+# Names: X.key, X.pem, X.der; X-chain.pem is the certificate and its issuers.
+set -eu
+log=$(mktemp)
+exec 2>"$log"
+trap 'code=$?; [ $code = 0 ] || cat "$log"; rm -f "$log"; exit $code' EXIT
+
+ec() { openssl ecparam -name "$2" -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out "$1.key"; }
+
+# sign NAME ISSUER SUBJECT EXTENSIONS: NAME.key exists.
+sign() {
+  printf '%b\n' "$4" >"$1.ext"
+  openssl req -new -key "$1.key" -subj "$3" -utf8 -out "$1.csr"
+  openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -set_serial "0x$(openssl rand -hex 8)" \
+    -days 3650 -sha256 -extfile "$1.ext" -out "$1.pem"
+}
+
+# dated NAME ISSUER SUBJECT EXTENSIONS START END: the same with dates.
+dated() {
+  printf '%b\n' "$4" >"$1.ext"
+  : >"$1.index"
+  cat >"$1.cnf" <<CNF
+[ca]
+default_ca = own
+[own]
+database = $1.index
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+CNF
+  openssl req -new -key "$1.key" -subj "$3" -out "$1.csr"
+  openssl ca -batch -notext -config "$1.cnf" -cert "$2.pem" -keyfile "$2.key" -startdate "$5" -enddate "$6" \
+    -extfile "$1.ext" -in "$1.csr" -out "$1.pem"
+}
+
+# own NAME SUBJECT EXTENSIONS: signs itself.
+own() {
+  printf '%b\n' "[req]\ndistinguished_name=dn\n[dn]\n[ext]\n$3" >"$1.cnf"
+  openssl req -x509 -new -config "$1.cnf" -extensions ext -key "$1.key" -subj "$2" -days 3650 -sha256 -out "$1.pem"
+}
+
+ca='basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash'
+leaf='basicConstraints=CA:FALSE\nkeyUsage=digitalSignature'
+here="$leaf\nsubjectAltName=DNS:localhost,IP:127.0.0.1"
+
+ec ca prime256v1; own ca '/O=s6-tls tests/CN=Root' "$ca"
+ec other prime256v1; own other '/O=s6-tls tests/CN=Other root' "$ca"
+openssl genpkey -algorithm ed25519 -out edca.key; own edca '/O=s6-tls tests/CN=Ed25519 root' "$ca"
+ec inter prime256v1; sign inter ca '/O=s6-tls tests/CN=Intermediate' "$ca"
+cat ca.pem other.pem >both.pem
+
+ec p256 prime256v1; sign p256 ca '/C=FR/O=Example/CN=localhost' "$here"
+ec p384 secp384r1; sign p384 ca '/CN=localhost' "$here"
+openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key
+sign rsa ca '/CN=localhost' "$here\nextendedKeyUsage=serverAuth"
+openssl genpkey -algorithm ed25519 -out ed25519.key; sign ed25519 ca '/CN=localhost' "$here"
+ec leaf prime256v1; sign leaf inter '/CN=localhost' "$here"
+cat leaf.pem inter.pem >leaf-chain.pem
+cat leaf.pem inter.pem ca.pem >leaf-long.pem
+
+# One key is enough for those whose names and dates matter.
+for name in expired future wrong wild cnonly cnother selfca selfleaf noca clientonly wide; do cp p256.key $name.key; done
+dated expired ca '/CN=localhost' "$here" 20200101000000Z 20210101000000Z
+dated future ca '/CN=localhost' "$here" 20900101000000Z 20910101000000Z
+sign wrong ca '/CN=localhost' "$leaf\nsubjectAltName=DNS:other.test"
+sign wild ca '/CN=wild' "$leaf\nsubjectAltName=DNS:*.example.test"
+sign cnonly ca '/CN=localhost' "$leaf"
+sign cnother ca '/CN=other.test' "$leaf"
+own selfca '/CN=localhost' "$ca\nsubjectAltName=DNS:localhost"
+own selfleaf '/CN=localhost' "$here"
+sign noca leaf '/CN=localhost' "$here"
+cat noca.pem leaf.pem inter.pem >noca-chain.pem
+sign clientonly ca '/CN=localhost' "$here\nextendedKeyUsage=clientAuth"
+# Its DER alone is larger than the record of a small buffer.
+names=$(for i in $(seq 400); do printf ',DNS:a-rather-long-name-number-%d.example.test' "$i"; done)
+sign wide ca '/CN=wide' "$leaf\nsubjectAltName=DNS:localhost$names"
+
+ec client prime256v1
+sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=K\xc3\xb6ln/emailAddress=x@y.test' "$leaf"
+for name in client-expired client-other client-inter client-server; do cp client.key $name.key; done
+dated client-expired ca '/CN=client' "$leaf" 20200101000000Z 20210101000000Z
+sign client-other other '/CN=stranger' "$leaf"
+sign client-inter inter '/CN=deep client' "$leaf"
+cat client-inter.pem inter.pem >client-inter-chain.pem
+sign client-server ca '/CN=client' "$leaf\nextendedKeyUsage=serverAuth"
+
+for name in ca p256 p384 rsa ed25519; do
+  openssl x509 -in $name.pem -outform DER -out $name.der
+  openssl pkcs8 -topk8 -nocrypt -in $name.key -outform DER -out $name.pkcs8.der
+done
+for name in p256 p384; do
+  curve=prime256v1; [ $name = p256 ] || curve=secp384r1
+  openssl ec -in $name.key -out $name.sec1
+  openssl ec -in $name.key -outform DER -out $name.sec1.der
+  { openssl ecparam -name $curve; cat $name.sec1; } >$name.params
+done
+openssl rsa -in rsa.key -traditional -out rsa.pkcs1
+openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
+openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
+openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
+openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
+rm -f ./*.csr ./*.ext ./*.cnf ./*.index* ./[0-9A-F]*.pem
+chmod 644 ./*

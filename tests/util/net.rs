@@ -1,0 +1,52 @@
+//! Sockets on the loopback interface.
+
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use super::DEADLINE;
+
+/// A listener on 127.0.0.1, and its port, which the kernel chose.
+pub fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// A port for a program that cannot tell which one the kernel chose. Another
+/// process might take it before, so prefer port 0 where it is understood.
+pub fn free_port() -> u16 {
+    listener().1
+}
+
+/// A port that refuses connections.
+pub fn refused_port() -> u16 {
+    free_port()
+}
+
+/// The next connection to `listener`, or a failure after the deadline.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let end = Instant::now() + DEADLINE;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                return stream;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                assert!(Instant::now() < end, "nobody connected");
+                super::idle(std::time::Duration::from_millis(1));
+            }
+            Err(error) => panic!("accept: {error}"),
+        }
+    }
+}
+
+/// Both ends of a TCP connection: the client's, the server's. Reads in the
+/// test fail after the deadline.
+pub fn tcp_pair() -> (TcpStream, TcpStream) {
+    let (listener, port) = listener();
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let server = accept(&listener);
+    (client, server)
+}

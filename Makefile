@@ -1,0 +1,49 @@
+# Builds, tests and installs s6-tls. Cargo does the work; this file has the
+# commands that people and packagers expect.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+DOCDIR ?= $(PREFIX)/share/doc/s6-tls
+CARGO ?= cargo
+
+# Where the programs find each other, if not in PATH: an absolute directory,
+# fixed at build time.
+ifdef LIBEXECDIR
+export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
+endif
+
+# Cargo builds for a named target (see .cargo/config.toml), and says where.
+built = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/$(shell rustc -vV | sed -n 's/^host: //p')/release
+
+PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
+	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
+	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
+
+all:
+	$(CARGO) build --release --locked
+
+demo: all
+	@sh tests/demo.sh "$(built)"
+
+test:
+	$(CARGO) test --workspace --locked
+
+check: test
+	$(CARGO) fmt --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+install: all
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
+	for program in $(PROGRAMS); do \
+		install -m 0755 "$(built)/$$program" "$(DESTDIR)$(BINDIR)/$$program" || exit 1; \
+	done
+	install -m 0644 README.md LICENSE doc/*.md "$(DESTDIR)$(DOCDIR)"
+
+# s6-applyuidgid also belongs to the s6 package: install ours only where that
+# one is not.
+install-applyuidgid: all
+	install -d "$(DESTDIR)$(BINDIR)"
+	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
+
+.PHONY: all demo test check install install-applyuidgid

@@ -4,6 +4,22 @@
 //! `UNDER_TEST=DIR` runs the same tests on the programs in DIR. A test whose
 //! peer is not installed says `SKIPPED`; with `CI=true` it fails.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod util;
 
+mod engine_files;
+mod engine_handshake;
+mod engine_sni;
+mod engine_tunnel;
 mod harness;
+mod options;
+mod tcp;
+mod ucspitls;
+mod wrappers;

@@ -80,7 +80,7 @@ names=$(for i in $(seq 400); do printf ',DNS:a-rather-long-name-number-%d.exampl
 sign wide ca '/CN=wide' "$leaf\nsubjectAltName=DNS:localhost$names"
 
 ec client prime256v1
-sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=K\xc3\xb6ln/emailAddress=x@y.test' "$leaf"
+sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=Köln/emailAddress=x@y.test' "$leaf"
 for name in client-expired client-other client-inter client-server; do cp client.key $name.key; done
 dated client-expired ca '/CN=client' "$leaf" 20200101000000Z 20210101000000Z
 sign client-other other '/CN=stranger' "$leaf"

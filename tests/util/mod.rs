@@ -8,6 +8,7 @@ mod dir;
 mod net;
 mod process;
 mod run;
+pub mod tls;
 
 pub use capture::Capture;
 pub use certs::{Certs, certs};

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use cli::{Common, Context, Fatal, Grammar, Opt, Parser, ServerOptions, switch, value};
 
 static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -q | -Q | -v ] [ -1 ] [ -c maxconn ] [ -C localmaxconn ] [ -b backlog ] \
+    synopsis: "[ -q | -Q | -v ] [ -1 ] [ -a ] [ -c maxconn ] [ -C localmaxconn ] [ -b backlog ] \
                [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] [ -l localname ] \
                [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] [ -S | -s ] \
                [ -J | -j ] [ -Y | -y ] [ -K handshake-timeout ] [ -k snilevel ] [ -Z | -z ] \
@@ -20,6 +20,7 @@ static GRAMMAR: Grammar = Grammar {
             switch('Q', "normally-verbose"),
             switch('v', "verbose"),
             switch('1', "notify"),
+            switch('a', "dual-stack"),
             value('c', "global-max-connections"),
             value('C', "local-max-connections"),
             value('b', "backlog"),
@@ -64,6 +65,7 @@ enum Verbosity {
 struct Options {
     verbosity: Verbosity,
     notify: bool,
+    dual_stack: bool,
     max_connections: Option<u32>,
     local_max_connections: Option<u32>,
     backlog: Option<u32>,
@@ -137,6 +139,7 @@ impl Options {
             "normally-verbose" => self.verbosity = Verbosity::Normal,
             "verbose" => self.verbosity = Verbosity::Verbose,
             "notify" => self.notify = true,
+            "dual-stack" => self.dual_stack = true,
             "global-max-connections" => self.max_connections = Some(opt.unsigned()?.max(1)),
             "local-max-connections" => self.local_max_connections = Some(opt.unsigned()?.max(1)),
             "backlog" => self.backlog = Some(opt.unsigned()?),
@@ -161,6 +164,7 @@ impl Options {
             Verbosity::Verbose => argv.push("-v".into()),
         }
         flag(&mut argv, self.notify, "-1");
+        flag(&mut argv, self.dual_stack, "-a");
         number(&mut argv, "-c", self.max_connections);
         number(&mut argv, "-C", self.local_max_connections);
         number(&mut argv, "-b", self.backlog);
@@ -329,6 +333,7 @@ mod tests {
                 "s6-tcpserver -- 0 1 s6-tcpserver-access -- s6-tlsd -- p -S",
             ),
             ("-H 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
+            ("-Ha :: 1 p", "s6-tcpserver -a -- :: 1 s6-tlsd -- p"),
             ("-Hh 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
                 "-v1c 0 -C0 -b0 -wDHhrp -l me -B hi -t 9 -x f -i d -SJYZ -K5 -k1 0 1 p",

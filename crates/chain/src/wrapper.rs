@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use cli::{Context, Fatal};
 use unix::fd;
+use unix::signal::Temporarily;
 use unix::spawn::{Child, Ended, wait};
 use unix::{Errno, Pid};
 
@@ -31,6 +32,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     let Cleartext { program, engine } = Cleartext::new()?;
     let (report, notify) = fd::pipe().map_err(pipe_failed)?;
 
+    let children = Temporarily::keeping_children();
     let argv = options.command(&engine, Some(notify.as_raw_fd()));
     let (fdr, fdw) = options.side.cleartext(&engine);
     let child = Child::new(&argv, &context.env)
@@ -46,11 +48,13 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     fd::settle(program.0, read)
         .and_then(|()| fd::settle(program.1, write))
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
-    let report = notification::read(&report)
+    let notified = notification::read(&report)
         .map_err(|errno| Fatal::system("read the engine's notification", errno))?;
-    let Some(report) = report else {
+    drop(report);
+    let Some(report) = notified else {
         return outcome(pid);
     };
+    drop(children);
     notification::apply(&report, &mut context.env);
     if !options.keep {
         clean(&mut context.env);
@@ -59,10 +63,13 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
 }
 
 /// There was no handshake: the engine has said why, and its exit code is
-/// ours.
+/// ours; but never 0, for the program was not run.
 fn outcome(pid: Pid) -> Result<u8, Fatal> {
-    // The engine waits for nothing that this process still holds open.
     match wait(pid).map_err(|errno| Fatal::system("wait for the engine", errno))? {
+        Ended::Exited(0) => Err(Fatal::new(
+            Fatal::SYSTEM,
+            "the engine ended without a notification",
+        )),
         Ended::Exited(code) => Ok(code.min(128)),
         Ended::Signaled(signal) => Ok(128u8.saturating_add(signal)),
     }

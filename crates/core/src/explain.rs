@@ -80,10 +80,11 @@ fn alert_name(alert: AlertDescription) -> String {
         }
         name.push(c.to_ascii_lowercase());
     }
-    // The one whose name holds an abbreviation.
+    // Names that hold an abbreviation or another spelling.
     name.replace("c_a", "ca")
         .replace("m_a_c", "mac")
         .replace("p_s_k", "psk")
+        .replace("recognised", "recognized")
 }
 
 #[cfg(test)]
@@ -97,6 +98,7 @@ mod tests {
             (AlertDescription::UnknownCA, "unknown_ca"),
             (AlertDescription::BadRecordMac, "bad_record_mac"),
             (AlertDescription::UnknownPSKIdentity, "unknown_psk_identity"),
+            (AlertDescription::UnrecognisedName, "unrecognized_name"),
             (AlertDescription::Unknown(200), "200"),
         ] {
             assert_eq!(alert_name(alert), name);

@@ -1,27 +1,22 @@
-//! `s6-applyuidgid`: takes on another identity and runs a program. See
-//! doc/s6-applyuidgid.md.
+//! s6-applyuidgid: runs a program under other ids.
 
-use cli::{Context, Fatal, Grammar, Parser, list_u32, switch, value};
+use cli::{Context, Fatal, Grammar, Parser, list_u32, switch, unsigned, value};
 use unix::user;
 
-static GRAMMAR: Grammar = Grammar {
+const GRAMMAR: Grammar = Grammar {
     synopsis: "[ -z ] [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] prog...",
     options: &[&[
-        switch('z', "no-keep"),
+        switch('z', "clean"),
+        switch('U', "environment"),
         value('u', "uid"),
         value('g', "gid"),
         value('G', "gidlist"),
-        switch('U', "envuidgid"),
     ]],
     long: false,
 };
 
-/// Where `-U` finds the identity.
-const VARIABLES: [&str; 3] = ["UID", "GID", "GIDLIST"];
-
-/// Ids that are 0 are left alone.
 #[derive(Default)]
-struct Identity {
+struct Ids {
     uid: u32,
     gid: u32,
     groups: Option<Vec<u32>>,
@@ -29,60 +24,57 @@ struct Identity {
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let mut identity = Identity::default();
-    let mut clean = false;
     let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    let mut ids = Ids::default();
+    let mut clean = false;
     while let Some(opt) = parser.next()? {
         match opt.name {
-            "no-keep" => clean = true,
-            "uid" => identity.uid = opt.unsigned()?,
-            "gid" => identity.gid = opt.unsigned()?,
-            "gidlist" => {
-                let list = list_u32(opt.text().as_encoded_bytes());
-                identity.groups = Some(list.ok_or_else(|| opt.invalid("must be a list of gids"))?);
+            "clean" => clean = true,
+            "environment" => ids = from_environment(context)?,
+            "uid" => ids.uid = opt.unsigned()?,
+            "gid" => ids.gid = opt.unsigned()?,
+            _ => {
+                let groups = list_u32(opt.text().as_encoded_bytes());
+                ids.groups = Some(groups.ok_or_else(|| Fatal::usage(GRAMMAR.synopsis))?);
             }
-            // What stands before it is lost, what follows overrides it.
-            _ => identity = Identity::from_environment(context)?,
         }
     }
-    let prog = parser.operands(1)?;
-    identity.take()?;
+    let operands = parser.operands(1)?;
+    apply(&ids)?;
     if clean {
-        VARIABLES.iter().for_each(|name| context.env.unset(name));
+        for name in ["UID", "GID", "GIDLIST"] {
+            context.env.unset(name);
+        }
     }
-    Err(context.exec(&prog))
+    Err(context.exec(&operands))
 }
 
-impl Identity {
-    fn from_environment(context: &Context) -> Result<Self, Fatal> {
-        let [uid, gid, list] = VARIABLES;
-        let number = |name| {
-            let text = context.require(name)?;
-            cli::unsigned(text.as_encoded_bytes()).ok_or_else(|| invalid(name))
-        };
-        let groups = list_u32(context.require(list)?.as_encoded_bytes());
-        Ok(Self {
-            uid: number(uid)?,
-            gid: number(gid)?,
-            groups: Some(groups.ok_or_else(|| invalid(list))?),
-        })
-    }
-
-    fn take(&self) -> Result<(), Fatal> {
-        if let Some(groups) = &self.groups {
-            user::set_groups(groups)
-                .map_err(|errno| Fatal::system("set supplementary group list", errno))?;
-        }
-        if self.gid != 0 {
-            user::set_gid(self.gid).map_err(|errno| Fatal::system("setgid", errno))?;
-        }
-        if self.uid != 0 {
-            user::set_uid(self.uid).map_err(|errno| Fatal::system("setuid", errno))?;
-        }
-        Ok(())
-    }
+fn from_environment(context: &Context) -> Result<Ids, Fatal> {
+    let number = |name| {
+        let value = context.require(name)?;
+        unsigned(value.as_encoded_bytes()).ok_or_else(|| Fatal::user(format!("invalid ${name}")))
+    };
+    let uid = number("UID")?;
+    let gid = number("GID")?;
+    let groups = list_u32(context.require("GIDLIST")?.as_encoded_bytes());
+    Ok(Ids {
+        uid,
+        gid,
+        groups: Some(groups.ok_or_else(|| Fatal::user("invalid $GIDLIST"))?),
+    })
 }
 
-fn invalid(name: &str) -> Fatal {
-    Fatal::user(format!("invalid ${name}"))
+/// Groups first: without the user id nothing could be changed any more.
+fn apply(ids: &Ids) -> Result<(), Fatal> {
+    if let Some(groups) = &ids.groups {
+        user::set_groups(groups)
+            .map_err(|errno| Fatal::system("set supplementary group list", errno))?;
+    }
+    if ids.gid > 0 {
+        user::set_gid(ids.gid).map_err(|errno| Fatal::system("setgid", errno))?;
+    }
+    if ids.uid > 0 {
+        user::set_uid(ids.uid).map_err(|errno| Fatal::system("setuid", errno))?;
+    }
+    Ok(())
 }

@@ -195,7 +195,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn print(bytes: &[u8]) -> Result<(), Errno> {
-    let _quiet = unix::signal::IgnoredPipe::new();
+    let _quiet = unix::signal::Temporarily::ignoring_pipe();
     let stdout = fd::claim(1)?;
     fd::write_all(&stdout, bytes)
 }

@@ -102,6 +102,46 @@ pub fn stdout() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(1) }
 }
 
+/// Makes exec close `fd`.
+pub fn close_on_exec(fd: impl AsFd) -> Result<(), Errno> {
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
+}
+
+/// Makes `fd`, and all that share its open file, non-blocking.
+pub fn nonblocking(fd: impl AsFd) -> Result<(), Errno> {
+    let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+}
+
+/// If standard error is closed, keeps its number busy, so that no descriptor
+/// of ours lands where messages are written. The next program finds it
+/// closed all the same. Descriptors 0 and 1 do not matter.
+pub fn reserve_stderr() -> Result<(), Errno> {
+    if check(2) == Err(Errno::EBADF) {
+        let null = nix::fcntl::open(
+            c"/dev/null",
+            OFlag::O_RDWR | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        if null.as_raw_fd() == 2 {
+            let _ = null.into_raw_fd();
+        } else {
+            fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(2))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes `bytes` to a descriptor if it takes some of them at once; whether
+/// it did, nobody learns.
+pub fn offer(fd: impl AsFd, bytes: &[u8]) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
+    if poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+        let _ = nix::unistd::write(fd.as_fd(), bytes);
+    }
+}
+
 /// Reads until `buf` holds something or the end: EINTR is not seen.
 pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     loop {
@@ -153,7 +193,7 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// Writes one line of a message to standard error, in one call. A closed,
 /// full or broken standard error changes nothing: no signal, no error.
 pub fn message(line: &[u8]) {
-    let quiet = crate::signal::IgnoredPipe::new();
+    let quiet = crate::signal::Temporarily::ignoring_pipe();
     // SAFETY: descriptor 2 is only borrowed; if it is closed, write fails.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
     while nix::unistd::write(stderr, line) == Err(Errno::EINTR) {}

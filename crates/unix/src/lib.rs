@@ -11,6 +11,7 @@ pub mod errno;
 pub mod exec;
 pub mod fd;
 pub mod fork;
+pub mod net;
 pub mod pages;
 pub mod signal;
 pub mod spawn;
@@ -19,4 +20,5 @@ pub mod user;
 
 pub use env::Env;
 pub use nix::errno::Errno;
+pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;

@@ -1,32 +1,109 @@
 //! Signals: caught by those who serve, and left to a chain as it had them.
 
 use std::os::fd::{IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::Pid;
 
-/// SIGPIPE is ignored while this lives, and then as it was.
-pub struct IgnoredPipe {
+use crate::fd;
+
+/// The signals that were caught and not yet taken, one bit each.
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
+
+/// The writing end of the pipe that wakes the loop.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+/// Catches `signals` from now on, even if the inherited mask blocks them, and
+/// returns the pipe that becomes readable with each. Called once.
+pub fn catch(signals: &[Signal]) -> Result<OwnedFd, Errno> {
+    let (reader, writer) = fd::pipe()?;
+    fd::nonblocking(&reader)?;
+    fd::nonblocking(&writer)?;
+    WAKE.store(writer.into_raw_fd(), Ordering::SeqCst);
+    let mut set = SigSet::empty();
+    let action = SigAction::new(
+        SigHandler::Handler(note),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    for signal in signals {
+        // SAFETY: `note` only uses atomics, write and errno, all of which a
+        // signal handler may.
+        unsafe { sigaction(*signal, &action) }?;
+        set.add(*signal);
+    }
+    set.thread_unblock()?;
+    Ok(reader)
+}
+
+/// Whether signals were caught that nobody took. It costs no system call.
+pub fn pending() -> bool {
+    CAUGHT.load(Ordering::Relaxed) != 0
+}
+
+/// The signals caught since the last call.
+pub fn take() -> Caught {
+    Caught(CAUGHT.swap(0, Ordering::SeqCst))
+}
+
+/// A set of signals that were caught.
+#[derive(Clone, Copy)]
+pub struct Caught(u64);
+
+impl Caught {
+    /// Whether `signal` is among them.
+    pub fn has(self, signal: Signal) -> bool {
+        self.0 & (1 << signal as u32) != 0
+    }
+}
+
+/// Sends `signal` to process `pid`.
+pub fn send(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    nix::sys::signal::kill(pid, signal)
+}
+
+extern "C" fn note(signal: libc::c_int) {
+    let errno = Errno::last();
+    CAUGHT.fetch_or(1 << signal, Ordering::SeqCst);
+    // SAFETY: it writes one byte of a constant; a full pipe is as good as a
+    // written one.
+    unsafe { libc::write(WAKE.load(Ordering::SeqCst), c"".as_ptr().cast(), 1) };
+    errno.set();
+}
+
+/// A signal has another action while this lives, and then its former one.
+pub struct Temporarily {
+    signal: Signal,
     former: Option<SigAction>,
 }
 
-impl IgnoredPipe {
-    /// Ignores SIGPIPE.
-    #[expect(clippy::new_without_default, reason = "it acts on the process")]
-    pub fn new() -> Self {
+impl Temporarily {
+    /// SIGPIPE is ignored.
+    pub fn ignoring_pipe() -> Self {
+        Self::with(Signal::SIGPIPE, SigHandler::SigIgn)
+    }
+
+    /// SIGCHLD has its default action: where it is ignored, the system throws
+    /// the exit codes of children away.
+    pub fn keeping_children() -> Self {
+        Self::with(Signal::SIGCHLD, SigHandler::SigDfl)
+    }
+
+    fn with(signal: Signal, handler: SigHandler) -> Self {
         Self {
-            former: set(Signal::SIGPIPE, SigHandler::SigIgn).ok(),
+            signal,
+            former: set(signal, handler).ok(),
         }
     }
 }
 
-impl Drop for IgnoredPipe {
+impl Drop for Temporarily {
     fn drop(&mut self) {
         if let Some(former) = &self.former {
             // SAFETY: it puts back the action that was in force before.
-            let _ = unsafe { sigaction(Signal::SIGPIPE, former) };
+            let _ = unsafe { sigaction(self.signal, former) };
         }
     }
 }
@@ -43,37 +120,4 @@ fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.
     unsafe { sigaction(signal, &action) }
-}
-
-/// Where the handler writes the numbers of signals that came.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
-
-/// Catches `signals`, and unblocks them if they were blocked. Each one that
-/// comes writes its number, one byte, to the pipe whose reading end is
-/// returned; it does not block. A program does this once.
-pub fn catch(signals: &[Signal]) -> Result<OwnedFd, Errno> {
-    let (reader, writer) = crate::fd::pipe()?;
-    for end in [&reader, &writer] {
-        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    }
-    PIPE.store(writer.into_raw_fd(), Ordering::Relaxed);
-    let handler = SigHandler::Handler(note);
-    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    let mut caught = SigSet::empty();
-    for signal in signals {
-        // SAFETY: the handler does nothing but an atomic load and a write.
-        unsafe { sigaction(*signal, &action) }?;
-        caught.add(*signal);
-    }
-    caught.thread_unblock()?;
-    Ok(reader)
-}
-
-extern "C" fn note(signal: libc::c_int) {
-    let former = Errno::last_raw();
-    let number = [signal as u8];
-    // SAFETY: write is async-signal-safe, and the descriptor is never closed;
-    // if the pipe is full, there is enough in it to wake the program.
-    unsafe { libc::write(PIPE.load(Ordering::Relaxed), number.as_ptr().cast(), 1) };
-    Errno::set_raw(former);
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid};
 
 use crate::Env;
 use crate::exec::{c_strings, search};
@@ -54,15 +54,23 @@ impl<'a> Child<'a> {
         }
         let mut attributes = PosixSpawnAttr::init()?;
         if let Some(signals) = self.default_signals {
-            let mut set = SigSet::empty();
-            signals.iter().for_each(|signal| set.add(*signal));
+            let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
             attributes.set_sigmask(&SigSet::empty())?;
-            attributes.set_sigdefault(&set)?;
-            attributes.set_flags(
-                PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
-            )?;
+            // Without a list the C library need not visit all signals.
+            if !signals.is_empty() {
+                let mut set = SigSet::empty();
+                signals.iter().for_each(|signal| set.add(*signal));
+                attributes.set_sigdefault(&set)?;
+                flags |= PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
+            }
+            attributes.set_flags(flags)?;
         }
+        let searched = !self.argv[0].as_encoded_bytes().contains(&b'/');
         search(&self.argv[0], self.env, |path: &CString| {
+            // A look costs far less than a process that finds nothing to run.
+            if searched {
+                nix::unistd::access(path.as_c_str(), AccessFlags::F_OK)?;
+            }
             posix_spawn(
                 path.as_c_str(),
                 &actions,

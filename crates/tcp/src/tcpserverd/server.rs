@@ -1,0 +1,284 @@
+//! The loop of s6-tcpserverd.
+
+use std::ffi::OsString;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use cli::{Context, Fatal};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use unix::spawn::{Child, Ended};
+use unix::{Errno, Pid, Signal, fd, signal, spawn};
+
+use super::table::Table;
+use crate::address::{Endpoint, Ip};
+
+const LISTENER: Token = Token(0);
+const WAKE: Token = Token(1);
+
+/// The first pause after an error that lasts; each further one is twice as
+/// long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+
+/// A running server.
+pub struct Server<'a> {
+    context: &'a mut Context,
+    listener: TcpListener,
+    local: Endpoint,
+    prog: Vec<OsString>,
+    maximum: u32,
+    local_maximum: u32,
+    table: Table,
+    /// Connections may be waiting: the last accept did not say otherwise.
+    /// The poll tells about new ones only once.
+    ready: bool,
+    /// No accept before this.
+    resume: Option<Instant>,
+    pause: Duration,
+}
+
+impl<'a> Server<'a> {
+    /// A server of `listener`, which is bound to `local`.
+    pub fn new(
+        context: &'a mut Context,
+        listener: TcpListener,
+        local: Endpoint,
+        prog: Vec<OsString>,
+        maximum: u32,
+        local_maximum: u32,
+    ) -> Self {
+        context.env.set("PROTO", "TCP");
+        context.env.set("TCPLOCALPORT", local.port.to_string());
+        Self {
+            context,
+            listener,
+            local,
+            prog,
+            maximum,
+            local_maximum,
+            table: Table::default(),
+            ready: true,
+            resume: None,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Serves until a signal ends it. `wake` becomes readable with signals.
+    pub fn run(mut self, wake: OwnedFd) -> Result<u8, Fatal> {
+        self.status();
+        let poll_failure = |e: std::io::Error| Fatal::system("poll", unix::errno::of(&e));
+        let mut poll = Poll::new().map_err(poll_failure)?;
+        let registry = poll.registry();
+        registry
+            .register(
+                &mut SourceFd(&self.listener.as_raw_fd()),
+                LISTENER,
+                Interest::READABLE,
+            )
+            .and_then(|()| {
+                registry.register(&mut SourceFd(&wake.as_raw_fd()), WAKE, Interest::READABLE)
+            })
+            .map_err(poll_failure)?;
+        let mut events = Events::with_capacity(2);
+        loop {
+            if self.obey_signals() {
+                self.context.info("exiting");
+                return Ok(0);
+            }
+            self.accept_all()?;
+            let timeout = self
+                .resume
+                .map(|at| at.saturating_duration_since(Instant::now()));
+            match poll.poll(&mut events, timeout) {
+                Err(e) if unix::errno::of(&e) != Errno::EINTR => return Err(poll_failure(e)),
+                _ => {}
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.ready = true,
+                    _ => while matches!(fd::read(&wake, &mut [0; 64]), Ok(1..)) {},
+                }
+            }
+        }
+    }
+
+    /// Does what the caught signals ask for; whether to quit.
+    fn obey_signals(&mut self) -> bool {
+        let caught = signal::take();
+        if caught.has(Signal::SIGCHLD) {
+            self.reap();
+        }
+        if caught.has(Signal::SIGABRT) {
+            self.context
+                .info("received SIGABRT, sending SIGKILL to all connections and quitting");
+            self.signal_all(&[Signal::SIGKILL]);
+            return true;
+        }
+        let soft = [Signal::SIGTERM, Signal::SIGCONT];
+        if caught.has(Signal::SIGQUIT) {
+            self.context.info(
+                "received SIGQUIT, sending SIGTERM and SIGCONT to all connections and quitting",
+            );
+            self.signal_all(&soft);
+            return true;
+        }
+        if caught.has(Signal::SIGHUP) {
+            self.context
+                .info("received SIGHUP, sending SIGTERM and SIGCONT to all connections");
+            self.signal_all(&soft);
+        }
+        let quit = caught.has(Signal::SIGTERM);
+        if quit {
+            self.context.info("received SIGTERM, quitting");
+        }
+        quit
+    }
+
+    /// A child that has ended but was not reaped keeps its pid, so no
+    /// stranger is hit.
+    fn signal_all(&self, signals: &[Signal]) {
+        for pid in self.table.pids() {
+            for signal in signals {
+                let _ = signal::send(pid, *signal);
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Ok(Some((pid, ended))) = spawn::reap_any() {
+            if let Some(count) = self.table.remove(pid) {
+                // Its end may have freed what an accept lacked.
+                self.resume = None;
+                self.log_end(pid, ended, count);
+            }
+        }
+    }
+
+    /// Accepts while connections wait, there is room and no signal came.
+    fn accept_all(&mut self) -> Result<(), Fatal> {
+        if self.resume.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        self.resume = None;
+        while self.ready && self.table.len() < self.maximum as usize {
+            match self.listener.accept() {
+                Ok((connection, peer)) => {
+                    self.pause = FIRST_PAUSE;
+                    self.admit(connection, peer.into());
+                }
+                Err(e) => self.accept_failed(unix::errno::of(&e))?,
+            }
+            if self.resume.is_some() || signal::pending() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn accept_failed(&mut self, errno: Errno) -> Result<(), Fatal> {
+        match errno {
+            Errno::EAGAIN => self.ready = false,
+            Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EBADF | Errno::ENOTSOCK => {
+                return Err(Fatal::system("accept", errno));
+            }
+            Errno::ECONNABORTED
+            | Errno::EPROTO
+            | Errno::EPERM
+            | Errno::ENETDOWN
+            | Errno::ENETUNREACH
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ETIMEDOUT => self.context.warn_unable("accept", errno),
+            _ => {
+                self.context.warn_unable("accept", errno);
+                self.resume = Some(Instant::now() + self.pause);
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the program for a connection, or turns it away.
+    fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
+        let peer = Endpoint {
+            ip: peer.ip.unmapped(),
+            ..peer
+        };
+        let count = self.table.count(peer.ip);
+        if count >= self.local_maximum {
+            self.log_reject(peer, count);
+            return;
+        }
+        self.describe(peer, count + 1);
+        // What the server catches is reset by exec: nothing is ignored.
+        let child = Child::new(&self.prog, &self.context.env)
+            .descriptor(connection.as_fd(), 0)
+            .descriptor(connection.as_fd(), 1)
+            .default_signals(&[]);
+        match child.spawn() {
+            Ok(pid) => {
+                let count = self.table.add(pid, peer.ip);
+                self.log_accept(peer, pid, count);
+            }
+            Err(errno) => {
+                let name = self.prog[0].to_string_lossy();
+                self.context.warn_unable(&format!("spawn {name}"), errno);
+            }
+        }
+    }
+
+    /// Sets the variables that tell the connection. An IPv4 client of the
+    /// IPv6 wildcard sees the wildcard of its own family.
+    fn describe(&mut self, peer: Endpoint, count: u32) {
+        let local = match (self.local.ip, peer.ip) {
+            (Ip::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Ip::V4(_)) => Ip::V4([0; 4]),
+            (ip, _) => ip.unmapped(),
+        };
+        let env = &mut self.context.env;
+        env.set("TCPLOCALIP", local.to_string());
+        env.set("TCPREMOTEIP", peer.ip.to_string());
+        env.set("TCPREMOTEPORT", peer.port.to_string());
+        env.set("TCPCONNNUM", count.to_string());
+    }
+
+    fn status(&self) {
+        self.info(|| format!("status: {}/{}", self.table.len(), self.maximum));
+    }
+
+    fn log_accept(&self, peer: Endpoint, pid: Pid, count: u32) {
+        let Endpoint { ip, port } = peer;
+        self.info(|| {
+            format!(
+                "accept {ip}_{port} pid {pid} count {count}/{}",
+                self.local_maximum
+            )
+        });
+        self.status();
+    }
+
+    fn log_reject(&self, peer: Endpoint, count: u32) {
+        let Endpoint { ip, port } = peer;
+        let text = format!("reject {ip}_{port} count {count}/{}", self.local_maximum);
+        self.context.say(1, "info", &text);
+    }
+
+    fn log_end(&self, pid: Pid, ended: Ended, count: u32) {
+        self.info(|| {
+            let how = match ended {
+                Ended::Exited(code) => format!("exitcode {code}"),
+                Ended::Signaled(number) => format!("signal {number}"),
+            };
+            format!("end pid {pid} {how} count {count}/{}", self.local_maximum)
+        });
+        self.status();
+    }
+
+    /// Prints an info whose text is made only if it is wanted.
+    fn info(&self, text: impl FnOnce() -> String) {
+        if self.context.verbosity >= 2 {
+            self.context.info(&text());
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Keys, certificates and trust anchors: what is read, and what is said of
+//! what cannot be.
+
+use std::path::Path;
+
+use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
+use crate::util::{TempDir, certs, cmd};
+
+/// A connection with these files, which must work.
+fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
+    let server = tlsd(&[], "p256", ECHO)
+        .env("KEYFILE", key)
+        .env("CERTFILE", certificate);
+    let client = tlsc(client, HELLO)
+        .env_remove("CAFILE")
+        .env(anchors.0, anchors.1);
+    let (server, client) = connect(server, client);
+    server.success();
+    assert!(client.success().out().starts_with("hello\n"));
+}
+
+/// A connection with these files, which the client must refuse.
+fn refused(pair: &str, anchors: (&str, &Path), client: &[&str], why: &str) {
+    let chain = certs().path(&format!("{pair}.pem"));
+    let key = certs().path(&format!("{}.key", pair.trim_end_matches("-chain")));
+    let server = tlsd(&[], "p256", "echo never")
+        .env("KEYFILE", key)
+        .env("CERTFILE", chain);
+    let client = tlsc(client, "echo never")
+        .env_remove("CAFILE")
+        .env(anchors.0, anchors.1);
+    let (server, client) = connect(server, client);
+    let client = client.fatal_with(98, "s6-tlsc-io: fatal: ", &[why]);
+    assert_eq!(client.out(), "");
+    assert_eq!(
+        server
+            .fatal_with(98, "s6-tlsd-io: fatal: ", &["alert"])
+            .out(),
+        ""
+    );
+}
+
+fn ca() -> std::path::PathBuf {
+    certs().path("ca.pem").into()
+}
+
+#[test]
+fn every_kind_of_key_and_file_is_served() {
+    for (key, certificate) in [
+        ("p256.key", "p256.pem"),
+        ("p256.sec1", "p256.pem"),
+        ("p256.params", "p256.pem"),
+        ("p256.pkcs8.der", "p256.der"),
+        ("p256.sec1.der", "p256.pem"),
+        ("p384.params", "p384.pem"),
+        ("p384.sec1.der", "p384.der"),
+        ("rsa.key", "rsa.pem"),
+        ("rsa.pkcs1", "rsa.pem"),
+        ("rsa.pkcs1.der", "rsa.der"),
+        ("ed25519.key", "ed25519.pem"),
+        ("ed25519.pkcs8.der", "ed25519.der"),
+        ("leaf.key", "leaf-chain.pem"),
+    ] {
+        let path = |name| certs().path(name);
+        works(
+            &path(key),
+            &path(certificate),
+            ("CAFILE", &ca()),
+            &["-k", "localhost"],
+        );
+    }
+}
+
+#[test]
+fn text_crlf_and_other_blocks_in_a_file_do_not_matter() {
+    let dir = TempDir::new();
+    let all = [
+        b"some text\n".to_vec(),
+        certs().read("rsa.pem"),
+        certs().read("rsa.encrypted"),
+        certs().read("rsa.key"),
+    ];
+    let crlf = String::from_utf8(all.concat())
+        .unwrap()
+        .replace('\n', "\r\n");
+    let certificate = dir.file("certificate", &crlf);
+    let key = dir.file(
+        "key",
+        [
+            certs().read("rsa.pem"),
+            certs().read("rsa.key"),
+            b"end".to_vec(),
+        ]
+        .concat(),
+    );
+    let renamed = String::from_utf8(certs().read("ca.pem")).unwrap();
+    let anchors = dir.file(
+        "anchors",
+        renamed.replace(" CERTIFICATE", " X509 CERTIFICATE"),
+    );
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    works(
+        &path(&key),
+        &path(&certificate),
+        ("CAFILE", &anchors),
+        &["-k", "localhost"],
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    let dir = TempDir::new();
+    let empty = dir.file("empty", "").to_str().unwrap().to_owned();
+    let broken = dir.file(
+        "broken",
+        "-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
+    );
+    let broken = broken.to_str().unwrap().to_owned();
+    let path = |name| certs().path(name);
+    for (key, certificate, words) in [
+        (
+            "/nonexistent".to_owned(),
+            path("p256.pem"),
+            vec!["/nonexistent", "No such file"],
+        ),
+        (
+            path("p256.key"),
+            "/".to_owned(),
+            vec!["read /:", "Is a directory"],
+        ),
+        (
+            empty.clone(),
+            path("p256.pem"),
+            vec!["/empty", "no private key"],
+        ),
+        (broken, path("p256.pem"), vec!["/broken", "malformed"]),
+        (path("p256.key"), empty, vec!["/empty", "no certificate"]),
+        (
+            path("p256.key"),
+            path("p256.key"),
+            vec!["p256.key", "no certificate"],
+        ),
+        (
+            path("p256.encrypted"),
+            path("p256.pem"),
+            vec!["p256.encrypted", "encrypted"],
+        ),
+        (
+            path("p256.encrypted.der"),
+            path("p256.pem"),
+            vec!["encrypted.der", "is encrypted"],
+        ),
+        (
+            path("rsa.encrypted"),
+            path("rsa.pem"),
+            vec!["rsa.encrypted", "is encrypted"],
+        ),
+        (
+            path("p384.key"),
+            path("p256.pem"),
+            vec!["p384.key", "p256.pem", "does not belong"],
+        ),
+    ] {
+        let server = cmd(["s6-tlsd-io", "0", "1"])
+            .env("KEYFILE", key)
+            .env("CERTFILE", certificate);
+        server.run().fatal_with(96, "s6-tlsd-io: fatal: ", &words);
+    }
+}
+
+#[test]
+fn variables_that_are_missing_are_named() {
+    let key = certs().path("p256.key");
+    cmd(["s6-tlsd-io", "0", "1"])
+        .run()
+        .fatal(100, "s6-tlsd-io: fatal: KEYFILE not set");
+    let server = cmd(["s6-tlsd-io", "0", "1"]).env("KEYFILE", &key);
+    server
+        .run()
+        .fatal(100, "s6-tlsd-io: fatal: CERTFILE not set");
+    let missing = "fatal: CADIR or CAFILE not set";
+    cmd(["s6-tlsc-io", "6", "7"])
+        .run()
+        .fatal(100, &format!("s6-tlsc-io: {missing}"));
+    let insecure = ["s6-tlsc-io", "--no-verify-cert", "6", "7"];
+    cmd(insecure)
+        .run()
+        .fatal(100, &format!("s6-tlsc-io: {missing}"));
+    let server = cmd(["s6-tlsd-io", "-Y", "0", "1"])
+        .env("KEYFILE", &key)
+        .env("CERTFILE", "x");
+    server.run().fatal(100, &format!("s6-tlsd-io: {missing}"));
+    let client = cmd(["s6-tlsc-io", "-y", "6", "7"]).env("CAFILE", "x");
+    client
+        .run()
+        .fatal(100, "s6-tlsc-io: fatal: KEYFILE not set");
+}
+
+#[test]
+fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
+    let name = ["-k", "localhost"];
+    let (key, pem) = (certs().path("p256.key"), certs().path("p256.pem"));
+    // Any name, PEM or DER, unusable files skipped, hidden ones too.
+    let any = TempDir::new();
+    any.file("authority", certs().read("ca.der"));
+    any.file("note", "nothing");
+    works(&key, &pem, ("CADIR", any.path()), &name);
+    // With hashed names only those count.
+    let hashed = TempDir::new();
+    hashed.file("0a1b2c3d.0", certs().read("other.pem"));
+    hashed.file("0a1b2c3d.1", certs().read("ca.pem"));
+    works(&key, &pem, ("CADIR", hashed.path()), &name);
+    hashed.file("0a1b2c3d.1", certs().read("other.pem"));
+    hashed.file("ca.pem", certs().read("ca.pem"));
+    refused("p256", ("CADIR", hashed.path()), &name, "unknown issuer");
+    let hidden = TempDir::new();
+    hidden.file(".ca.pem", certs().read("ca.pem"));
+    let empty = cmd(["s6-tlsc-io", "0", "1"])
+        .env("CADIR", hidden.path())
+        .env("CAFILE", ca());
+    empty.run().fatal_with(
+        96,
+        "s6-tlsc-io: fatal: ",
+        &["no trust anchor", hidden.path().to_str().unwrap()],
+    );
+    for (variable, path, words) in [
+        ("CADIR", "/nonexistent", ["/nonexistent", "No such file"]),
+        ("CADIR", "/etc/passwd", ["/etc/passwd", "Not a directory"]),
+        ("CAFILE", "/nonexistent", ["/nonexistent", "No such file"]),
+        ("CAFILE", "/dev/null", ["/dev/null", "no certificate"]),
+    ] {
+        let client = cmd(["s6-tlsc-io", "0", "1"]).env(variable, path);
+        client.run().fatal_with(96, "s6-tlsc-io: fatal: ", &words);
+    }
+}
+
+#[test]
+fn anchors_of_every_kind_are_trusted() {
+    let path = |name| certs().path(name);
+    let file = |name| certs().path(name).into();
+    for (key, chain, anchors, client) in [
+        ("p256.key", "p256.pem", "both.pem", &["-k", "localhost"][..]),
+        ("p256.key", "p256.pem", "ca.der", &["-k", "LOCALHOST"]),
+        // An intermediate alone.
+        ("leaf.key", "leaf.pem", "inter.pem", &["-k", "localhost"]),
+        // The certificate itself, marked as a CA or not.
+        (
+            "selfca.key",
+            "selfca.pem",
+            "selfca.pem",
+            &["-k", "localhost"],
+        ),
+        (
+            "selfleaf.key",
+            "selfleaf.pem",
+            "selfleaf.pem",
+            &["-k", "127.0.0.1"],
+        ),
+        // A common name where there is no alternative name.
+        ("cnonly.key", "cnonly.pem", "ca.pem", &["-k", "localhost"]),
+        // An address, and a wildcard.
+        ("p256.key", "p256.pem", "ca.pem", &["-k", "127.0.0.1"]),
+        ("wild.key", "wild.pem", "ca.pem", &["-k", "a.example.test"]),
+        // No name, no check of it.
+        ("wrong.key", "wrong.pem", "ca.pem", &[]),
+        // Nothing checked at all.
+        (
+            "expired.key",
+            "expired.pem",
+            "other.pem",
+            &["--no-verify-cert", "-k", "x.test"],
+        ),
+        (
+            "future.key",
+            "future.pem",
+            "other.pem",
+            &["--no-verify-cert"],
+        ),
+    ] {
+        let anchors: std::path::PathBuf = file(anchors);
+        works(&path(key), &path(chain), ("CAFILE", &anchors), client);
+    }
+}
+
+#[test]
+fn what_cannot_be_trusted_is_refused_with_its_reason() {
+    let other = certs().path("other.pem");
+    let name = &["-k", "localhost"][..];
+    for (pair, anchors, client, why) in [
+        (
+            "p256",
+            ca(),
+            &["-k", "other.test"][..],
+            "not valid for this name",
+        ),
+        (
+            "p256",
+            ca(),
+            &["-k", "127.0.0.2"],
+            "not valid for this name",
+        ),
+        (
+            "wild",
+            ca(),
+            &["-k", "a.b.example.test"],
+            "not valid for this name",
+        ),
+        ("cnother", ca(), name, "not valid for this name"),
+        ("p256", other.into(), name, "unknown issuer"),
+        ("leaf", ca(), name, "unknown issuer"),
+        ("expired", ca(), &[], "expired"),
+        ("future", ca(), &[], "not yet valid"),
+        ("noca-chain", ca(), name, "certificate of remote refused"),
+        ("clientonly", ca(), name, "purpose"),
+        ("selfleaf", ca(), name, "certificate of remote refused"),
+    ] {
+        refused(pair, ("CAFILE", &anchors), client, why);
+    }
+}
+
+#[test]
+fn a_renewed_certificate_is_served_at_once() {
+    let dir = TempDir::new();
+    let renew = |name: &str| {
+        dir.file("key", certs().read(&format!("{name}.key")));
+        dir.file("certificate", certs().read(&format!("{name}.pem")));
+    };
+    for name in ["p256", "rsa"] {
+        renew(name);
+        let server = tlsd(&[], "p256", ECHO)
+            .env("KEYFILE", dir.join("key"))
+            .env("CERTFILE", dir.join("certificate"));
+        let (_, client) = connect(server, tlsc(&["-k", "localhost"], HELLO));
+        let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}\n", certs().hash(name));
+        assert!(client.success().out().contains(&hash));
+    }
+}
+
+#[test]
+fn the_engine_reads_the_key_as_root_and_the_anchors_as_its_own_user() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: not root");
+        return;
+    }
+    let dir = TempDir::new();
+    let key = dir.file("key", certs().read("p256.key"));
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let anchors = dir.file("anchors", certs().read("ca.pem"));
+    let status = "grep -E '^(Uid|Gid|Groups):' /proc/$(pgrep -P $$ s6-tlsd-io)/status; cat";
+    let server = |anchors: &Path| {
+        tlsd(&["-Y"], "p256", status)
+            .env("KEYFILE", &key)
+            .env("CAFILE", anchors)
+            .env("TLS_UID", "65534")
+            .env("TLS_GID", "65533")
+    };
+    let (_, client) = connect(server(&anchors), tlsc(&[], HELLO));
+    let out = client.success().out();
+    assert!(
+        out.starts_with(
+            "Uid:\t65534\t65534\t65534\t65534\nGid:\t65533\t65533\t65533\t65533\nGroups:\t \n"
+        ),
+        "{out}"
+    );
+    std::fs::set_permissions(
+        &anchors,
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let (server, _) = connect(server(&anchors), tlsc(&[], "echo never"));
+    server.fatal_with(
+        96,
+        "s6-tlsd-io: fatal: ",
+        &["as uid 65534", "Permission denied"],
+    );
+    for (name, value) in [("TLS_UID", ""), ("TLS_UID", "x"), ("TLS_GID", "-1")] {
+        let server = cmd(["s6-tlsd-io", "0", "1"]).env(name, value);
+        server
+            .run()
+            .fatal(100, &format!("s6-tlsd-io: fatal: invalid ${name}"));
+    }
+}

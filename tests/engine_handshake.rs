@@ -1,0 +1,306 @@
+//! The handshake, with foreign peers and with those that are none.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
+use crate::util::{Ended, certs, cmd, need, tcp_pair};
+
+const SUITES: [(&str, &str, &str, &str); 9] = [
+    ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
+    ("-ciphersuites", "TLS_AES_128_GCM_SHA256", "p256", "TLSv1.3"),
+    (
+        "-ciphersuites",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "rsa",
+        "TLSv1.3",
+    ),
+    (
+        "-cipher",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "p384",
+        "TLSv1.2",
+    ),
+    (
+        "-cipher",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "p256",
+        "TLSv1.2",
+    ),
+    (
+        "-cipher",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ed25519",
+        "TLSv1.2",
+    ),
+    ("-cipher", "ECDHE-RSA-AES256-GCM-SHA384", "rsa", "TLSv1.2"),
+    ("-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "rsa", "TLSv1.2"),
+    ("-cipher", "ECDHE-RSA-CHACHA20-POLY1305", "rsa", "TLSv1.2"),
+];
+
+fn version(protocol: &str) -> &'static str {
+    if protocol == "TLSv1.3" {
+        "-tls1_3"
+    } else {
+        "-tls1_2"
+    }
+}
+
+#[test]
+fn openssl_as_a_client_gets_every_suite() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (option, suite, pair, protocol) in SUITES {
+        let (server, port) = serve(&[], pair, &["sh", "-c", ECHO]);
+        let mut client = cmd(["openssl", "s_client", "-quiet", "-verify_return_error"])
+            .args([version(protocol), option, suite, "-servername", "localhost"])
+            .args(["-CAfile", &certs().path("ca.pem")])
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .input_pipe()
+            .start();
+        client.write("over openssl\n");
+        client.wait_out("over openssl\n");
+        server.wait_err(&format!("SSL_CIPHER={suite}\nSSL_PROTOCOL={protocol}\n"));
+        server.wait_err("SSL_TLS_SNI_SERVERNAME=localhost\n");
+    }
+}
+
+#[test]
+fn openssl_as_a_server_is_understood_in_every_suite() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (option, suite, pair, protocol) in SUITES {
+        let (_server, port) = openssl_server(pair, [version(protocol), option, suite, "-rev"]);
+        let program = "echo hello >&7; read -r line <&6; echo \"$line\"; env | grep SSL_ | sort";
+        let client = cmd([
+            "s6-tlsclient",
+            "-H",
+            "-k",
+            "localhost",
+            "127.0.0.1",
+            &port.to_string(),
+        ])
+        .args(["sh", "-c", program])
+        .env("CAFILE", certs().path("ca.pem"))
+        .run()
+        .success();
+        let out = client.out();
+        assert!(out.starts_with("olleh\n"), "{out}");
+        assert!(out.contains(&format!("SSL_CIPHER={suite}\n")), "{out}");
+        assert!(out.contains(&format!("SSL_PROTOCOL={protocol}\n")), "{out}");
+    }
+}
+
+#[test]
+fn gnutls_and_curl_are_served() {
+    if !need(&["gnutls-cli", "curl"]) {
+        return;
+    }
+    for priority in [
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+        "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+    ] {
+        let (_server, port) = serve(&["-S"], "p256", &["cat"]);
+        let mut client = cmd(["gnutls-cli", "--x509cafile", &certs().path("ca.pem")])
+            .args(["--priority", priority, "-p", &port.to_string(), "localhost"])
+            .input_pipe()
+            .start();
+        client.wait_out("Handshake was completed");
+        client.write("over gnutls\n");
+        client.wait_out("over gnutls\n");
+    }
+    let page = "read -r line; printf 'HTTP/1.0 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\npage\\n'";
+    for version in ["--tlsv1.3", "--tls-max"] {
+        let (_server, port) = serve(&[], "p256", &["sh", "-c", page]);
+        let mut client = cmd(["curl", "-sS", "--cacert", &certs().path("ca.pem"), version]);
+        if version == "--tls-max" {
+            client = client.arg("1.2");
+        }
+        let output = client.arg(format!("https://localhost:{port}/")).run();
+        assert_eq!(output.success().out(), "page\n");
+    }
+}
+
+#[test]
+fn the_report_is_exact() {
+    let (near, far) = tcp_pair();
+    let (reader, writer) = crate::util::pipe();
+    let (_input, input) = crate::util::pipe();
+    let (output, _output) = crate::util::pipe();
+    let _server = cmd(["s6-tlsd-io", "-Y", "-d", "5", "--", "3", "4"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .fd(3, output)
+        .fd(4, input)
+        .fd(5, writer)
+        .start();
+    let _client = tlsc(&["-y", "-k", "localhost"], "cat <&6")
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"))
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near)
+        .start();
+    let mut report = Vec::new();
+    std::fs::File::from(reader)
+        .read_to_end(&mut report)
+        .unwrap();
+    let expected = format!(
+        "SSL_PROTOCOL=TLSv1.3\0SSL_CIPHER=TLS_AES_256_GCM_SHA384\0SSL_TLS_SNI_SERVERNAME=localhost\0\
+         SSL_PEER_CERT_HASH=SHA256:{}\0SSL_PEER_CERT_SUBJECT=C=DE, L=Köln, O=Client Org, OU=Unit, \
+         CN=client\\, with comma\0\0",
+        certs().hash("client")
+    );
+    assert_eq!(String::from_utf8(report).unwrap(), expected);
+}
+
+#[test]
+fn client_certificates_are_asked_for_and_verified() {
+    let ok = ["-k", "localhost", "-y"];
+    for (server, client, pair, fine) in [
+        ("-Y", &ok[..2], "client", true),
+        ("-Y", &ok, "client", true),
+        ("-Y", &ok, "client-other", false),
+        ("-Y", &ok, "client-expired", false),
+        ("-Y", &ok, "client-inter", false),
+        ("-Y", &ok, "client-inter-chain", true),
+        ("-y", &ok, "client", true),
+        ("-y", &ok[..2], "client", false),
+        ("-y", &ok, "client-server", false),
+    ] {
+        let server = tlsd(&[server], "p256", ECHO).env("CAFILE", certs().path("ca.pem"));
+        let client = tlsc(client, HELLO)
+            .env(
+                "KEYFILE",
+                certs().path(&format!("{}.key", pair.trim_end_matches("-chain"))),
+            )
+            .env("CERTFILE", certs().path(&format!("{pair}.pem")));
+        let (server, client) = connect(server, client);
+        if fine {
+            let told = server.success().err();
+            let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}", certs().hash(pair));
+            assert_eq!(
+                told.contains(&hash),
+                told.contains("SSL_PEER_CERT_SUBJECT"),
+                "{told}"
+            );
+        } else {
+            assert_eq!(server.ended, Ended::Exited(98), "{pair}: {}", server.err());
+            assert_ne!(client.out().lines().next(), Some("hello"), "{pair}");
+        }
+    }
+}
+
+#[test]
+fn without_a_certificate_the_variables_are_unset_and_not_empty() {
+    let server = tlsd(&["-Y"], "p256", ECHO)
+        .env("CAFILE", certs().path("ca.pem"))
+        .env("SSL_PEER_CERT_HASH", "inherited")
+        .env("SSL_PEER_CERT_SUBJECT", "inherited")
+        .env("SSL_TLS_SNI_SERVERNAME", "inherited");
+    let (server, _) = connect(server, tlsc(&[], HELLO));
+    let told = server.success().err();
+    assert_eq!(
+        told,
+        "SSL_CIPHER=TLS_AES_256_GCM_SHA384\nSSL_PROTOCOL=TLSv1.3\n"
+    );
+}
+
+#[test]
+fn what_is_not_tls_gets_an_alert_and_a_line() {
+    let (server, port) = serve(&[], "p256", &["echo", "never"]);
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert!(matches!(answer[..], [21, 3, _, 0, 2, 2, _]), "{answer:?}");
+    drop(client);
+    server.wait_err("s6-tlsd-io: fatal: handshake failed: remote does not speak TLS\n");
+}
+
+#[test]
+fn a_handshake_that_ends_early_is_a_failure() {
+    for bytes in [&b""[..], b"\x16\x03\x01", b"\x15\x03\x03\x00\x02\x01\x00"] {
+        let (mut near, far) = tcp_pair();
+        let server = tlsd(&[], "p256", "echo never")
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        near.write_all(bytes).unwrap();
+        near.shutdown(std::net::Shutdown::Write).unwrap();
+        let output = server
+            .finish()
+            .fatal_with(98, "s6-tlsd-io: fatal: ", &["handshake"]);
+        assert_eq!(output.out(), "");
+    }
+}
+
+#[test]
+fn old_protocols_and_weak_suites_are_refused() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for args in [
+        &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"][..],
+        &["-tls1", "-cipher", "ALL:@SECLEVEL=0"],
+        &["-tls1_2", "-cipher", "AES128-GCM-SHA256:@SECLEVEL=0"],
+        &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256:@SECLEVEL=0"],
+    ] {
+        let (server, port) = serve(&[], "rsa", &["echo", "never"]);
+        let client = cmd([
+            "openssl",
+            "s_client",
+            "-quiet",
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+        ]);
+        let output = client.args(args).run();
+        assert_ne!(output.ended, Ended::Exited(0));
+        assert_eq!(output.out(), "");
+        server.wait_err("s6-tlsd-io: fatal: handshake failed: ");
+    }
+}
+
+#[test]
+fn the_handshake_has_its_limit_and_nothing_restarts_it() {
+    let (mut near, far) = tcp_pair();
+    let network = || far.try_clone().unwrap();
+    let started = Instant::now();
+    let server = tlsd(&["-K", "300"], "p256", "echo never")
+        .fd(0, network())
+        .fd(1, network())
+        .start();
+    near.write_all(b"\x16").unwrap();
+    let output = server.finish();
+    let took = started.elapsed().as_millis();
+    output.fatal(98, "s6-tlsd-io: fatal: handshake timed out");
+    assert!(took >= 300, "{took}");
+    let quiet = tlsd(&["-v0", "-K1"], "p256", "echo never")
+        .fd(0, network())
+        .fd(1, network())
+        .run();
+    assert_eq!(quiet.code(98).err(), "");
+    // It does not outlive the handshake.
+    let (_server, mut client) = start(
+        tlsd(&["-K", "500"], "p256", "cat"),
+        tlsc(&["-K", "500"], "cat >&7 & exec cat <&6").input_pipe(),
+    );
+    crate::util::idle(std::time::Duration::from_millis(700));
+    assert!(client.alive());
+    client.close_stdin();
+}
+
+#[test]
+fn an_idle_connection_has_its_limit() {
+    let (server, _client) = start(
+        tlsd(&["--idle-timeout=200"], "p256", "cat; echo eof >&2"),
+        tlsc(&[], "cat <&6"),
+    );
+    server.wait_err("s6-tlsd-io: fatal: connection idle for too long\n");
+    server.wait_err("eof\n");
+}

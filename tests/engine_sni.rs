@@ -1,0 +1,138 @@
+//! Which certificate is shown for which name.
+
+use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
+use crate::util::{Cmd, certs, cmd};
+
+fn pair(command: Cmd, name: &str, pair: &str) -> Cmd {
+    command
+        .env(
+            format!("KEYFILE:{name}"),
+            certs().path(&format!("{pair}.key")),
+        )
+        .env(
+            format!("CERTFILE:{name}"),
+            certs().path(&format!("{pair}.pem")),
+        )
+}
+
+/// What a client that asks for `name` is shown; None if it is refused.
+fn shown(server: Cmd, name: Option<&str>) -> Option<String> {
+    let options = ["--no-verify-cert", "-k", name.unwrap_or_default()];
+    let options = if name.is_some() {
+        &options[..]
+    } else {
+        &options[..1]
+    };
+    let (server, client) = connect(server, tlsc(options, HELLO));
+    let out = client.out();
+    if !out.starts_with("hello\n") {
+        let client = client.fatal_with(98, "s6-tlsc-io: fatal: ", &["unrecognized_name"]);
+        assert_eq!(client.out(), "");
+        server.fatal_with(98, "s6-tlsd-io: fatal: remote asked for ", &[]);
+        return None;
+    }
+    let told = server.success().err();
+    match name {
+        Some(name) => assert!(
+            told.contains(&format!("SSL_TLS_SNI_SERVERNAME={name}\n")),
+            "{told}"
+        ),
+        None => assert!(!told.contains("SSL_TLS_SNI_SERVERNAME"), "{told}"),
+    }
+    let hash = out
+        .lines()
+        .find_map(|line| line.strip_prefix("SSL_PEER_CERT_HASH=SHA256:"))?;
+    let names = ["p256", "p384", "rsa", "ed25519"];
+    names
+        .iter()
+        .find(|name| certs().hash(name) == hash)
+        .map(|name| name.to_string())
+}
+
+fn server(level: &str) -> Cmd {
+    let server = tlsd(&["-k", level], "p256", ECHO);
+    let server = pair(server, "One.test", "p384");
+    pair(server, "*.two.test", "rsa")
+}
+
+#[test]
+fn each_level_chooses_as_it_should() {
+    for (level, name, pair) in [
+        ("0", Some("one.test"), Some("p256")),
+        ("1", Some("one.test"), Some("p384")),
+        ("1", Some("a.two.test"), Some("rsa")),
+        ("1", Some("a.a.two.test"), Some("p256")),
+        ("1", Some("two.test"), Some("p256")),
+        ("1", Some("unknown.test"), Some("p256")),
+        ("1", None, Some("p256")),
+        ("2", Some("one.test"), Some("p384")),
+        ("7", Some("a.two.test"), Some("rsa")),
+        ("2", Some("unknown.test"), None),
+        ("2", None, None),
+    ] {
+        assert_eq!(
+            shown(server(level), name).as_deref(),
+            pair,
+            "{level} {name:?}"
+        );
+    }
+}
+
+#[test]
+fn level_two_needs_no_default_pair() {
+    let server = |level: &str| {
+        let server = tlsd(&["-k", level], "p256", ECHO);
+        pair(
+            server.env_remove("KEYFILE").env_remove("CERTFILE"),
+            "one.test",
+            "p384",
+        )
+    };
+    assert_eq!(
+        shown(server("2"), Some("one.test")).as_deref(),
+        Some("p384")
+    );
+    let (server, _) = connect(server("1"), tlsc(&[], "echo never"));
+    server.fatal(100, "s6-tlsd-io: fatal: KEYFILE not set");
+}
+
+#[test]
+fn pairs_that_do_not_pair_are_named() {
+    let engine = |level: &str| cmd(["s6-tlsd-io", "-k", level, "0", "1"]);
+    let unpaired = engine("2").env("KEYFILE:a.test", certs().path("p256.key"));
+    unpaired.run().fatal(
+        96,
+        "s6-tlsd-io: fatal: environment variable KEYFILE:a.test not paired with the corresponding CERTFILE",
+    );
+    engine("2").env("CERTFILE:a", "x").run().fatal_with(
+        96,
+        "s6-tlsd-io: fatal: ",
+        &["no certificate"],
+    );
+    let twice = pair(pair(engine("2"), "a.test", "p256"), "A.test", "p384");
+    twice
+        .run()
+        .fatal_with(96, "s6-tlsd-io: fatal: ", &["KEYFILE:", "twice"]);
+    let missing = engine("2")
+        .env("KEYFILE:a", "/nonexistent")
+        .env("CERTFILE:a", "x");
+    missing
+        .run()
+        .fatal_with(96, "s6-tlsd-io: fatal: ", &["/nonexistent"]);
+}
+
+#[test]
+fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
+    if !crate::util::need(&["openssl"]) {
+        return;
+    }
+    let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+    for name in ["127.0.0.1", "under_score.test", &long] {
+        let (_server, port) = crate::util::tls::serve(&[], "p256", &["echo", "served"]);
+        let client = cmd(["openssl", "s_client", "-quiet", "-servername", name])
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .input_pipe()
+            .start();
+        client.wait_out("served");
+    }
+}

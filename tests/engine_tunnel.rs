@@ -1,0 +1,325 @@
+//! The tunnel: every byte arrives, whoever ends first.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use crate::util::tls::{connect, openssl_server, serve, start, tlsc, tlsd};
+use crate::util::{Running, certs, cmd, eventually, idle, need, noise, sha256};
+
+const MEGABYTES: usize = 8 << 20;
+
+/// A pair of programs that send `count` bytes each way at once; both print
+/// the digest of what they got.
+fn both_ways(server_options: &[&str], client_options: &[&str]) {
+    let data = noise(MEGABYTES, 1);
+    let dir = crate::util::TempDir::new();
+    let file = dir.file("data", &data);
+    let name = file.to_str().unwrap();
+    let server = format!("cat {name} & sha256sum >&2; wait");
+    let client = format!("(cat {name} >&7) & exec 7>&-; sha256sum <&6; wait");
+    let (server, client) = connect(
+        tlsd(server_options, "p256", &server),
+        tlsc(client_options, &client),
+    );
+    let digest = sha256(&data);
+    assert_eq!(client.success().out(), format!("{digest}  -\n"));
+    assert_eq!(server.success().err(), format!("{digest}  -\n"));
+}
+
+#[test]
+fn megabytes_cross_both_ways_at_once() {
+    both_ways(&[], &[]);
+    both_ways(&["-SJ"], &["-SJ"]);
+}
+
+#[test]
+fn megabytes_cross_with_openssl() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let data = noise(MEGABYTES, 2);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let dir = crate::util::TempDir::new();
+        let file = dir.file("data", &data);
+        // Down: openssl as the client.
+        let (_server, port) = serve(&["-S"], "p256", &["cat", file.to_str().unwrap()]);
+        let client = cmd(["openssl", "s_client", "-quiet", version]);
+        let client = client
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .input_pipe()
+            .start();
+        let end = std::time::Instant::now() + crate::util::DEADLINE;
+        let all = client.stdout.wait(end, |bytes| {
+            (bytes.len() == MEGABYTES).then(|| bytes.to_vec())
+        });
+        assert!(all.expect("all of it") == data);
+        // Up: openssl as the server.
+        let (server, port) = openssl_server("p256", ["-quiet", version]);
+        let before = server.stdout.len();
+        let client = cmd(["s6-tlsclient", "-SH", "127.0.0.1", &port.to_string()])
+            .args(["sh", "-c", "cat \"$0\" >&7", file.to_str().unwrap()])
+            .env("CAFILE", certs().path("ca.pem"));
+        client.run().success();
+        let all = server.stdout.wait(end, |bytes| {
+            (bytes.len() - before >= MEGABYTES).then(|| bytes[before..].to_vec())
+        });
+        assert!(all.expect("all of it") == data);
+    }
+}
+
+#[test]
+fn an_answer_after_the_client_has_ended_arrives_whole() {
+    for options in [&[][..], &["-S"]] {
+        let server = "cat >/dev/null; head -c 3000000 /dev/zero";
+        let client = "head -c 500000 /dev/zero >&7; exec 7>&-; wc -c <&6";
+        let (server, client) = connect(tlsd(options, "p256", server), tlsc(options, client));
+        server.success();
+        assert_eq!(client.success().out().trim(), "3000000");
+    }
+}
+
+#[test]
+fn what_a_program_wrote_before_it_went_arrives() {
+    // The server's program never reads; the client keeps sending.
+    let server = "head -c 2000000 /dev/zero";
+    let client = "(head -c 20000000 /dev/zero >&7) 2>/dev/null & exec 7>&-; wc -c <&6";
+    for _ in 0..5 {
+        let (server, client) = connect(tlsd(&[], "p256", server), tlsc(&[], client));
+        server.success();
+        assert_eq!(client.success().out().trim(), "2000000");
+    }
+}
+
+#[test]
+fn enforcement_tells_an_end_without_close_notify() {
+    let client = |options: &[&str]| tlsc(options, "cat <&6; exec 6<&-; sleep 0");
+    let (_, output) = connect(tlsd(&[], "p256", "echo x; exec >&-"), client(&["-J"]));
+    assert_eq!(output.out(), "x\n");
+    assert_eq!(
+        output.err(),
+        "s6-tlsc-io: fatal: remote closed connection without a close_notify\n"
+    );
+    let (_, output) = connect(tlsd(&["-S"], "p256", "echo x; exec >&-"), client(&["-J"]));
+    assert_eq!((output.out().as_str(), output.err().as_str()), ("x\n", ""));
+    let (_, output) = connect(tlsd(&[], "p256", "echo x"), client(&[]));
+    assert_eq!((output.out().as_str(), output.err().as_str()), ("x\n", ""));
+}
+
+/// The engine of a wrapper's process group, once it runs.
+fn engine(running: &Running) -> i32 {
+    eventually("an engine", || {
+        running
+            .group()
+            .into_iter()
+            .map(|pid| pid.as_raw())
+            .find(|pid| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                name.trim().ends_with("-io")
+            })
+    })
+}
+
+fn resident(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("Private_Dirty:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_reader_that_stops_costs_neither_time_nor_memory() {
+    // Neither side reads: everything fills up, and stays so.
+    let writer = "exec head -c 50000000 /dev/zero";
+    let (server, client) = start(
+        tlsd(&[], "p256", writer),
+        tlsc(&[], "exec head -c 50000000 /dev/zero >&7"),
+    );
+    let (a, b) = (engine(&server), engine(&client));
+    let full = eventually("everything is full", || {
+        let before = server.cpu() + client.cpu();
+        idle(Duration::from_millis(300));
+        let after = server.cpu() + client.cpu();
+        (after - before < Duration::from_millis(3)).then_some(after)
+    });
+    idle(Duration::from_millis(500));
+    let more = server.cpu() + client.cpu() - full;
+    assert!(more < Duration::from_millis(5), "{more:?}");
+    let (idle_server, idle_client) =
+        start(tlsd(&[], "p256", "exec cat"), tlsc(&[], "exec cat <&6"));
+    for (pid, other) in [(a, engine(&idle_server)), (b, engine(&idle_client))] {
+        let more = resident(pid).saturating_sub(resident(other));
+        assert!(
+            more < 400,
+            "{more} KiB more than an engine that has nothing to do"
+        );
+    }
+}
+
+#[test]
+fn nothing_turns_while_nothing_moves() {
+    for (server_program, client_program) in [
+        ("exec cat", "exec cat <&6"),
+        // The client's direction has ended.
+        ("exec sleep 60", "exec 7>&-; exec cat <&6"),
+        // The server's program reads nothing and has closed its input.
+        ("exec <&-; exec sleep 60", "exec cat <&6"),
+        // The server's direction has ended.
+        ("exec >&-; exec cat", "exec sleep 60"),
+    ] {
+        let (server, client) = start(tlsd(&[], "p256", server_program), tlsc(&[], client_program));
+        engine(&server);
+        engine(&client);
+        idle(Duration::from_millis(300));
+        let before = server.cpu() + client.cpu();
+        idle(Duration::from_millis(300));
+        let more = (server.cpu() + client.cpu()).saturating_sub(before);
+        assert!(
+            more < Duration::from_millis(3),
+            "{server_program}: {more:?}"
+        );
+    }
+}
+
+#[test]
+fn nobody_stays_when_both_programs_have_gone() {
+    let (server, client) = start(tlsd(&[], "p256", "exec cat"), tlsc(&[], "exec sleep 60"));
+    engine(&server);
+    client.signal(nix::sys::signal::Signal::SIGKILL);
+    eventually("both groups are empty", || {
+        (server.group().is_empty() && client.group().is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn a_killed_wrapper_takes_its_engine_along() {
+    // Nothing comes from the network: the handshake waits.
+    let (near, far) = crate::util::tcp_pair();
+    let server = tlsd(&[], "p256", "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let pid = engine(&server);
+    server.signal(nix::sys::signal::Signal::SIGKILL);
+    drop(near);
+    eventually("the engine has gone", || {
+        (!server.group().iter().any(|p| p.as_raw() == pid)).then_some(())
+    });
+}
+
+#[test]
+fn any_kind_of_descriptor_will_do() {
+    // The network through two pipes, the cleartext from and to files.
+    let dir = crate::util::TempDir::new();
+    let data = noise(300_000, 3);
+    let request = File::open(dir.file("request", &data)).unwrap();
+    let answer = File::create(dir.join("answer")).unwrap();
+    let (up, to_server) = crate::util::pipe();
+    let (down, to_client) = crate::util::pipe();
+    let server = tlsd(&[], "p256", "exec cat")
+        .fd(0, up)
+        .fd(1, to_client)
+        .start();
+    let client = cmd(["s6-tlsc-io", "-k", "localhost", "6", "7"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(0, request)
+        .fd(1, answer)
+        .fd(6, down)
+        .fd(7, to_server);
+    client.run().success();
+    server.finish().success();
+    assert!(std::fs::read(dir.join("answer")).unwrap() == data);
+}
+
+#[test]
+fn one_descriptor_may_serve_for_both_directions() {
+    let (near, far) = crate::util::tcp_pair();
+    let server = tlsd(&[], "p256", "exec cat")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let client = cmd(["s6-tlsc-io", "6", "6"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(6, near);
+    assert_eq!(client.input("one\n").run().success().out(), "one\n");
+    server.finish().success();
+}
+
+#[test]
+fn shared_descriptors_get_their_flags_back() {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let (near, far) = crate::util::tcp_pair();
+    let (output, input) = crate::util::pipe();
+    let (request, mut writer) = crate::util::pipe();
+    let server = tlsd(&[], "p256", "exec cat")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let client = cmd(["s6-tlsc-io", "6", "7"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(0, request.try_clone().unwrap())
+        .fd(1, input.try_clone().unwrap())
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near.try_clone().unwrap())
+        .start();
+    writer = {
+        let mut file = File::from(writer);
+        file.write_all(b"x").unwrap();
+        let mut byte = [0];
+        File::from(output.try_clone().unwrap())
+            .read_exact(&mut byte)
+            .unwrap();
+        assert_eq!(&byte, b"x");
+        file.into()
+    };
+    drop(writer);
+    client.finish().success();
+    server.finish().success();
+    for fd in [&request, &input] {
+        let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap());
+        assert!(!flags.contains(OFlag::O_NONBLOCK));
+    }
+    let flags = OFlag::from_bits_retain(fcntl(&near, FcntlArg::F_GETFL).unwrap());
+    assert!(!flags.contains(OFlag::O_NONBLOCK));
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_named() {
+    let client = cmd(["s6-tlsc-io", "6", "7"]).env("CAFILE", certs().path("ca.pem"));
+    client.run().fatal(
+        111,
+        "s6-tlsc-io: fatal: unable to use descriptor 6: Bad file descriptor",
+    );
+}
+
+#[test]
+fn a_reset_peer_is_an_error_that_is_told() {
+    let (near, far) = crate::util::tcp_pair();
+    let server = tlsd(&[], "p256", "cat; echo eof >&2")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let client = tlsc(&[], "exec sleep 60")
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near.try_clone().unwrap())
+        .start();
+    engine(&client);
+    idle(Duration::from_millis(200));
+    client.signal(nix::sys::signal::Signal::SIGSTOP);
+    // Reset: closed with SO_LINGER 0 by the last holder.
+    nix::sys::socket::setsockopt(
+        &near,
+        nix::sys::socket::sockopt::Linger,
+        &nix::libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    )
+    .unwrap();
+    drop(near);
+    nix::sys::signal::killpg(client.pid(), nix::sys::signal::Signal::SIGKILL).unwrap();
+    server.wait_err("s6-tlsd-io: fatal: unable to read from remote: Connection reset by peer\n");
+    server.wait_err("eof\n");
+}

@@ -1,0 +1,368 @@
+//! The TCP programs under the TLS ones, end to end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use nix::sys::signal::Signal;
+
+use crate::util::{Running, cmd, eventually, listener, need, refused_port};
+
+fn serve(options: &[&str], program: &[&str]) -> (Running, u16) {
+    let server = cmd(["s6-tcpserver", "-1"])
+        .args(options)
+        .args(["127.0.0.1", "0"])
+        .args(program)
+        .start();
+    let port = server.port();
+    (server, port)
+}
+
+fn talk(port: u16, say: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(say.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_server_tells_the_program_who_is_there() {
+    let show = "env | grep -E '^(TCP|PROTO)' | sort; cat";
+    let (server, port) = serve(&["-v"], &["sh", "-c", show]);
+    let answer = talk(port, "hello\n");
+    let lines: Vec<&str> = answer.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "PROTO=TCP",
+            "TCPCONNNUM=1",
+            "TCPLOCALIP=127.0.0.1",
+            &format!("TCPLOCALPORT={port}")
+        ]
+    );
+    assert_eq!(lines[4], "TCPREMOTEIP=127.0.0.1");
+    assert_eq!(lines[6], "hello");
+    let log = server.wait_err("exitcode 0 count 0/40\n");
+    assert!(log.starts_with(&format!(
+        "s6-tcpserverd: info: starting - bound to ip 127.0.0.1 port {port}\ns6-tcpserverd: info: status: 0/40\n\
+         s6-tcpserverd: info: accept 127.0.0.1_"
+    )), "{log}");
+    server.signal(Signal::SIGTERM);
+    server.wait_err(
+        "s6-tcpserverd: info: received SIGTERM, quitting\ns6-tcpserverd: info: exiting\n",
+    );
+    server.finish().success();
+}
+
+#[test]
+fn limits_are_exact() {
+    let (server, port) = serve(&["-v", "-c3", "-C2"], &["cat"]);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (a, _b) = (connect(), connect());
+    server.wait_err("count 2/2\n");
+    let mut third = connect();
+    assert_eq!(third.read(&mut [0; 8]).unwrap(), 0);
+    server.wait_err("count 2/2\n");
+    let log = server.wait_err("info: reject 127.0.0.1_");
+    assert!(log.contains("status: 2/3"), "{log}");
+    drop(a);
+    server.wait_err("exitcode 0 count 1/2\n");
+    let mut fourth = connect();
+    fourth.write_all(b"x").unwrap();
+    fourth.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
+fn a_burst_of_connections_is_served_and_nothing_stays() {
+    let (server, port) = serve(&["-q", "-c", "100", "-C", "100"], &["cat"]);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(move || {
+                (0..150).for_each(|i| assert_eq!(talk(port, &i.to_string()), i.to_string()))
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    eventually("only the server is left", || {
+        (server.group().len() == 1).then_some(())
+    });
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
+        .unwrap()
+        .count();
+    assert!(open <= 6, "{open} descriptors");
+}
+
+#[test]
+fn each_signal_does_what_it_should() {
+    for (signal, text, exits, killed) in [
+        (
+            Signal::SIGHUP,
+            "received SIGHUP, sending SIGTERM and SIGCONT to all connections\n",
+            false,
+            Some(15),
+        ),
+        (
+            Signal::SIGQUIT,
+            "received SIGQUIT, sending SIGTERM and SIGCONT to all connections and quitting\n",
+            true,
+            None,
+        ),
+        (
+            Signal::SIGABRT,
+            "received SIGABRT, sending SIGKILL to all connections and quitting\n",
+            true,
+            None,
+        ),
+    ] {
+        let (server, port) = serve(&["-v"], &["cat"]);
+        let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        server.wait_err("accept ");
+        server.signal(signal);
+        server.wait_err(text);
+        // The child is gone, whichever signal it was.
+        assert!(matches!(client.read(&mut [0; 8]), Ok(0) | Err(_)));
+        if let Some(number) = killed {
+            server.wait_err(&format!("signal {number} count 0/40\n"));
+        }
+        if exits {
+            server.finish().success();
+        } else {
+            assert!(server.alive());
+        }
+    }
+}
+
+#[test]
+fn children_have_default_signals_an_open_mask_and_only_their_descriptors() {
+    let serve = |program: &[&str]| {
+        let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0"])
+            .args(program)
+            .blocked(Signal::SIGTERM)
+            .start();
+        let answer = talk(server.port(), "");
+        server.signal(Signal::SIGTERM);
+        server.finish().success();
+        answer
+    };
+    let state = serve(&["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]);
+    // Signals 32 and 33 belong to the C library.
+    let bits = state
+        .lines()
+        .map(|line| u64::from_str_radix(&line[8..], 16).unwrap());
+    assert_eq!(
+        bits.map(|bits| bits & 0x7fff_ffff).collect::<Vec<_>>(),
+        [0, 0]
+    );
+    // One more is what ls reads the directory with.
+    assert_eq!(serve(&["ls", "/proc/self/fd"]), "0\n1\n2\n3\n");
+}
+
+#[test]
+fn the_server_takes_any_listening_socket_and_nothing_else() {
+    let (socket, port) = listener();
+    let server = cmd(["s6-tcpserverd", "-1", "cat"]).fd(0, socket).start();
+    assert_eq!(server.port(), port);
+    assert_eq!(talk(port, "inherited"), "inherited");
+    cmd(["s6-tcpserverd", "cat"])
+        .run()
+        .fatal(100, "s6-tcpserverd: fatal: stdin is not a socket");
+    let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let output = cmd(["s6-tcpserverd", "cat"]).fd(0, near).run();
+    output.fatal_with(
+        111,
+        "s6-tcpserverd: fatal: unable to get local socket information: ",
+        &[],
+    );
+    let (near, _far) = crate::util::tcp_pair();
+    let output = cmd(["s6-tcpserverd", "cat"]).fd(0, near).run();
+    output.fatal(
+        111,
+        "s6-tcpserverd: fatal: unable to accept: Invalid argument",
+    );
+}
+
+#[test]
+fn running_out_of_descriptors_is_survived() {
+    let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "cat"])
+        .prelude("ulimit -n 6")
+        .start();
+    let port = server.port();
+    let held: Vec<_> = (0..5)
+        .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
+        .collect();
+    drop(held);
+    assert_eq!(talk(port, "still there"), "still there");
+}
+
+#[test]
+fn a_program_that_is_not_there_leaves_the_server_alone() {
+    let (server, port) = serve(&[], &["/nonexistent"]);
+    for _ in 0..2 {
+        assert_eq!(talk(port, ""), "");
+        server.wait_err(
+            "s6-tcpserverd: warning: unable to spawn /nonexistent: No such file or directory\n",
+        );
+    }
+}
+
+#[test]
+fn the_binder_tells_what_it_cannot_do() {
+    let (socket, port) = listener();
+    let bind = |ip: &str, port: &str| cmd(["s6-tcpserver-socketbinder", ip, port, "true"]).run();
+    bind("127.0.0.1", &port.to_string()).fatal(
+        111,
+        &format!("s6-tcpserver-socketbinder: fatal: unable to bind to 127.0.0.1 port {port} : Address already in use"),
+    );
+    drop(socket);
+    for ip in ["127.0.0.1x", "localhost", "fe80::1%lo", "127.1"] {
+        let output = bind(ip, "0").code(100);
+        assert!(
+            output
+                .err()
+                .starts_with("s6-tcpserver-socketbinder: usage: "),
+            "{ip}"
+        );
+    }
+    bind("127.0.0.1", "65536").code(100);
+    let output = cmd(["s6-tcpserver-socketbinder", "-m", "127.0.0.1", "0", "true"]).run();
+    output.fatal_with(
+        111,
+        "s6-tcpserver-socketbinder: fatal: unable to listen to 127.0.0.1 port 0 : ",
+        &[],
+    );
+    cmd([
+        "s6-tcpserver-socketbinder",
+        "-m",
+        "-b0",
+        "-B",
+        "::1",
+        "0",
+        "true",
+    ])
+    .run()
+    .success();
+}
+
+#[test]
+fn identities_are_taken_as_told() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: not root");
+        return;
+    }
+    let run = |args: &[&str]| {
+        let show = [
+            "sh",
+            "-c",
+            "id -u; id -g; id -G; echo \"${UID-}${GID-}${GIDLIST-}\"",
+        ];
+        let command = cmd(["s6-applyuidgid"]).args(args).args(show);
+        command
+            .env("UID", "11")
+            .env("GID", "12")
+            .env("GIDLIST", "13,14")
+            .run()
+    };
+    assert_eq!(
+        run(&["-u", "5", "-g", "6", "-G", "7,8"]).success().out(),
+        "5\n6\n6 7 8\n111213,14\n"
+    );
+    assert_eq!(run(&["-Uz"]).success().out(), "11\n12\n12 13 14\n\n");
+    assert_eq!(
+        run(&["-u1", "-U", "-g2", "-z"]).success().out(),
+        "11\n2\n2 13 14\n\n"
+    );
+    assert_eq!(run(&["-G", ""]).success().out(), "0\n0\n0\n111213,14\n");
+    assert!(
+        run(&["-G", "1,x"])
+            .code(100)
+            .err()
+            .starts_with("s6-applyuidgid: usage: ")
+    );
+    let unset = cmd(["s6-applyuidgid", "-U", "true"]).run();
+    unset.fatal(100, "s6-applyuidgid: fatal: UID not set");
+    let bad = cmd(["s6-applyuidgid", "-U", "true"])
+        .env("UID", "x")
+        .env("GID", "1")
+        .env("GIDLIST", "")
+        .run();
+    bad.fatal(100, "s6-applyuidgid: fatal: invalid $UID");
+}
+
+#[test]
+fn the_client_leaves_the_connection_on_six_and_seven() {
+    let (_server, port) = serve(&[], &["cat"]);
+    let port = port.to_string();
+    let show = "echo x >&7; read -r line <&6; echo $line; env | grep -E '^TCP(REMOTE|LOCALHOST)' | sort; \
+                for i in $(seq 0 60); do [ -e /proc/$$/fd/$i ] && printf '%s ' $i; done; true";
+    let client = |options: &[&str], host: &str| {
+        cmd(["s6-tcpclient"])
+            .args(options)
+            .args([host, &port, "sh", "-c", show])
+            .env("TCPREMOTEHOST", "inherited")
+            .env("TCPREMOTEINFO", "inherited")
+            .run()
+            .success()
+    };
+    let expected = format!("x\nTCPREMOTEIP=127.0.0.1\nTCPREMOTEPORT={port}\n0 1 2 6 7 ");
+    assert_eq!(client(&["-H"], "127.0.0.1").out(), expected);
+    assert_eq!(client(&["-H", "-4"], "0").out(), expected);
+    let named = client(&["-H", "-l", "me"], "127.0.0.1").out();
+    assert!(named.contains("\nTCPLOCALHOST=me\n"), "{named}");
+    // The second address takes the connection; the first one refuses.
+    let verbose = client(&["-Hv", "-T1+1"], "::1,127.0.0.1");
+    assert_eq!(
+        verbose.err(),
+        format!("s6-tcpclient: info: connected to 127.0.0.1 port {port}\n")
+    );
+    let from = client(&["-H", "-i", "127.0.0.9"], "127.0.0.1");
+    assert_eq!(from.out(), expected);
+}
+
+#[test]
+fn the_client_tells_what_it_cannot_do() {
+    let port = refused_port().to_string();
+    let run = |args: &[&str]| cmd(["s6-tcpclient"]).args(args).args([&port, "true"]).run();
+    let refused = run(&["-H", "127.0.0.1"]).code(111);
+    assert_eq!(
+        refused.err(),
+        format!(
+            "s6-tcpclient: warning: unable to connect to 127.0.0.1 port {port}: Connection refused\n\
+             s6-tcpclient: fatal: unable to connect to a suitable IP address\n"
+        )
+    );
+    run(&["-qH", "127.0.0.1"]).fatal(
+        111,
+        "s6-tcpclient: fatal: unable to connect to a suitable IP address",
+    );
+    run(&["-H", "localhost"]).code(100);
+    let unbound = run(&["-H", "-i", "192.0.2.77", "127.0.0.1"]);
+    unbound.fatal(
+        111,
+        "s6-tcpclient: fatal: unable to bind socket: Cannot assign requested address",
+    );
+    let bad = cmd(["s6-tcpclient", "h", "smtp", "true"]).run();
+    bad.fatal(100, "s6-tcpclient: fatal: invalid port number: smtp");
+}
+
+#[test]
+fn debians_tools_chain_with_ours() {
+    if !need(&["tcpclient", "tcpserver", "execlineb", "tcpsvd"]) {
+        return;
+    }
+    let (_server, port) = serve(&[], &["cat"]);
+    let script = "foreground { fdmove 1 7 echo through } fdmove 0 6 head -n1";
+    let output = cmd([
+        "tcpclient",
+        "-RHl0",
+        "127.0.0.1",
+        &port.to_string(),
+        "execlineb",
+        "-Pc",
+        script,
+    ])
+    .run();
+    assert_eq!(output.success().out(), "through\n");
+}

@@ -1,0 +1,302 @@
+//! s6-tlsd and s6-tlsc: the chain is transparent, and the program runs only
+//! after the handshake.
+
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+
+use crate::util::tls::{connect, tlsc, tlsd};
+use crate::util::{Cmd, Ended, TempDir, certs, cmd, tcp_pair};
+
+/// A directory with an engine that shows its command line on standard error,
+/// and then runs `script`; `$fd` is its notification descriptor.
+fn fake(script: &str) -> TempDir {
+    let dir = TempDir::new();
+    let text = format!(
+        "#!/bin/sh\necho \"${{0##*/}} $*\" >&2\nwhile [ $# -gt 0 ]; do [ \"$1\" = -d ] && fd=$2; shift; done\n{script}\n"
+    );
+    for name in ["s6-tlsd-io", "s6-tlsc-io"] {
+        dir.program(name, &text);
+    }
+    dir
+}
+
+fn network(command: Cmd) -> Cmd {
+    let (near, far) = tcp_pair();
+    // The other end stays open for as long as the process of the test.
+    std::mem::forget(near);
+    let all = [0, 1, 6, 7];
+    all.into_iter().fold(command, |command, number| {
+        command.fd(number, far.try_clone().unwrap())
+    })
+}
+
+#[test]
+fn the_engine_gets_its_command_line_in_order() {
+    let dir = fake("exit 98");
+    for (argv, line) in [
+        ("s6-tlsd p", "s6-tlsd-io -d N -- N N"),
+        (
+            "s6-tlsd -v2 -SJ -Y -K7 -k1 p",
+            "s6-tlsd-io -v 2 -d N -S -J -Y -K 7 --sni -- N N",
+        ),
+        (
+            "s6-tlsd --mandatory-sni -y --idle-timeout=5 p",
+            "s6-tlsd-io -d N -y --idle-timeout=5 --mandatory-sni -- N N",
+        ),
+        ("s6-tlsc p", "s6-tlsc-io -d N -- 6 7"),
+        (
+            "s6-tlsc -v0 -SJy -K7 -k name --no-verify-cert -6 7 -7 6 p",
+            "s6-tlsc-io -v 0 -d N -S -J -y --no-verify-cert -K 7 -k name -- 7 6",
+        ),
+    ] {
+        let output = network(cmd(argv.split(' ')).path_first(dir.path()))
+            .run()
+            .code(98);
+        let mut words: Vec<String> = output
+            .err()
+            .trim_end()
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+        let server = words[0] == "s6-tlsd-io";
+        for i in 1..words.len() {
+            let number = words[i].parse::<u32>().is_ok();
+            if number && (words[i - 1] == "-d" || (server && i + 2 >= words.len())) {
+                words[i] = "N".to_owned();
+            }
+        }
+        assert_eq!(words.join(" "), line, "{argv}");
+    }
+}
+
+#[test]
+fn the_engines_end_is_ours_when_there_was_no_handshake() {
+    for (script, ended) in [
+        ("exit 98", Ended::Exited(98)),
+        ("exit 96", Ended::Exited(96)),
+        ("exit 200", Ended::Exited(128)),
+        ("kill -9 $$", Ended::Exited(137)),
+        ("printf 'A=1\\0' >/dev/fd/$fd; exit 97", Ended::Exited(97)),
+        ("exit 0", Ended::Exited(111)),
+    ] {
+        let dir = fake(&format!("exec 2>&-; {script}"));
+        let output =
+            network(cmd(["s6-tlsd", "touch", "/nonexistent/x"]).path_first(dir.path())).run();
+        assert_eq!(output.ended, ended, "{script}");
+        // Even where children are thrown away.
+        let deaf = network(cmd(["s6-tlsd", "true"]).path_first(dir.path()))
+            .ignored("CHLD")
+            .run();
+        assert_eq!(deaf.ended, ended, "{script}");
+    }
+}
+
+#[test]
+fn a_report_may_come_in_pieces_and_be_long() {
+    let long = "x".repeat(70_000);
+    let dir = fake(
+        "exec 2>/dev/null; printf 'A=1\\0B' >/dev/fd/$fd; sleep 0.05; printf '\\0LONG=' >/dev/fd/$fd; \
+         head -c 70000 /dev/zero | tr '\\0' x >/dev/fd/$fd; printf '\\0' >/dev/fd/$fd; sleep 0.05; printf '\\0' >/dev/fd/$fd; sleep 0.1",
+    );
+    let program = "echo \"$A,${B-unset},$LONG\" >&2";
+    let output = network(
+        cmd(["s6-tlsd", "sh", "-c", program])
+            .path_first(dir.path())
+            .env("B", "inherited"),
+    );
+    assert_eq!(
+        output.run().success().err().lines().last(),
+        Some(format!("1,unset,{long}").as_str())
+    );
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named() {
+    let dir = TempDir::new();
+    let copy = |name: &str| {
+        let from: PathBuf = crate::util::bin_dir().join(name);
+        std::fs::copy(from, dir.join(name)).unwrap();
+        dir.join(name)
+    };
+    for (name, engine) in [("s6-tlsd", "s6-tlsd-io"), ("s6-tlsc", "s6-tlsc-io")] {
+        let output = network(cmd([copy(name)]).arg("true").env("PATH", "/nonexistent")).run();
+        output.fatal(
+            111,
+            &format!("{name}: fatal: unable to spawn {engine}: No such file or directory"),
+        );
+    }
+}
+
+#[test]
+fn programs_find_each_other_beside_themselves() {
+    let bin = crate::util::bin_dir();
+    let server = network(
+        cmd([bin.join("s6-tlsd")])
+            .arg("/bin/true")
+            .env("PATH", "/nonexistent"),
+    );
+    server
+        .run()
+        .fatal(100, "s6-tlsd-io: fatal: KEYFILE not set");
+}
+
+#[test]
+fn a_program_that_cannot_be_run_has_its_code() {
+    for (program, code, why) in [
+        ("/nonexistent", 127, "No such file or directory"),
+        ("/etc/passwd", 126, "Permission denied"),
+    ] {
+        let server = cmd(["s6-tlsd", program])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"));
+        let (server, _) = connect(server, tlsc(&[], "cat <&6"));
+        server.fatal(
+            code,
+            &format!("s6-tlsd: fatal: unable to exec {program}: {why}"),
+        );
+    }
+}
+
+/// What a server's program, which is no shell, writes to its client.
+fn told(server: Cmd) -> String {
+    let (server, client) = connect(server, tlsc(&[], "exec cat <&6"));
+    server.success();
+    client.success().out()
+}
+
+fn server(options: &[&str], program: &[&str]) -> Cmd {
+    cmd(["s6-tlsd"])
+        .args(options)
+        .args(program)
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+}
+
+#[test]
+fn the_environment_is_cleaned_unless_kept() {
+    for (option, left) in [
+        (&[][..], "CADIRS KEYFILEX"),
+        (&["-z"], "CADIRS KEYFILEX"),
+        (
+            &["-Z"],
+            "CADIR CADIRS CAFILE CERTFILE CERTFILE:x KEYFILE KEYFILE:x KEYFILEX TLS_GID TLS_UID",
+        ),
+    ] {
+        let mut server = server(option, &["env"])
+            .env("TLS_UID", "0")
+            .env("TLS_GID", "0");
+        for name in [
+            "CADIR",
+            "CAFILE",
+            "KEYFILE:x",
+            "CERTFILE:x",
+            "KEYFILEX",
+            "CADIRS",
+        ] {
+            server = server.env(name, "x");
+        }
+        let told = told(server);
+        let names = told
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0));
+        let begins = ["CA", "CERTFILE", "KEYFILE", "TLS_"];
+        let mut names: Vec<&str> = names
+            .filter(|name| begins.iter().any(|begin| name.starts_with(begin)))
+            .collect();
+        names.sort();
+        assert_eq!(names.join(" "), left);
+    }
+}
+
+#[test]
+fn signals_directory_and_descriptors_pass_through() {
+    let signals = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
+    let state = |command: Cmd| {
+        let text = told(command);
+        let bits = |name: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap()
+        };
+        (
+            bits("SigBlk:"),
+            bits("SigIgn:") & 1 << (Signal::SIGPIPE as u32 - 1) != 0,
+        )
+    };
+    let usr1 = 1 << (Signal::SIGUSR1 as u32 - 1);
+    assert_eq!(
+        state(server(&[], &signals).blocked(Signal::SIGUSR1)),
+        (usr1, false)
+    );
+    assert_eq!(state(server(&[], &signals).ignored("PIPE")), (0, true));
+    let dir = TempDir::new();
+    let here = std::fs::canonicalize(dir.path()).unwrap();
+    let place = told(server(&[], &["pwd"]).cwd(dir.path()));
+    assert_eq!(place.trim(), here.to_str().unwrap());
+    let (extra, _writer) = crate::util::pipe();
+    // One more is what ls reads the directory with.
+    let open = told(server(&[], &["ls", "/proc/self/fd"]).fd(9, extra));
+    assert_eq!(
+        open.split_whitespace().collect::<Vec<_>>(),
+        ["0", "1", "2", "3", "9"]
+    );
+}
+
+#[test]
+fn the_program_finds_blocking_pipes_where_it_should() {
+    let kinds = "for i in 6 7; do readlink /proc/$$/fd/$i | cut -c1-4; grep -o 'flags:.*' /proc/$$/fdinfo/$i; done; \
+                 echo x >&7; exec 7>&-; cat <&6 >/dev/null";
+    let (_, client) = connect(tlsd(&[], "p256", "exec cat"), tlsc(&[], kinds));
+    assert_eq!(
+        client.success().out(),
+        "pipe\nflags:\t00\npipe\nflags:\t01\n"
+    );
+}
+
+#[test]
+fn closed_standard_descriptors_are_no_trap() {
+    let (near, far) = tcp_pair();
+    let server = tlsd(&[], "p256", "exec cat")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let client = tlsc(
+        &[],
+        "echo x >&7; exec 7>&-; read -r line <&6; [ \"$line\" = x ]",
+    )
+    .fd(6, near.try_clone().unwrap())
+    .fd(7, near)
+    .closed(0)
+    .closed(1)
+    .closed(2);
+    client.run().success();
+    server.finish().success();
+}
+
+#[test]
+fn the_clients_descriptors_are_checked() {
+    for (argv, code, message) in [
+        (
+            "-6 2 p",
+            100,
+            "read-fd must be an unsigned integer (3 or more)",
+        ),
+        (
+            "-7 x p",
+            100,
+            "write-fd must be an unsigned integer (3 or more)",
+        ),
+        ("-6 8 -7 8 p", 100, "read-fd and write-fd must be different"),
+        (
+            "-6 80 p",
+            111,
+            "unable to check network fds: Bad file descriptor",
+        ),
+    ] {
+        let output = cmd(["s6-tlsc"]).args(argv.split(' ')).run();
+        output.fatal(code, &format!("s6-tlsc: fatal: {message}"));
+    }
+}

@@ -86,6 +86,19 @@ impl Descriptors {
         Ok(ready)
     }
 
+    /// Has what was received acknowledged at once, where the system can do
+    /// that. A peer that has sent the last message of the handshake and does
+    /// not hear of it would keep its first data back (RFC 896).
+    pub fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(end) = self.0[End::NetIn as usize]
+            .as_ref()
+            .filter(|end| end.socket)
+        {
+            unix::connect::acknowledge(&end.fd);
+        }
+    }
+
     /// Switches everything but sockets to non-blocking mode.
     fn stop_blocking(&mut self) -> Result<(), Errno> {
         let mut before = [OFlag::empty(); 4];

@@ -43,6 +43,7 @@ impl Engine {
                     ready = self.descriptors.wait(pump.interest(), pump.deadline())?;
                 }
                 Turn::Established => {
+                    self.descriptors.acknowledge();
                     if let Some(fd) = self.notification.take() {
                         notify(&fd, &pump, self.server_name.as_deref())?;
                     }

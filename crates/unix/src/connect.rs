@@ -69,6 +69,23 @@ pub fn no_delay(socket: impl AsFd) -> Result<(), Errno> {
     socket::setsockopt(&socket.as_fd(), sockopt::TcpNoDelay, &true)
 }
 
+/// Sends the acknowledgement that a TCP socket may be holding back, now. A
+/// socket of another kind is left alone.
+#[cfg(target_os = "linux")]
+pub fn acknowledge(socket: impl AsFd) {
+    let on: libc::c_int = 1;
+    // SAFETY: the option is an int, and it lives for the call.
+    unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_QUICKACK,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        );
+    }
+}
+
 /// The socket's own address.
 pub fn local_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     let address: SockaddrStorage = socket::getsockname(socket.as_fd().as_raw_fd())?;

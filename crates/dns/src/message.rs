@@ -11,8 +11,7 @@ use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, Resou
 
 use crate::{Failure, Name, host_name};
 
-/// The length of a packet's header, and the least length of a record.
-const HEADER: usize = 12;
+/// The least length of a record.
 const RECORD: usize = 11;
 
 /// No sensible chain of aliases is longer.
@@ -83,31 +82,36 @@ impl Message {
 
     /// The packet that asks.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Failure> {
-        let labels = self.name.labels().iter();
-        let labels: Result<Vec<_>, _> = labels.map(|label| Label::new(&label[..])).collect();
-        let name = simple_dns::Name::new_with_labels(&labels.map_err(|_| Failure::BadName)?);
+        let labels: Vec<Label> = self.labels().map(Label::new_unchecked).collect();
         let mut packet = Packet::new_query(self.id);
         packet.set_flags(PacketFlag::RECURSION_DESIRED);
-        let (kind, class) = (QTYPE::TYPE(self.kind), CLASS::IN.into());
-        packet
-            .questions
-            .push(Question::new(name, kind, class, false));
+        packet.questions.push(Question::new(
+            simple_dns::Name::new_with_labels(&labels),
+            QTYPE::TYPE(self.kind),
+            CLASS::IN.into(),
+            false,
+        ));
         packet.build_bytes_vec().map_err(|_| Failure::BadName)
     }
 
     /// What `packet` says. `whole` if it came over TCP, which truncates
     /// nothing.
     pub(crate) fn decode(&self, packet: &[u8], whole: bool) -> Reply {
-        let Some(packet) = without_later_sections(packet) else {
+        let Some(header) = Header::read(packet) else {
             return Reply::Foreign;
         };
-        if packet[..2] != self.id.to_be_bytes() || packet[2] & 0x80 == 0 {
+        if header.id != self.id || !header.response || header.questions > 1 {
             return Reply::Foreign;
         }
-        let truncated = packet[2] & 0x02 != 0 && !whole;
-        match Packet::parse(&packet) {
+        let truncated = header.truncated && !whole;
+        // A truncated answer may end anywhere, so only its question is read.
+        let answers = if truncated { 0 } else { header.answers };
+        if usize::from(answers) * RECORD > packet.len() {
+            return Reply::Broken(Failure::Malformed);
+        }
+        match Packet::parse(&with_answers(packet, answers)) {
             Ok(packet) if !self.asked_by(&packet) => Reply::Foreign,
-            _ if truncated => Reply::Truncated,
+            Ok(_) if truncated => Reply::Truncated,
             Ok(packet) => self.read(&packet),
             Err(_) => Reply::Broken(Failure::Malformed),
         }
@@ -190,23 +194,203 @@ impl Message {
     }
 }
 
-/// `packet` with a header that knows only questions and answers. None if it
-/// is too short for a header or for the records that it promises.
-fn without_later_sections(packet: &[u8]) -> Option<Vec<u8>> {
-    let header = packet.get(..HEADER)?;
-    let answers = usize::from(u16::from_be_bytes([header[6], header[7]]));
-    let questions = usize::from(u16::from_be_bytes([header[4], header[5]]));
-    let truncated = header[2] & 0x02 != 0;
-    let mut packet = packet.to_vec();
-    packet[8..HEADER].fill(0);
-    if truncated || HEADER + questions * 5 + answers * RECORD > packet.len() {
-        packet[6..8].fill(0);
+/// What has to be known of a packet before it is worth parsing.
+struct Header {
+    id: u16,
+    response: bool,
+    truncated: bool,
+    questions: u16,
+    answers: u16,
+}
+
+impl Header {
+    const LEN: usize = 12;
+
+    fn read(packet: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::LEN] = packet.first_chunk()?;
+        Some(Self {
+            id: u16::from_be_bytes([bytes[0], bytes[1]]),
+            response: bytes[2] & 0x80 != 0,
+            truncated: bytes[2] & 0x02 != 0,
+            questions: u16::from_be_bytes([bytes[4], bytes[5]]),
+            answers: u16::from_be_bytes([bytes[6], bytes[7]]),
+        })
     }
-    (HEADER + questions * 5 <= packet.len()).then_some(packet)
+}
+
+/// `packet` with a header that promises so many answers and nothing after
+/// them.
+fn with_answers(packet: &[u8], answers: u16) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    if let Some(counts) = packet.get_mut(6..Header::LEN) {
+        counts.fill(0);
+        counts[..2].copy_from_slice(&answers.to_be_bytes());
+    }
+    packet
 }
 
 /// Whether two names are the same, regardless of case.
 fn same<'a>(a: impl Iterator<Item = &'a [u8]>, b: impl Iterator<Item = &'a [u8]>) -> bool {
     a.map(<[u8]>::to_ascii_lowercase)
         .eq(b.map(<[u8]>::to_ascii_lowercase))
+}
+
+#[cfg(test)]
+mod tests {
+    use simple_dns::rdata::{A, CNAME, PTR};
+
+    use super::*;
+
+    const ID: u16 = 0x1234;
+
+    fn asked(kind: fn(Name) -> Query) -> Message {
+        Message::new(&kind(Name::parse(b"www.Good.test").unwrap()), ID)
+    }
+
+    fn wire(name: &'static str) -> simple_dns::Name<'static> {
+        simple_dns::Name::new_unchecked(name)
+    }
+
+    fn cname(from: &'static str, to: &'static str) -> (&'static str, RData<'static>) {
+        (from, RData::CNAME(CNAME(wire(to))))
+    }
+
+    fn a(name: &'static str, last: u8) -> (&'static str, RData<'static>) {
+        let address = u32::from_be_bytes([127, 0, 0, last]);
+        (name, RData::A(A { address }))
+    }
+
+    /// The answer to `message` with these records.
+    fn answer(message: &Message, records: &[(&'static str, RData<'static>)]) -> Vec<u8> {
+        let query = message.encode().unwrap();
+        let mut packet = Packet::parse(&query).unwrap().into_reply();
+        for (name, data) in records {
+            let record = ResourceRecord::new(wire(name), CLASS::IN, 60, data.clone());
+            packet.answers.push(record);
+        }
+        packet.build_bytes_vec_compressed().unwrap()
+    }
+
+    fn found(records: &[(&'static str, RData<'static>)]) -> Result<Vec<u8>, Failure> {
+        let message = asked(Query::A);
+        match message.decode(&answer(&message, records), false) {
+            Reply::Final(Ok(Answer::Addresses(ips))) => Ok(ips
+                .iter()
+                .map(|ip| match ip {
+                    IpAddr::V4(ip) => ip.octets()[3],
+                    IpAddr::V6(_) => 0,
+                })
+                .collect()),
+            Reply::Final(Err(failure)) => Err(failure),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn addresses_stand_at_the_end_of_the_chain_of_aliases() {
+        let name = "WWW.good.test";
+        assert_eq!(found(&[a(name, 1), a(name, 2)]), Ok(vec![1, 2]));
+        assert_eq!(
+            found(&[a("b", 3), cname("A", "b"), cname(name, "a")]),
+            Ok(vec![3])
+        );
+        assert_eq!(found(&[a("other.test", 1)]), Err(Failure::NoData));
+        assert_eq!(found(&[cname(name, "a")]), Err(Failure::NoData));
+        assert_eq!(found(&[]), Err(Failure::NoData));
+        let circle = [cname(name, "a"), cname("a", name)];
+        assert_eq!(found(&circle), Err(Failure::Malformed));
+    }
+
+    #[test]
+    fn the_first_name_of_an_address_counts_if_it_is_one() {
+        let name = |first: &'static [u8]| {
+            let message = Message::new(&Query::Ptr([127, 0, 0, 1].into()), ID);
+            let labels = [
+                Label::new_unchecked(first),
+                Label::new_unchecked(&b"Test"[..]),
+            ];
+            let names = [simple_dns::Name::new_with_labels(&labels), wire("b")];
+            let records = names.map(|name| ("1.0.0.127.in-addr.arpa", RData::PTR(PTR(name))));
+            message.decode(&answer(&message, &records), false)
+        };
+        let host = Answer::HostName("a.test.".into());
+        assert_eq!(name(b"A"), Reply::Final(Ok(host)));
+        for bad in [&b"../x"[..], b"a.b", b"a\0"] {
+            assert_eq!(name(bad), Reply::Final(Err(Failure::NoData)));
+        }
+    }
+
+    #[test]
+    fn only_an_answer_to_the_question_is_read() {
+        let message = asked(Query::A);
+        let good = answer(&message, &[a("www.good.test", 1)]);
+        let mut other = good.clone();
+        other[1] ^= 1;
+        assert_eq!(message.decode(&other, false), Reply::Foreign);
+        let mut query = good.clone();
+        query[2] &= 0x7f;
+        assert_eq!(message.decode(&query, false), Reply::Foreign);
+        assert_eq!(asked(Query::Aaaa).decode(&good, false), Reply::Foreign);
+        assert_eq!(message.decode(&good[..11], false), Reply::Foreign);
+        let cut = &good[..good.len() - 1];
+        assert_eq!(
+            message.decode(cut, false),
+            Reply::Broken(Failure::Malformed)
+        );
+        let mut many = good;
+        many[6] = 0xff;
+        assert_eq!(
+            message.decode(&many, false),
+            Reply::Broken(Failure::Malformed)
+        );
+    }
+
+    #[test]
+    fn codes_and_truncation_mean_what_they_say() {
+        let message = asked(Query::A);
+        let with = |flags: u8, code: u8| {
+            let mut packet = answer(&message, &[]);
+            packet[2] |= flags;
+            packet[3] |= code;
+            packet
+        };
+        for (code, reply) in [
+            (1, Reply::Unwilling),
+            (2, Reply::Broken(Failure::Server)),
+            (3, Reply::Final(Err(Failure::NoName))),
+            (4, Reply::Unwilling),
+            (5, Reply::Unwilling),
+            (9, Reply::Broken(Failure::Server)),
+        ] {
+            assert_eq!(message.decode(&with(0, code), false), reply);
+        }
+        assert_eq!(message.decode(&with(2, 0), false), Reply::Truncated);
+        let nothing = Reply::Final(Err(Failure::NoData));
+        assert_eq!(message.decode(&with(2, 0), true), nothing);
+        // It may be cut anywhere after the question, even inside a record.
+        let mut cut = answer(&message, &[a("www.good.test", 1)]);
+        cut[2] |= 2;
+        cut.truncate(cut.len() - 3);
+        assert_eq!(message.decode(&cut, false), Reply::Truncated);
+    }
+
+    #[test]
+    fn nothing_that_a_server_sends_is_fatal() {
+        let message = asked(Query::A);
+        let good = answer(&message, &[cname("www.good.test", "a.b"), a("a.b", 1)]);
+        let mut seed = 1u32;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % below
+        };
+        for _ in 0..100_000 {
+            let mut packet = good.clone();
+            for _ in 0..=random(4) {
+                let at = 2 + random(packet.len() - 2);
+                packet[at] = random(256) as u8;
+            }
+            packet.truncate(packet.len() - random(4) * random(8));
+            message.decode(&packet, random(2) == 0);
+        }
+    }
 }

@@ -14,6 +14,7 @@
 
 mod util;
 
+mod dns;
 mod engine_files;
 mod engine_handshake;
 mod engine_sni;

@@ -20,6 +20,7 @@ mod engine_handshake;
 mod engine_sni;
 mod engine_tunnel;
 mod harness;
+mod ident;
 mod options;
 mod tcp;
 mod ucspitls;

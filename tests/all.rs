@@ -23,5 +23,6 @@ mod harness;
 mod ident;
 mod options;
 mod tcp;
+mod tcpclient;
 mod ucspitls;
 mod wrappers;

@@ -14,12 +14,15 @@
 
 mod util;
 
+mod access;
+mod dns;
 mod engine_files;
 mod engine_handshake;
 mod engine_sni;
 mod engine_tunnel;
 mod harness;
 mod options;
+mod proxy;
 mod tcp;
 mod ucspitls;
 mod wrappers;

@@ -14,6 +14,7 @@
 
 mod util;
 
+mod access;
 mod dns;
 mod engine_files;
 mod engine_handshake;
@@ -22,6 +23,7 @@ mod engine_tunnel;
 mod harness;
 mod ident;
 mod options;
+mod proxy;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

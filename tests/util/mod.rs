@@ -5,6 +5,7 @@
 mod capture;
 mod certs;
 mod dir;
+mod dns;
 mod net;
 mod process;
 mod run;
@@ -13,6 +14,7 @@ pub mod tls;
 pub use capture::Capture;
 pub use certs::{Certs, certs};
 pub use dir::TempDir;
+pub use dns::{Answer, DnsServer};
 pub use net::{accept, free_port, listener, refused_port, tcp_pair};
 pub use process::{Output, Running};
 pub use run::{Cmd, cmd};

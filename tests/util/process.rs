@@ -139,6 +139,12 @@ impl Running {
         }
     }
 
+    /// The same, but its standard input stays open meanwhile.
+    pub fn finish_open(mut self) -> Output {
+        self.wait();
+        self.finish()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid, signal).unwrap();

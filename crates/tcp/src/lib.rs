@@ -1,6 +1,7 @@
 //! The TCP programs of the suite, each in a module of its name.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod address;
 pub mod applyuidgid;
 pub mod getservbyname;

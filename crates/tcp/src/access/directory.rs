@@ -1,0 +1,123 @@
+//! Rules as directories: `allow`, `deny`, `env/` and `exec`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use nix::dir::Dir;
+use nix::fcntl::{AtFlags, OFlag, open};
+use nix::sys::stat::{Mode, fstatat};
+use unix::{Errno, fd};
+
+use super::rules::{Allowed, Defect, Verdict};
+
+/// A longer script is an error: cut short it would be another one.
+const MAX_EXEC: usize = 4096;
+/// So much of a variable's file is looked at.
+const MAX_VALUE: usize = 4095;
+
+/// The rule `key` of the ruleset in `directory`.
+pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
+    let rule = [directory.as_bytes(), b"/", key.as_bytes()].concat();
+    let path = |name: &str| OsString::from_vec([&rule, &b"/"[..], name.as_bytes()].concat());
+    if read(&path("allow"), 0)?.is_none() {
+        return Ok(match exists(&path("deny"))? {
+            true => Verdict::Deny,
+            false => Verdict::None,
+        });
+    }
+    let exec = read(&path("exec"), MAX_EXEC + 1)?.unwrap_or_default();
+    if exec.len() > MAX_EXEC || exec.contains(&0) {
+        return Err(Defect::Malformed("exec file too long or not a text"));
+    }
+    Ok(Verdict::Allow(Allowed {
+        env: environment(&path("env"))?,
+        exec,
+    }))
+}
+
+/// Up to `limit` bytes of a file; None if there is no such file for us.
+fn read(path: &OsStr, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = match open(path, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::ENOENT | Errno::EACCES) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let mut content = vec![0; limit];
+    let mut len = 0;
+    while len < limit {
+        match fd::read(&file, &mut content[len..])? {
+            0 => break,
+            count => len += count,
+        }
+    }
+    content.truncate(len);
+    Ok(Some(content))
+}
+
+fn exists(path: &OsStr) -> Result<bool, Errno> {
+    match fstatat(nix::fcntl::AT_FDCWD, path, AtFlags::empty()) {
+        Ok(_) => Ok(true),
+        Err(Errno::ENOENT | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+type Variables = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// The variables of an `env` directory, which may be missing.
+fn environment(path: &OsStr) -> Result<Variables, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut directory = match Dir::open(path, flags, Mode::empty()) {
+        Ok(directory) => directory,
+        Err(Errno::ENOENT | Errno::EACCES) => return Ok(Vec::new()),
+        Err(errno) => return Err(errno),
+    };
+    let mut variables = Vec::new();
+    for entry in directory.iter() {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name.starts_with(b".") || name.contains(&b'=') {
+            continue;
+        }
+        let file = OsString::from_vec([path.as_bytes(), b"/", &name].concat());
+        let content = read(&file, MAX_VALUE)?.ok_or(Errno::EACCES)?;
+        variables.push((name, value(&content)));
+    }
+    Ok(variables)
+}
+
+/// The value that a file holds: its first line without blanks at the end, NUL
+/// bytes as newlines. An empty file holds none.
+fn value(content: &[u8]) -> Option<Vec<u8>> {
+    if content.is_empty() {
+        return None;
+    }
+    let line = content
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let end = line.iter().rposition(|byte| !b" \t\r".contains(byte));
+    let line = &line[..end.map_or(0, |end| end + 1)];
+    let text = line
+        .iter()
+        .map(|byte| if *byte == 0 { b'\n' } else { *byte });
+    Some(text.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_the_first_line_without_blanks_at_its_end() {
+        for (content, expected) in [
+            (&b""[..], None),
+            (b"\n", Some(&b""[..])),
+            (b"a b \t\r\nmore", Some(b"a b")),
+            (b"a\0b", Some(b"a\nb")),
+            (b"  a", Some(b"  a")),
+        ] {
+            assert_eq!(value(content).as_deref(), expected);
+        }
+    }
+}

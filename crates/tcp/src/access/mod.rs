@@ -1,0 +1,359 @@
+//! `s6-tcpserver-access`: who is calling, and may he. See
+//! doc/s6-tcpserver-access.md.
+
+mod cdb;
+mod directory;
+mod rules;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt;
+use std::time::Instant;
+
+use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
+use dns::{Failure, Families, Resolver};
+use nix::poll::PollFlags;
+use unix::{Errno, Pid, fd};
+
+use crate::address::{Ip, parse_port};
+use crate::ident::{self, Reply};
+use crate::wait;
+use rules::{Allowed, Ruleset, Verdict};
+
+static GRAMMAR: Grammar = Grammar {
+    synopsis: "[ -v verbosity ] [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] \
+               [ -l localname ] [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] prog...",
+    options: &[&[
+        value('v', "verbosity"),
+        switch('w', "strict-resolution"),
+        switch('W', "no-strict-resolution"),
+        switch('D', "no-nagle"),
+        switch('d', "nagle"),
+        switch('H', "no-dns"),
+        switch('h', "hosts"),
+        switch('r', "ident"),
+        switch('R', "no-ident"),
+        switch('p', "paranoid"),
+        switch('P', "no-paranoid"),
+        value('l', "local-name"),
+        value('B', "banner"),
+        value('t', "timeout"),
+        value('i', "rules-directory"),
+        value('x', "rules-file"),
+    ]],
+    long: false,
+};
+
+/// The client is refused.
+const REFUSED: u8 = 1;
+/// The IDENT server has said no, and that matters.
+const NO_IDENT: u8 = 2;
+/// The time limit was reached.
+const TIMED_OUT: u8 = 99;
+
+#[derive(Default)]
+struct Options {
+    strict: bool,
+    no_nagle: bool,
+    no_dns: bool,
+    hosts: bool,
+    ident: bool,
+    paranoid: bool,
+    local_name: Option<OsString>,
+    banner: Vec<u8>,
+    timeout: u32,
+    ruleset: Option<Ruleset>,
+}
+
+/// The connection, as the environment tells it.
+struct Connection {
+    proto: String,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+/// The program.
+pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let started = Instant::now();
+    let mut options = Options::default();
+    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    while let Some(opt) = parser.next()? {
+        match opt.name {
+            "verbosity" => context.verbosity = opt.unsigned()?,
+            _ => options.accept(&opt)?,
+        }
+    }
+    let prog = parser.operands(1)?;
+    let connection = Connection::from_environment(context)?;
+    context.prog = format!("{}: pid {}", context.prog, Pid::this());
+    let limit = std::time::Duration::from_millis(options.timeout.into());
+    let deadline = (options.timeout != 0).then(|| started + limit);
+    Access {
+        context,
+        options,
+        connection,
+        deadline,
+    }
+    .run(prog)
+}
+
+impl Options {
+    fn accept(&mut self, opt: &Opt) -> Result<(), Fatal> {
+        match opt.name {
+            "strict-resolution" => self.strict = true,
+            "no-strict-resolution" => self.strict = false,
+            "no-nagle" => self.no_nagle = true,
+            "nagle" => self.no_nagle = false,
+            "no-dns" => self.no_dns = true,
+            "hosts" => self.hosts = true,
+            "ident" => self.ident = true,
+            "no-ident" => self.ident = false,
+            "paranoid" => self.paranoid = true,
+            "no-paranoid" => self.paranoid = false,
+            "local-name" => self.local_name = Some(opt.text().to_owned()),
+            "banner" => self.banner.extend_from_slice(opt.text().as_encoded_bytes()),
+            "timeout" => self.timeout = opt.unsigned()?,
+            "rules-directory" => self.ruleset = Some(Ruleset::Directory(opt.text().to_owned())),
+            _ => self.ruleset = Some(Ruleset::File(opt.text().to_owned())),
+        }
+        Ok(())
+    }
+
+    /// `-p` needs names, whatever `-H` says.
+    fn lookups(&self) -> bool {
+        self.paranoid || !self.no_dns
+    }
+}
+
+impl Connection {
+    fn from_environment(context: &Context) -> Result<Self, Fatal> {
+        let proto = context.require("PROTO")?.to_string_lossy().into_owned();
+        let end = |side: &str| {
+            let (ip, port) = (format!("{proto}{side}IP"), format!("{proto}{side}PORT"));
+            let address = Ip::parse(context.require(&ip)?.as_encoded_bytes());
+            let address = address.ok_or_else(|| invalid(&ip))?;
+            let number = parse_port(context.require(&port)?.as_encoded_bytes());
+            let number = number.ok_or_else(|| invalid(&port))?;
+            Ok::<_, Fatal>(SocketAddr::new(address.into(), number))
+        };
+        Ok(Self {
+            local: end("LOCAL")?,
+            remote: end("REMOTE")?,
+            proto,
+        })
+    }
+}
+
+fn invalid(name: &str) -> Fatal {
+    Fatal::user(format!("invalid ${name}"))
+}
+
+struct Access<'a> {
+    context: &'a mut Context,
+    options: Options,
+    connection: Connection,
+    deadline: Option<Instant>,
+}
+
+impl Access<'_> {
+    fn run(mut self, prog: Vec<OsString>) -> Result<u8, Fatal> {
+        if self.options.no_nagle {
+            if let Err(errno) = unix::connect::no_delay(fd::stdout()) {
+                self.context.warn_unable("set TCP_NODELAY", errno);
+            }
+        }
+        self.banner()?;
+        let ip = Ip::from(self.connection.remote.ip());
+        let mut verdict = match &self.options.ruleset {
+            Some(ruleset) => ruleset.by_address(ip)?,
+            None => Verdict::Allow(Allowed::default()),
+        };
+        if matches!(verdict, Verdict::Deny) {
+            return Err(self.refuse());
+        }
+        let user = if self.options.ident {
+            self.user()?
+        } else {
+            None
+        };
+        let (local_name, remote_name) = self.names()?;
+        if let (Verdict::None, Some(ruleset), Some(name)) =
+            (&verdict, &self.options.ruleset, &remote_name)
+        {
+            verdict = ruleset.by_name(name)?;
+        }
+        let Verdict::Allow(allowed) = verdict else {
+            return Err(self.refuse());
+        };
+        for (name, value) in [
+            ("REMOTEHOST", remote_name.map(OsString::from)),
+            ("LOCALHOST", local_name),
+            ("REMOTEINFO", user),
+        ] {
+            let name = format!("{}{name}", self.connection.proto);
+            match value {
+                Some(value) => self.context.env.set(&name, value),
+                None => self.context.env.unset(&name),
+            }
+        }
+        self.context
+            .say(1, "info", &format!("allow pid {} ip {ip}", Pid::this()));
+        Err(self.execute(allowed, prog))
+    }
+
+    /// Runs the program, or what the rule has instead, with the rule's own
+    /// variables on top of everything.
+    fn execute(&mut self, allowed: Allowed, prog: Vec<OsString>) -> Fatal {
+        for (name, value) in allowed.env {
+            match value {
+                Some(value) => self.context.env.set(name, OsString::from_vec(value)),
+                None => self.context.env.unset(name),
+            }
+        }
+        if allowed.exec.is_empty() {
+            return self.context.exec(&prog);
+        }
+        let script = OsString::from_vec(allowed.exec);
+        self.context
+            .exec(&["execlineb".into(), "-c".into(), script])
+    }
+
+    fn refuse(&self) -> Fatal {
+        let ip = Ip::from(self.connection.remote.ip());
+        self.context
+            .info(&format!("deny pid {} ip {ip}", Pid::this()));
+        Fatal::silent(REFUSED)
+    }
+
+    fn timed_out(&self) -> Fatal {
+        Fatal::new(TIMED_OUT, "time limit reached")
+    }
+
+    fn banner(&self) -> Result<(), Fatal> {
+        let _quiet = unix::signal::Temporarily::ignoring_pipe();
+        let mut rest = &self.options.banner[..];
+        while !rest.is_empty() {
+            let ready = wait::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);
+            let written = ready.and_then(|()| nix::unistd::write(fd::stdout(), rest));
+            match written {
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(Errno::ETIMEDOUT) => return Err(self.timed_out()),
+                Err(errno) => return Err(Fatal::system("write banner", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn user(&self) -> Result<Option<OsString>, Fatal> {
+        let Connection { local, remote, .. } = self.connection;
+        match ident::query(remote, local, self.deadline) {
+            Ok(Reply::User(name)) => Ok(Some(OsString::from_vec(name))),
+            Ok(Reply::Error(why)) => {
+                self.context
+                    .say(3, "warning", &format!("ident server replied: {why}"));
+                if self.options.strict {
+                    return Err(Fatal::silent(NO_IDENT));
+                }
+                Ok(None)
+            }
+            Err(_) if self.over() => Err(self.timed_out()),
+            Err(errno) if self.options.strict => Err(Fatal::system("ask the ident server", errno)),
+            Err(errno) => {
+                let why = unix::errno::text(errno);
+                self.context.say(
+                    3,
+                    "warning",
+                    &format!("unable to ask the ident server: {why}"),
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// The names of the local and of the remote end, asked for at once.
+    fn names(&self) -> Result<(Option<OsString>, Option<String>), Fatal> {
+        let given = self.options.local_name.clone();
+        if !self.options.lookups() {
+            return Ok((given, None));
+        }
+        let resolver = Resolver::new(&self.context.env, self.options.hosts, self.deadline);
+        let resolver = match resolver {
+            Ok(resolver) => resolver,
+            Err(errno) if self.options.strict => {
+                return Err(Fatal::system("set up name resolution", errno));
+            }
+            Err(errno) => {
+                let why = unix::errno::text(errno);
+                self.context.say(
+                    2,
+                    "warning",
+                    &format!("unable to set up name resolution: {why}"),
+                );
+                return Ok((given, None));
+            }
+        };
+        let Connection { local, remote, .. } = &self.connection;
+        let both = [remote.ip(), local.ip()];
+        let wanted = if given.is_some() { &both[..1] } else { &both };
+        let mut found = resolver.names(wanted).into_iter();
+        let remote_name = found
+            .next()
+            .map_or(Ok(None), |found| self.looked_up(found))?;
+        let local_name = found
+            .next()
+            .map_or(Ok(None), |found| self.looked_up(found))?;
+        let remote_name = match remote_name {
+            Some(found) if self.options.paranoid && !found.in_hosts => {
+                self.confirmed(&resolver, found.name)?
+            }
+            Some(found) => Some(found.name),
+            None if self.options.paranoid && self.options.strict => return Err(self.refuse()),
+            None => None,
+        };
+        let local_name = given.or(local_name.map(|found| found.name.into()));
+        Ok((local_name, remote_name))
+    }
+
+    /// A lookup that failed matters if it was for lack of time, or if names
+    /// are strictly wanted; one that found nothing does not.
+    fn looked_up<T>(&self, result: Result<T, Failure>) -> Result<Option<T>, Fatal> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(Failure::Deadline) => Err(self.timed_out()),
+            Err(failure) if self.options.strict && !failure.is_negative() => Err(Fatal::new(
+                Fatal::SYSTEM,
+                format!("unable to look up a name: {failure}"),
+            )),
+            Err(failure) => {
+                self.context.say(
+                    3,
+                    "warning",
+                    &format!("unable to look up a name: {failure}"),
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// The name, if one of its addresses is the client's.
+    fn confirmed(&self, resolver: &Resolver, name: String) -> Result<Option<String>, Fatal> {
+        let ip = self.connection.remote.ip();
+        let family = if ip.is_ipv4() {
+            Families::V4
+        } else {
+            Families::V6
+        };
+        match self.looked_up(resolver.addresses(&name, family, false))? {
+            Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
+            Some(_) => Err(self.refuse()),
+            None if self.options.strict => Err(self.refuse()),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Which rules are looked up for a client, and what a rule says.
+
+use std::ffi::OsString;
+
+use cli::Fatal;
+
+use super::{cdb, directory};
+use crate::address::Ip;
+
+/// Where the rules are.
+pub enum Ruleset {
+    /// A directory with one directory per rule.
+    Directory(OsString),
+    /// A constant database of the same.
+    File(OsString),
+}
+
+/// What the rules say.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Nothing.
+    None,
+    /// The client is refused.
+    Deny,
+    /// The client is let in.
+    Allow(Allowed),
+}
+
+/// What goes with a client that is let in.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Allowed {
+    /// Variables to set, or to unset.
+    pub env: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// An execline script to run instead of the program; empty for none.
+    pub exec: Vec<u8>,
+}
+
+/// Why a ruleset cannot be used.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Defect {
+    /// A system call failed.
+    System(unix::Errno),
+    /// The content is not what it should be.
+    Malformed(&'static str),
+}
+
+impl From<unix::Errno> for Defect {
+    fn from(errno: unix::Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl Defect {
+    fn text(&self) -> String {
+        match self {
+            Self::System(errno) => unix::errno::text(*errno),
+            Self::Malformed(what) => (*what).to_owned(),
+        }
+    }
+}
+
+impl Ruleset {
+    /// The most precise rule for an address.
+    pub fn by_address(&self, ip: Ip) -> Result<Verdict, Fatal> {
+        self.search(prefixes(ip), "IP")
+    }
+
+    /// The most precise rule for a name.
+    pub fn by_name(&self, name: &str) -> Result<Verdict, Fatal> {
+        self.search(suffixes(name), "reverse DNS")
+    }
+
+    /// What the first of `keys` says that says anything.
+    fn search(&self, keys: impl Iterator<Item = String>, what: &str) -> Result<Verdict, Fatal> {
+        let (kind, path) = match self {
+            Self::Directory(path) => ("fs", path),
+            Self::File(path) => ("cdb", path),
+        };
+        let path_text = path.to_string_lossy();
+        let database = match self {
+            Self::Directory(_) => None,
+            Self::File(path) => Some(cdb::Database::open(path).map_err(|defect| {
+                let why = defect.text();
+                Fatal::new(
+                    Fatal::SYSTEM,
+                    format!("unable to cdb_init {path_text}: {why}"),
+                )
+            })?),
+        };
+        for key in keys {
+            let verdict = match &database {
+                Some(database) => database.rule(key.as_bytes()),
+                None => directory::rule(path, &key),
+            };
+            match verdict {
+                Ok(Verdict::None) => {}
+                Ok(verdict) => return Ok(verdict),
+                Err(defect) => {
+                    let why = defect.text();
+                    return Err(Fatal::new(
+                        Fatal::SYSTEM,
+                        format!("unable to check {kind} ruleset for {what} in {path_text}: {why}"),
+                    ));
+                }
+            }
+        }
+        Ok(Verdict::None)
+    }
+}
+
+/// `ip4/A_LENGTH` or `ip6/A_LENGTH` for every prefix length, longest first.
+fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
+    let (family, bits) = if ip.is_v6() {
+        ("ip6", 128)
+    } else {
+        ("ip4", 32)
+    };
+    (0..=bits).rev().map(move |length| {
+        let mut masked = ip;
+        let bytes = match &mut masked {
+            Ip::V4(bytes) => &mut bytes[..],
+            Ip::V6(bytes) => &mut bytes[..],
+        };
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            let kept = (length as usize).saturating_sub(i * 8).min(8);
+            *byte &= !(0xffu16 >> kept) as u8;
+        }
+        format!("{family}/{masked}_{length}")
+    })
+}
+
+/// `reversedns/NAME` for the name and all that follows each dot, and at last
+/// `reversedns/@`.
+fn suffixes(name: &str) -> impl Iterator<Item = String> {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let starts = std::iter::once(0).chain(name.match_indices('.').map(|(at, _)| at + 1));
+    let mut keys: Vec<String> = starts
+        .map(|at| format!("reversedns/{}", &name[at..]))
+        .collect();
+    keys.push("reversedns/@".into());
+    keys.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_go_from_the_address_to_everything() {
+        let keys: Vec<String> = prefixes(Ip::V4([192, 168, 1, 7])).collect();
+        assert_eq!(keys.len(), 33);
+        assert_eq!(
+            keys[..3],
+            [
+                "ip4/192.168.1.7_32",
+                "ip4/192.168.1.6_31",
+                "ip4/192.168.1.4_30"
+            ]
+        );
+        assert_eq!(keys[8], "ip4/192.168.1.0_24");
+        assert_eq!(keys[31..], ["ip4/128.0.0.0_1", "ip4/0.0.0.0_0"]);
+        let ip = Ip::parse(b"2001:db8::1").unwrap();
+        let keys: Vec<String> = prefixes(ip).collect();
+        assert_eq!(keys.len(), 129);
+        assert_eq!(
+            (keys[0].as_str(), keys[128].as_str()),
+            ("ip6/2001:db8::1_128", "ip6/::_0")
+        );
+        assert_eq!(keys[128 - 32], "ip6/2001:db8::_32");
+    }
+
+    #[test]
+    fn suffixes_go_from_the_name_to_everything() {
+        let keys: Vec<String> = suffixes("A.b.com.").collect();
+        let expected = [
+            "reversedns/a.b.com",
+            "reversedns/b.com",
+            "reversedns/com",
+            "reversedns/@",
+        ];
+        assert_eq!(keys, expected);
+    }
+}

@@ -1,0 +1,308 @@
+//! s6-tcpserver-access: every row of what it decides.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need};
+
+const SHOW: &str =
+    "echo \"${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset} ${TCPREMOTEINFO-unset} ${RULE-none}\"";
+
+fn access(options: &[&str]) -> Cmd {
+    cmd(["s6-tcpserver-access"])
+        .args(options)
+        .args(["sh", "-c", SHOW])
+        .env("PROTO", "TCP")
+        .env("TCPLOCALIP", "127.0.0.1")
+        .env("TCPLOCALPORT", "80")
+        .env("TCPREMOTEIP", "127.0.0.9")
+        .env("TCPREMOTEPORT", "4000")
+        .env("TCPREMOTEHOST", "inherited")
+        .env("TCPREMOTEINFO", "inherited")
+}
+
+/// The log line without the pids.
+fn said(text: &str) -> String {
+    let words = text
+        .trim()
+        .split(' ')
+        .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()) || word.contains('.'));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn without_lookups_everybody_passes_and_names_are_unset() {
+    let output = access(&["-H"]).run().success();
+    assert_eq!(output.out(), "unset unset unset none\n");
+    assert_eq!(
+        said(&output.err()),
+        "s6-tcpserver-access: pid info: allow pid ip 127.0.0.9"
+    );
+    let output = access(&["-H", "-v0", "-l", "me"]).run().success();
+    assert_eq!(
+        (output.out().as_str(), output.err().as_str()),
+        ("unset me unset none\n", "")
+    );
+}
+
+#[test]
+fn the_environment_is_checked() {
+    let missing = access(&["-H"]).env_remove("TCPLOCALIP").run();
+    missing.fatal(100, "s6-tcpserver-access: fatal: TCPLOCALIP not set");
+    let bad = access(&["-H"]).env("TCPLOCALIP", "127.0.0.1x").run();
+    bad.fatal(100, "s6-tcpserver-access: fatal: invalid $TCPLOCALIP");
+    let bad = access(&["-H"]).env("TCPREMOTEPORT", "65536").run();
+    bad.fatal(100, "s6-tcpserver-access: fatal: invalid $TCPREMOTEPORT");
+    let bare = access(&["-H"]).env_remove("PROTO").run();
+    bare.fatal(100, "s6-tcpserver-access: fatal: PROTO not set");
+}
+
+#[test]
+fn the_banner_goes_out_first_and_options_are_accepted() {
+    let output = access(&["-HD", "-B", "one ", "-B", "two\n", "-WdRP", "-t", "5000"])
+        .run()
+        .success();
+    assert_eq!(output.out(), "one two\nunset unset unset none\n");
+    assert!(!output.err().contains("TCP_NODELAY"));
+    let (reader, writer) = crate::util::pipe();
+    drop(reader);
+    let output = access(&["-H", "-B", "x"]).fd(1, writer).run();
+    assert!(
+        output
+            .code(111)
+            .err()
+            .contains("fatal: unable to write banner: Broken pipe")
+    );
+}
+
+/// Rules that let in 127.0.0.9 with a variable, refuse 127.0.0.8/31 else, and
+/// let in names below good.test.
+fn rules() -> TempDir {
+    let dir = TempDir::new();
+    dir.file("ip4/127.0.0.9_32/allow", "");
+    dir.file("ip4/127.0.0.9_32/env/RULE", "ruled\n");
+    dir.file("ip4/127.0.0.9_32/env/TCPLOCALHOST", "by-rule");
+    dir.file("ip4/127.0.0.8_31/deny", "");
+    dir.file("ip4/127.0.0.16_32/other", "says nothing");
+    dir.file("ip4/127.0.0.18_32/allow", "");
+    dir.file("ip4/127.0.0.18_32/exec", "echo replaced");
+    dir.file("reversedns/good.test/allow", "");
+    dir.file("reversedns/bad.good.test/deny", "");
+    dir
+}
+
+fn database(rules: &Path, dir: &TempDir) -> String {
+    let file = dir.join("rules.cdb").to_str().unwrap().to_owned();
+    cmd(["s6-accessrules-cdb-from-fs", &file])
+        .arg(rules)
+        .run()
+        .success();
+    file
+}
+
+#[test]
+fn rules_by_address_decide_from_the_most_precise_on() {
+    if !need(&["s6-accessrules-cdb-from-fs", "execlineb"]) {
+        return;
+    }
+    let (rules, dir) = (rules(), TempDir::new());
+    let file = database(rules.path(), &dir);
+    let path = rules.path().to_str().unwrap();
+    for ruleset in [["-i", path], ["-x", &file]] {
+        let run = |ip: &str| {
+            access(&["-H", ruleset[0], ruleset[1]])
+                .env("TCPREMOTEIP", ip)
+                .run()
+        };
+        assert_eq!(
+            run("127.0.0.9").success().out(),
+            "unset by-rule unset ruled\n"
+        );
+        for refused in ["127.0.0.8", "127.0.0.16", "10.0.0.1", "::1"] {
+            let output = run(refused).code(1);
+            assert_eq!(
+                (output.out().as_str(), output.err().as_str()),
+                ("", ""),
+                "{refused}"
+            );
+        }
+        assert_eq!(run("127.0.0.18").success().out(), "replaced\n");
+    }
+    let verbose = access(&["-Hv2", "-i", path])
+        .env("TCPREMOTEIP", "127.0.0.8")
+        .run()
+        .code(1);
+    assert_eq!(
+        said(&verbose.err()),
+        "s6-tcpserver-access: pid info: deny pid ip 127.0.0.8"
+    );
+}
+
+#[test]
+fn rules_that_cannot_be_read_let_nobody_in() {
+    let dir = TempDir::new();
+    let file = dir.file("file", "x");
+    let access = |option: &str, path: &str| {
+        let output = cmd(["s6-tcpserver-access", "-H", option, path, "echo", "never"])
+            .env("PROTO", "TCP")
+            .env("TCPLOCALIP", "127.0.0.1")
+            .env("TCPLOCALPORT", "80")
+            .env("TCPREMOTEIP", "127.0.0.9")
+            .env("TCPREMOTEPORT", "4000")
+            .run();
+        let output = output.code(111);
+        assert_eq!(output.out(), "");
+        output.err()
+    };
+    let text = file.to_str().unwrap();
+    assert!(access("-i", text).contains(&format!(
+        "fatal: unable to check fs ruleset for IP in {text}: Not a directory"
+    )));
+    assert!(access("-x", text).contains(&format!(
+        "fatal: unable to cdb_init {text}: malformed database"
+    )));
+    assert!(
+        access("-x", "/nonexistent")
+            .contains("fatal: unable to cdb_init /nonexistent: No such file")
+    );
+    let rules = TempDir::new();
+    rules.file("ip4/127.0.0.9_32/allow", "");
+    rules.file("ip4/127.0.0.9_32/exec", vec![b'x'; 4097]);
+    assert!(access("-i", rules.path().to_str().unwrap()).contains("exec file too long"));
+    let rules = self::rules();
+    rules.file("ip4/127.0.0.9_32/allow", "");
+    std::fs::remove_dir_all(rules.join("ip4/127.0.0.9_32/env")).unwrap();
+    rules.file("ip4/127.0.0.9_32/env", "no directory");
+    assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
+}
+
+#[test]
+fn names_are_looked_up_and_ruled_by() {
+    let name = |name| Answer::Name(name);
+    let address = |ip: [u8; 4]| Answer::Addresses(vec![Ipv4Addr::from(ip).into()]);
+    let Some(server) = DnsServer::start(&[
+        ("1.0.0.127.in-addr.arpa. PTR", name("local.test")),
+        ("9.0.0.127.in-addr.arpa. PTR", name("a.good.test")),
+        ("10.0.0.127.in-addr.arpa. PTR", name("bad.good.test")),
+        ("11.0.0.127.in-addr.arpa. PTR", name("other.test")),
+        ("12.0.0.127.in-addr.arpa. PTR", Answer::Code(2)),
+        ("13.0.0.127.in-addr.arpa. PTR", Answer::Nothing),
+        ("14.0.0.127.in-addr.arpa. PTR", name("liar.good.test")),
+        ("15.0.0.127.in-addr.arpa. PTR", name("gone.good.test")),
+        ("17.0.0.127.in-addr.arpa. PTR", name("../ip4/127")),
+        ("a.good.test. A", address([127, 0, 0, 9])),
+        ("liar.good.test. A", address([127, 0, 0, 99])),
+    ]) else {
+        return;
+    };
+    let rules = rules();
+    std::fs::remove_dir_all(rules.join("ip4")).unwrap();
+    let path = rules.path().to_str().unwrap();
+    let run = |options: &[&str], ip: &str| {
+        access(options)
+            .env("DNSCACHEIP", server.ip.to_string())
+            .env("TCPREMOTEIP", ip)
+            .run()
+    };
+    assert_eq!(
+        run(&[], "127.0.0.9").success().out(),
+        "a.good.test. local.test. unset none\n"
+    );
+    assert_eq!(
+        run(&["-l", "me"], "127.0.0.9").success().out(),
+        "a.good.test. me unset none\n"
+    );
+    assert_eq!(
+        run(&["-i", path], "127.0.0.9").success().out(),
+        "a.good.test. local.test. unset none\n"
+    );
+    run(&["-i", path], "127.0.0.10").code(1);
+    run(&["-i", path], "127.0.0.11").code(1);
+    run(&["-i", path], "127.0.0.17").code(1);
+    assert_eq!(
+        run(&[], "127.0.0.17").success().out(),
+        "unset local.test. unset none\n"
+    );
+    // Without -w a lookup that fails is no name; with it, it is an error.
+    assert_eq!(
+        run(&[], "127.0.0.12").success().out(),
+        "unset local.test. unset none\n"
+    );
+    run(&["-w"], "127.0.0.12").code(111);
+    run(&["-w"], "127.0.0.16").success();
+    // The limit of time.
+    run(&["-t", "200"], "127.0.0.13").code(99);
+    // Paranoid.
+    assert_eq!(
+        run(&["-pH"], "127.0.0.9").success().out(),
+        "a.good.test. local.test. unset none\n"
+    );
+    run(&["-p"], "127.0.0.14").code(1);
+    assert_eq!(
+        run(&["-p"], "127.0.0.15").success().out(),
+        "unset local.test. unset none\n"
+    );
+    run(&["-pw"], "127.0.0.15").code(1);
+    run(&["-pw"], "127.0.0.16").code(1);
+    run(&["-p", "-i", path], "127.0.0.15").code(1);
+}
+
+#[test]
+fn ident_is_asked_if_wanted() {
+    // The client's own address, so that tests do not meet each other.
+    let Ok(socket) = TcpListener::bind("127.0.0.77:113") else {
+        println!("SKIPPED: port 113 cannot be bound");
+        return;
+    };
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for (i, stream) in socket.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut question = [0; 11];
+            let _ = stream.read_exact(&mut question);
+            let answer = if i == 0 {
+                "USERID : UNIX : joe"
+            } else {
+                "ERROR : NO-USER"
+            };
+            let _ = write!(stream, "4000 , 80 : {answer}\r\n");
+        }
+    });
+    let run = |options: &[&str]| access(options).env("TCPREMOTEIP", "127.0.0.77").run();
+    assert_eq!(run(&["-Hr"]).success().out(), "unset unset joe none\n");
+    let output = run(&["-Hrv3"]).success();
+    assert_eq!(output.out(), "unset unset unset none\n");
+    assert!(
+        output
+            .err()
+            .contains("warning: ident server replied: no such user\n")
+    );
+    run(&["-Hrw"]).code(2);
+    // Nobody answers there.
+    let silent = access(&["-Hrw"]).env("TCPREMOTEIP", "127.0.0.78").run();
+    silent.code(111);
+    let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();
+    client.fatal(
+        1,
+        "s6-ident-client: warning: ident server replied: no such user",
+    );
+}
+
+#[test]
+fn the_default_chain_of_s6_tlsserver_has_it() {
+    let (_server, port) =
+        crate::util::tls::serve(&["-l", "me"], "p256", &["sh", "-c", "echo $TCPLOCALHOST"]);
+    let client = cmd([
+        "s6-tlsclient",
+        "-H",
+        "127.0.0.1",
+        &port.to_string(),
+        "sh",
+        "-c",
+        "cat <&6",
+    ]);
+    let output = client
+        .env("CAFILE", crate::util::certs().path("ca.pem"))
+        .run();
+    assert_eq!(output.success().out(), "me\n");
+}

@@ -1,0 +1,181 @@
+//! proxy-server: headers in pieces, cut short and garbled.
+
+use crate::util::{Ended, cmd, need};
+
+const SHOW: &str = "env | grep -E '^(PROTO|TCP|tlsbak|SSL_)' | sort | tr '\\n' ' '; cat";
+
+fn proxy(options: &[&str], input: &[u8]) -> (Ended, String, String) {
+    let output = cmd(["proxy-server"])
+        .args(options)
+        .args(["sh", "-c", SHOW])
+        .input(input)
+        .run();
+    (output.ended, output.out(), output.err())
+}
+
+fn v2(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
+    header.extend([0x20 | command, family]);
+    header.extend((block.len() as u16).to_be_bytes());
+    header.extend_from_slice(block);
+    header
+}
+
+const INET: [u8; 12] = [192, 0, 2, 1, 198, 51, 100, 2, 0x10, 0, 0, 80];
+const SHOWN: &str =
+    "PROTO=TCP TCPLOCALIP=198.51.100.2 TCPLOCALPORT=80 TCPREMOTEIP=192.0.2.1 TCPREMOTEPORT=4096 ";
+
+#[test]
+fn both_versions_set_the_variables_and_leave_the_stream() {
+    let one = b"PROXY TCP4 192.0.2.1 198.51.100.2 4096 80\r\nrest\n";
+    let two = [v2(1, 0x11, &INET), b"rest\n".to_vec()].concat();
+    for input in [&one[..], &two] {
+        let (ended, out, _) = proxy(&[], input);
+        assert_eq!((ended, out), (Ended::Exited(0), format!("{SHOWN}rest\n")));
+    }
+    assert_eq!(proxy(&["-1"], &two).0, Ended::Exited(1));
+    assert_eq!(proxy(&["--only-v2"], one).0, Ended::Exited(1));
+    for input in [
+        &b"PROXY UNKNOWN\r\nrest"[..],
+        b"PROXY UNKNOWN what ever\r\nrest",
+        &[v2(0, 0x11, &INET), b"rest".to_vec()].concat(),
+    ] {
+        let (ended, out, _) = proxy(&[], input);
+        assert_eq!((ended, out.as_str()), (Ended::Exited(0), "rest"));
+    }
+}
+
+#[test]
+fn a_header_cut_anywhere_is_no_header() {
+    for whole in [
+        b"PROXY TCP4 192.0.2.1 198.51.100.2 4096 80\r\n".to_vec(),
+        v2(1, 0x11, &INET),
+    ] {
+        for cut in [0, 1, 14, 15, 16, 17, whole.len() - 1] {
+            let (ended, out, err) = proxy(&[], &whole[..cut]);
+            assert_eq!(
+                (ended, out.as_str()),
+                (Ended::Exited(111), ""),
+                "{cut}: {err}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_has_its_code() {
+    let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(100));
+    let mut datagram = v2(1, 0x12, &INET);
+    datagram[13] = 0x12;
+    for (input, code, word) in [
+        (&b"GET / HTTP/1.0\r\n\r\n"[..], 1, "invalid magic"),
+        (b"PROXY TCP4X1.2.3.4 1.2.3.4 1 2\r\n", 1, "invalid"),
+        (b"PROXY TCP4 1.2.3.4 1.2.3 1 2\r\n", 1, "invalid local ip"),
+        (
+            b"PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n",
+            1,
+            "invalid local port",
+        ),
+        (b"PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n", 1, "invalid protocol"),
+        (long.as_bytes(), 1, "too long"),
+        (&v2(2, 0x11, &INET), 1, "invalid command"),
+        (&v2(1, 0x41, &INET), 1, "invalid family"),
+        (&v2(1, 0x13, &INET), 1, "invalid transport"),
+        (&v2(1, 0x11, &INET[..11]), 1, "invalid address length"),
+        (&datagram, 2, "datagram"),
+    ] {
+        let (ended, out, err) = proxy(&[], input);
+        assert_eq!((ended, out.as_str()), (Ended::Exited(code), ""), "{err}");
+        assert!(
+            err.starts_with("proxy-server: pid ") && err.contains(word),
+            "{word}: {err}"
+        );
+    }
+}
+
+#[test]
+fn what_the_proxy_knows_of_tls_goes_around_ours() {
+    let ssl = [
+        &[0x01, 0, 0, 0, 0][..],
+        &[0x21, 0, 7],
+        b"TLSv1.2",
+        &[0x22, 0, 2],
+        b"cn",
+    ]
+    .concat();
+    let block = [
+        &INET[..],
+        &[0x02, 0, 4],
+        b"name",
+        &[0x20, 0, ssl.len() as u8],
+        &ssl,
+    ]
+    .concat();
+    let (_, out, _) = proxy(&["--before-tlsd"], &v2(1, 0x11, &block));
+    assert_eq!(
+        out,
+        format!(
+            "{SHOWN}tlsbak_SSL_PEER_CERT_CN=cn tlsbak_SSL_PROTOCOL=TLSv1.2 tlsbak_SSL_TLS_SNI_SERVERNAME=name "
+        )
+    );
+    let after = cmd(["proxy-server", "--after-tlsd", "sh", "-c", SHOW])
+        .env("tlsbak_SSL_PROTOCOL", "TLSv1.2")
+        .env("SSL_PROTOCOL", "TLSv1.3")
+        .env("SSL_CIPHER", "ours")
+        .input("untouched");
+    assert_eq!(
+        after.run().success().out(),
+        "SSL_PROTOCOL=TLSv1.2 untouched"
+    );
+    let alone =
+        cmd(["proxy-server", "--after-tlsd", "sh", "-c", SHOW]).env("SSL_PROTOCOL", "TLSv1.3");
+    assert_eq!(alone.run().success().out(), "SSL_PROTOCOL=TLSv1.3 ");
+}
+
+#[test]
+fn the_limit_of_time_works_on_a_blocking_descriptor() {
+    let silent = cmd(["proxy-server", "-t", "200", "true"])
+        .input_pipe()
+        .start();
+    assert_eq!(silent.finish_open().ended, Ended::Exited(111));
+}
+
+#[test]
+fn haproxy_stands_before_s6_tlsserver() {
+    if !need(&["haproxy"]) {
+        return;
+    }
+    for option in ["send-proxy", "send-proxy-v2"] {
+        let (_server, port) = crate::util::tls::serve(
+            &["-L"],
+            "p256",
+            &["sh", "-c", "echo $TCPREMOTEIP $TCPREMOTEPORT $SSL_PROTOCOL"],
+        );
+        let dir = crate::util::TempDir::new();
+        let front = crate::util::free_port();
+        let config = dir.file(
+            "haproxy.cfg",
+            format!(
+                "defaults\n mode tcp\n timeout connect 5s\n timeout client 10s\n timeout server 10s\n\
+                 listen x\n bind 127.0.0.1:{front}\n server s 127.0.0.1:{port} {option}\n"
+            ),
+        );
+        let _haproxy = cmd(["haproxy", "-f"]).arg(config).start();
+        crate::util::eventually("haproxy listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", front)).ok()
+        });
+        let client = cmd([
+            "s6-tlsclient",
+            "-H",
+            "-i",
+            "127.0.0.5",
+            "127.0.0.1",
+            &front.to_string(),
+        ])
+        .args(["sh", "-c", "echo $TCPLOCALPORT; cat <&6"])
+        .env("CAFILE", crate::util::certs().path("ca.pem"));
+        let out = client.run().success().out();
+        let (local, seen) = out.split_once('\n').unwrap();
+        assert_eq!(seen, format!("127.0.0.5 {local} TLSv1.3\n"));
+    }
+}

@@ -15,6 +15,7 @@
 mod util;
 
 mod access;
+mod chains;
 mod dns;
 mod engine_files;
 mod engine_handshake;

@@ -366,3 +366,52 @@ fn debians_tools_chain_with_ours() {
     .run();
     assert_eq!(output.success().out(), "through\n");
 }
+
+#[test]
+fn one_service_may_take_both_families() {
+    let show = "echo $TCPREMOTEIP $TCPLOCALIP $TCPCONNNUM";
+    let server = cmd(["s6-tcpserver", "-1", "-a", "::", "0", "sh", "-c", show]).start();
+    let port = server.port();
+    let ask = |ip: &str| {
+        let mut answer = String::new();
+        TcpStream::connect((ip, port))
+            .unwrap()
+            .read_to_string(&mut answer)
+            .unwrap();
+        answer
+    };
+    assert_eq!(ask("127.0.0.1"), "127.0.0.1 0.0.0.0 1\n");
+    assert_eq!(ask("::1"), "::1 :: 1\n");
+    let server = cmd(["s6-tcpserver", "-1", "::", "0", "true"]).start();
+    let port = server.port();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn s6_learns_when_the_service_is_ready() {
+    if !need(&["s6-supervise", "s6-svwait", "s6-svc"]) {
+        return;
+    }
+    let dir = crate::util::TempDir::new();
+    dir.file("service/notification-fd", "3\n");
+    let bin = crate::util::bin_dir();
+    let run = format!(
+        "#!/bin/sh\nPATH={}:$PATH\nexec s6-tcpserver -1 127.0.0.1 0 cat 1>&3\n",
+        bin.display()
+    );
+    dir.program("service/run", run);
+    let service = dir.join("service");
+    let _supervise = cmd(["s6-supervise"]).arg(&service).start();
+    eventually("s6-supervise runs", || {
+        service.join("supervise/control").exists().then_some(())
+    });
+    cmd(["s6-svwait", "-U", "-t", "5000"])
+        .arg(&service)
+        .run()
+        .success();
+    cmd(["s6-svc", "-dx"]).arg(&service).run().success();
+    cmd(["s6-svwait", "-D", "-t", "5000"])
+        .arg(&service)
+        .run()
+        .success();
+}

@@ -339,10 +339,10 @@ impl Pump {
             self.transmit(ends);
             return Some(Turn::Established);
         }
-        if self
+        let late = self
             .handshake_deadline
-            .is_some_and(|deadline| now >= deadline)
-        {
+            .is_some_and(|deadline| now >= deadline);
+        if late && !self.failing {
             return Some(Turn::Done(Err(if self.options.verbosity == 0 {
                 Fatal::silent(TLS)
             } else {

@@ -1,0 +1,96 @@
+//! Under other people's super-servers, and in execline scripts.
+
+use crate::util::{certs, cmd, free_port, need};
+
+/// Serves `s6-tlsd cat` under `argv`, which ends before the program, and
+/// talks to it.
+fn served_by(argv: &[&str], port: u16) {
+    let _server = cmd(argv)
+        .args(["s6-tlsd", "cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .start();
+    crate::util::eventually("it listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    let client = cmd([
+        "s6-tlsclient",
+        "-H",
+        "-k",
+        "localhost",
+        "127.0.0.1",
+        &port.to_string(),
+    ])
+    .args(["sh", "-c", "echo there and back >&7; exec 7>&-; cat <&6"])
+    .env("CAFILE", certs().path("ca.pem"));
+    assert_eq!(client.run().success().out(), "there and back\n");
+}
+
+#[test]
+fn djbs_and_others_super_servers_run_s6_tlsd() {
+    if !need(&["tcpserver", "tcpsvd", "socat"]) {
+        return;
+    }
+    for program in ["tcpserver", "tcpsvd"] {
+        let port = free_port();
+        let options: &[&str] = if program == "tcpserver" {
+            &["-RHl0"]
+        } else {
+            &[]
+        };
+        let number = port.to_string();
+        let argv = [&[program], options, &["127.0.0.1", &number]].concat();
+        served_by(&argv, port);
+    }
+}
+
+#[test]
+fn a_socat_of_unix_sockets_may_be_the_network() {
+    if !need(&["socat"]) {
+        return;
+    }
+    let dir = crate::util::TempDir::new();
+    let socket = dir.join("socket");
+    let listen = format!("UNIX-LISTEN:{},fork", socket.display());
+    let _server = cmd(["socat", &listen, "EXEC:s6-tlsd cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .start();
+    let stream = crate::util::eventually("it listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    let client = cmd([
+        "s6-tlsc",
+        "-k",
+        "localhost",
+        "sh",
+        "-c",
+        "echo x >&7; exec 7>&-; cat <&6",
+    ])
+    .env("CAFILE", certs().path("ca.pem"))
+    .fd(6, stream.try_clone().unwrap())
+    .fd(7, stream);
+    assert_eq!(client.run().success().out(), "x\n");
+}
+
+#[test]
+fn an_execline_script_runs_the_whole_of_it() {
+    if !need(&["execlineb"]) {
+        return;
+    }
+    let script = format!(
+        "export KEYFILE {} export CERTFILE {} s6-tlsserver -1H 127.0.0.1 0 \
+         cat",
+        certs().path("p256.key"),
+        certs().path("p256.pem")
+    );
+    let server = cmd(["execlineb", "-Pc", &script]).start();
+    let port = server.port().to_string();
+    let client = format!(
+        "s6-tlsclient -H -k localhost 127.0.0.1 {port} foreground {{ fdmove 1 7 echo hi }} fdclose 7 fdmove 0 6 cat"
+    );
+    let output = cmd(["execlineb", "-Pc", &client])
+        .env("CAFILE", certs().path("ca.pem"))
+        .run();
+    assert_eq!(output.success().out(), "hi\n");
+}

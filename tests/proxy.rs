@@ -179,3 +179,54 @@ fn haproxy_stands_before_s6_tlsserver() {
         assert_eq!(seen, format!("127.0.0.5 {local} TLSv1.3\n"));
     }
 }
+
+#[test]
+fn haproxy_tells_what_it_knows_of_the_clients_tls() {
+    if !need(&["haproxy", "openssl"]) {
+        return;
+    }
+    let program = [
+        "sh",
+        "-c",
+        "echo $TCPREMOTEIP $SSL_PROTOCOL $SSL_CIPHER $SSL_TLS_SNI_SERVERNAME",
+    ];
+    let (_server, port) = crate::util::tls::serve(&["-L"], "p256", &program);
+    let dir = crate::util::TempDir::new();
+    let pair = [
+        crate::util::certs().read("rsa.pem"),
+        crate::util::certs().read("rsa.key"),
+    ]
+    .concat();
+    let pair = dir.file("pair.pem", pair);
+    let front = crate::util::free_port();
+    let config = dir.file(
+        "haproxy.cfg",
+        format!(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 10s\n timeout server 10s\n\
+             listen x\n bind 127.0.0.1:{front} ssl crt {}\n \
+             server s 127.0.0.1:{port} ssl verify none send-proxy-v2-ssl proxy-v2-options ssl,cert-cn,ssl-cipher,authority\n",
+            pair.display()
+        ),
+    );
+    let _haproxy = cmd(["haproxy", "-f"]).arg(config).start();
+    crate::util::eventually("haproxy listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", front)).ok()
+    });
+    let client = cmd([
+        "openssl",
+        "s_client",
+        "-quiet",
+        "-tls1_2",
+        "-servername",
+        "front.test",
+    ])
+    .args([
+        "-cipher",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "-connect",
+        &format!("127.0.0.1:{front}"),
+    ])
+    .input_pipe()
+    .start();
+    client.wait_out("127.0.0.1 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 front.test\n");
+}

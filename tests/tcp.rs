@@ -19,6 +19,9 @@ fn serve(options: &[&str], program: &[&str]) -> (Running, u16) {
 
 fn talk(port: u16, say: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream
+        .set_read_timeout(Some(crate::util::DEADLINE))
+        .unwrap();
     stream.write_all(say.as_bytes()).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = String::new();
@@ -79,7 +82,7 @@ fn a_burst_of_connections_is_served_and_nothing_stays() {
     let threads: Vec<_> = (0..4)
         .map(|_| {
             std::thread::spawn(move || {
-                (0..150).for_each(|i| assert_eq!(talk(port, &i.to_string()), i.to_string()))
+                (0..500).for_each(|i| assert_eq!(talk(port, &i.to_string()), i.to_string()))
             })
         })
         .collect();
@@ -414,4 +417,127 @@ fn s6_learns_when_the_service_is_ready() {
         .arg(&service)
         .run()
         .success();
+}
+
+#[test]
+fn each_verbosity_prints_its_lines() {
+    for (verbosity, expected) in [
+        ("-q", ""),
+        (
+            "-Q",
+            "s6-tcpserverd: info: reject 127.0.0.1_PORT count 1/1\n",
+        ),
+    ] {
+        let (server, port) = serve(&[verbosity, "-C1"], &["cat"]);
+        let mut first = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        first.write_all(b"x").unwrap();
+        first.read_exact(&mut [0]).unwrap();
+        let mut second = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let from = second.local_addr().unwrap().port().to_string();
+        assert_eq!(second.read(&mut [0; 8]).unwrap(), 0);
+        drop(first);
+        server.signal(Signal::SIGTERM);
+        let said = server.finish().success().err();
+        assert_eq!(said.replace(&from, "PORT"), expected, "{verbosity}");
+    }
+}
+
+#[test]
+fn closed_and_broken_outputs_do_not_matter() {
+    let (socket, port) = listener();
+    let (reader, writer) = crate::util::pipe();
+    drop(reader);
+    let _server = cmd(["s6-tcpserverd", "-v2", "-1", "cat"])
+        .fd(0, socket)
+        .fd(1, writer)
+        .closed(2)
+        .start();
+    assert_eq!(talk(port, "served"), "served");
+    let (socket, port) = listener();
+    let show = [
+        "sh",
+        "-c",
+        "[ -e /proc/$$/fd/2 ] && echo open || echo closed",
+    ];
+    let _server = cmd(["s6-tcpserverd", "-v2", "-1"])
+        .args(show)
+        .fd(0, socket)
+        .closed(1)
+        .closed(2)
+        .start();
+    assert_eq!(talk(port, ""), "closed\n");
+}
+
+#[test]
+fn without_descriptors_it_pauses_and_goes_on() {
+    // Three standard ones, the listener's twin, the poll and the pipe of signals.
+    let (server, port) = {
+        let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "sleep", "60"])
+            .prelude("ulimit -n 20")
+            .start();
+        let port = server.port();
+        (server, port)
+    };
+    // Lowered until nothing can be accepted, and raised again.
+    let limit = |soft: &str| {
+        let pid = server.pid().to_string();
+        cmd(["prlimit", "--pid", &pid, &format!("--nofile={soft}:20")])
+            .run()
+            .success();
+    };
+    limit("4");
+    let mut clients: Vec<_> = (0..3)
+        .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
+        .collect();
+    server.wait_err("s6-tcpserverd: warning: unable to accept: Too many open files\n");
+    let before = server.cpu();
+    crate::util::idle(std::time::Duration::from_millis(400));
+    assert!(
+        server.cpu() - before < std::time::Duration::from_millis(20),
+        "it spins"
+    );
+    limit("20");
+    eventually("all are served", || {
+        (server.group().len() == 1 + clients.len()).then_some(())
+    });
+    clients.clear();
+}
+
+#[test]
+fn ten_thousand_connections_leave_nothing_behind() {
+    let (server, port) = serve(&["-q", "-c", "500", "-C", "500"], &["/bin/true"]);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(move || {
+                for _ in 0..2500 {
+                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    assert_eq!(stream.read(&mut [0; 8]).unwrap_or(0), 0);
+                }
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    eventually("only the server is left", || {
+        (server.group().len() == 1).then_some(())
+    });
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
+        .unwrap()
+        .count();
+    assert!(open <= 6, "{open} descriptors");
+    server.signal(Signal::SIGTERM);
+    server.finish().success();
+}
+
+#[test]
+fn services_are_named_as_in_etc_services() {
+    let run = |args: &[&str]| cmd(["s6-getservbyname"]).args(args).run();
+    assert_eq!(run(&["0080", "tcp"]).success().out(), "80\n");
+    if std::fs::read_to_string("/etc/services").is_ok_and(|text| text.contains("\nsmtp")) {
+        assert_eq!(run(&["smtp", "tcp"]).success().out(), "25\n");
+        assert_eq!(run(&["mail", "tcp"]).success().out(), "25\n");
+    }
+    assert_eq!(run(&["no-such-service", "tcp"]).code(1).out(), "");
+    run(&["smtp"]).code(100);
 }

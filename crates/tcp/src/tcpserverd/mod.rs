@@ -56,16 +56,16 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let prog = parser.operands(1)?;
     let (listener, local) = listener()?;
+    // Taken before anything of ours can land on its number.
+    let stdout = fd::claim(1).ok();
     fd::reserve_stderr().map_err(|errno| Fatal::system("open /dev/null", errno))?;
     let wake = signal::catch(&SIGNALS).map_err(|errno| Fatal::system("trap signals", errno))?;
     context.info(&format!(
         "starting - bound to ip {} port {}",
         local.ip, local.port
     ));
-    if let Ok(stdout) = fd::claim(1) {
-        if announce {
-            fd::offer(&stdout, format!("{}\n", local.port).as_bytes());
-        }
+    if let Some(stdout) = stdout.filter(|_| announce) {
+        fd::offer(&stdout, format!("{}\n", local.port).as_bytes());
     }
     let local_maximum = local_maximum.min(maximum);
     Server::new(context, listener, local, prog, maximum, local_maximum).run(wake)

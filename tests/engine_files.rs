@@ -313,6 +313,12 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         ("noca-chain", ca(), name, "certificate of remote refused"),
         ("clientonly", ca(), name, "purpose"),
         ("selfleaf", ca(), name, "certificate of remote refused"),
+        (
+            "selfca",
+            ca(),
+            name,
+            "a CA's own, and none of the trust anchors",
+        ),
     ] {
         refused(pair, ("CAFILE", &anchors), client, why);
     }

@@ -37,6 +37,10 @@ fn certificate(error: &CertificateError) -> String {
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "unsupported signature algorithm"
         }
+        E::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+            "a CA's own, and none of the trust anchors"
+        }
+        E::Other(other) => return format!("certificate of remote refused: {other}"),
         other => return format!("certificate of remote refused: {other:?}"),
     };
     format!("certificate of remote refused: {why}")

@@ -4,7 +4,7 @@
 //! reads /etc/hosts if it is told to. Nothing is cached, NSS is not consulted,
 //! and whatever a server sends ends in an answer or a [`Failure`], in time.
 //!
-//! [`Resolver`] is what programs use; [`resolve`] asks the DNS alone.
+//! [`Resolver`] is what programs use.
 #![forbid(unsafe_code)]
 
 mod config;
@@ -21,4 +21,4 @@ pub use failure::Failure;
 pub use hosts::Hosts;
 pub use message::{Answer, Query};
 pub use name::{Name, host_name};
-pub use resolver::{Families, Found, Resolver, resolve};
+pub use resolver::{Families, Found, Resolver};

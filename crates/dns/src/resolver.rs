@@ -95,12 +95,17 @@ impl Resolver {
         first_with_addresses(&self.config, &queries, per_name, self.deadline)
     }
 
-    /// The names of `ips`, asked for at the same time.
-    pub fn names(&self, ips: &[IpAddr]) -> Vec<Result<Found, Failure>> {
+    /// The names of `ips`, asked for at the same time; `alongside`, another
+    /// question of the program, goes on meanwhile.
+    pub fn names(
+        &self,
+        ips: &[IpAddr],
+        alongside: Option<&mut dyn Task>,
+    ) -> Vec<Result<Found, Failure>> {
         let known: Vec<_> = ips.iter().map(|ip| self.hosts.name(*ip)).collect();
         let asked = ips.iter().zip(&known).filter(|(_, known)| known.is_none());
         let queries: Vec<Query> = asked.map(|(ip, _)| Query::Ptr(*ip)).collect();
-        let mut answers = resolve(&self.config, &queries, self.deadline).into_iter();
+        let mut answers = resolve(&self.config, &queries, alongside, self.deadline).into_iter();
         let found = known.into_iter().map(|known| match known {
             Some(name) => Ok(Found {
                 name,
@@ -136,15 +141,17 @@ impl Resolver {
 }
 
 /// Asks all of `queries` at the same time; the answers come in their order.
-pub fn resolve(
+fn resolve(
     config: &Config,
     queries: &[Query],
+    mut alongside: Option<&mut dyn Task>,
     deadline: Option<Instant>,
 ) -> Vec<Result<Answer, Failure>> {
     let mut conversations = begin(config, queries);
     let mut failure = Failure::Deadline;
     loop {
-        match advance(&mut conversations, deadline) {
+        let other = alongside.as_mut().map(|task| &mut **task as &mut dyn Task);
+        match advance(&mut conversations, other, deadline) {
             Ok(true) => {}
             Ok(false) => break,
             Err(errno) => {
@@ -171,10 +178,17 @@ fn begin(config: &Config, queries: &[Query]) -> Vec<Conversation> {
     conversations
 }
 
-fn advance(conversations: &mut [Conversation], until: Option<Instant>) -> Result<bool, Errno> {
-    let mut tasks: Vec<&mut dyn Task> = Vec::with_capacity(conversations.len());
+fn advance(
+    conversations: &mut [Conversation],
+    alongside: Option<&mut dyn Task>,
+    until: Option<Instant>,
+) -> Result<bool, Errno> {
+    let mut tasks: Vec<&mut dyn Task> = Vec::with_capacity(conversations.len() + 1);
     for conversation in conversations {
         tasks.push(conversation);
+    }
+    if let Some(task) = alongside {
+        tasks.push(task);
     }
     turn(&mut tasks, until)
 }
@@ -201,7 +215,7 @@ fn first_with_addresses(
             Choice::Wait => {}
             Choice::WaitForOther => patience = patience.or(Some(now + PATIENCE)),
         }
-        advance(&mut conversations, earlier(deadline, patience)).map_err(Failure::System)?;
+        advance(&mut conversations, None, earlier(deadline, patience)).map_err(Failure::System)?;
     }
 }
 

@@ -32,13 +32,11 @@ pub fn query(
     local: SocketAddr,
     deadline: Option<Instant>,
 ) -> Result<Reply, Errno> {
-    let mut question = Question::new(remote, local)?;
-    while turn(&mut [&mut question], deadline)? {}
-    question.result.unwrap_or(Err(Errno::ETIMEDOUT))
+    Question::new(remote, local)?.finish(deadline)
 }
 
-/// A question on the wire.
-struct Question {
+/// A question on the wire. As a task it goes on beside others.
+pub struct Question {
     socket: OwnedFd,
     connected: bool,
     send: Vec<u8>,
@@ -48,7 +46,8 @@ struct Question {
 }
 
 impl Question {
-    fn new(remote: SocketAddr, local: SocketAddr) -> Result<Self, Errno> {
+    /// Begins to ask.
+    pub fn new(remote: SocketAddr, local: SocketAddr) -> Result<Self, Errno> {
         let socket = socket(Kind::Stream, remote.ip())?;
         bind(&socket, SocketAddr::new(local.ip(), 0))?;
         let connected = connect(&socket, SocketAddr::new(remote.ip(), PORT))?;
@@ -61,6 +60,20 @@ impl Question {
             ports,
             result: None,
         })
+    }
+
+    /// A question that has begun as a task, if there is one.
+    pub fn task(question: &mut Option<Result<Self, Errno>>) -> Option<&mut dyn Task> {
+        match question {
+            Some(Ok(question)) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Goes on to the end, which may have come already.
+    pub fn finish(mut self, deadline: Option<Instant>) -> Result<Reply, Errno> {
+        while turn(&mut [&mut self], deadline)? {}
+        self.result.unwrap_or(Err(Errno::ETIMEDOUT))
     }
 
     fn go_on(&mut self) -> Result<Option<Reply>, Errno> {

@@ -11,12 +11,13 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
 use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
-use dns::{Failure, Families, Resolver};
+use dns::{Failure, Families, Found, Resolver};
 use nix::poll::PollFlags;
+use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
 use crate::address::{Ip, parse_port};
-use crate::ident::{self, Reply};
+use crate::ident::{Question, Reply};
 use crate::wait;
 use rules::{Allowed, Ruleset, Verdict};
 
@@ -148,6 +149,12 @@ fn invalid(name: &str) -> Fatal {
     Fatal::user(format!("invalid ${name}"))
 }
 
+/// What the lookups of names gave: the remote end's, the local one's.
+struct LookedUp {
+    resolver: Resolver,
+    found: Vec<Result<Found, Failure>>,
+}
+
 struct Access<'a> {
     context: &'a mut Context,
     options: Options,
@@ -171,12 +178,11 @@ impl Access<'_> {
         if matches!(verdict, Verdict::Deny) {
             return Err(self.refuse());
         }
-        let user = if self.options.ident {
-            self.user()?
-        } else {
-            None
-        };
-        let (local_name, remote_name) = self.names()?;
+        let mut question = (self.options.ident)
+            .then(|| Question::new(self.connection.remote, self.connection.local));
+        let looked_up = self.look_up(Question::task(&mut question));
+        let user = question.map_or(Ok(None), |question| self.user(question))?;
+        let (local_name, remote_name) = self.names(looked_up)?;
         if let (Verdict::None, Some(ruleset), Some(name)) =
             (&verdict, &self.options.ruleset, &remote_name)
         {
@@ -245,9 +251,8 @@ impl Access<'_> {
         Ok(())
     }
 
-    fn user(&self) -> Result<Option<OsString>, Fatal> {
-        let Connection { local, remote, .. } = self.connection;
-        match ident::query(remote, local, self.deadline) {
+    fn user(&self, question: Result<Question, Errno>) -> Result<Option<OsString>, Fatal> {
+        match question.and_then(|question| question.finish(self.deadline)) {
             Ok(Reply::User(name)) => Ok(Some(OsString::from_vec(name))),
             Ok(Reply::Error(why)) => {
                 self.context
@@ -276,19 +281,38 @@ impl Access<'_> {
             .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// The names of the local and of the remote end, asked for at once.
-    fn names(&self) -> Result<(Option<OsString>, Option<String>), Fatal> {
-        let given = self.options.local_name.clone();
+    /// Asks for the names of the remote and, unless it is given, of the local
+    /// end; `alongside` goes on meanwhile. None if no names are wanted.
+    fn look_up(&self, alongside: Option<&mut dyn Task>) -> Option<Result<LookedUp, Errno>> {
         if !self.options.lookups() {
-            return Ok((given, None));
+            return None;
         }
         let resolver = Resolver::new(&self.context.env, self.options.hosts, self.deadline);
-        let resolver = match resolver {
-            Ok(resolver) => resolver,
-            Err(errno) if self.options.strict => {
+        Some(resolver.map(|resolver| {
+            let both = [self.connection.remote.ip(), self.connection.local.ip()];
+            let wanted = if self.options.local_name.is_some() {
+                &both[..1]
+            } else {
+                &both
+            };
+            let found = resolver.names(wanted, alongside);
+            LookedUp { resolver, found }
+        }))
+    }
+
+    /// The names of the local and of the remote end, as far as they count.
+    fn names(
+        &self,
+        looked_up: Option<Result<LookedUp, Errno>>,
+    ) -> Result<(Option<OsString>, Option<String>), Fatal> {
+        let given = self.options.local_name.clone();
+        let LookedUp { resolver, found } = match looked_up {
+            None => return Ok((given, None)),
+            Some(Ok(looked_up)) => looked_up,
+            Some(Err(errno)) if self.options.strict => {
                 return Err(Fatal::system("set up name resolution", errno));
             }
-            Err(errno) => {
+            Some(Err(errno)) => {
                 let why = unix::errno::text(errno);
                 self.context.say(
                     2,
@@ -298,10 +322,7 @@ impl Access<'_> {
                 return Ok((given, None));
             }
         };
-        let Connection { local, remote, .. } = &self.connection;
-        let both = [remote.ip(), local.ip()];
-        let wanted = if given.is_some() { &both[..1] } else { &both };
-        let mut found = resolver.names(wanted).into_iter();
+        let mut found = found.into_iter();
         let remote_name = found
             .next()
             .map_or(Ok(None), |found| self.looked_up(found))?;

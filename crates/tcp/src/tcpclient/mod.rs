@@ -4,17 +4,18 @@
 mod connecting;
 
 use std::ffi::{OsStr, OsString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
 use dns::{Families, Resolver};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use unix::tasks::Task;
 use unix::{Errno, fd};
 
 use crate::address::{Endpoint, Ip, parse_port};
-use crate::ident;
+use crate::ident::{self, Question};
 use connecting::Attempts;
 
 static GRAMMAR: Grammar = Grammar {
@@ -235,10 +236,16 @@ fn set_up(
     let local = unix::connect::local_address(socket).map_err(failed("get local address"))?;
     let remote = unix::connect::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
-    let info = options
-        .ident
-        .then(|| user(context, remote, local, deadline));
-    let [remote_name, local_name] = names(context, options, [remote.ip(), local.ip()], deadline);
+    let mut question = options.ident.then(|| Question::new(remote, local));
+    let ips = [remote.ip(), local.ip()];
+    let [remote_name, local_name] = names(
+        context,
+        options,
+        ips,
+        Question::task(&mut question),
+        deadline,
+    );
+    let info = question.map(|question| user(context, question, deadline));
     let env = &mut context.env;
     env.set("PROTO", "TCP");
     env.set("TCPREMOTEIP", remote_end.ip.to_string());
@@ -261,12 +268,11 @@ fn set_up(
 /// The name that the remote host gives its user; empty if it does not.
 fn user(
     context: &Context,
-    remote: SocketAddr,
-    local: SocketAddr,
+    question: Result<Question, Errno>,
     deadline: Option<Instant>,
 ) -> OsString {
     use std::os::unix::ffi::OsStringExt;
-    match ident::query(remote, local, deadline) {
+    match question.and_then(|question| question.finish(deadline)) {
         Ok(ident::Reply::User(name)) => return OsString::from_vec(name),
         Ok(ident::Reply::Error(why)) => context.warn(&format!("ident server replied: {why}")),
         Err(errno) => context.warn_unable("get remote user name", errno),
@@ -274,12 +280,13 @@ fn user(
     OsString::new()
 }
 
-/// The names of the remote and the local address. A lookup that fails gives
-/// none.
+/// The names of the remote and the local address; `alongside` goes on
+/// meanwhile. A lookup that fails gives none.
 fn names(
     context: &Context,
     options: &Options,
     [remote, local]: [IpAddr; 2],
+    alongside: Option<&mut dyn Task>,
     deadline: Option<Instant>,
 ) -> [Option<OsString>; 2] {
     let given = options.local_name.clone();
@@ -294,7 +301,7 @@ fn names(
     } else {
         &[remote, local]
     };
-    let mut found = resolver.names(wanted).into_iter();
+    let mut found = resolver.names(wanted, alongside).into_iter();
     let mut next = || Some(OsString::from(found.next()?.ok()?.name));
     let remote_name = next();
     [remote_name, given.or_else(next)]

@@ -52,7 +52,8 @@ fn a_socat_of_unix_sockets_may_be_the_network() {
     let dir = crate::util::TempDir::new();
     let socket = dir.join("socket");
     let listen = format!("UNIX-LISTEN:{},fork", socket.display());
-    let _server = cmd(["socat", &listen, "EXEC:s6-tlsd cat"])
+    // By default socat gives the other side half a second after an end.
+    let _server = cmd(["socat", "-t", "60", &listen, "EXEC:s6-tlsd cat"])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
         .start();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
-use crate::util::{TempDir, certs, cmd};
+use crate::util::{TempDir, certs, cmd, need};
 
 /// A connection with these files, which must work.
 fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
@@ -322,6 +322,27 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
     ] {
         refused(pair, ("CAFILE", &anchors), client, why);
     }
+}
+
+#[test]
+fn a_chain_that_is_longer_than_our_buffers_is_sent_whole() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    // More than 90 KiB; OpenSSL takes up to 100.
+    let text = [certs().read("p256.pem"), certs().read("wide.pem").repeat(5)].concat();
+    let chain = dir.file("chain", text);
+    let server = cmd(["s6-tlsserver", "-1H", "127.0.0.1", "0", "cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", chain)
+        .start();
+    let to = format!("127.0.0.1:{}", server.port());
+    let mut client = cmd(["openssl", "s_client", "-quiet", "-connect", &to])
+        .input_pipe()
+        .start();
+    client.write("hello\n");
+    client.wait_out("hello");
 }
 
 #[test]

@@ -250,7 +250,7 @@ impl Pump {
         if !(ready && wanted) {
             let unprocessed = self.stopped || !self.established;
             if unprocessed && !self.ignores_network() {
-                self.process();
+                self.process(ends);
             }
             return;
         }
@@ -278,7 +278,7 @@ impl Pump {
                     }
                 } else {
                     self.buffers.incoming.commit(count);
-                    self.process();
+                    self.process(ends);
                 }
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -297,10 +297,21 @@ impl Pump {
         self.failing || self.close_received
     }
 
-    fn process(&mut self) {
-        match self.session.process(&mut self.buffers, Send::Nothing) {
-            Ok(received) => self.received(received),
-            Err(error) => self.fail_tls(&error),
+    /// Processes what was received. Answers that are larger than `outgoing`,
+    /// such as a long chain of certificates, leave in parts.
+    fn process(&mut self, ends: &mut impl Ends) {
+        loop {
+            match self.session.process(&mut self.buffers, Send::Nothing) {
+                Ok(received) => self.received(received),
+                Err(error) => self.fail_tls(&error),
+            }
+            if !self.stopped {
+                return;
+            }
+            self.transmit(ends);
+            if !self.buffers.outgoing.is_empty() {
+                return;
+            }
         }
     }
 
@@ -552,6 +563,7 @@ impl Pump {
 
     fn fail_tls(&mut self, error: &rustls::Error) {
         let fatal = Fatal::new(TLS, self.session.explain(error));
+        self.stopped = false;
         self.buffers.incoming.clear();
         self.buffers.outgoing.compact();
         self.session.alert(&mut self.buffers.outgoing);

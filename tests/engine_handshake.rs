@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
-use crate::util::{Ended, certs, cmd, need, tcp_pair};
+use crate::util::{Ended, accept, certs, cmd, listener, need, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
     ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
@@ -237,6 +237,36 @@ fn a_handshake_that_ends_early_is_a_failure() {
             .finish()
             .fatal_with(98, "s6-tlsd-io: fatal: ", &["handshake"]);
         assert_eq!(output.out(), "");
+    }
+}
+
+#[test]
+fn a_close_notify_behind_other_records_ends_the_handshake_too() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (listener, port) = listener();
+        let _client = cmd(["openssl", "s_client", version, "-connect"])
+            .arg(format!("127.0.0.1:{port}"))
+            .input_pipe()
+            .start();
+        let mut client = accept(&listener);
+        let mut hello = vec![0; 5];
+        client.read_exact(&mut hello).unwrap();
+        hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
+        client.read_exact(&mut hello[5..]).unwrap();
+        hello.extend(b"\x15\x03\x03\x00\x02\x01\x00");
+
+        let (mut near, far) = tcp_pair();
+        near.write_all(&hello).unwrap();
+        let server = tlsd(&[], "p256", "echo never")
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far);
+        server
+            .run()
+            .fatal_with(98, "s6-tlsd-io: fatal: ", &["handshake", "close_notify"]);
+        drop(near);
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{CipherSuite, CommonState, Error, ProtocolVersion};
+use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
 
 use crate::buffer::Buffer;
 use crate::explain;
@@ -78,9 +78,6 @@ impl Session {
     /// sends what `send` says. Plaintext before an error is in `plain`.
     pub fn process(&mut self, buffers: &mut Buffers, send: Send<'_>) -> Result<Received, Error> {
         let mut received = Received::default();
-        if self.is_handshaking() && is_plain_close_notify(buffers.incoming.content()) {
-            return Err(Error::AlertReceived(rustls::AlertDescription::CloseNotify));
-        }
         loop {
             if buffers.outgoing.space().len() < MAX_RECORD {
                 buffers.outgoing.compact();
@@ -94,11 +91,20 @@ impl Session {
                 plain,
                 outgoing,
             } = buffers;
-            let (discard, step) = self.step(incoming.content_mut(), Some(plain), outgoing, send);
+            let closed = self
+                .is_handshaking()
+                .then(|| plain_close_notify(incoming.content()));
+            let closed = closed.flatten();
+            let shown = closed.unwrap_or(incoming.len());
+            let shown = &mut incoming.content_mut()[..shown];
+            let (discard, step) = self.step(shown, Some(plain), outgoing, send);
             buffers.incoming.consume(discard);
             match step? {
                 Step::More => {}
                 Step::Closed => received.closed = true,
+                Step::Blocked if closed.is_some() => {
+                    return Err(Error::AlertReceived(AlertDescription::CloseNotify));
+                }
                 Step::Blocked if matches!(send, Send::Nothing) => return Ok(received),
                 Step::Blocked => return Err(Error::HandshakeNotComplete),
                 Step::Ready => return Ok(received),
@@ -194,9 +200,18 @@ fn lock(asked: &Mutex<Asked>) -> Asked {
     asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Whether the bytes begin with a close_notify alert that nothing protects.
-fn is_plain_close_notify(incoming: &[u8]) -> bool {
-    matches!(incoming, [21, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY))
+/// Where among the records of `incoming` a close_notify alert that nothing
+/// protects begins, if there is one.
+fn plain_close_notify(incoming: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let [kind, 3, _, body @ ..] = incoming.get(at..)? {
+        if *kind == 21 && body.starts_with(&PLAIN_CLOSE_NOTIFY) {
+            return Some(at);
+        }
+        let length = body.first_chunk().copied().map(u16::from_be_bytes)?;
+        at += 5 + usize::from(length);
+    }
+    None
 }
 
 /// Does what one state of the connection asks for. The count is what to take

@@ -292,9 +292,11 @@ impl Pump {
         }
     }
 
-    /// Whether what the network still sends is thrown away unread.
+    /// Whether what the network still sends is thrown away unread. When the
+    /// program has gone nobody wants it; but an end has to be enforced.
     fn ignores_network(&self) -> bool {
-        self.failing || self.close_received
+        let lingering = self.drain.is_some() && !self.options.enforce_close_notify;
+        self.failing || self.close_received || lingering
     }
 
     /// Processes what was received. Answers that are larger than `outgoing`,

@@ -285,6 +285,7 @@ fn anchors_of_every_kind_are_trusted() {
 #[test]
 fn what_cannot_be_trusted_is_refused_with_its_reason() {
     let other = certs().path("other.pem");
+    let pinned = std::path::PathBuf::from(certs().path("selfleaf.pem"));
     let name = &["-k", "localhost"][..];
     for (pair, anchors, client, why) in [
         (
@@ -311,6 +312,9 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         ("expired", ca(), &[], "expired"),
         ("future", ca(), &[], "not yet valid"),
         ("noca-chain", ca(), name, "certificate of remote refused"),
+        // An anchor that is no CA vouches for nobody but itself.
+        ("pinned", pinned.clone(), name, "unknown issuer"),
+        ("pinned-chain", pinned, name, "unknown issuer"),
         ("clientonly", ca(), name, "purpose"),
         ("selfleaf", ca(), name, "certificate of remote refused"),
         (

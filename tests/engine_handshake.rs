@@ -162,18 +162,21 @@ fn the_report_is_exact() {
 #[test]
 fn client_certificates_are_asked_for_and_verified() {
     let ok = ["-k", "localhost", "-y"];
-    for (server, client, pair, fine) in [
-        ("-Y", &ok[..2], "client", true),
-        ("-Y", &ok, "client", true),
-        ("-Y", &ok, "client-other", false),
-        ("-Y", &ok, "client-expired", false),
-        ("-Y", &ok, "client-inter", false),
-        ("-Y", &ok, "client-inter-chain", true),
-        ("-y", &ok, "client", true),
-        ("-y", &ok[..2], "client", false),
-        ("-y", &ok, "client-server", false),
+    for (server, anchors, client, pair, fine) in [
+        ("-Y", "ca.pem", &ok[..2], "client", true),
+        ("-Y", "ca.pem", &ok, "client", true),
+        ("-Y", "ca.pem", &ok, "client-other", false),
+        ("-Y", "ca.pem", &ok, "client-expired", false),
+        ("-Y", "ca.pem", &ok, "client-inter", false),
+        ("-Y", "ca.pem", &ok, "client-inter-chain", true),
+        ("-y", "ca.pem", &ok, "client", true),
+        ("-y", "ca.pem", &ok[..2], "client", false),
+        ("-y", "ca.pem", &ok, "client-server", false),
+        // An anchor that is no CA vouches for nobody but itself.
+        ("-y", "client-own.pem", &ok, "client-own", true),
+        ("-y", "client-own.pem", &ok, "client-pinned-chain", false),
     ] {
-        let server = tlsd(&[server], "p256", ECHO).env("CAFILE", certs().path("ca.pem"));
+        let server = tlsd(&[server], "p256", ECHO).env("CAFILE", certs().path(anchors));
         let client = tlsc(client, HELLO)
             .env(
                 "KEYFILE",

@@ -63,7 +63,7 @@ cat leaf.pem inter.pem >leaf-chain.pem
 cat leaf.pem inter.pem ca.pem >leaf-long.pem
 
 # One key is enough for those whose names and dates matter.
-for name in expired future wrong wild cnonly cnother selfca selfleaf noca clientonly wide; do cp p256.key $name.key; done
+for name in expired future wrong wild cnonly cnother selfca selfleaf noca pinned clientonly wide; do cp p256.key $name.key; done
 dated expired ca '/CN=localhost' "$here" 20200101000000Z 20210101000000Z
 dated future ca '/CN=localhost' "$here" 20900101000000Z 20910101000000Z
 sign wrong ca '/CN=localhost' "$leaf\nsubjectAltName=DNS:other.test"
@@ -74,6 +74,8 @@ own selfca '/CN=localhost' "$ca\nsubjectAltName=DNS:localhost"
 own selfleaf '/CN=localhost' "$here"
 sign noca leaf '/CN=localhost' "$here"
 cat noca.pem leaf.pem inter.pem >noca-chain.pem
+sign pinned selfleaf '/CN=localhost' "$here"
+cat pinned.pem selfleaf.pem >pinned-chain.pem
 sign clientonly ca '/CN=localhost' "$here\nextendedKeyUsage=clientAuth"
 # Its DER alone is larger than the record of a small buffer.
 names=$(for i in $(seq 400); do printf ',DNS:a-rather-long-name-number-%d.example.test' "$i"; done)
@@ -86,6 +88,9 @@ dated client-expired ca '/CN=client' "$leaf" 20200101000000Z 20210101000000Z
 sign client-other other '/CN=stranger' "$leaf"
 sign client-inter inter '/CN=deep client' "$leaf"
 cat client-inter.pem inter.pem >client-inter-chain.pem
+cp client.key client-own.key; own client-own '/CN=client' "$leaf"
+cp client.key client-pinned.key; sign client-pinned client-own '/CN=client' "$leaf"
+cat client-pinned.pem client-own.pem >client-pinned-chain.pem
 sign client-server ca '/CN=client' "$leaf\nextendedKeyUsage=serverAuth"
 
 for name in ca p256 p384 rsa ed25519; do

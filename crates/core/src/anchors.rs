@@ -5,18 +5,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use cli::{Context, Fatal};
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
 
+use crate::x509::Certificate;
 use crate::{CONTEXT, file, pem};
 
 /// Whom the engine trusts.
 #[derive(Debug)]
 pub struct Anchors {
-    /// What a chain may end in.
+    /// What a chain may end in: those that may issue certificates.
     pub roots: Arc<RootCertStore>,
-    /// The same as certificates: a peer that shows exactly one of these is
+    /// The subjects of all.
+    pub subjects: Vec<DistinguishedName>,
+    /// All as certificates: a peer that shows exactly one of these is
     /// accepted, whether or not it is marked as a CA.
     listed: Vec<CertificateDer<'static>>,
 }
@@ -61,10 +64,19 @@ impl Anchors {
 
     /// Those of `listed` that can be anchors; None if none can.
     fn new(listed: Vec<CertificateDer<'static>>) -> Option<Self> {
-        let mut roots = RootCertStore::empty();
-        let (usable, _) = roots.add_parsable_certificates(listed.iter().cloned());
-        (usable != 0).then(|| Self {
-            roots: Arc::new(roots),
+        let store = |certificates: &mut dyn Iterator<Item = &CertificateDer<'static>>| {
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(certificates.cloned());
+            store
+        };
+        let subjects = store(&mut listed.iter()).subjects();
+        // webpki lets every root issue certificates, whatever it says.
+        let may_issue = |der: &&CertificateDer<'_>| {
+            Certificate::parse(der).is_some_and(|certificate| certificate.may_issue())
+        };
+        (!subjects.is_empty()).then(|| Self {
+            roots: Arc::new(store(&mut listed.iter().filter(may_issue))),
+            subjects,
             listed,
         })
     }
@@ -81,6 +93,7 @@ impl Anchors {
             roots: Arc::new(RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             }),
+            subjects: Vec::new(),
             listed: Vec::new(),
         }
     }

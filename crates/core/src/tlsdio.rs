@@ -10,6 +10,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
+use crate::SETUP;
 use crate::anchors::{Anchors, Source};
 use crate::ends::Descriptors;
 use crate::identity::Identity;
@@ -17,7 +18,6 @@ use crate::run::{self, Engine};
 use crate::session::Session;
 use crate::sni::Certificates;
 use crate::verify::ClientVerifier;
-use crate::{CONTEXT, SETUP};
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
@@ -79,8 +79,7 @@ fn verifier(
         return Ok(Arc::new(NoClientAuth));
     };
     let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, provider())
-        .map_err(|error| Fatal::new(CONTEXT, format!("unable to use trust anchors: {error}")))?;
+    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, provider());
     Ok(Arc::new(verifier))
 }
 

@@ -22,6 +22,34 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use crate::anchors::Anchors;
 use crate::x509::Certificate;
 
+/// What both verifiers do alike, each in a trait of its own: the peer has to
+/// own the key of its certificate.
+macro_rules! owns_its_key {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            check_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.algorithms.supported_schemes()
+        }
+    };
+}
+
 /// How a client judges the server's certificate.
 #[derive(Debug)]
 pub struct ServerVerifier {
@@ -45,84 +73,58 @@ impl ServerCertVerifier for ServerVerifier {
         let Some(anchors) = &self.anchors else {
             return Ok(ServerCertVerified::assertion());
         };
-        if anchors.list(end_entity) {
-            check_dates(end_entity, now)?;
-        } else {
-            let certificate = ParsedCertificate::try_from(end_entity)?;
+        let chain = || {
             verify_server_cert_signed_by_trust_anchor(
-                &certificate,
+                &ParsedCertificate::try_from(end_entity)?,
                 &anchors.roots,
                 intermediates,
                 now,
                 self.algorithms.all,
-            )?;
-        }
+            )
+        };
+        trust(anchors, end_entity, now, chain)?;
         if let Some(name) = &self.name {
             check_name(end_entity, name)?;
         }
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        check_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    owns_its_key!();
 }
 
 /// How a server judges the client's certificate.
 #[derive(Debug)]
 pub struct ClientVerifier {
     anchors: Anchors,
-    chains: Arc<dyn ClientCertVerifier>,
+    mandatory: bool,
+    /// None: there is no anchor that a chain may end in.
+    chains: Option<Arc<dyn ClientCertVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
     /// Certificates must lead to `anchors`; clients without one are let in
     /// unless it is `mandatory`.
-    pub fn new(
-        anchors: Anchors,
-        mandatory: bool,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Self, rustls::server::VerifierBuilderError> {
+    pub fn new(anchors: Anchors, mandatory: bool, provider: Arc<CryptoProvider>) -> Self {
         let algorithms = provider.signature_verification_algorithms;
         let roots = Arc::clone(&anchors.roots);
-        let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
-        if !mandatory {
-            builder = builder.allow_unauthenticated();
-        }
-        Ok(Self {
+        let chains = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+        Self {
             anchors,
-            chains: builder.build()?,
+            mandatory,
+            chains: chains.ok(),
             algorithms,
-        })
+        }
     }
 }
 
 impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.chains.client_auth_mandatory()
+        self.mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains.root_hint_subjects()
+        &self.anchors.subjects
     }
 
     fn verify_client_cert(
@@ -131,34 +133,36 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.anchors.list(end_entity) {
-            check_dates(end_entity, now)?;
-            return Ok(ClientCertVerified::assertion());
-        }
-        self.chains
-            .verify_client_cert(end_entity, intermediates, now)
+        let chain = || {
+            let chains = self
+                .chains
+                .as_ref()
+                .ok_or(CertificateError::UnknownIssuer)?;
+            chains.verify_client_cert(end_entity, intermediates, now)?;
+            Ok(())
+        };
+        trust(&self.anchors, end_entity, now, chain)?;
+        Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
+    owns_its_key!();
+}
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        check_signature(message, certificate, signature, &self.algorithms)
+/// A certificate that is itself an anchor is good on its dates, any other one
+/// needs its chain.
+fn trust(
+    anchors: &Anchors,
+    certificate: &CertificateDer<'_>,
+    now: UnixTime,
+    chain: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    if !anchors.list(certificate) {
+        return chain();
     }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+    match parse(certificate)?.validity(now.as_secs()) {
+        Ordering::Less => Err(CertificateError::NotValidYet.into()),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(CertificateError::Expired.into()),
     }
 }
 
@@ -175,14 +179,6 @@ fn check_signature(
     }
     let key = SubjectPublicKeyInfoDer::from(parse(certificate)?.public_key());
     verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
-}
-
-fn check_dates(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
-    match parse(certificate)?.validity(now.as_secs()) {
-        Ordering::Less => Err(CertificateError::NotValidYet.into()),
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(CertificateError::Expired.into()),
-    }
 }
 
 /// `name` is one of the certificate's subjectAltNames (RFC 9525), or its

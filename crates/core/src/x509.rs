@@ -1,5 +1,5 @@
 //! The few fields of a certificate (RFC 5280) that rustls does not show: the
-//! subject, the dates, whether there is a subjectAltName.
+//! subject, the dates, whether there is a subjectAltName, whether it is a CA's.
 
 /// A certificate, as far as it is looked at here. Its signature and the rest
 /// are webpki's business.
@@ -9,6 +9,7 @@ pub struct Certificate<'a> {
     subject: &'a [u8],
     public_key: &'a [u8],
     has_alternative_names: bool,
+    may_issue: bool,
 }
 
 /// Attribute types of a subject, in the order in which they are printed:
@@ -24,18 +25,26 @@ const ATTRIBUTES: [(&str, u8); 6] = [
 const COMMON_NAME: u8 = 3;
 
 const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 19];
+
+/// The version field of a certificate that may have extensions.
+const VERSION_3: [u8; 3] = [INTEGER, 1, 2];
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const OBJECT_IDENTIFIER: u8 = 0x06;
+const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
 
 impl<'a> Certificate<'a> {
     /// Reads the DER of a certificate of version 1, 2 or 3.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (mut tbs, _) = expect(outer, SEQUENCE)?;
-        if let Some((_, rest)) = expect(tbs, 0xa0) {
+        let mut extended = false;
+        if let Some((version, rest)) = expect(tbs, 0xa0) {
+            extended = version == VERSION_3;
             tbs = rest;
         }
         let (_, rest) = expect(tbs, INTEGER)?;
@@ -51,7 +60,8 @@ impl<'a> Certificate<'a> {
             not_after,
             subject,
             public_key: &public_key[..public_key.len() - rest.len()],
-            has_alternative_names: has_extension(rest, &SUBJECT_ALT_NAME),
+            has_alternative_names: extension(rest, &SUBJECT_ALT_NAME).is_some(),
+            may_issue: !extended || extension(rest, &BASIC_CONSTRAINTS).is_some_and(is_ca),
         })
     }
 
@@ -76,6 +86,12 @@ impl<'a> Certificate<'a> {
     /// Whether there is a subjectAltName, of whatever content.
     pub fn has_alternative_names(&self) -> bool {
         self.has_alternative_names
+    }
+
+    /// Whether it may be the issuer of others: it is a CA's, or of a version
+    /// that cannot say so.
+    pub fn may_issue(&self) -> bool {
+        self.may_issue
     }
 
     /// The first common name of the subject.
@@ -159,24 +175,30 @@ fn text(tag: u8, value: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether the optional fields at the end of a TBSCertificate hold extension
-/// `oid`.
-fn has_extension(mut rest: &[u8], oid: &[u8]) -> bool {
+/// What follows the name of extension `oid` among the optional fields at the
+/// end of a TBSCertificate: whether it is critical, and its value.
+fn extension<'a>(mut rest: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
     while let Some((tag, content, more)) = element(rest) {
         if tag == 0xa3 {
-            let Some((mut extensions, _)) = expect(content, SEQUENCE) else {
-                return false;
-            };
+            let (mut extensions, _) = expect(content, SEQUENCE)?;
             while let Some((extension, next)) = expect(extensions, SEQUENCE) {
-                if expect(extension, OBJECT_IDENTIFIER).is_some_and(|(found, _)| found == oid) {
-                    return true;
+                match expect(extension, OBJECT_IDENTIFIER) {
+                    Some((found, value)) if found == oid => return Some(value),
+                    _ => extensions = next,
                 }
-                extensions = next;
             }
         }
         rest = more;
     }
-    false
+    None
+}
+
+/// Whether the extension basicConstraints says so.
+fn is_ca(extension: &[u8]) -> bool {
+    let value = expect(extension, BOOLEAN).map_or(extension, |(_critical, value)| value);
+    let constraints = expect(value, OCTET_STRING).and_then(|(value, _)| expect(value, SEQUENCE));
+    let ca = constraints.and_then(|(constraints, _)| expect(constraints, BOOLEAN));
+    matches!(ca, Some(([flag], _)) if *flag != 0)
 }
 
 /// A UTCTime or GeneralizedTime as seconds since 1970, and what follows it.
@@ -259,7 +281,7 @@ pub fn is_der_sequence(bytes: &[u8]) -> bool {
 /// (RFC 5958): an algorithm and an octet string.
 pub fn is_encrypted_key(der: &[u8]) -> bool {
     let inner = expect(der, SEQUENCE).and_then(|(outer, _)| expect(outer, SEQUENCE));
-    inner.is_some_and(|(_, rest)| matches!(element(rest), Some((0x04, _, []))))
+    inner.is_some_and(|(_, rest)| matches!(element(rest), Some((OCTET_STRING, _, []))))
 }
 
 #[cfg(test)]
@@ -389,6 +411,27 @@ mod tests {
             assert_eq!(certificate.has_alternative_names(), san);
             assert_eq!(certificate.common_name().as_deref(), Some("x"));
             assert_eq!(certificate.public_key(), der(SEQUENCE, b"key"));
+        }
+    }
+
+    #[test]
+    fn only_a_ca_or_a_version_without_extensions_may_issue() {
+        let constraints = |critical: &[u8], ca: &[u8]| {
+            let value = der(OCTET_STRING, &der(SEQUENCE, ca));
+            is_ca(&[critical, &value].concat())
+        };
+        let critical = der(BOOLEAN, &[0xff]);
+        assert!(constraints(&critical, &der(BOOLEAN, &[0xff])));
+        assert!(constraints(
+            &[],
+            &[der(BOOLEAN, &[0xff]), der(INTEGER, &[0])].concat()
+        ));
+        assert!(!constraints(&critical, &[]));
+        assert!(!constraints(&[], &der(BOOLEAN, &[0])));
+        assert!(!is_ca(&critical));
+        for (version, may_issue) in [(false, true), (true, false)] {
+            let bytes = certificate(&[], version, false);
+            assert_eq!(Certificate::parse(&bytes).unwrap().may_issue(), may_issue);
         }
     }
 

@@ -1,5 +1,8 @@
 //! Which certificate is shown for which name.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
 use crate::util::{Cmd, certs, cmd};
 
@@ -109,6 +112,12 @@ fn pairs_that_do_not_pair_are_named() {
         "s6-tlsd-io: fatal: ",
         &["no certificate"],
     );
+    let odd = OsStr::from_bytes(b"KEYFILE:\xff");
+    let odd = engine("1")
+        .env("KEYFILE", certs().path("p256.key"))
+        .env(odd, "x");
+    let odd = odd.env("CERTFILE", certs().path("p256.pem")).run();
+    odd.fatal_with(96, "s6-tlsd-io: fatal: ", &["not paired"]);
     let twice = pair(pair(engine("2"), "a.test", "p256"), "A.test", "p384");
     twice
         .run()

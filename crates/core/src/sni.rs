@@ -16,7 +16,7 @@ use crate::{CONTEXT, keypair};
 #[derive(Debug)]
 pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
-    named: BTreeMap<String, Arc<CertifiedKey>>,
+    named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
     asked: Arc<Mutex<Asked>>,
 }
 
@@ -77,8 +77,8 @@ impl Certificates {
         let named = name.and_then(|name| {
             let name = name.to_ascii_lowercase();
             self.named
-                .get(&name)
-                .or_else(|| self.named.get(&wildcard(&name)?))
+                .get(name.as_bytes())
+                .or_else(|| self.named.get(wildcard(&name)?.as_bytes()))
         });
         named.or(self.default.as_ref()).cloned()
     }
@@ -105,24 +105,21 @@ impl fmt::Display for Asked {
 }
 
 /// The pairs whose variables bear a name.
-fn named(context: &Context) -> Result<BTreeMap<String, Arc<CertifiedKey>>, Fatal> {
+fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fatal> {
     let mut pairs = BTreeMap::new();
     for (variable, key_file) in context.env.iter() {
         let Some(name) = variable.strip_prefix(b"KEYFILE:") else {
             continue;
         };
-        // A name that is no text is nobody's SNI.
-        let Ok(name) = std::str::from_utf8(name) else {
-            continue;
-        };
         if name.is_empty() {
             continue;
         }
-        let Some(certificate_file) = context.env.get(format!("CERTFILE:{name}")) else {
+        let shown = String::from_utf8_lossy(name);
+        let Some(certificate_file) = context.env.get([b"CERTFILE:", name].concat()) else {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
-                    "environment variable KEYFILE:{name} not paired with the corresponding CERTFILE"
+                    "environment variable KEYFILE:{shown} not paired with the corresponding CERTFILE"
                 ),
             ));
         };
@@ -131,7 +128,7 @@ fn named(context: &Context) -> Result<BTreeMap<String, Arc<CertifiedKey>>, Fatal
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
-                    "environment variable KEYFILE:{name} is there twice: case does not matter in names"
+                    "environment variable KEYFILE:{shown} is there twice: case does not matter in names"
                 ),
             ));
         }

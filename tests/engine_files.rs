@@ -204,6 +204,7 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
     let any = TempDir::new();
     any.file("authority", certs().read("ca.der"));
     any.file("note", "nothing");
+    nix::unistd::mkfifo(&any.join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     works(&key, &pem, ("CADIR", any.path()), &name);
     // With hashed names only those count.
     let hashed = TempDir::new();

@@ -122,6 +122,10 @@ fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let mut certificates = Vec::new();
     for name in names {
         let file = OsStr::from_bytes(&[path.as_bytes(), b"/", &name].concat()).to_owned();
+        // A pipe among them could be waited for without end.
+        if !is_regular(&file) {
+            continue;
+        }
         if let Some(found) = file::read(&file)
             .ok()
             .and_then(|text| pem::certificates(&text).ok())
@@ -130,6 +134,12 @@ fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
         }
     }
     Ok(certificates)
+}
+
+fn is_regular(path: &OsStr) -> bool {
+    use nix::sys::stat::{SFlag, stat};
+    stat(path)
+        .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
 }
 
 /// The files of a directory that count: those with hashed names if there are

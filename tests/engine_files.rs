@@ -405,6 +405,18 @@ fn the_engine_reads_the_key_as_root_and_the_anchors_as_its_own_user() {
         "s6-tlsd-io: fatal: ",
         &["as uid 65534", "Permission denied"],
     );
+    // The number that the system takes for "no change".
+    for (name, what) in [
+        ("TLS_UID", "setuid to TLS_UID"),
+        ("TLS_GID", "setgid to TLS_GID"),
+    ] {
+        let (server, _) = connect(
+            tlsd(&[], "p256", "echo never").env(name, "4294967295"),
+            tlsc(&[], "echo never"),
+        );
+        let line = format!("s6-tlsd-io: fatal: unable to {what}: Invalid argument");
+        server.fatal(111, &line);
+    }
     for (name, value) in [("TLS_UID", ""), ("TLS_UID", "x"), ("TLS_GID", "-1")] {
         let server = cmd(["s6-tlsd-io", "0", "1"]).env(name, value);
         server

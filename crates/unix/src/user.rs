@@ -8,8 +8,15 @@ pub fn real_uid() -> u32 {
     nix::unistd::getuid().as_raw()
 }
 
+/// The id that stands for "leave it as it is": a system call that was asked
+/// for it would succeed and change nothing.
+const UNCHANGED: u32 = u32::MAX;
+
 /// Sets real, effective and saved group id.
 pub fn set_gid(gid: u32) -> Result<(), Errno> {
+    if gid == UNCHANGED {
+        return Err(Errno::EINVAL);
+    }
     #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd"))]
     return nix::unistd::setresgid(Gid::from_raw(gid), Gid::from_raw(gid), Gid::from_raw(gid));
     #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
@@ -18,6 +25,9 @@ pub fn set_gid(gid: u32) -> Result<(), Errno> {
 
 /// Sets real, effective and saved user id.
 pub fn set_uid(uid: u32) -> Result<(), Errno> {
+    if uid == UNCHANGED {
+        return Err(Errno::EINVAL);
+    }
     #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd"))]
     return nix::unistd::setresuid(Uid::from_raw(uid), Uid::from_raw(uid), Uid::from_raw(uid));
     #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]

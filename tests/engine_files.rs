@@ -117,6 +117,8 @@ fn what_cannot_be_used_is_named() {
     );
     let broken = broken.to_str().unwrap().to_owned();
     let path = |name| certs().path(name);
+    let issuer = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let issuer = dir.file("issuer", [&certs().read("p256.pem"), &issuer[..]].concat());
     for (key, certificate, words) in [
         (
             "/nonexistent".to_owned(),
@@ -159,6 +161,11 @@ fn what_cannot_be_used_is_named() {
             path("p384.key"),
             path("p256.pem"),
             vec!["p384.key", "p256.pem", "does not belong"],
+        ),
+        (
+            path("p256.key"),
+            issuer.to_str().unwrap().to_owned(),
+            vec!["/issuer: malformed"],
         ),
     ] {
         let server = cmd(["s6-tlsd-io", "0", "1"])

@@ -9,7 +9,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
 use crate::pem::{self, Defect};
-use crate::{CONTEXT, explain, file};
+use crate::x509::Certificate;
+use crate::{CONTEXT, file};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
 /// sure that they belong together.
@@ -37,7 +38,10 @@ fn read(key_file: &OsStr, certificate_file: &OsStr) -> Result<Result<CertifiedKe
                 certificate_file.to_string_lossy()
             ),
         ))),
-        Err(error) => Err(wrong(certificate_file, &explain::text(&error))),
+        Err(_) => Err(wrong(
+            certificate_file,
+            "unusable certificate (one of version 3 is needed)",
+        )),
     }
 }
 
@@ -48,7 +52,11 @@ fn read_key(path: &OsStr) -> Result<PrivateKeyDer<'static>, Fatal> {
 
 fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let content = open(path)?;
-    pem::certificates(&content).map_err(|defect| unusable(path, defect))
+    let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect))?;
+    if chain.iter().any(|der| Certificate::parse(der).is_none()) {
+        return Err(unusable(path, Defect::Malformed));
+    }
+    Ok(chain)
 }
 
 fn open(path: &OsStr) -> Result<zeroize::Zeroizing<Vec<u8>>, Fatal> {

@@ -1,7 +1,9 @@
 //! s6-tcpserver-access: every row of what it decides.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::sync::{Arc, Barrier};
 
 use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need};
 
@@ -255,7 +257,6 @@ fn ident_is_asked_if_wanted() {
         return;
     };
     std::thread::spawn(move || {
-        use std::io::{Read, Write};
         for (i, stream) in socket.incoming().enumerate() {
             let mut stream = stream.unwrap();
             let mut question = [0; 11];
@@ -286,6 +287,63 @@ fn ident_is_asked_if_wanted() {
         1,
         "s6-ident-client: warning: ident server replied: no such user",
     );
+}
+
+#[test]
+fn ident_and_names_are_asked_at_the_same_time() {
+    let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
+        println!("SKIPPED: port 113 cannot be bound");
+        return;
+    };
+    // Neither answers before both have been asked.
+    let both = Arc::new(Barrier::new(2));
+    let name = Answer::Together(Arc::clone(&both), "a.test");
+    let Some(dns) = DnsServer::start(&[("79.0.0.127.in-addr.arpa. PTR", name)]) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        let mut stream = ident.accept().unwrap().0;
+        let _ = stream.read_exact(&mut [0; 11]);
+        both.wait();
+        let _ = stream.write_all(b"4000 , 80 : USERID : UNIX : joe\r\n");
+    });
+    let run = access(&["-r", "-l", "me", "-t", "20000"])
+        .env("TCPREMOTEIP", "127.0.0.79")
+        .env("DNSCACHEIP", dns.ip.to_string())
+        .run();
+    assert_eq!(run.success().out(), "a.test. me joe none\n");
+}
+
+#[test]
+fn names_in_the_hosts_file_come_before_the_dns() {
+    // Whatever this machine calls itself.
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let here = hosts.lines().find_map(|line| {
+        let line = line.split('#').next()?;
+        let mut fields = line.split_ascii_whitespace();
+        (fields.next() == Some("127.0.0.1")).then(|| fields.next())?
+    });
+    let Some(here) = here else {
+        println!("SKIPPED: 127.0.0.1 is not in /etc/hosts");
+        return;
+    };
+    let here = format!("{}.", here.to_lowercase());
+    let Some(server) = DnsServer::start(&[
+        ("1.0.0.127.in-addr.arpa. PTR", Answer::Name("dns.test")),
+        ("9.0.0.127.in-addr.arpa. PTR", Answer::Name("local.test")),
+    ]) else {
+        return;
+    };
+    // A name that the file has needs no address in the DNS, even with -p.
+    for (options, name) in [(&["-h"][..], &*here), (&["-hp"], &here), (&[], "dns.test.")] {
+        let run = access(options)
+            .env("TCPREMOTEIP", "127.0.0.1")
+            .env("TCPLOCALIP", "127.0.0.9")
+            .env("DNSCACHEIP", server.ip.to_string())
+            .run();
+        let names = format!("{name} local.test. unset none\n");
+        assert_eq!(run.success().out(), names, "{options:?}");
+    }
 }
 
 #[test]

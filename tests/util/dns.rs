@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Barrier};
 
 /// What the server does with a question.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub enum Answer {
     Garbage,
     /// First with a wrong id, then these addresses.
     WrongFirst(IpAddr),
+    /// The name of an address, once somebody else waits at the barrier too.
+    Together(Arc<Barrier>, &'static str),
     /// Silence.
     Nothing,
 }
@@ -137,7 +140,10 @@ fn replies(answers: &BTreeMap<String, Answer>, question: &[u8], tcp: bool) -> Ve
                 .for_each(|ip| record(&mut reply, &itself, kind, &address(ip)));
             vec![reply]
         }
-        Some(Answer::Name(name)) => {
+        Some(Answer::Name(name) | Answer::Together(_, name)) => {
+            if let Some(Answer::Together(barrier, _)) = answers.get(&key) {
+                barrier.wait();
+            }
             let mut reply = head(0, 0, 0, 1);
             record(&mut reply, &itself, kind, &wire(name));
             vec![reply]

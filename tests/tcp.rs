@@ -151,7 +151,7 @@ fn children_have_default_signals_an_open_mask_and_only_their_descriptors() {
         answer
     };
     let state = serve(&["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]);
-    // Signals 32 and 33 belong to the C library.
+    // glibc's posix_spawn, by which the server was started, ignores 32 and 33.
     let bits = state
         .lines()
         .map(|line| u64::from_str_radix(&line[8..], 16).unwrap());

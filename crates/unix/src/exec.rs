@@ -5,8 +5,11 @@
 //! end the search. The programs of this suite find each other in the same
 //! way, and failing that beside the running executable.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::convert::Infallible;
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::marker::PhantomData;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ptr::null;
 
 use nix::errno::Errno;
 
@@ -49,34 +52,81 @@ pub fn exec(argv: &[OsString], env: &Env) -> Errno {
         Ok(args) => args,
         Err(errno) => return errno,
     };
-    let found = search(&argv[0], env, |path| {
-        nix::unistd::execve(path, &args, env.entries())
-    });
-    match found {
+    let image = Image::new(&args, env);
+    let failed = |paths: &[CString]| Err::<Infallible, _>(image.exec(paths));
+    match search(&argv[0], env, failed) {
         Ok(never) => match never {},
         Err(errno) => errno,
     }
 }
 
-/// Calls `attempt` with each path that `name` may stand for until one call
-/// does not fail. The error is ENOENT only if every attempt gave that.
+/// What a program is started with, in the form that execve(2) takes.
+pub(crate) struct Image<'a> {
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+    strings: PhantomData<&'a CStr>,
+}
+
+impl<'a> Image<'a> {
+    pub(crate) fn new(args: &'a [CString], env: &'a Env) -> Self {
+        let pointers = |strings: &[CString]| {
+            let pointers = strings.iter().map(|string| string.as_ptr());
+            pointers.chain([null()]).collect()
+        };
+        Self {
+            argv: pointers(args),
+            envp: pointers(env.entries()),
+            strings: PhantomData,
+        }
+    }
+
+    /// Tries one path after the other, and returns why none could be
+    /// executed: ENOENT only if every attempt gave that. It takes no memory,
+    /// for a child that shares its parent's.
+    pub(crate) fn exec(&self, paths: &[CString]) -> Errno {
+        let mut failure = Errno::ENOENT;
+        for path in paths {
+            // SAFETY: both arrays end with a null pointer, and their strings
+            // live as long as self.
+            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
+            match Errno::last() {
+                Errno::ENOENT => {}
+                errno if is_of_file(errno) => failure = errno,
+                errno => return errno,
+            }
+        }
+        failure
+    }
+}
+
+/// Whether the failure is one of a file that is there, after which the search
+/// goes on.
+fn is_of_file(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::EACCES | Errno::EPERM | Errno::ENOTDIR | Errno::ELOOP
+    )
+}
+
+/// Calls `attempt` with the paths that `name` may stand for, and once more
+/// with the one beside the running executable if `name` is of the suite and
+/// the others had no such program.
 pub(crate) fn search<T>(
     name: &OsStr,
     env: &Env,
-    mut attempt: impl FnMut(&CString) -> Result<T, Errno>,
+    mut attempt: impl FnMut(&[CString]) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
-    let mut failure = Errno::ENOENT;
-    for path in candidates(name, env) {
-        match attempt(&path) {
-            Ok(value) => return Ok(value),
-            Err(Errno::ENOENT) => {}
-            Err(errno @ (Errno::EACCES | Errno::EPERM | Errno::ENOTDIR | Errno::ELOOP)) => {
-                failure = errno;
-            }
-            Err(errno) => return Err(errno),
-        }
+    let failure = match attempt(&candidates(name, env)) {
+        Err(errno) if errno == Errno::ENOENT || is_of_file(errno) => errno,
+        result => return result,
+    };
+    if fixed(name).is_some() || !is_ours(name) {
+        return Err(failure);
     }
-    Err(failure)
+    match attempt(beside_ourselves(name).as_slice()) {
+        Err(Errno::ENOENT) => Err(failure),
+        result => result,
+    }
 }
 
 /// The arguments as C strings; EINVAL if there is none or one holds a NUL.
@@ -89,28 +139,33 @@ pub(crate) fn c_strings(argv: &[OsString]) -> Result<Vec<CString>, Errno> {
 }
 
 fn candidates(name: &OsStr, env: &Env) -> Vec<CString> {
-    let name = name.as_bytes();
-    if name.is_empty() {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() {
         return Vec::new();
     }
-    if name.contains(&b'/') {
-        return CString::new(name).into_iter().collect();
+    if bytes.contains(&b'/') {
+        return CString::new(bytes).into_iter().collect();
     }
-    let ours = SUITE.iter().any(|program| program.as_bytes() == name);
-    if let (true, Some(directory)) = (ours, FIXED_DIRECTORY) {
-        return join(directory.as_bytes(), name).into_iter().collect();
+    if let Some(path) = fixed(name) {
+        return vec![path];
     }
     let path = env.get("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
-    let mut paths: Vec<CString> = path
-        .as_bytes()
+    path.as_bytes()
         .split(|&byte| byte == b':')
         .filter(|directory| !directory.is_empty())
-        .filter_map(|directory| join(directory, name))
-        .collect();
-    if ours {
-        paths.extend(beside_ourselves(name));
-    }
-    paths
+        .filter_map(|directory| join(directory, bytes))
+        .collect()
+}
+
+/// Whether this is the name of a program of the suite.
+fn is_ours(name: &OsStr) -> bool {
+    SUITE.iter().any(|program| *program == name)
+}
+
+/// The only path for a program of the suite, if the build fixed it.
+fn fixed(name: &OsStr) -> Option<CString> {
+    let directory = FIXED_DIRECTORY.filter(|_| is_ours(name))?;
+    join(directory.as_bytes(), name.as_bytes())
 }
 
 fn join(directory: &[u8], name: &[u8]) -> Option<CString> {
@@ -118,10 +173,10 @@ fn join(directory: &[u8], name: &[u8]) -> Option<CString> {
 }
 
 /// The path of `name` in the directory of the running executable.
-fn beside_ourselves(name: &[u8]) -> Option<CString> {
+fn beside_ourselves(name: &OsStr) -> Option<CString> {
     let executable = std::env::current_exe().ok()?;
     let directory = executable.parent()?.as_os_str().to_owned().into_vec();
-    join(&directory, name)
+    join(&directory, name.as_bytes())
 }
 
 #[cfg(test)]
@@ -147,6 +202,7 @@ mod tests {
     fn empty_components_of_path_are_skipped() {
         assert_eq!(paths("p", Some(":/a::/b:")), ["/a/p", "/b/p"]);
         assert!(paths("p", Some("")).is_empty());
+        assert!(paths("", Some("/a")).is_empty());
     }
 
     #[test]
@@ -159,30 +215,40 @@ mod tests {
         assert_eq!(paths("./s6-tlsd", Some("/a")), ["./s6-tlsd"]);
     }
 
+    /// Searches with attempts that end like this, and tells how many there
+    /// were.
+    fn attempts(name: &str, results: &[Result<i32, Errno>]) -> (Result<i32, Errno>, usize) {
+        let mut count = 0;
+        let result = search(OsStr::new(name), &env(Some("/a")), |_| {
+            count += 1;
+            results[count - 1]
+        });
+        (result, count)
+    }
+
     #[test]
     fn only_the_suite_is_looked_for_beside_the_executable() {
-        assert_eq!(paths("s6-tlsd-io", Some("/a")).len(), 2);
-        assert_eq!(paths("s6-tlsd-iox", Some("/a")).len(), 1);
-        assert!(paths("", Some("/a")).is_empty());
+        let absent = Err(Errno::ENOENT);
+        assert_eq!(attempts("s6-tlsd-io", &[absent, Ok(1)]), (Ok(1), 2));
+        assert_eq!(attempts("s6-tlsd-io", &[Ok(1)]), (Ok(1), 1));
+        assert_eq!(attempts("s6-tlsd-iox", &[absent]), (absent, 1));
+        let barred = Err(Errno::EACCES);
+        assert_eq!(attempts("s6-tlsd-io", &[barred, absent]), (barred, 2));
+        assert_eq!(attempts("s6-tlsd-io", &[Err(Errno::E2BIG)]).1, 1);
     }
 
     #[test]
     fn a_file_that_may_not_be_run_does_not_end_the_search_but_is_reported() {
-        let env = env(Some("/a:/b"));
-        let name = OsStr::new("p");
-        let run = |results: &[Result<i32, Errno>]| {
-            let mut results = results.iter();
-            search(name, &env, |_| *results.next().unwrap())
+        let env = Env::default();
+        let image = Image::new(&[], &env);
+        let run = |paths: &[&str]| {
+            let paths: Vec<_> = paths.iter().map(|p| CString::new(*p).unwrap()).collect();
+            image.exec(&paths)
         };
-        assert_eq!(run(&[Err(Errno::EACCES), Ok(2)]), Ok(2));
-        assert_eq!(
-            run(&[Err(Errno::EACCES), Err(Errno::ENOENT)]),
-            Err(Errno::EACCES)
-        );
-        assert_eq!(
-            run(&[Err(Errno::ENOENT), Err(Errno::ENOENT)]),
-            Err(Errno::ENOENT)
-        );
-        assert_eq!(run(&[Err(Errno::E2BIG)]), Err(Errno::E2BIG));
+        assert_eq!(run(&["/nonexistent"]), Errno::ENOENT);
+        assert_eq!(run(&["/dev/null", "/nonexistent"]), Errno::EACCES);
+        assert_eq!(run(&["/dev/null/p", "/nonexistent"]), Errno::ENOTDIR);
+        let long = format!("/{}", "x".repeat(300));
+        assert_eq!(run(&["/dev/null", &long, "/dev/null"]), Errno::ENAMETOOLONG);
     }
 }

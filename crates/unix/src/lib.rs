@@ -17,6 +17,7 @@ pub mod signal;
 pub mod spawn;
 pub mod tasks;
 pub mod user;
+mod vfork;
 
 pub use env::Env;
 pub use nix::errno::Errno;

@@ -12,6 +12,9 @@ use crate::fd;
 /// The signals that were caught and not yet taken, one bit each.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
 
+/// The signals that have a handler, one bit each.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
 /// The writing end of the pipe that wakes the loop.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
@@ -32,10 +35,20 @@ pub fn catch(signals: &[Signal]) -> Result<OwnedFd, Errno> {
         // SAFETY: `note` only uses atomics, write and errno, all of which a
         // signal handler may.
         unsafe { sigaction(*signal, &action) }?;
+        HANDLED.fetch_or(1 << *signal as u32, Ordering::Relaxed);
         set.add(*signal);
     }
     set.thread_unblock()?;
     Ok(reader)
+}
+
+/// In a child that is about to exec: what is caught has its default action, as
+/// it will after exec.
+pub(crate) fn reset_caught() {
+    let handled = HANDLED.load(Ordering::Relaxed);
+    for signal in Signal::iterator().filter(|signal| handled & (1 << *signal as u32) != 0) {
+        let _ = set(signal, SigHandler::SigDfl);
+    }
 }
 
 /// Whether signals were caught that nobody took. It costs no system call.

@@ -1,23 +1,23 @@
-//! Starting a child without copying the parent: posix_spawn(3).
+//! Starting a child without copying the parent, and waiting for it.
 
-use std::ffi::{CString, OsString};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ffi::OsString;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
-use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{AccessFlags, Pid};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::Pid;
 
-use crate::Env;
-use crate::exec::{c_strings, search};
+use crate::exec::{Image, c_strings, search};
+use crate::vfork::until_exec;
+use crate::{Env, fd, signal};
 
 /// A child to be started. It inherits what the parent has, but for what is
-/// said here.
+/// said here; and what the parent catches has its default action.
 pub struct Child<'a> {
     argv: &'a [OsString],
     env: &'a Env,
-    descriptors: Vec<(RawFd, RawFd)>,
-    default_signals: Option<&'a [Signal]>,
+    descriptors: Vec<(BorrowedFd<'a>, RawFd)>,
+    open_mask: bool,
 }
 
 impl<'a> Child<'a> {
@@ -27,58 +27,53 @@ impl<'a> Child<'a> {
             argv,
             env,
             descriptors: Vec::new(),
-            default_signals: None,
+            open_mask: false,
         }
     }
 
     /// The child has `fd` open as `number`. Later calls see the effect of
     /// earlier ones, as with dup2.
-    pub fn descriptor(mut self, fd: BorrowedFd<'_>, number: RawFd) -> Self {
-        self.descriptors.push((fd.as_raw_fd(), number));
+    pub fn descriptor(mut self, fd: BorrowedFd<'a>, number: RawFd) -> Self {
+        self.descriptors.push((fd, number));
         self
     }
 
-    /// The child starts with an empty signal mask and the default action for
-    /// `signals`.
-    pub fn default_signals(mut self, signals: &'a [Signal]) -> Self {
-        self.default_signals = Some(signals);
+    /// The child starts with no signal blocked.
+    pub fn open_mask(mut self) -> Self {
+        self.open_mask = true;
         self
     }
 
     /// Starts the child. The error tells why nothing runs.
     pub fn spawn(self) -> Result<Pid, Errno> {
         let args = c_strings(self.argv)?;
-        let mut actions = PosixSpawnFileActions::init()?;
+        let image = Image::new(&args, self.env);
+        // No handler may run in a child that shares our memory.
+        let mut former = SigSet::empty();
+        let all = Some(&SigSet::all());
+        nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, all, Some(&mut former))?;
+        let mask = if self.open_mask {
+            SigSet::empty()
+        } else {
+            former
+        };
+        let result = search(&self.argv[0], self.env, |paths| {
+            until_exec(&|| match self.prepare(&mask) {
+                Ok(()) => image.exec(paths),
+                Err(errno) => errno,
+            })
+        });
+        former.thread_set_mask()?;
+        result
+    }
+
+    /// In the child: makes everything as it was asked for.
+    fn prepare(&self, mask: &SigSet) -> Result<(), Errno> {
         for (fd, number) in &self.descriptors {
-            actions.add_dup2(*fd, *number)?;
+            fd::copy_to(fd, *number)?;
         }
-        let mut attributes = PosixSpawnAttr::init()?;
-        if let Some(signals) = self.default_signals {
-            let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
-            attributes.set_sigmask(&SigSet::empty())?;
-            // Without a list the C library need not visit all signals.
-            if !signals.is_empty() {
-                let mut set = SigSet::empty();
-                signals.iter().for_each(|signal| set.add(*signal));
-                attributes.set_sigdefault(&set)?;
-                flags |= PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
-            }
-            attributes.set_flags(flags)?;
-        }
-        let searched = !self.argv[0].as_encoded_bytes().contains(&b'/');
-        search(&self.argv[0], self.env, |path: &CString| {
-            // A look costs far less than a process that finds nothing to run.
-            if searched {
-                nix::unistd::access(path.as_c_str(), AccessFlags::F_OK)?;
-            }
-            posix_spawn(
-                path.as_c_str(),
-                &actions,
-                &attributes,
-                &args,
-                self.env.entries(),
-            )
-        })
+        signal::reset_caught();
+        mask.thread_set_mask()
     }
 }
 

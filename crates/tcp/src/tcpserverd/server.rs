@@ -212,11 +212,10 @@ impl<'a> Server<'a> {
             return;
         }
         self.describe(peer, count + 1);
-        // What the server catches is reset by exec: nothing is ignored.
         let child = Child::new(&self.prog, &self.context.env)
             .descriptor(connection.as_fd(), 0)
             .descriptor(connection.as_fd(), 1)
-            .default_signals(&[]);
+            .open_mask();
         match child.spawn() {
             Ok(pid) => {
                 let count = self.table.add(pid, peer.ip);

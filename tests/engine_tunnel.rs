@@ -289,6 +289,33 @@ fn shared_descriptors_get_their_flags_back() {
 }
 
 #[test]
+fn a_terminal_keeps_its_flags_even_if_a_key_ends_the_engine() {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let (near, far) = tcp_pair();
+    let _server = tlsd(&[], "p256", "exec cat")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let mut client = cmd(["s6-tlsc-io", "6", "6"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(0, terminal.slave.try_clone().unwrap())
+        .fd(1, terminal.slave.try_clone().unwrap())
+        .fd(6, near)
+        .start();
+    let mut keyboard = File::from(terminal.master);
+    keyboard.write_all(b"one\n").unwrap();
+    // What is typed is echoed by the terminal, and then by the server.
+    let mut screen = [0; 10];
+    keyboard.read_exact(&mut screen).unwrap();
+    assert_eq!(&screen, b"one\r\none\r\n");
+    client.signal(nix::sys::signal::Signal::SIGINT);
+    client.wait();
+    let flags = OFlag::from_bits_retain(fcntl(&terminal.slave, FcntlArg::F_GETFL).unwrap());
+    assert!(!flags.contains(OFlag::O_NONBLOCK));
+}
+
+#[test]
 fn a_descriptor_that_is_not_open_is_named() {
     let client = cmd(["s6-tlsc-io", "6", "7"]).env("CAFILE", certs().path("ca.pem"));
     client.run().fatal(

@@ -2,8 +2,9 @@
 //!
 //! They are shared with other processes, which may go on using them. So a
 //! socket is never switched to non-blocking mode: each call asks for that by
-//! itself. Other descriptors are, and get their former flags back before they
-//! are closed.
+//! itself. A terminal is opened anew, for whoever is stopped by a key puts
+//! nothing back. Other descriptors are switched, and get their former flags
+//! back before they are closed.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
@@ -12,7 +13,7 @@ use cli::Fatal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
 
 use crate::pump::{End, Ends, Interest};
@@ -205,13 +206,22 @@ impl Drop for Descriptors {
 impl Descriptor {
     fn new(fd: OwnedFd, group: usize) -> Result<Self, Errno> {
         let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
+        let own = (kind == SFlag::S_IFCHR).then(|| terminal(fd.as_fd()));
         Ok(Self {
-            fd,
+            fd: own.flatten().unwrap_or(fd),
             socket: kind == SFlag::S_IFSOCK,
             group,
             former: None,
         })
     }
+}
+
+/// The terminal that `fd` is, with flags that nobody shares.
+fn terminal(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let path = nix::unistd::ttyname(fd).ok()?;
+    let access = flags(fd).ok()? & OFlag::O_ACCMODE;
+    let own = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    nix::fcntl::open(&path, access | own, Mode::empty()).ok()
 }
 
 fn flags(fd: BorrowedFd<'_>) -> Result<OFlag, Errno> {

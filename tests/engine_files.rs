@@ -236,6 +236,12 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
         ("CADIR", "/etc/passwd", ["/etc/passwd", "Not a directory"]),
         ("CAFILE", "/nonexistent", ["/nonexistent", "No such file"]),
         ("CAFILE", "/dev/null", ["/dev/null", "no certificate"]),
+        // A kind of key that cannot be verified with.
+        (
+            "CAFILE",
+            &certs().path("odd.pem"),
+            ["odd.pem", "no trust anchor"],
+        ),
     ] {
         let client = cmd(["s6-tlsc-io", "0", "1"]).env(variable, path);
         client.run().fatal_with(96, "s6-tlsc-io: fatal: ", &words);
@@ -249,6 +255,7 @@ fn anchors_of_every_kind_are_trusted() {
     for (key, chain, anchors, client) in [
         ("p256.key", "p256.pem", "both.pem", &["-k", "localhost"][..]),
         ("p256.key", "p256.pem", "ca.der", &["-k", "LOCALHOST"]),
+        ("ed.key", "ed.pem", "with-edca.pem", &["-k", "localhost"]),
         // An intermediate alone.
         ("leaf.key", "leaf.pem", "inter.pem", &["-k", "localhost"]),
         // The certificate itself, marked as a CA or not.
@@ -293,7 +300,8 @@ fn anchors_of_every_kind_are_trusted() {
 #[test]
 fn what_cannot_be_trusted_is_refused_with_its_reason() {
     let other = certs().path("other.pem");
-    let pinned = std::path::PathBuf::from(certs().path("selfleaf.pem"));
+    let path = |name| std::path::PathBuf::from(certs().path(&format!("{name}.pem")));
+    let pinned = path("selfleaf");
     let name = &["-k", "localhost"][..];
     for (pair, anchors, client, why) in [
         (
@@ -320,6 +328,14 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         ("expired", ca(), &[], "expired"),
         ("future", ca(), &[], "not yet valid"),
         ("noca-chain", ca(), name, "certificate of remote refused"),
+        // Anchors that are shown themselves are looked at, too.
+        ("expired", path("expired"), name, "expired"),
+        (
+            "selfleaf",
+            path("selfleaf"),
+            &["-k", "x.test"],
+            "not valid for this name",
+        ),
         // An anchor that is no CA vouches for nobody but itself.
         ("pinned", pinned.clone(), name, "unknown issuer"),
         ("pinned-chain", pinned, name, "unknown issuer"),

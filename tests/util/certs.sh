@@ -51,7 +51,8 @@ ec ca prime256v1; own ca '/O=s6-tls tests/CN=Root' "$ca"
 ec other prime256v1; own other '/O=s6-tls tests/CN=Other root' "$ca"
 openssl genpkey -algorithm ed25519 -out edca.key; own edca '/O=s6-tls tests/CN=Ed25519 root' "$ca"
 ec inter prime256v1; sign inter ca '/O=s6-tls tests/CN=Intermediate' "$ca"
-cat ca.pem other.pem >both.pem
+ec odd secp521r1; own odd '/O=s6-tls tests/CN=P-521 root' "$ca"
+cat odd.pem ca.pem other.pem >both.pem
 
 ec p256 prime256v1; sign p256 ca '/C=FR/O=Example/CN=localhost' "$here"
 ec p384 secp384r1; sign p384 ca '/CN=localhost' "$here"
@@ -80,6 +81,9 @@ sign clientonly ca '/CN=localhost' "$here\nextendedKeyUsage=clientAuth"
 # Its DER alone is larger than the record of a small buffer.
 names=$(for i in $(seq 400); do printf ',DNS:a-rather-long-name-number-%d.example.test' "$i"; done)
 sign wide ca '/CN=wide' "$leaf\nsubjectAltName=DNS:localhost$names"
+
+ec ed prime256v1; sign ed edca '/CN=localhost' "$here"
+cat edca.pem ca.pem >with-edca.pem
 
 ec client prime256v1
 sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=Köln/emailAddress=x@y.test' "$leaf"

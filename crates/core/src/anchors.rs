@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use cli::{Context, Fatal};
+use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
@@ -63,7 +64,16 @@ impl Anchors {
     }
 
     /// Those of `listed` that can be anchors; None if none can.
-    fn new(listed: Vec<CertificateDer<'static>>) -> Option<Self> {
+    fn new(mut listed: Vec<CertificateDer<'static>>) -> Option<Self> {
+        let algorithms = ring::default_provider()
+            .signature_verification_algorithms
+            .all;
+        listed.retain(|der| {
+            let kind = Certificate::parse(der).and_then(|certificate| certificate.key_algorithm());
+            algorithms
+                .iter()
+                .any(|known| Some(known.public_key_alg_id().as_ref()) == kind)
+        });
         let store = |certificates: &mut dyn Iterator<Item = &CertificateDer<'static>>| {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(certificates.cloned());

@@ -83,6 +83,12 @@ impl<'a> Certificate<'a> {
         self.public_key
     }
 
+    /// The kind of that key: the content of its AlgorithmIdentifier.
+    pub fn key_algorithm(&self) -> Option<&'a [u8]> {
+        let (key, _) = expect(self.public_key, SEQUENCE)?;
+        expect(key, SEQUENCE).map(|(algorithm, _)| algorithm)
+    }
+
     /// Whether there is a subjectAltName, of whatever content.
     pub fn has_alternative_names(&self) -> bool {
         self.has_alternative_names

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
-use crate::util::{Ended, accept, certs, cmd, listener, need, tcp_pair};
+use crate::util::{Ended, Running, accept, certs, cmd, listener, need, pipe, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
     ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
@@ -271,6 +271,96 @@ fn a_close_notify_behind_other_records_ends_the_handshake_too() {
             .fatal_with(98, "s6-tlsd-io: fatal: ", &["handshake", "close_notify"]);
         drop(near);
     }
+}
+
+/// `openssl s_client` at `port`, which understands the letters K and R
+/// on lines of their own.
+fn openssl_client(port: u16, args: &[&str]) -> Running {
+    let to = format!("127.0.0.1:{port}");
+    let client = cmd(["openssl", "s_client", "-connect", &to]).args(args);
+    client.input_pipe().start()
+}
+
+#[test]
+fn new_keys_are_taken_without_a_word() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = serve(&[], "p256", &["cat"]);
+    let mut client = openssl_client(port, &["-tls1_3"]);
+    client.write("one\n");
+    client.wait_out("one\n");
+    // It takes new keys and asks for new ones of ours.
+    client.write("K\n");
+    client.wait_err("KEYUPDATE");
+    client.write("two\n");
+    client.wait_out("two\n");
+}
+
+#[test]
+fn renegotiation_is_refused() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = serve(&[], "p256", &["cat"]);
+    let mut client = openssl_client(port, &["-tls1_2"]);
+    client.write("one\n");
+    client.wait_out("one\n");
+    client.write("R\n");
+    client.wait_err("no renegotiation");
+}
+
+#[test]
+fn the_server_prefers_its_own_order_and_names_its_anchors() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let server = cmd(["s6-tlsserver", "-1HY", "127.0.0.1", "0", "cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CAFILE", certs().path("with-edca.pem"))
+        .start();
+    let port = server.port();
+    for (version, option, suites, chosen) in [
+        (
+            "-tls1_3",
+            "-ciphersuites",
+            "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384",
+            "TLS_AES_256_GCM_SHA384",
+        ),
+        (
+            "-tls1_2",
+            "-cipher",
+            "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384",
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+        ),
+    ] {
+        let client = openssl_client(port, &[version, option, suites]);
+        let told = client.wait_out(&format!("Cipher is {chosen}\n"));
+        let names = "CA names\nO = s6-tls tests, CN = Ed25519 root\nO = s6-tls tests, CN = Root\n";
+        assert!(told.contains(names), "{told}");
+    }
+}
+
+#[test]
+fn a_report_that_nobody_reads_is_an_error() {
+    let (near, far) = tcp_pair();
+    let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .fd(6, pipe().0)
+        .fd(7, pipe().1)
+        .fd(9, pipe().1)
+        .start();
+    let client = tlsc(&[], "exec cat <&6");
+    let _client = client.fd(6, near.try_clone().unwrap()).fd(7, near).start();
+    // -v0 is no reason to keep silent.
+    server.finish().fatal(
+        111,
+        "s6-tlsd-io: fatal: unable to notify the program: Broken pipe",
+    );
 }
 
 #[test]

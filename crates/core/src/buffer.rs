@@ -65,6 +65,14 @@ impl Buffer {
         self.end = 0;
     }
 
+    /// Gives the memory back to the system if there is no content.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            self.clear();
+            self.pages.release();
+        }
+    }
+
     /// The content, to be changed in place.
     pub fn content_mut(&mut self) -> &mut [u8] {
         &mut self.pages[self.start..self.end]

@@ -12,6 +12,10 @@ use crate::pump::{Pump, Turn};
 use crate::report;
 use crate::session::Session;
 
+/// After so long without anything to do, memory that holds nothing is given
+/// back: most connections are idle for most of their life.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// What an engine was told to do.
 pub struct Engine {
     /// The connection, ready to start.
@@ -37,10 +41,19 @@ impl Engine {
         let mut pump = Pump::new(self.session, self.options, deadline, self.started)
             .map_err(|errno| Fatal::system("allocate buffers", errno))?;
         let mut ready = [false; 4];
+        let mut resting = false;
         loop {
             match pump.turn(&mut self.descriptors, ready, Instant::now()) {
                 Turn::Wait => {
-                    ready = self.descriptors.wait(pump.interest(), pump.deadline())?;
+                    let quiet = (!resting).then(|| Instant::now() + QUIET);
+                    let until = pump.deadline().into_iter().chain(quiet).min();
+                    ready = self.descriptors.wait(pump.interest(), until)?;
+                    let nothing = ready == [false; 4];
+                    if nothing && !resting {
+                        pump.release();
+                        unix::pages::trim();
+                    }
+                    resting = nothing;
                 }
                 Turn::Established => {
                     self.descriptors.acknowledge();

@@ -44,6 +44,39 @@ impl Pages {
     }
 }
 
+/// How much of the stack below a running function may hold what functions
+/// that have returned left there.
+const STACK: usize = 64 << 10;
+
+/// Gives back what the heap and the stack do not use any more.
+pub fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it has no preconditions.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+    #[cfg(target_os = "linux")]
+    trim_stack();
+}
+
+#[cfg(target_os = "linux")]
+#[inline(never)]
+fn trim_stack() {
+    const PAGE: usize = 4096;
+    let here = 0u8;
+    let here = (&raw const here).addr();
+    // This function and those it calls have the page they are in and the one
+    // below.
+    let end = (here & !(PAGE - 1)).saturating_sub(PAGE);
+    let start = std::ptr::with_exposed_provenance_mut::<u8>(end.saturating_sub(STACK));
+    if let Some(start) = NonNull::new(start.cast()) {
+        // SAFETY: a stack grows downwards here, and the kernel keeps more than
+        // STACK bytes below one free of other mappings: the range holds only
+        // frames of functions that have returned.
+        let _ = unsafe { madvise(start, STACK, MmapAdvise::MADV_DONTNEED) };
+    }
+}
+
 impl Deref for Pages {
     type Target = [u8];
 

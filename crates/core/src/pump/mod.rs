@@ -94,6 +94,9 @@ const AFTER_FAILURE: Drain = Drain {
 /// Four records of full size in one piece.
 const CHUNK: usize = 4 * 16384;
 
+/// The same as TLS 1.3 sends it: a header, a type and a tag each.
+const FOUR_RECORDS: usize = CHUNK + 4 * (5 + 1 + 16);
+
 /// The state machine.
 pub struct Pump {
     session: Session,
@@ -228,6 +231,19 @@ impl Pump {
         }
     }
 
+    /// Gives back the memory of buffers that hold nothing.
+    pub fn release(&mut self) {
+        self.scratch.clear();
+        let Buffers {
+            incoming,
+            plain,
+            outgoing,
+        } = &mut self.buffers;
+        for buffer in [&mut self.scratch, incoming, plain, outgoing] {
+            buffer.release();
+        }
+    }
+
     fn idle_deadline(&self) -> Option<Instant> {
         let limit = u64::from(self.options.idle_timeout);
         (limit != 0).then(|| self.last_read + Duration::from_millis(limit))
@@ -260,12 +276,19 @@ impl Pump {
             incoming.clear();
         }
         incoming.compact();
-        if incoming.space().is_empty() {
+        let len = incoming.len();
+        let mut space = incoming.space();
+        if space.is_empty() {
             // No record and no message that is within its limits needs more.
             self.fail(Fatal::new(TLS, "remote sent a message in too many pieces"));
             return;
         }
-        match ends.read(End::NetIn, incoming.space()) {
+        let most = FOUR_RECORDS.saturating_sub(len);
+        if self.established && most > 0 {
+            // What lies behind is for messages of the handshake.
+            space = &mut space[..most];
+        }
+        match ends.read(End::NetIn, space) {
             Ok(0) => {
                 self.close(ends, End::NetIn);
                 self.network_ended();

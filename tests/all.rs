@@ -21,6 +21,7 @@ mod engine_files;
 mod engine_handshake;
 mod engine_sni;
 mod engine_tunnel;
+mod exam;
 mod harness;
 mod ident;
 mod options;

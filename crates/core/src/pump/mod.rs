@@ -14,7 +14,7 @@ use unix::Errno;
 
 use crate::TLS;
 use crate::buffer::Buffer;
-use crate::session::{Buffers, MAX_RECORD, Received, Send, Session};
+use crate::session::{Buffers, MAX_RECORD, Received, SPARE, Send, Session};
 
 /// One of the four descriptors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,6 +94,12 @@ const AFTER_FAILURE: Drain = Drain {
 /// Four records of full size in one piece.
 const CHUNK: usize = 4 * 16384;
 
+/// How many bytes the network may bring without any for the program. All
+/// messages of a handshake together have space in it; after that it is what
+/// key updates, tickets and padding may cost. What rustls counts by itself
+/// (empty records, key updates, warnings, renegotiations) ends earlier.
+const MAX_WITHOUT_DATA: usize = 256 << 10;
+
 /// The state machine.
 pub struct Pump {
     session: Session,
@@ -120,7 +126,12 @@ pub struct Pump {
     failure: Option<Fatal>,
     /// Nothing more is accepted: what is here is delivered, then it is over.
     failing: bool,
+    /// When the network last brought anything.
     last_read: Instant,
+    /// When a byte of cleartext last moved, in either direction.
+    last_data: Instant,
+    /// What the network has brought since it last brought cleartext.
+    without_data: usize,
     drain: Option<Draining>,
 }
 
@@ -161,6 +172,8 @@ impl Pump {
             failure: None,
             failing: false,
             last_read: now,
+            last_data: now,
+            without_data: 0,
             drain: None,
         })
     }
@@ -230,7 +243,7 @@ impl Pump {
 
     fn idle_deadline(&self) -> Option<Instant> {
         let limit = u64::from(self.options.idle_timeout);
-        (limit != 0).then(|| self.last_read + Duration::from_millis(limit))
+        (limit != 0).then(|| self.last_data + Duration::from_millis(limit))
     }
 
     fn is_open(&self, end: End) -> bool {
@@ -250,7 +263,7 @@ impl Pump {
         if !(ready && wanted) {
             let unprocessed = self.stopped || !self.established;
             if unprocessed && !self.ignores_network() {
-                self.process();
+                self.process(now);
             }
             return;
         }
@@ -260,12 +273,13 @@ impl Pump {
             incoming.clear();
         }
         incoming.compact();
-        if incoming.space().is_empty() {
+        let space = incoming.space().len().saturating_sub(SPARE);
+        if space == 0 {
             // No record and no message that is within its limits needs more.
-            self.fail(Fatal::new(TLS, "remote sent a message in too many pieces"));
+            self.refuse("remote sent a message in too many pieces");
             return;
         }
-        match ends.read(End::NetIn, incoming.space()) {
+        match ends.read(End::NetIn, &mut incoming.space()[..space]) {
             Ok(0) => {
                 self.close(ends, End::NetIn);
                 self.network_ended();
@@ -278,7 +292,8 @@ impl Pump {
                     }
                 } else {
                     self.buffers.incoming.commit(count);
-                    self.process();
+                    self.without_data += count;
+                    self.process(now);
                 }
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -297,10 +312,19 @@ impl Pump {
         self.failing || self.close_received
     }
 
-    fn process(&mut self) {
-        match self.session.process(&mut self.buffers, Send::Nothing) {
-            Ok(received) => self.received(received),
+    fn process(&mut self, now: Instant) {
+        let before = self.buffers.plain.len();
+        let processed = self.session.process(&mut self.buffers, Send::Nothing);
+        if self.buffers.plain.len() > before {
+            self.last_data = now;
+            self.without_data = 0;
+        }
+        match processed {
             Err(error) => self.fail_tls(&error),
+            Ok(_) if self.without_data > MAX_WITHOUT_DATA => {
+                self.refuse("remote sent too much that is no data");
+            }
+            Ok(received) => self.received(received),
         }
     }
 
@@ -335,7 +359,7 @@ impl Pump {
     fn shake_hands(&mut self, ends: &mut impl Ends, now: Instant) -> Option<Turn> {
         if !self.session.is_handshaking() {
             self.established = true;
-            self.last_read = now;
+            self.last_data = now;
             self.transmit(ends);
             return Some(Turn::Established);
         }
@@ -384,14 +408,15 @@ impl Pump {
 
     /// Reads from the program, and encrypts that.
     fn collect(&mut self, ends: &mut impl Ends, ready: bool, now: Instant) {
-        if !ready || !self.is_open(End::AppIn) || !self.buffers.outgoing.is_empty() {
+        let wanted = self.is_open(End::AppIn) && !self.failing;
+        if !ready || !wanted || !self.buffers.outgoing.is_empty() {
             return;
         }
         self.scratch.clear();
         match ends.read(End::AppIn, self.scratch.space()) {
             Ok(0) => self.close(ends, End::AppIn),
             Ok(count) => {
-                self.last_read = now;
+                self.last_data = now;
                 self.scratch.commit(count);
                 self.send(ends);
             }
@@ -550,12 +575,24 @@ impl Pump {
         Turn::Done(self.failure.take().map_or(Ok(()), Err))
     }
 
+    /// The peer has gone too far for us, though not for rustls.
+    fn refuse(&mut self, why: &str) {
+        self.alert(true);
+        self.fail(Fatal::new(TLS, why));
+    }
+
+    fn alert(&mut self, wanted: bool) {
+        self.buffers.outgoing.compact();
+        // Nothing may follow a close_notify.
+        let wanted = wanted && !self.close_queued;
+        self.session.alert(&mut self.buffers, wanted);
+        self.alert_bytes = self.buffers.outgoing.len();
+    }
+
     fn fail_tls(&mut self, error: &rustls::Error) {
         let fatal = Fatal::new(TLS, self.session.explain(error));
-        self.buffers.incoming.clear();
-        self.buffers.outgoing.compact();
-        self.session.alert(&mut self.buffers.outgoing);
-        self.alert_bytes = self.buffers.outgoing.len();
+        // An alert is not answered by another one.
+        self.alert(!matches!(error, rustls::Error::AlertReceived(_)));
         if !self.established && self.session.is_handshaking() {
             // What the peer says it is counts for more than that a write to
             // it has failed.

@@ -13,6 +13,8 @@ use super::{End, Ends, Interest, Pump, Turn};
 use crate::session::Session;
 use crate::{tlscio, tlsdio};
 
+mod abuse;
+
 const KEY: &[u8] = include_bytes!("../testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
 

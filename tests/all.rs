@@ -26,6 +26,7 @@ mod harness;
 mod ident;
 mod options;
 mod proxy;
+mod secrets;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

@@ -160,7 +160,7 @@ fn server(version: Version) -> Connection {
         .with_protocol_versions(&[version])
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(chain, key)
+        .with_single_cert(chain, key.clone_key())
         .unwrap();
     config.send_tls13_tickets = 0;
     config.enable_secret_extraction = true;

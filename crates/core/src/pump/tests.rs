@@ -14,6 +14,7 @@ use crate::session::Session;
 use crate::{tlscio, tlsdio};
 
 mod abuse;
+mod faults;
 
 const KEY: &[u8] = include_bytes!("../testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
@@ -89,8 +90,8 @@ fn write(stream: &Stream, bytes: &[u8]) -> Result<usize, Errno> {
     Ok(count)
 }
 
-/// The four ends of a pump.
-struct Four([Stream; 4]);
+/// The four ends of a pump, and the trouble that is made there.
+struct Four([Stream; 4], faults::Trouble);
 
 impl Four {
     fn ready(&self, interest: [Interest; 4]) -> [bool; 4] {
@@ -108,11 +109,13 @@ impl Four {
 
 impl Ends for Four {
     fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno> {
-        read(&self.0[end as usize], buf)
+        let size = self.1.meet(end, buf.len())?;
+        read(&self.0[end as usize], &mut buf[..size])
     }
 
     fn write(&mut self, end: End, bytes: &[u8]) -> Result<usize, Errno> {
-        write(&self.0[end as usize], bytes)
+        let size = self.1.meet(end, bytes.len())?;
+        write(&self.0[end as usize], &bytes[..size])
     }
 
     fn close(&mut self, end: End) {
@@ -130,6 +133,7 @@ struct Engine {
     ends: Four,
     result: Option<Result<(), Fatal>>,
     established: bool,
+    turns: usize,
 }
 
 impl Engine {
@@ -138,9 +142,10 @@ impl Engine {
         let deadline = (limit != 0).then(|| now + Duration::from_millis(limit));
         Self {
             pump: Pump::new(session, options, deadline, now).unwrap(),
-            ends: Four(ends),
+            ends: Four(ends, faults::Trouble::default()),
             result: None,
             established: false,
+            turns: 0,
         }
     }
 
@@ -154,6 +159,7 @@ impl Engine {
         if !first && !due && !ready.contains(&true) {
             return false;
         }
+        self.turns += 1;
         let mut turn = self.pump.turn(&mut self.ends, ready, now);
         if turn == Turn::Established {
             assert!(!std::mem::replace(&mut self.established, true));

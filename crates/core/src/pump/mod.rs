@@ -195,10 +195,8 @@ impl Pump {
                 return turn;
             }
         }
-        if self.established {
-            self.deliver(ends, ready[End::AppOut as usize]);
-            self.collect(ends, ready[End::AppIn as usize], now);
-        }
+        self.deliver(ends, ready[End::AppOut as usize]);
+        self.collect(ends, ready[End::AppIn as usize], now);
         self.transmit(ends);
         self.close_ends(ends);
         self.conclude(ends, now)
@@ -220,11 +218,15 @@ impl Pump {
         } else {
             Interest::Hangup
         };
+        // During the handshake only a program that does not read any more is
+        // listened to: if it does not write either, it has gone.
+        let listens = self.established || !self.is_open(End::AppOut);
+        let room = !outgoing && self.scratch.is_empty();
         [
             when(End::NetIn, !plain && !self.stopped, Interest::Read),
             when(End::NetOut, outgoing, Interest::Write),
-            when(End::AppIn, self.established && !outgoing, Interest::Read),
-            when(End::AppOut, self.established, app_out),
+            when(End::AppIn, listens && room, Interest::Read),
+            when(End::AppOut, true, app_out),
         ]
     }
 
@@ -406,26 +408,29 @@ impl Pump {
         }
     }
 
-    /// Reads from the program, and encrypts that.
+    /// Reads from the program, and encrypts that once there is a connection.
     fn collect(&mut self, ends: &mut impl Ends, ready: bool, now: Instant) {
-        let wanted = self.is_open(End::AppIn) && !self.failing;
-        if !ready || !wanted || !self.buffers.outgoing.is_empty() {
+        if !self.is_open(End::AppIn) || self.failing || !self.buffers.outgoing.is_empty() {
             return;
         }
-        self.scratch.clear();
-        match ends.read(End::AppIn, self.scratch.space()) {
-            Ok(0) => self.close(ends, End::AppIn),
-            Ok(count) => {
-                self.last_data = now;
-                self.scratch.commit(count);
-                self.send(ends);
+        if ready && self.scratch.is_empty() {
+            match ends.read(End::AppIn, self.scratch.space()) {
+                Ok(0) => self.close(ends, End::AppIn),
+                Ok(count) => {
+                    self.last_data = now;
+                    self.scratch.commit(count);
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(errno) => {
+                    self.close(ends, End::AppIn);
+                    let failure = Fatal::system("read from local", errno);
+                    self.failure.get_or_insert(failure);
+                }
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(errno) => {
-                self.close(ends, End::AppIn);
-                let failure = Fatal::system("read from local", errno);
-                self.failure.get_or_insert(failure);
-            }
+        }
+        if self.established && !self.scratch.is_empty() {
+            self.send(ends);
+            self.scratch.clear();
         }
     }
 
@@ -533,6 +538,10 @@ impl Pump {
         }
         if !self.established && sent && !self.is_open(End::NetIn) {
             return self.done();
+        }
+        if !self.established && !self.is_open(End::AppIn) && !self.is_open(End::AppOut) {
+            let gone = Fatal::new(TLS, "local program has gone during the handshake");
+            return Turn::Done(Err(self.failure.take().unwrap_or(gone)));
         }
         if sent && self.established && !self.is_open(End::AppOut) {
             return if self.failure.is_some() {

@@ -637,6 +637,35 @@ fn the_handshake_has_its_limit() {
 }
 
 #[test]
+fn a_program_that_has_gone_ends_the_handshake() {
+    let mut world = Scene::new(18).world();
+    world.server.turn(true, world.now);
+    world.programs[1].input.borrow_mut().reader_gone = true;
+    world.act(1);
+    assert_eq!(world.server.result, None, "it may still write");
+    world.programs[1].output.borrow_mut().ended = true;
+    world.act(1);
+    let gone = Fatal::new(98, "local program has gone during the handshake");
+    assert_eq!(world.server.result, Some(Err(gone)));
+}
+
+#[test]
+fn what_a_program_that_has_gone_had_to_say_arrives() {
+    for say in [1, 200_000] {
+        let mut scene = Scene::new(19);
+        scene.say = [0, say];
+        let mut world = scene.world();
+        let said: Vec<u8> = world.programs[1].says.iter().copied().collect();
+        world.programs[1].input.borrow_mut().reader_gone = true;
+        world.programs[1].heard_end = true;
+        while world.act(3) | world.act(1) {}
+        world.run();
+        assert_eq!(world.codes(), [Some(0), Some(0)]);
+        assert!(world.programs[0].hears == said);
+    }
+}
+
+#[test]
 fn the_handshake_limit_stops_with_the_handshake() {
     let mut scene = Scene::new(12);
     scene.server.handshake_timeout = 1234;

@@ -22,6 +22,7 @@ mod engine_handshake;
 mod engine_sni;
 mod engine_tunnel;
 mod exam;
+mod faults;
 mod harness;
 mod ident;
 mod options;

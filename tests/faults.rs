@@ -174,9 +174,12 @@ fn the_helper_of_starttls_goes_when_its_program_is_killed() {
             .fd(1, far)
             .start();
         server.wait_err("ready");
-        if commanded {
-            settled("the engine", &server, &["s6-tlsd-io", "sleep"]);
-        }
+        let helper = if commanded {
+            "s6-tlsd-io"
+        } else {
+            "s6-ucspitlsd"
+        };
+        settled("it waits", &server, &[helper, "sleep"]);
         kill_one(&server, "sleep");
         assert_eq!(near.read(&mut [0]).unwrap(), 0, "the network's end");
         settled("nobody stays", &server, &[]);

@@ -25,6 +25,8 @@ mod harness;
 mod ident;
 mod options;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod soak;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

@@ -28,6 +28,8 @@ mod ident;
 mod options;
 mod proxy;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod soak;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

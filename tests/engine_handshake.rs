@@ -345,13 +345,15 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
 #[test]
 fn a_report_that_nobody_reads_is_an_error() {
     let (near, far) = tcp_pair();
+    let (from, _writes) = pipe();
+    let (_reads, to) = pipe();
     let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
-        .fd(6, pipe().0)
-        .fd(7, pipe().1)
+        .fd(6, from)
+        .fd(7, to)
         .fd(9, pipe().1)
         .start();
     let client = tlsc(&[], "exec cat <&6");

@@ -219,8 +219,15 @@ impl ClientOptions {
         flag(&mut args, keep, "-Z");
         self.common.limits(&mut args);
         if let Some(name) = &self.server_name {
-            args.push("-k".into());
-            args.push(name.clone());
+            let mut option = OsString::from("-k");
+            // Alone it would be the end of the options.
+            if name == "--" {
+                option.push(name);
+                args.push(option);
+            } else {
+                args.push(option);
+                args.push(name.clone());
+            }
         }
         args
     }
@@ -293,6 +300,7 @@ mod tests {
                 &["--webpki-roots", "--servername=x"],
                 &["--webpki-roots", "-k", "x"],
             ),
+            (&["--servername=--"], &["-k--"]),
         ] {
             assert_eq!(client(given).args(false), written, "{given:?}");
         }

@@ -139,7 +139,8 @@ fn session(
 }
 
 /// A session that trusts this certificate, for tests of the pump.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();

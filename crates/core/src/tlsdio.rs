@@ -111,7 +111,8 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// A session that shows this certificate, for tests of the pump.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let key = crate::pem::private_key(key).unwrap();
     let chain = crate::pem::certificates(certificate).unwrap();

@@ -10,7 +10,7 @@ static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
                [ -t timeout ] [ -l localname ] [ -T timeoutconn ] [ -i localip ] [ -p localport ] \
                [ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -Z | -z ] [ -K handshake-timeout ] \
-               [ -k servername ] [ --no-verify-cert ] [ --webpki-roots ] [ --idle-timeout=ms ] \
+               [ -k servername ] [ --no-verify-cert ] [ --webpki-roots ] [ --idle-timeout=ms ] [ --no-sandbox ] \
                host port prog...",
     options: &[
         Common::OPTIONS,

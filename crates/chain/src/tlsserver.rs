@@ -10,7 +10,7 @@ static GRAMMAR: Grammar = Grammar {
                [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] [ -l localname ] \
                [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] [ -S | -s ] \
                [ -J | -j ] [ -Y | -y ] [ -K handshake-timeout ] [ -k snilevel ] [ -Z | -z ] \
-               [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] [ -L ] [ --idle-timeout=ms ] \
+               [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] [ -L ] [ --idle-timeout=ms ] [ --no-sandbox ] \
                ip port prog...",
     options: &[
         Common::OPTIONS,

@@ -1,11 +1,11 @@
 //! The loop that brings pump and descriptors together.
 
 use std::ffi::OsString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use cli::{Common, Fatal, Grammar};
+use cli::{Common, Context, Fatal, Grammar};
 
 use crate::ends::Descriptors;
 use crate::pump::{Pump, Turn};
@@ -30,8 +30,11 @@ pub struct Engine {
 
 impl Engine {
     /// Runs until nothing can be passed on any more.
-    pub fn run(mut self) -> Result<u8, Fatal> {
+    pub fn run(mut self, context: &Context) -> Result<u8, Fatal> {
         unix::signal::ignore_pipe();
+        if self.options.sandbox {
+            self.lock_in(context);
+        }
         let limit = u64::from(self.options.handshake_timeout);
         let deadline = (limit != 0).then(|| self.started + Duration::from_millis(limit));
         let mut pump = Pump::new(self.session, self.options, deadline, self.started)
@@ -52,6 +55,20 @@ impl Engine {
                 Turn::Done(result) => return result.map(|()| 0),
             }
         }
+    }
+
+    /// Gives up everything but the descriptors, before the first byte from
+    /// the network.
+    fn lock_in(&self, context: &Context) {
+        let [net_in, net_out, app_in, app_out] = self.descriptors.numbers();
+        let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
+        let read: Vec<RawFd> = [net_in, app_in].into_iter().flatten().collect();
+        let write: Vec<RawFd> = [net_out, app_out, notification]
+            .into_iter()
+            .flatten()
+            .collect();
+        let enforced = sandbox::enter(&read, &write);
+        context.info(&format!("sandbox: {enforced}"));
     }
 }
 

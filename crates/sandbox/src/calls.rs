@@ -1,0 +1,135 @@
+//! The system calls that are left, as a seccomp filter.
+//!
+//! Everything else fails with EPERM. It does not kill: C libraries differ in
+//! the calls they make, and take up new ones; one that is refused must not
+//! cost a connection.
+
+use std::collections::BTreeMap;
+use std::os::fd::RawFd;
+
+use seccompiler::SeccompCmpArgLen::{Dword, Qword};
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
+use seccompiler::{
+    BackendError, BpfProgram, Error, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
+
+/// Calls that are allowed with any arguments.
+const ANY: &[i64] = &[
+    // Waiting. After a stop the kernel goes on by restart_syscall.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    #[cfg(not(target_arch = "x86_64"))]
+    libc::SYS_ppoll,
+    libc::SYS_restart_syscall,
+    libc::SYS_clock_gettime,
+    // Ending the directions and the process.
+    libc::SYS_shutdown,
+    libc::SYS_close,
+    libc::SYS_exit_group,
+    // Memory.
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    // Keys and nonces.
+    libc::SYS_getrandom,
+    // abort: see `aborting`.
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_rt_sigprocmask,
+];
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Allows what an engine does between the descriptors `read` and `write`, and
+/// nothing else, from now on.
+pub fn filter(read: &[RawFd], write: &[RawFd]) -> Result<(), Error> {
+    seccompiler::apply_filter(&program(read, write)?)
+}
+
+fn program(read: &[RawFd], write: &[RawFd]) -> Result<BpfProgram, BackendError> {
+    let mut rules: Rules = ANY.iter().map(|call| (*call, Vec::new())).collect();
+    transfer(&mut rules, read, write)?;
+    memory(&mut rules)?;
+    aborting(&mut rules)?;
+    let eperm = u32::try_from(libc::EPERM).unwrap_or_default();
+    SeccompFilter::new(
+        rules,
+        SeccompAction::Errno(eperm),
+        SeccompAction::Allow,
+        TargetArch::try_from(std::env::consts::ARCH)?,
+    )?
+    .try_into()
+}
+
+/// Reading and writing, and what a descriptor needs before and after.
+fn transfer(rules: &mut Rules, read: &[RawFd], write: &[RawFd]) -> Result<(), BackendError> {
+    for fd in read {
+        for call in [libc::SYS_read, libc::SYS_recvfrom] {
+            allow(rules, call, vec![equal(0, *fd)?])?;
+        }
+    }
+    for fd in write {
+        allow(rules, libc::SYS_write, vec![equal(0, *fd)?])?;
+        // To nowhere but where the socket is connected.
+        let no_address = SeccompCondition::new(4, Qword, Eq, 0)?;
+        allow(rules, libc::SYS_sendto, vec![equal(0, *fd)?, no_address])?;
+    }
+    // How the C library reports that memory is corrupt.
+    allow(
+        rules,
+        libc::SYS_writev,
+        vec![equal(0, libc::STDERR_FILENO)?],
+    )?;
+    for command in [libc::F_GETFL, libc::F_SETFL] {
+        allow(rules, libc::SYS_fcntl, vec![equal(1, command)?])?;
+    }
+    let acknowledge = vec![equal(1, libc::IPPROTO_TCP)?, equal(2, libc::TCP_QUICKACK)?];
+    allow(rules, libc::SYS_setsockopt, acknowledge)
+}
+
+/// Memory that no code can come into.
+fn memory(rules: &mut Rules) -> Result<(), BackendError> {
+    let no_code = || masked(2, libc::PROT_EXEC, 0);
+    let no_file = masked(3, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
+    allow(rules, libc::SYS_mmap, vec![no_code()?, no_file])?;
+    allow(rules, libc::SYS_mprotect, vec![no_code()?])
+}
+
+/// abort: a signal to ourselves and to nobody else. SIGPIPE is ignored while
+/// a message is written.
+fn aborting(rules: &mut Rules) -> Result<(), BackendError> {
+    let own = std::process::id() as i32;
+    let to_self = |signal: u8| -> Result<_, BackendError> {
+        Ok(vec![equal(0, own)?, equal(signal, libc::SIGABRT)?])
+    };
+    allow(rules, libc::SYS_tgkill, to_self(2)?)?;
+    allow(rules, libc::SYS_tkill, to_self(1)?)?;
+    for signal in [libc::SIGPIPE, libc::SIGABRT] {
+        allow(rules, libc::SYS_rt_sigaction, vec![equal(0, signal)?])?;
+    }
+    Ok(())
+}
+
+/// Allows `call` if all of `conditions` hold.
+fn allow(
+    rules: &mut Rules,
+    call: i64,
+    conditions: Vec<SeccompCondition>,
+) -> Result<(), BackendError> {
+    let rule = SeccompRule::new(conditions)?;
+    rules.entry(call).or_default().push(rule);
+    Ok(())
+}
+
+/// The argument, an int, has this value.
+fn equal(argument: u8, value: i32) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, Dword, Eq, u64::from(value as u32))
+}
+
+/// The argument, an int, has this value in the bits of `mask`.
+fn masked(argument: u8, mask: i32, value: i32) -> Result<SeccompCondition, BackendError> {
+    let [mask, value] = [mask, value].map(|int| u64::from(int as u32));
+    SeccompCondition::new(argument, Dword, MaskedEq(mask), value)
+}

@@ -11,7 +11,7 @@ use seccompiler::SeccompCmpArgLen::{Dword, Qword};
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
 use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
+    TargetArch, sock_filter,
 };
 
 /// Calls that are allowed with any arguments.
@@ -34,11 +34,14 @@ const ANY: &[i64] = &[
     libc::SYS_madvise,
     // Keys and nonces.
     libc::SYS_getrandom,
-    // abort: see `aborting`.
+    // Dying: see `dying`.
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_rt_sigprocmask,
 ];
+
+const EPERM: u32 = libc::EPERM as u32;
+const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | EPERM;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -52,15 +55,51 @@ fn program(read: &[RawFd], write: &[RawFd]) -> Result<BpfProgram, BackendError> 
     let mut rules: Rules = ANY.iter().map(|call| (*call, Vec::new())).collect();
     transfer(&mut rules, read, write)?;
     memory(&mut rules)?;
-    aborting(&mut rules)?;
-    let eperm = u32::try_from(libc::EPERM).unwrap_or_default();
-    SeccompFilter::new(
+    dying(&mut rules)?;
+    let mut program = refuse_gaps(rules.keys());
+    let filter: BpfProgram = SeccompFilter::new(
         rules,
-        SeccompAction::Errno(eperm),
+        SeccompAction::Errno(EPERM),
         SeccompAction::Allow,
         TargetArch::try_from(std::env::consts::ARCH)?,
     )?
-    .try_into()
+    .try_into()?;
+    program.extend(filter);
+    Ok(program)
+}
+
+/// Refuses the long runs of numbers that no allowed call has, before the
+/// filter compares one number after the other. The kernel, when it is given a
+/// filter, tries it on every number there is: this halves the time. It allows
+/// nothing.
+fn refuse_gaps<'a>(allowed: impl Iterator<Item = &'a i64>) -> BpfProgram {
+    const LONG: u32 = 32;
+    const AT_LEAST: u32 = libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K;
+    let numbers = allowed.filter_map(|number| u32::try_from(*number).ok());
+    // The number is the first field of what a filter looks at.
+    let mut program = vec![instruction(
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        0,
+        0,
+        0,
+    )];
+    let mut next = 0;
+    for number in numbers.chain([u32::MAX]) {
+        if number - next >= LONG {
+            program.extend([
+                instruction(AT_LEAST, 0, 2, next),
+                instruction(AT_LEAST, 1, 0, number),
+                instruction(libc::BPF_RET | libc::BPF_K, 0, 0, REFUSE),
+            ]);
+        }
+        next = number.saturating_add(1);
+    }
+    program
+}
+
+fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+    let code = code as u16;
+    sock_filter { code, jt, jf, k }
 }
 
 /// Reading and writing, and what a descriptor needs before and after.
@@ -97,15 +136,18 @@ fn memory(rules: &mut Rules) -> Result<(), BackendError> {
     allow(rules, libc::SYS_mprotect, vec![no_code()?])
 }
 
-/// abort: a signal to ourselves and to nobody else. SIGPIPE is ignored while
-/// a message is written.
-fn aborting(rules: &mut Rules) -> Result<(), BackendError> {
+/// A panic and abort: a message, a signal to ourselves and to nobody else.
+/// SIGPIPE is ignored while a message is written. The C library wakes up
+/// whoever waits for its locks, though nobody does, and insists on it.
+fn dying(rules: &mut Rules) -> Result<(), BackendError> {
     let own = std::process::id() as i32;
     let to_self = |signal: u8| -> Result<_, BackendError> {
         Ok(vec![equal(0, own)?, equal(signal, libc::SIGABRT)?])
     };
     allow(rules, libc::SYS_tgkill, to_self(2)?)?;
     allow(rules, libc::SYS_tkill, to_self(1)?)?;
+    let wake = masked(1, libc::FUTEX_CMD_MASK, libc::FUTEX_WAKE)?;
+    allow(rules, libc::SYS_futex, vec![wake])?;
     for signal in [libc::SIGPIPE, libc::SIGABRT] {
         allow(rules, libc::SYS_rt_sigaction, vec![equal(0, signal)?])?;
     }

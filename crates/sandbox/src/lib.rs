@@ -130,3 +130,45 @@ impl fmt::Display for Enforced {
         f.write_str(&on.join(", "))
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use unix::fork::{Side, fork};
+    use unix::spawn::{Ended, wait};
+
+    use super::*;
+
+    /// What `attempt` finds in a process of its own.
+    pub fn alone(attempt: impl FnOnce() -> bool) -> bool {
+        match fork().unwrap() {
+            Side::Child => std::process::exit(attempt().into()),
+            Side::Parent(pid) => wait(pid).unwrap() == Ended::Exited(1),
+        }
+    }
+
+    #[test]
+    fn no_descriptor_is_left_but_four_can_be_polled() {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        assert!(alone(|| {
+            let taken = unix::fd::pipe().unwrap();
+            no_descriptors().unwrap();
+            let refused = unix::fd::pipe().is_err();
+            let stdin = unix::fd::stdin();
+            let mut fds = [stdin; 4].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            drop(taken);
+            refused && poll(&mut fds, PollTimeout::ZERO).is_ok()
+        }));
+    }
+
+    #[test]
+    fn what_is_on_is_named_and_nothing_is_nothing() {
+        assert_eq!(Enforced::default().to_string(), "nothing");
+        let some = Enforced {
+            no_new_privs: true,
+            landlock: Some(3),
+            ..Enforced::default()
+        };
+        assert_eq!(some.to_string(), "no-new-privs, landlock 3");
+    }
+}

@@ -30,3 +30,29 @@ fn restrict() -> Result<RestrictionStatus, RulesetError> {
         .create()?
         .restrict_self()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::ErrorKind::PermissionDenied;
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::tests::alone;
+
+    #[test]
+    fn nothing_can_be_opened_and_nobody_called() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let opens = || File::open("/etc/passwd").map_err(|error| error.kind());
+        let calls = || TcpStream::connect(address).map_err(|error| error.kind());
+        assert!(alone(|| opens().is_ok() && calls().is_ok()));
+        assert!(alone(|| match give_up() {
+            None => opens().is_ok(),
+            Some(version) => {
+                opens().err() == Some(PermissionDenied)
+                    && (version < 4 || calls().err() == Some(PermissionDenied))
+            }
+        }));
+    }
+}

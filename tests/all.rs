@@ -25,6 +25,7 @@ mod harness;
 mod ident;
 mod options;
 mod proxy;
+mod sandbox;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

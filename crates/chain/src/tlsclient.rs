@@ -228,8 +228,8 @@ mod tests {
             ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
             (
-                "--webpki-roots --idle-timeout=5 -- h 1 p",
-                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 -k h -- p",
+                "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
+                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",
             ),
         ] {
             assert_eq!(rewritten(given), written, "{given}");

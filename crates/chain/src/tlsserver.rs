@@ -362,8 +362,8 @@ mod tests {
             ),
             ("-H -u 0 -g 0 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
-                "-H --idle-timeout=4 --mandatory-sni 0 1 p",
-                "s6-tcpserver -- 0 1 s6-tlsd --idle-timeout=4 --mandatory-sni -- p",
+                "-H --no-sandbox --idle-timeout=4 --mandatory-sni 0 1 p",
+                "s6-tcpserver -- 0 1 s6-tlsd --idle-timeout=4 --no-sandbox --mandatory-sni -- p",
             ),
         ] {
             assert_eq!(rewritten(given), written, "{given}");

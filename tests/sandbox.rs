@@ -225,3 +225,40 @@ fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
     let text = server.success().err();
     assert_eq!(text, "s6-tlsd-io: info: sandbox: nothing\n");
 }
+
+#[test]
+fn an_engine_asks_for_nothing_that_is_refused() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let traced = |name: &str, options: &[&str]| {
+        let strace = cmd(["strace", "-f", "-o"]).arg(dir.join(name));
+        strace.args([name]).args(options)
+    };
+    let program = ["sh", "-c", "head -c 100000 /dev/zero; cat"];
+    let server = traced("s6-tlsd", &["-SYv2"])
+        .args(program)
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CAFILE", certs().path("ca.pem"));
+    let program = [
+        "sh",
+        "-c",
+        "(head -c 100000 /dev/zero; exec 7>&-) >&7; exec 7>&-; wc -c <&6",
+    ];
+    let client = traced("s6-tlsc", &["-Syv2"])
+        .args(program)
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"))
+        .env("CAFILE", certs().path("ca.pem"));
+    let (server, client) = connect(server, client);
+    server.success();
+    assert_eq!(client.success().out().trim(), "200000");
+    for name in ["s6-tlsd", "s6-tlsc"] {
+        let trace = std::fs::read_to_string(dir.join(name)).unwrap();
+        let refused: Vec<&str> = trace.lines().filter(|l| l.contains(" EPERM ")).collect();
+        assert!(refused.is_empty(), "{refused:#?}");
+        assert!(trace.contains("seccomp(SECCOMP_SET_MODE_FILTER"));
+    }
+}

@@ -67,9 +67,22 @@ impl Engine {
             .into_iter()
             .flatten()
             .collect();
+        end_on_panic(context.prog.clone());
         let enforced = sandbox::enter(&read, &write);
         context.info(&format!("sandbox: {enforced}"));
     }
+}
+
+/// A panic, which would be a bug, ends the process like any other error: to
+/// abort takes a signal, and the sandbox has none.
+fn end_on_panic(prog: String) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let fatal = Fatal::new(Fatal::SYSTEM, format!("bug: {panic}"));
+        if let Some(line) = fatal.line(&prog) {
+            unix::fd::message(line.as_bytes());
+        }
+        unix::entry::exit(fatal.code())
+    }));
 }
 
 /// The descriptor for the notification; 0 is none.
@@ -103,5 +116,35 @@ pub fn descriptor_numbers(
     match operands {
         [fdr, fdw, ..] => Ok([number(fdr)?, number(fdw)?]),
         _ => Err(Fatal::usage(grammar.synopsis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unix::fork::{Side, fork};
+    use unix::spawn::{Ended, wait};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_the_sandbox_is_one_line_and_an_exit_code() {
+        let (reader, writer) = unix::fd::pipe().unwrap();
+        match fork().unwrap() {
+            Side::Child => {
+                unix::fd::copy_to(&writer, 2).unwrap();
+                end_on_panic("p".to_owned());
+                sandbox::enter(&[], &[]);
+                panic!("no\nway out");
+            }
+            Side::Parent(pid) => {
+                drop(writer);
+                let mut line = [0; 4096];
+                let count = unix::fd::read(&reader, &mut line).unwrap();
+                let line = String::from_utf8_lossy(&line[..count]).into_owned();
+                assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
+                assert!(line.ends_with("\\nno\\nway out\n"), "{line}");
+                assert_eq!(wait(pid), Ok(Ended::Exited(111)));
+            }
+        }
     }
 }

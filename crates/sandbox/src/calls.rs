@@ -2,19 +2,21 @@
 //!
 //! Everything else fails with EPERM. It does not kill: C libraries differ in
 //! the calls they make, and take up new ones; one that is refused must not
-//! cost a connection.
+//! cost a connection. There is no way to abort but by a crash: who wants to
+//! end with grace has exit_group.
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
-use seccompiler::SeccompCmpArgLen::{Dword, Qword};
-use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
+use seccompiler::SeccompCmpArgLen::Dword;
+use seccompiler::SeccompCmpOp::{Eq, Ge, Le, MaskedEq};
 use seccompiler::{
-    BackendError, BpfProgram, Error, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, sock_filter,
+    BackendError, BpfProgram, Error, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
 };
 
-/// Calls that are allowed with any arguments.
+/// Calls that are allowed with any arguments. Each one more takes the kernel
+/// time for every connection.
 const ANY: &[i64] = &[
     // Waiting. After a stop the kernel goes on by restart_syscall.
     #[cfg(target_arch = "x86_64")]
@@ -23,21 +25,20 @@ const ANY: &[i64] = &[
     libc::SYS_ppoll,
     libc::SYS_restart_syscall,
     libc::SYS_clock_gettime,
+    // Reading and writing: see also `transfer`.
+    libc::SYS_recvfrom,
+    libc::SYS_write,
     // Ending the directions and the process.
     libc::SYS_shutdown,
     libc::SYS_close,
     libc::SYS_exit_group,
-    // Memory.
+    // Memory: see also `memory`.
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_madvise,
     // Keys and nonces.
     libc::SYS_getrandom,
-    // Dying: see `dying`.
-    libc::SYS_getpid,
-    libc::SYS_gettid,
-    libc::SYS_rt_sigprocmask,
 ];
 
 const EPERM: u32 = libc::EPERM as u32;
@@ -45,17 +46,17 @@ const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | EPERM;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Allows what an engine does between the descriptors `read` and `write`, and
-/// nothing else, from now on.
-pub fn filter(read: &[RawFd], write: &[RawFd]) -> Result<(), Error> {
-    seccompiler::apply_filter(&program(read, write)?)
+/// Allows what an engine does, and nothing else, from now on. It reads from
+/// the descriptors `read`; that there are no others but those it writes to is
+/// for the caller to see to.
+pub fn filter(read: &[RawFd]) -> Result<(), Error> {
+    seccompiler::apply_filter(&program(read)?)
 }
 
-fn program(read: &[RawFd], write: &[RawFd]) -> Result<BpfProgram, BackendError> {
+fn program(read: &[RawFd]) -> Result<BpfProgram, BackendError> {
     let mut rules: Rules = ANY.iter().map(|call| (*call, Vec::new())).collect();
-    transfer(&mut rules, read, write)?;
+    transfer(&mut rules, read)?;
     memory(&mut rules)?;
-    dying(&mut rules)?;
     let mut program = refuse_gaps(rules.keys());
     let filter: BpfProgram = SeccompFilter::new(
         rules,
@@ -102,57 +103,37 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Reading and writing, and what a descriptor needs before and after.
-fn transfer(rules: &mut Rules, read: &[RawFd], write: &[RawFd]) -> Result<(), BackendError> {
+/// Reading and writing, and what goes with them.
+fn transfer(rules: &mut Rules, read: &[RawFd]) -> Result<(), BackendError> {
+    // Not from standard error, which may be somebody's terminal.
     for fd in read {
-        for call in [libc::SYS_read, libc::SYS_recvfrom] {
-            allow(rules, call, vec![equal(0, *fd)?])?;
-        }
+        allow(rules, libc::SYS_read, vec![argument(0, Eq, *fd)?])?;
     }
-    for fd in write {
-        allow(rules, libc::SYS_write, vec![equal(0, *fd)?])?;
-        // To nowhere but where the socket is connected.
-        let no_address = SeccompCondition::new(4, Qword, Eq, 0)?;
-        allow(rules, libc::SYS_sendto, vec![equal(0, *fd)?, no_address])?;
-    }
-    // How the C library reports that memory is corrupt.
-    allow(
-        rules,
-        libc::SYS_writev,
-        vec![equal(0, libc::STDERR_FILENO)?],
-    )?;
-    // Debug builds of the standard library ask for F_GETFD before they close.
-    for command in [libc::F_GETFL, libc::F_SETFL, libc::F_GETFD] {
-        allow(rules, libc::SYS_fcntl, vec![equal(1, command)?])?;
-    }
-    let acknowledge = vec![equal(1, libc::IPPROTO_TCP)?, equal(2, libc::TCP_QUICKACK)?];
-    allow(rules, libc::SYS_setsockopt, acknowledge)
+    // To no address: only where the socket is connected.
+    allow(rules, libc::SYS_sendto, vec![argument(5, Eq, 0)?])?;
+    // The flags of descriptors and files, from F_GETFD to F_SETFL; no copies.
+    let flags = vec![
+        argument(1, Ge, libc::F_GETFD)?,
+        argument(1, Le, libc::F_SETFL)?,
+    ];
+    allow(rules, libc::SYS_fcntl, flags)?;
+    let acknowledge = vec![
+        argument(1, Eq, libc::IPPROTO_TCP)?,
+        argument(2, Eq, libc::TCP_QUICKACK)?,
+    ];
+    allow(rules, libc::SYS_setsockopt, acknowledge)?;
+    // It is ignored while a message is written.
+    let pipe = vec![argument(0, Eq, libc::SIGPIPE)?];
+    allow(rules, libc::SYS_rt_sigaction, pipe)
 }
 
 /// Memory that no code can come into.
 fn memory(rules: &mut Rules) -> Result<(), BackendError> {
-    let no_code = || masked(2, libc::PROT_EXEC, 0);
-    let no_file = masked(3, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?;
+    let no_code = || argument(2, MaskedEq(libc::PROT_EXEC as u64), 0);
+    let anonymous = MaskedEq(libc::MAP_ANONYMOUS as u64);
+    let no_file = argument(3, anonymous, libc::MAP_ANONYMOUS)?;
     allow(rules, libc::SYS_mmap, vec![no_code()?, no_file])?;
     allow(rules, libc::SYS_mprotect, vec![no_code()?])
-}
-
-/// A panic and abort: a message, a signal to ourselves and to nobody else.
-/// SIGPIPE is ignored while a message is written. The C library wakes up
-/// whoever waits for its locks, though nobody does, and insists on it.
-fn dying(rules: &mut Rules) -> Result<(), BackendError> {
-    let own = std::process::id() as i32;
-    let to_self = |signal: u8| -> Result<_, BackendError> {
-        Ok(vec![equal(0, own)?, equal(signal, libc::SIGABRT)?])
-    };
-    allow(rules, libc::SYS_tgkill, to_self(2)?)?;
-    allow(rules, libc::SYS_tkill, to_self(1)?)?;
-    let wake = masked(1, libc::FUTEX_CMD_MASK, libc::FUTEX_WAKE)?;
-    allow(rules, libc::SYS_futex, vec![wake])?;
-    for signal in [libc::SIGPIPE, libc::SIGABRT] {
-        allow(rules, libc::SYS_rt_sigaction, vec![equal(0, signal)?])?;
-    }
-    Ok(())
 }
 
 /// Allows `call` if all of `conditions` hold.
@@ -166,13 +147,11 @@ fn allow(
     Ok(())
 }
 
-/// The argument, an int, has this value.
-fn equal(argument: u8, value: i32) -> Result<SeccompCondition, BackendError> {
-    SeccompCondition::new(argument, Dword, Eq, u64::from(value as u32))
-}
-
-/// The argument, an int, has this value in the bits of `mask`.
-fn masked(argument: u8, mask: i32, value: i32) -> Result<SeccompCondition, BackendError> {
-    let [mask, value] = [mask, value].map(|int| u64::from(int as u32));
-    SeccompCondition::new(argument, Dword, MaskedEq(mask), value)
+/// How an argument, an int, compares with this value.
+fn argument(
+    number: u8,
+    operator: SeccompCmpOp,
+    value: i32,
+) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(number, Dword, operator, u64::from(value as u32))
 }

@@ -25,7 +25,7 @@ mod calls;
 )))]
 mod calls {
     /// No filter is written for this system.
-    pub fn filter(_: &[super::RawFd], _: &[super::RawFd]) -> Result<(), ()> {
+    pub fn filter(_: &[super::RawFd]) -> Result<(), ()> {
         Err(())
     }
 }
@@ -70,7 +70,7 @@ pub fn hide() {
 /// are closed.
 #[cfg(target_os = "linux")]
 pub fn enter(read: &[RawFd], write: &[RawFd]) -> Enforced {
-    let write = [write, &[2]].concat();
+    let keep = [read, write, &[2]].concat();
     // The order matters: Landlock needs a descriptor, and no step is possible
     // once the calls are filtered.
     Enforced {
@@ -78,10 +78,10 @@ pub fn enter(read: &[RawFd], write: &[RawFd]) -> Enforced {
         not_dumpable: nix::sys::prctl::set_dumpable(false).is_ok(),
         no_core: no_core().is_ok(),
         no_new_code: unix::lockdown::refuse_new_code().is_ok(),
-        descriptors_closed: unix::lockdown::close_others(&[read, &write].concat()).is_ok(),
+        descriptors_closed: unix::lockdown::close_others(&keep).is_ok(),
         landlock: rights::give_up(),
         no_descriptors: no_descriptors().is_ok(),
-        seccomp: calls::filter(read, &write).is_ok(),
+        seccomp: calls::filter(read).is_ok(),
     }
 }
 

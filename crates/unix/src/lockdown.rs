@@ -3,6 +3,7 @@
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
 
 /// From now on no memory is both writable and executable, or becomes
 /// executable (Linux 6.3).
@@ -13,7 +14,7 @@ pub fn refuse_new_code() -> Result<(), Errno> {
     Errno::result(unsafe { libc::prctl(libc::PR_SET_MDWE, flags, none, none, none) }).map(drop)
 }
 
-/// Closes every descriptor but those in `keep` (Linux 5.9).
+/// Closes every descriptor but those in `keep`.
 ///
 /// The caller names all that the process still owns; what else is open was
 /// inherited, and is in nobody's hands.
@@ -35,7 +36,22 @@ fn close_range(first: libc::c_uint, last: libc::c_uint) -> Result<(), Errno> {
     // SAFETY: it takes numbers and touches no memory; that nobody owns these
     // descriptors is for the caller of `close_others` to say. It is called by
     // its number, since not every C library has a function for it.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+    match Errno::result(result) {
+        Ok(_) => Ok(()),
+        Err(Errno::ENOSYS) => close_each(first, last),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The same before Linux 5.9, one by one as far as there can be any.
+fn close_each(first: libc::c_uint, last: libc::c_uint) -> Result<(), Errno> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let end = RawFd::try_from(limit).map_err(|_| Errno::ERANGE)?;
+    for fd in (first as RawFd)..=(last as RawFd & RawFd::MAX).min(end) {
+        crate::fd::close(fd);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,6 +92,19 @@ mod tests {
             Err(errno) => errno == Errno::EINVAL,
         };
         assert!(alone(refused));
+    }
+
+    #[test]
+    fn an_old_kernel_closes_one_by_one() {
+        let closed = || {
+            let (a, b) = crate::fd::pipe().unwrap();
+            let (low, high) = (a.as_raw_fd(), b.as_raw_fd());
+            close_each(high as libc::c_uint, libc::c_uint::MAX).unwrap();
+            let right = crate::fd::check(low).is_ok() && crate::fd::check(high).is_err();
+            std::mem::forget((a, b));
+            right
+        };
+        assert!(alone(closed));
     }
 
     #[test]

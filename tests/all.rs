@@ -27,6 +27,7 @@ mod harness;
 mod ident;
 mod options;
 mod proxy;
+mod sandbox;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;

@@ -337,7 +337,9 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
     ] {
         let client = openssl_client(port, &[version, option, suites]);
         let told = client.wait_out(&format!("Cipher is {chosen}\n"));
-        let names = "CA names\nO = s6-tls tests, CN = Ed25519 root\nO = s6-tls tests, CN = Root\n";
+        // Newer versions print no blanks there.
+        let told = told.replace(" = ", "=");
+        let names = "CA names\nO=s6-tls tests, CN=Ed25519 root\nO=s6-tls tests, CN=Root\n";
         assert!(told.contains(names), "{told}");
     }
 }

@@ -429,3 +429,29 @@ fn an_idle_connection_has_its_limit() {
     server.wait_err("s6-tlsd-io: fatal: connection idle for too long\n");
     server.wait_err("eof\n");
 }
+
+#[test]
+fn a_peer_that_sends_a_byte_at_a_time_does_not_put_off_the_limit() {
+    let (mut near, far) = tcp_pair();
+    let started = Instant::now();
+    let server = tlsd(&["-K", "500"], "p256", "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    // A ClientHello that would take ten times as long to be whole.
+    let writer = std::thread::spawn(move || {
+        let header = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".iter();
+        for byte in header.chain(std::iter::repeat_n(&0, 500)) {
+            if near.write_all(&[*byte]).is_err() {
+                return true;
+            }
+            crate::util::idle(std::time::Duration::from_millis(10));
+        }
+        false
+    });
+    let output = server.finish();
+    let took = started.elapsed().as_millis();
+    output.fatal(98, "s6-tlsd-io: fatal: handshake timed out");
+    assert!(took >= 500, "{took}");
+    assert!(writer.join().unwrap(), "it stayed to the end");
+}

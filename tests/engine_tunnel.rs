@@ -150,8 +150,12 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
     idle(Duration::from_millis(500));
     let more = server.cpu() + client.cpu() - full;
     assert!(more < Duration::from_millis(5), "{more:?}");
-    let (idle_server, idle_client) =
-        start(tlsd(&[], "p256", "exec cat"), tlsc(&[], "exec cat <&6"));
+    let (idle_server, idle_client) = start(
+        tlsd(&[], "p256", "echo ready >&2; exec cat"),
+        tlsc(&[], "echo ready >&2; exec cat <&6"),
+    );
+    idle_server.wait_err("ready");
+    idle_client.wait_err("ready");
     for (pid, other) in [(a, engine(&idle_server)), (b, engine(&idle_client))] {
         let more = resident(pid).saturating_sub(resident(other));
         assert!(

@@ -114,3 +114,5 @@ openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.en
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
 rm -f ./*.csr ./*.ext ./*.cnf ./*.index* ./[0-9A-F]*.pem
 chmod 644 ./*
+# A key that everybody may read is warned of.
+chmod 600 ./*.key ./*.pkcs8.der ./*.sec1* ./*.params ./*.pkcs1* ./*.encrypted*

@@ -64,19 +64,25 @@ pub fn openssl_server<S: AsRef<OsStr>>(
     pair: &str,
     args: impl IntoIterator<Item = S>,
 ) -> (Running, u16) {
-    let port = free_port();
-    let server = cmd(["openssl", "s_server", "-naccept", "1"])
-        .args(["-accept", &format!("127.0.0.1:{port}")])
-        .args(["-key", &certs().path(&format!("{pair}.key"))])
-        .args(["-cert", &certs().path(&format!("{pair}.pem"))])
-        .args(args)
-        .input_pipe()
-        .start();
-    // It does not always say when it listens.
-    let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
-    eventually("openssl listens", || {
-        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        sockets.contains(&socket).then_some(())
-    });
-    (server, port)
+    let args: Vec<_> = args.into_iter().collect();
+    loop {
+        let port = free_port();
+        let server = cmd(["openssl", "s_server", "-naccept", "1"])
+            .args(["-accept", &format!("127.0.0.1:{port}")])
+            .args(["-key", &certs().path(&format!("{pair}.key"))])
+            .args(["-cert", &certs().path(&format!("{pair}.pem"))])
+            .args(&args)
+            .input_pipe()
+            .start();
+        // It does not always say when it listens.
+        let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
+        let listens = eventually("openssl listens", || {
+            let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+            (!server.alive() || sockets.contains(&socket)).then(|| server.alive())
+        });
+        // Otherwise somebody else was given the port meanwhile.
+        if listens {
+            return (server, port);
+        }
+    }
 }

@@ -13,10 +13,14 @@ const LIMIT: usize = 64 << 20;
 
 /// The content of the file at `path`, wiped from memory when it is dropped.
 pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
+    read_with_mode(path).map(|(content, _)| content)
+}
+
+/// The same, and who may read and write the file.
+pub fn read_with_mode(path: &OsStr) -> Result<(Zeroizing<Vec<u8>>, Mode), Errno> {
     let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let size = usize::try_from(fstat(&file)?.st_size)
-        .unwrap_or(0)
-        .min(LIMIT);
+    let stat = fstat(&file)?;
+    let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
     // One byte more than the size, so that the end is seen without growing;
     // the content is never moved, for a copy left behind would not be wiped.
     let mut content = Zeroizing::new(vec![0; size.max(4095) + 1]);
@@ -36,7 +40,7 @@ pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
         }
     }
     content.truncate(len);
-    Ok(content)
+    Ok((content, Mode::from_bits_truncate(stat.st_mode)))
 }
 
 #[cfg(test)]

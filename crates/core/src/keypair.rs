@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 
-use cli::Fatal;
+use cli::{Context, Fatal};
+use nix::sys::stat::Mode;
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
+use unix::Errno;
 
-use crate::pem::{self, Defect};
+use crate::pem::{self, Defect, SecretKey};
 use crate::x509::Certificate;
 use crate::{CONTEXT, file};
 
@@ -17,19 +19,36 @@ use crate::{CONTEXT, file};
 ///
 /// A renewal that replaces both files while they are being read gives a key
 /// and a certificate that do not fit: then both are read once more.
-pub fn load(key_file: &OsStr, certificate_file: &OsStr) -> Result<CertifiedKey, Fatal> {
-    read(key_file, certificate_file)?.or_else(|_| read(key_file, certificate_file)?)
+///
+/// A key that everybody may read is worth a warning; one that a group may
+/// read is not, for there are groups for that purpose.
+pub fn load(
+    context: &Context,
+    key_file: &OsStr,
+    certificate_file: &OsStr,
+) -> Result<CertifiedKey, Fatal> {
+    let again = |_| read(key_file, certificate_file)?;
+    let (pair, mode) = read(key_file, certificate_file)?.or_else(again)?;
+    if mode.contains(Mode::S_IROTH) {
+        let path = key_file.to_string_lossy();
+        context.warn(&format!("private key {path} is readable by everybody"));
+    }
+    Ok(pair)
 }
 
-/// The pair as the files are now; the inner error is a pair that does not fit.
-fn read(key_file: &OsStr, certificate_file: &OsStr) -> Result<Result<CertifiedKey, Fatal>, Fatal> {
-    let key = read_key(key_file)?;
+/// The pair as the files are now, and the mode of the key's; the inner error
+/// is a pair that does not fit.
+fn read(
+    key_file: &OsStr,
+    certificate_file: &OsStr,
+) -> Result<Result<(CertifiedKey, Mode), Fatal>, Fatal> {
+    let (key, mode) = read_key(key_file)?;
     let chain = read_chain(certificate_file)?;
     let signer = any_supported_type(&key)
         .map_err(|_| wrong(key_file, "unusable private key (RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, Ed25519 can be used)"))?;
     let pair = CertifiedKey::new(chain, signer);
     match pair.keys_match() {
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Ok(pair)),
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Ok((pair, mode))),
         Err(Error::InconsistentKeys(_)) => Ok(Err(Fatal::new(
             CONTEXT,
             format!(
@@ -45,13 +64,14 @@ fn read(key_file: &OsStr, certificate_file: &OsStr) -> Result<Result<CertifiedKe
     }
 }
 
-fn read_key(path: &OsStr) -> Result<PrivateKeyDer<'static>, Fatal> {
-    let content = open(path)?;
-    pem::private_key(&content).map_err(|defect| unusable(path, defect))
+fn read_key(path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
+    let (content, mode) = file::read_with_mode(path).map_err(|errno| unreadable(path, errno))?;
+    let key = pem::private_key(&content).map_err(|defect| unusable(path, defect))?;
+    Ok((key, mode))
 }
 
 fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = open(path)?;
+    let content = file::read(path).map_err(|errno| unreadable(path, errno))?;
     let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(path, Defect::Malformed));
@@ -59,9 +79,8 @@ fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     Ok(chain)
 }
 
-fn open(path: &OsStr) -> Result<zeroize::Zeroizing<Vec<u8>>, Fatal> {
-    file::read(path)
-        .map_err(|errno| Fatal::unable(CONTEXT, &format!("read {}", path.to_string_lossy()), errno))
+fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
+    Fatal::unable(CONTEXT, &format!("read {}", path.to_string_lossy()), errno)
 }
 
 fn unusable(path: &OsStr, defect: Defect) -> Fatal {

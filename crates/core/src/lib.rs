@@ -4,8 +4,9 @@
 //! [`pump`] is the state machine; it does no I/O of its own and knows no
 //! clock. `ends` holds the descriptors, `run` is the loop that brings the two
 //! together. `session` is the face that rustls shows to the pump. The rest
-//! happens before the first byte: files (`pem`, `keypair`, `anchors`), who is
-//! trusted (`verify`, `x509`), which certificate is shown (`sni`).
+//! happens before the first byte: files (`pem`, `pkcs8`, `keypair`,
+//! `anchors`), who is trusted (`verify`, `x509`), which certificate is shown
+//! (`sni`).
 #![forbid(unsafe_code)]
 
 mod anchors;
@@ -16,6 +17,7 @@ mod file;
 mod identity;
 mod keypair;
 mod pem;
+mod pkcs8;
 mod pump;
 mod report;
 mod run;

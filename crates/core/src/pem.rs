@@ -1,10 +1,12 @@
-//! PEM (RFC 7468) and DER files. The only module that uses rustls-pemfile,
-//! which is archived upstream: what replaces it replaces it here.
+//! PEM (RFC 7468) and DER files. What is decoded on the way to a private key
+//! is wiped.
 
+use base64ct::{Base64, Encoding};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls_pemfile::{Item, read_one_from_slice};
+use zeroize::Zeroizing;
 
-use crate::x509::{is_der_sequence, is_encrypted_key};
+use crate::pkcs8::{is_encrypted_key, pkcs8_of_sec1};
+use crate::x509::is_der_sequence;
 
 /// Why a file does not give what is looked for in it. Said after its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,10 +41,8 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
     }
     let mut certificates = Vec::new();
     for block in Blocks(content) {
-        match block.label {
-            b"CERTIFICATE" => certificates.push(certificate(block.text)?),
-            b"X509 CERTIFICATE" => certificates.push(certificate(&relabelled(block.text))?),
-            _ => {}
+        if matches!(block.label, b"CERTIFICATE" | b"X509 CERTIFICATE") {
+            certificates.push(CertificateDer::from(decoded(block.body)?.to_vec()));
         }
     }
     if certificates.is_empty() {
@@ -51,56 +51,64 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
     Ok(certificates)
 }
 
+/// A private key that is wiped when it is dropped.
+pub type SecretKey = Zeroizing<PrivateKeyDer<'static>>;
+
 /// The first private key of a file.
-pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
+pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
     if is_der_sequence(content) {
         if is_encrypted_key(content) {
             return Err(Defect::Encrypted);
         }
-        return PrivateKeyDer::try_from(content)
-            .map(|key| key.clone_key())
-            .map_err(|_| Defect::Malformed);
+        let key = PrivateKeyDer::try_from(content).map_err(|_| Defect::Malformed)?;
+        return Ok(usable(Zeroizing::new(key.clone_key())));
     }
     for block in Blocks(content) {
-        match block.label {
+        let kind: fn(Vec<u8>) -> PrivateKeyDer<'static> = match block.label {
             b"ENCRYPTED PRIVATE KEY" => return Err(Defect::Encrypted),
-            b"PRIVATE KEY" | b"RSA PRIVATE KEY" | b"EC PRIVATE KEY" => return key(block.text),
-            _ => {}
+            b"PRIVATE KEY" => |der| PrivateKeyDer::Pkcs8(der.into()),
+            b"RSA PRIVATE KEY" => |der| PrivateKeyDer::Pkcs1(der.into()),
+            b"EC PRIVATE KEY" => |der| PrivateKeyDer::Sec1(der.into()),
+            _ => continue,
+        };
+        // The old style of encryption says so in a header (RFC 1421).
+        if find(block.body, b"ENCRYPTED").is_some() {
+            return Err(Defect::Encrypted);
         }
+        let der = std::mem::take(&mut *decoded(block.body)?);
+        return Ok(usable(Zeroizing::new(kind(der))));
     }
     Err(Defect::NoKey)
 }
 
-fn certificate(block: &[u8]) -> Result<CertificateDer<'static>, Defect> {
-    match read_one_from_slice(block) {
-        Ok(Some((Item::X509Certificate(certificate), _))) => Ok(certificate),
-        _ => Err(Defect::Malformed),
+/// The key in a form that rustls takes as it is: it would make PKCS#8 of SEC1
+/// by itself, and leave that in memory.
+fn usable(key: SecretKey) -> SecretKey {
+    match &*key {
+        PrivateKeyDer::Sec1(sec1) => match pkcs8_of_sec1(sec1.secret_sec1_der()) {
+            Some(mut der) => Zeroizing::new(PrivateKeyDer::Pkcs8(std::mem::take(&mut *der).into())),
+            None => key,
+        },
+        _ => key,
     }
 }
 
-fn key(block: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
-    // The old style of encryption says so in a header (RFC 1421).
-    if find(block, b"ENCRYPTED").is_some() {
-        return Err(Defect::Encrypted);
-    }
-    match read_one_from_slice(block) {
-        Ok(Some((Item::Pkcs8Key(key), _))) => Ok(key.into()),
-        Ok(Some((Item::Pkcs1Key(key), _))) => Ok(key.into()),
-        Ok(Some((Item::Sec1Key(key), _))) => Ok(key.into()),
-        _ => Err(Defect::Malformed),
-    }
+/// What the lines of a block stand for.
+fn decoded(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Defect> {
+    // Neither is ever moved, for a copy left behind would not be wiped.
+    let mut text = Zeroizing::new(Vec::with_capacity(body.len()));
+    text.extend(body.iter().filter(|byte| !byte.is_ascii_whitespace()));
+    let mut der = Zeroizing::new(vec![0; body.len()]);
+    let decoded = Base64::decode(text.as_slice(), &mut der);
+    let len = decoded.map_err(|_| Defect::Malformed)?.len();
+    der.truncate(len);
+    Ok(der)
 }
 
-/// An `X509 CERTIFICATE` block under the name that the decoder knows.
-fn relabelled(block: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(block);
-    text.replace("X509 CERTIFICATE", "CERTIFICATE").into_bytes()
-}
-
-/// A block from its BEGIN to its END line.
+/// A block: what is between its BEGIN and its END line.
 struct Block<'a> {
     label: &'a [u8],
-    text: &'a [u8],
+    body: &'a [u8],
 }
 
 /// The blocks of a PEM file. Text around them is skipped, and so is a BEGIN
@@ -112,22 +120,22 @@ impl<'a> Iterator for Blocks<'a> {
 
     fn next(&mut self) -> Option<Block<'a>> {
         const BEGIN: &[u8] = b"-----BEGIN ";
+        const DASHES: &[u8] = b"-----";
         loop {
-            let start = find(self.0, BEGIN)?;
-            let input = &self.0[start..];
-            let after = &input[BEGIN.len()..];
+            let after = &self.0[find(self.0, BEGIN)? + BEGIN.len()..];
             self.0 = after;
-            let Some(end_of_label) = find(after, b"-----") else {
+            let Some(end_of_label) = find(after, DASHES) else {
                 continue;
             };
             let label = &after[..end_of_label];
             let end_line = [b"-----END ", label, b"-----"].concat();
-            let Some(end) = find(input, &end_line) else {
+            let content = &after[end_of_label + DASHES.len()..];
+            let Some(end) = find(content, &end_line) else {
                 continue;
             };
-            let (text, rest) = input.split_at(end + end_line.len());
-            self.0 = rest;
-            return Some(Block { label, text });
+            let (body, rest) = content.split_at(end);
+            self.0 = &rest[end_line.len()..];
+            return Some(Block { label, body });
         }
     }
 }
@@ -200,7 +208,7 @@ mod tests {
         ]
         .concat();
         let key = private_key(text.as_bytes()).unwrap();
-        assert!(matches!(key, PrivateKeyDer::Sec1(_)));
+        assert!(matches!(*key, PrivateKeyDer::Sec1(_)));
         assert_eq!(key.secret_der(), [0, 1, 2]);
     }
 }

@@ -20,6 +20,12 @@ use crate::sni::Asked;
 /// the suite (RFC 5246 section 6.2, RFC 8446 section 5).
 pub const MAX_RECORD: usize = 16384 + 2048 + 5;
 
+/// How many bytes at the end of `incoming` are never to be used.
+pub const SPARE: usize = 5;
+
+/// A handshake message without content.
+const SMALLEST_MESSAGE: usize = 4;
+
 /// An unencrypted fatal alert unrecognized_name (RFC 6066 section 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
@@ -112,18 +118,43 @@ impl Session {
         }
     }
 
-    /// After an error: puts the alert that tells the peer, if there is one,
-    /// into `outgoing`.
-    pub fn alert(&mut self, outgoing: &mut Buffer) {
+    /// Ends it after an error: puts the alert that tells the peer into
+    /// `outgoing`, and forgets what was received. rustls has no alert for some
+    /// errors, and none for limits of ours; if one is `wanted` all the same,
+    /// it is decode_error.
+    pub fn alert(&mut self, buffers: &mut Buffers, wanted: bool) {
+        let Buffers {
+            incoming, outgoing, ..
+        } = buffers;
+        incoming.clear();
         if self.refused().is_some() {
             outgoing.append(&UNRECOGNIZED_NAME);
             return;
+        }
+        if wanted && !self.state().wants_write() {
+            self.provoke(incoming.space(), outgoing);
         }
         while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
             // What is queued comes before anything that was received, so the
             // records need not be shown again.
             let (_, step) = self.step(&mut [], None, outgoing, Send::Nothing);
             if step.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Makes rustls send an alert: there is no way to ask for one, but it
+    /// sends one when it is shown a record that is none.
+    ///
+    /// It may remember messages, or a part of one, by where they were in the
+    /// bytes that it was shown last, and takes those first, whatever they are
+    /// now. Hence the bytes are as many again, with [`SPARE`] behind them.
+    fn provoke(&mut self, bytes: &mut [u8], outgoing: &mut Buffer) {
+        bytes.fill(0xff);
+        for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
+            let (_, step) = self.step(bytes, None, outgoing, Send::Nothing);
+            if step.is_ok() || self.state().wants_write() {
                 return;
             }
         }

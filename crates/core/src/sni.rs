@@ -38,7 +38,7 @@ impl Certificates {
             _ => {
                 let (key, certificate) =
                     (context.require("KEYFILE")?, context.require("CERTFILE")?);
-                Some(Arc::new(keypair::load(key, certificate)?))
+                Some(Arc::new(keypair::load(context, key, certificate)?))
             }
         };
         let named = match level {
@@ -123,7 +123,7 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                 ),
             ));
         };
-        let pair = Arc::new(keypair::load(key_file, certificate_file)?);
+        let pair = Arc::new(keypair::load(context, key_file, certificate_file)?);
         if pairs.insert(name.to_ascii_lowercase(), pair).is_some() {
             return Err(Fatal::new(
                 CONTEXT,

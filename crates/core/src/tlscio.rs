@@ -62,6 +62,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     let pair = match options.client_certificate {
         true => Some(keypair::load(
+            context,
             context.require("KEYFILE")?,
             context.require("CERTFILE")?,
         )?),

@@ -30,11 +30,13 @@ const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 19];
 /// The version field of a certificate that may have extensions.
 const VERSION_3: [u8; 3] = [INTEGER, 1, 2];
 
-const SEQUENCE: u8 = 0x30;
+/// The tag of a SEQUENCE.
+pub const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
+/// The tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
 
 impl<'a> Certificate<'a> {
@@ -252,13 +254,13 @@ fn number(digits: &[u8]) -> Option<i64> {
 
 /// The content of the element at the front, if its tag is `tag`, and what
 /// follows it.
-fn expect(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub fn expect(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = element(input)?;
     (found == tag).then_some((content, rest))
 }
 
 /// Tag and content of the DER element at the front, and what follows it.
-fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
     let mut length = usize::from(first);
@@ -281,13 +283,6 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 /// file is told from a PEM file.
 pub fn is_der_sequence(bytes: &[u8]) -> bool {
     matches!(element(bytes), Some((SEQUENCE, _, [])))
-}
-
-/// Whether a DER SEQUENCE has the shape of an EncryptedPrivateKeyInfo
-/// (RFC 5958): an algorithm and an octet string.
-pub fn is_encrypted_key(der: &[u8]) -> bool {
-    let inner = expect(der, SEQUENCE).and_then(|(outer, _)| expect(outer, SEQUENCE));
-    inner.is_some_and(|(_, rest)| matches!(element(rest), Some((OCTET_STRING, _, []))))
 }
 
 #[cfg(test)]
@@ -449,17 +444,5 @@ mod tests {
             assert!(Certificate::parse(&bytes[..cut]).is_none(), "{cut}");
             assert!(!is_der_sequence(&bytes[..cut]));
         }
-    }
-
-    #[test]
-    fn an_encrypted_key_is_told_by_its_shape() {
-        let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, &[1]));
-        let encrypted = der(SEQUENCE, &[algorithm.clone(), der(4, b"x")].concat());
-        let plain = der(
-            SEQUENCE,
-            &[der(INTEGER, &[0]), algorithm, der(4, b"x")].concat(),
-        );
-        assert!(is_encrypted_key(&encrypted));
-        assert!(!is_encrypted_key(&plain));
     }
 }

@@ -14,7 +14,7 @@ use unix::Errno;
 
 use crate::TLS;
 use crate::buffer::Buffer;
-use crate::session::{Buffers, MAX_RECORD, Received, Send, Session};
+use crate::session::{Buffers, MAX_RECORD, Received, SPARE, Send, Session};
 
 /// One of the four descriptors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +96,11 @@ const CHUNK: usize = 4 * 16384;
 
 /// The same as TLS 1.3 sends it: a header, a type and a tag each.
 const FOUR_RECORDS: usize = CHUNK + 4 * (5 + 1 + 16);
+/// How many bytes the network may bring without any for the program. All
+/// messages of a handshake together have space in it; after that it is what
+/// key updates, tickets and padding may cost. What rustls counts by itself
+/// (empty records, key updates, warnings, renegotiations) ends earlier.
+const MAX_WITHOUT_DATA: usize = 256 << 10;
 
 /// The state machine.
 pub struct Pump {
@@ -123,7 +128,12 @@ pub struct Pump {
     failure: Option<Fatal>,
     /// Nothing more is accepted: what is here is delivered, then it is over.
     failing: bool,
+    /// When the network last brought anything.
     last_read: Instant,
+    /// When a byte of cleartext last moved, in either direction.
+    last_data: Instant,
+    /// What the network has brought since it last brought cleartext.
+    without_data: usize,
     drain: Option<Draining>,
 }
 
@@ -164,6 +174,8 @@ impl Pump {
             failure: None,
             failing: false,
             last_read: now,
+            last_data: now,
+            without_data: 0,
             drain: None,
         })
     }
@@ -185,10 +197,8 @@ impl Pump {
                 return turn;
             }
         }
-        if self.established {
-            self.deliver(ends, ready[End::AppOut as usize]);
-            self.collect(ends, ready[End::AppIn as usize], now);
-        }
+        self.deliver(ends, ready[End::AppOut as usize]);
+        self.collect(ends, ready[End::AppIn as usize], now);
         self.transmit(ends);
         self.close_ends(ends);
         self.conclude(ends, now)
@@ -210,11 +220,15 @@ impl Pump {
         } else {
             Interest::Hangup
         };
+        // During the handshake only a program that does not read any more is
+        // listened to: if it does not write either, it has gone.
+        let listens = self.established || !self.is_open(End::AppOut);
+        let room = !outgoing && self.scratch.is_empty();
         [
             when(End::NetIn, !plain && !self.stopped, Interest::Read),
             when(End::NetOut, outgoing, Interest::Write),
-            when(End::AppIn, self.established && !outgoing, Interest::Read),
-            when(End::AppOut, self.established, app_out),
+            when(End::AppIn, listens && room, Interest::Read),
+            when(End::AppOut, true, app_out),
         ]
     }
 
@@ -246,7 +260,7 @@ impl Pump {
 
     fn idle_deadline(&self) -> Option<Instant> {
         let limit = u64::from(self.options.idle_timeout);
-        (limit != 0).then(|| self.last_read + Duration::from_millis(limit))
+        (limit != 0).then(|| self.last_data + Duration::from_millis(limit))
     }
 
     fn is_open(&self, end: End) -> bool {
@@ -266,7 +280,7 @@ impl Pump {
         if !(ready && wanted) {
             let unprocessed = self.stopped || !self.established;
             if unprocessed && !self.ignores_network() {
-                self.process(ends);
+                self.process(ends, now);
             }
             return;
         }
@@ -277,18 +291,18 @@ impl Pump {
         }
         incoming.compact();
         let len = incoming.len();
-        let mut space = incoming.space();
-        if space.is_empty() {
+        let mut space = incoming.space().len().saturating_sub(SPARE);
+        if space == 0 {
             // No record and no message that is within its limits needs more.
-            self.fail(Fatal::new(TLS, "remote sent a message in too many pieces"));
+            self.refuse("remote sent a message in too many pieces");
             return;
         }
         let most = FOUR_RECORDS.saturating_sub(len);
         if self.established && most > 0 {
             // What lies behind is for messages of the handshake.
-            space = &mut space[..most];
+            space = space.min(most);
         }
-        match ends.read(End::NetIn, space) {
+        match ends.read(End::NetIn, &mut incoming.space()[..space]) {
             Ok(0) => {
                 self.close(ends, End::NetIn);
                 self.network_ended();
@@ -301,7 +315,8 @@ impl Pump {
                     }
                 } else {
                     self.buffers.incoming.commit(count);
-                    self.process(ends);
+                    self.without_data += count;
+                    self.process(ends, now);
                 }
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -324,11 +339,20 @@ impl Pump {
 
     /// Processes what was received. Answers that are larger than `outgoing`,
     /// such as a long chain of certificates, leave in parts.
-    fn process(&mut self, ends: &mut impl Ends) {
+    fn process(&mut self, ends: &mut impl Ends, now: Instant) {
         loop {
-            match self.session.process(&mut self.buffers, Send::Nothing) {
-                Ok(received) => self.received(received),
+            let before = self.buffers.plain.len();
+            let processed = self.session.process(&mut self.buffers, Send::Nothing);
+            if self.buffers.plain.len() > before {
+                self.last_data = now;
+                self.without_data = 0;
+            }
+            match processed {
                 Err(error) => self.fail_tls(&error),
+                Ok(_) if self.without_data > MAX_WITHOUT_DATA => {
+                    self.refuse("remote sent too much that is no data");
+                }
+                Ok(received) => self.received(received),
             }
             if !self.stopped {
                 return;
@@ -371,7 +395,7 @@ impl Pump {
     fn shake_hands(&mut self, ends: &mut impl Ends, now: Instant) -> Option<Turn> {
         if !self.session.is_handshaking() {
             self.established = true;
-            self.last_read = now;
+            self.last_data = now;
             self.transmit(ends);
             return Some(Turn::Established);
         }
@@ -418,25 +442,29 @@ impl Pump {
         }
     }
 
-    /// Reads from the program, and encrypts that.
+    /// Reads from the program, and encrypts that once there is a connection.
     fn collect(&mut self, ends: &mut impl Ends, ready: bool, now: Instant) {
-        if !ready || !self.is_open(End::AppIn) || !self.buffers.outgoing.is_empty() {
+        if !self.is_open(End::AppIn) || self.failing || !self.buffers.outgoing.is_empty() {
             return;
         }
-        self.scratch.clear();
-        match ends.read(End::AppIn, self.scratch.space()) {
-            Ok(0) => self.close(ends, End::AppIn),
-            Ok(count) => {
-                self.last_read = now;
-                self.scratch.commit(count);
-                self.send(ends);
+        if ready && self.scratch.is_empty() {
+            match ends.read(End::AppIn, self.scratch.space()) {
+                Ok(0) => self.close(ends, End::AppIn),
+                Ok(count) => {
+                    self.last_data = now;
+                    self.scratch.commit(count);
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(errno) => {
+                    self.close(ends, End::AppIn);
+                    let failure = Fatal::system("read from local", errno);
+                    self.failure.get_or_insert(failure);
+                }
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(errno) => {
-                self.close(ends, End::AppIn);
-                let failure = Fatal::system("read from local", errno);
-                self.failure.get_or_insert(failure);
-            }
+        }
+        if self.established && !self.scratch.is_empty() {
+            self.send(ends);
+            self.scratch.clear();
         }
     }
 
@@ -545,6 +573,10 @@ impl Pump {
         if !self.established && sent && !self.is_open(End::NetIn) {
             return self.done();
         }
+        if !self.established && !self.is_open(End::AppIn) && !self.is_open(End::AppOut) {
+            let gone = Fatal::new(TLS, "local program has gone during the handshake");
+            return Turn::Done(Err(self.failure.take().unwrap_or(gone)));
+        }
         if sent && self.established && !self.is_open(End::AppOut) {
             return if self.failure.is_some() {
                 self.done()
@@ -586,13 +618,24 @@ impl Pump {
         Turn::Done(self.failure.take().map_or(Ok(()), Err))
     }
 
+    /// The peer has gone too far for us, though not for rustls.
+    fn refuse(&mut self, why: &str) {
+        self.alert(true);
+        self.fail(Fatal::new(TLS, why));
+    }
+
+    fn alert(&mut self, wanted: bool) {
+        self.buffers.outgoing.compact();
+        // Nothing may follow a close_notify.
+        let wanted = wanted && !self.close_queued;
+        self.session.alert(&mut self.buffers, wanted);
+        self.alert_bytes = self.buffers.outgoing.len();
+    }
+
     fn fail_tls(&mut self, error: &rustls::Error) {
         let fatal = Fatal::new(TLS, self.session.explain(error));
-        self.stopped = false;
-        self.buffers.incoming.clear();
-        self.buffers.outgoing.compact();
-        self.session.alert(&mut self.buffers.outgoing);
-        self.alert_bytes = self.buffers.outgoing.len();
+        // An alert is not answered by another one.
+        self.alert(!matches!(error, rustls::Error::AlertReceived(_)));
         if !self.established && self.session.is_handshaking() {
             // What the peer says it is counts for more than that a write to
             // it has failed.
@@ -603,6 +646,7 @@ impl Pump {
 
     fn fail(&mut self, fatal: Fatal) {
         self.failing = true;
+        self.stopped = false;
         self.failure.get_or_insert(fatal);
     }
 }

@@ -13,6 +13,9 @@ use super::{End, Ends, Interest, Pump, Turn};
 use crate::session::Session;
 use crate::{tlscio, tlsdio};
 
+mod abuse;
+mod faults;
+
 const KEY: &[u8] = include_bytes!("../testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
 
@@ -87,8 +90,8 @@ fn write(stream: &Stream, bytes: &[u8]) -> Result<usize, Errno> {
     Ok(count)
 }
 
-/// The four ends of a pump.
-struct Four([Stream; 4]);
+/// The four ends of a pump, and the trouble that is made there.
+struct Four([Stream; 4], faults::Trouble);
 
 impl Four {
     fn ready(&self, interest: [Interest; 4]) -> [bool; 4] {
@@ -106,11 +109,13 @@ impl Four {
 
 impl Ends for Four {
     fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno> {
-        read(&self.0[end as usize], buf)
+        let size = self.1.meet(end, buf.len())?;
+        read(&self.0[end as usize], &mut buf[..size])
     }
 
     fn write(&mut self, end: End, bytes: &[u8]) -> Result<usize, Errno> {
-        write(&self.0[end as usize], bytes)
+        let size = self.1.meet(end, bytes.len())?;
+        write(&self.0[end as usize], &bytes[..size])
     }
 
     fn close(&mut self, end: End) {
@@ -128,6 +133,7 @@ struct Engine {
     ends: Four,
     result: Option<Result<(), Fatal>>,
     established: bool,
+    turns: usize,
 }
 
 impl Engine {
@@ -136,9 +142,10 @@ impl Engine {
         let deadline = (limit != 0).then(|| now + Duration::from_millis(limit));
         Self {
             pump: Pump::new(session, options, deadline, now).unwrap(),
-            ends: Four(ends),
+            ends: Four(ends, faults::Trouble::default()),
             result: None,
             established: false,
+            turns: 0,
         }
     }
 
@@ -152,6 +159,7 @@ impl Engine {
         if !first && !due && !ready.contains(&true) {
             return false;
         }
+        self.turns += 1;
         let mut turn = self.pump.turn(&mut self.ends, ready, now);
         if turn == Turn::Established {
             assert!(!std::mem::replace(&mut self.established, true));
@@ -626,6 +634,35 @@ fn the_handshake_has_its_limit() {
     world.act(1);
     let timed_out = Fatal::new(98, "handshake timed out");
     assert_eq!(world.server.result, Some(Err(timed_out)));
+}
+
+#[test]
+fn a_program_that_has_gone_ends_the_handshake() {
+    let mut world = Scene::new(18).world();
+    world.server.turn(true, world.now);
+    world.programs[1].input.borrow_mut().reader_gone = true;
+    world.act(1);
+    assert_eq!(world.server.result, None, "it may still write");
+    world.programs[1].output.borrow_mut().ended = true;
+    world.act(1);
+    let gone = Fatal::new(98, "local program has gone during the handshake");
+    assert_eq!(world.server.result, Some(Err(gone)));
+}
+
+#[test]
+fn what_a_program_that_has_gone_had_to_say_arrives() {
+    for say in [1, 200_000] {
+        let mut scene = Scene::new(19);
+        scene.say = [0, say];
+        let mut world = scene.world();
+        let said: Vec<u8> = world.programs[1].says.iter().copied().collect();
+        world.programs[1].input.borrow_mut().reader_gone = true;
+        world.programs[1].heard_end = true;
+        while world.act(3) | world.act(1) {}
+        world.run();
+        assert_eq!(world.codes(), [Some(0), Some(0)]);
+        assert!(world.programs[0].hears == said);
+    }
 }
 
 #[test]

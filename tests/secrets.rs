@@ -1,0 +1,218 @@
+//! What becomes of the private key.
+
+use std::collections::HashSet;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+
+use crate::util::tls::{HELLO, connect, tlsc, tlsd};
+use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
+
+/// A server's engine that waits for a client with this key.
+fn waiting(key: &str, certificate: &str) -> (Running, std::net::TcpStream) {
+    let (near, far) = tcp_pair();
+    let server = tlsd(&[], "p256", "echo never")
+        .env("KEYFILE", certs().path(key))
+        .env("CERTFILE", certs().path(certificate))
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    (server, near)
+}
+
+/// The engine, once it waits for the network.
+fn engine(server: &Running) -> i32 {
+    eventually("an engine that waits", || {
+        let pids = server.group().into_iter().map(|pid| pid.as_raw());
+        let mut pids = pids.filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            // It sleeps for nothing but the network.
+            stat.unwrap_or_default().contains(" (s6-tlsd-io) S ")
+        });
+        pids.next()
+    })
+}
+
+/// Its memory, but for zeros and what it cannot write to; None if that may not be seen.
+fn memory(pid: i32) -> Option<Vec<u8>> {
+    let file = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (range, _) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut bytes = vec![0; (end - start) as usize];
+        if file.read_exact_at(&mut bytes, start).is_ok() {
+            let pages = bytes.chunks(4096);
+            pages
+                .filter(|page| page.iter().any(|byte| *byte != 0))
+                .for_each(|page| all.extend(page));
+        }
+    }
+    Some(all)
+}
+
+/// Every sequence of so many bytes is looked for.
+const PIECE: usize = 16;
+
+/// The sequences of `secret` that are not in `public`.
+fn pieces<'a>(secret: &'a [u8], public: &[u8]) -> HashSet<&'a [u8]> {
+    let public: HashSet<&[u8]> = public.windows(PIECE).collect();
+    let all = secret.windows(PIECE);
+    all.filter(|piece| !public.contains(piece)).collect()
+}
+
+fn found(memory: &[u8], pieces: &HashSet<&[u8]>) -> Vec<Vec<u8>> {
+    let mut first = vec![false; 256];
+    pieces
+        .iter()
+        .for_each(|piece| first[usize::from(piece[0])] = true);
+    let places =
+        (0..memory.len().saturating_sub(PIECE)).filter(|at| first[usize::from(memory[*at])]);
+    let candidates = places.map(|at| &memory[at..at + PIECE]);
+    let found = candidates.filter(|piece| pieces.contains(piece));
+    found.map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn the_key_file_leaves_nothing_in_memory() {
+    for (key, certificate) in [
+        ("p256.key", "p256"),
+        ("p256.sec1", "p256"),
+        ("p256.params", "p256"),
+        ("p256.pkcs8.der", "p256"),
+        ("p256.sec1.der", "p256"),
+        ("p384.sec1", "p384"),
+        ("rsa.key", "rsa"),
+        ("rsa.pkcs1", "rsa"),
+        ("rsa.pkcs1.der", "rsa"),
+        ("ed25519.key", "ed25519"),
+    ] {
+        let (server, _network) = waiting(key, &format!("{certificate}.pem"));
+        let Some(memory) = memory(engine(&server)) else {
+            println!("SKIPPED: the memory of an engine may not be seen");
+            return;
+        };
+        let content = certs().read(key);
+        let public = certs().read(&format!("{certificate}.der"));
+        // What is there at any rate, so that finding nothing means something.
+        let certificate = pieces(&public, &[]);
+        assert!(
+            !found(&memory, &certificate).is_empty(),
+            "{key}: no certificate"
+        );
+        let der = match content.starts_with(b"-----") {
+            false => content.clone(),
+            true => {
+                cmd([
+                    "openssl",
+                    "pkey",
+                    "-outform",
+                    "DER",
+                    "-in",
+                    &certs().path(key),
+                ])
+                .run()
+                .success()
+                .stdout
+            }
+        };
+        for secret in [&content, &der] {
+            let found = found(&memory, &pieces(secret, &public));
+            assert!(found.is_empty(), "{key}: {} {found:x?}", found.len());
+        }
+    }
+}
+
+#[test]
+fn a_key_that_everybody_may_read_is_warned_of() {
+    let dir = TempDir::new();
+    let key = dir.file("key", certs().read("p256.key"));
+    let warning = format!(
+        "s6-tlsd-io: warning: private key {} is readable by everybody\n",
+        key.display()
+    );
+    for (mode, options, expected) in [
+        (0o644, &[][..], &warning[..]),
+        (0o604, &[], &warning),
+        (0o644, &["-v0"], ""),
+        (0o640, &[], ""),
+        (0o600, &[], ""),
+    ] {
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let server = tlsd(options, "p256", "cat").env("KEYFILE", &key);
+        let (server, client) = connect(server, tlsc(&[], HELLO));
+        assert_eq!(server.success().err(), expected, "{mode:o} {options:?}");
+        client.success();
+    }
+    let name = dir.file("named", certs().read("p256.key"));
+    std::fs::set_permissions(&name, Permissions::from_mode(0o604)).unwrap();
+    let server = tlsd(&["--sni"], "p256", "cat")
+        .env("KEYFILE:localhost", &name)
+        .env("CERTFILE:localhost", certs().path("p256.pem"));
+    let (server, _) = connect(server, tlsc(&["-k", "localhost"], HELLO));
+    let told = server.success().err();
+    assert!(told.contains("/named is readable by everybody\n"), "{told}");
+    let client = tlsc(&["-y"], HELLO)
+        .env("KEYFILE", &name)
+        .env("CERTFILE", certs().path("p256.pem"));
+    let (_, client) = connect(tlsd(&[], "p256", "cat"), client);
+    let told = client.success().err();
+    assert!(
+        told.starts_with("s6-tlsc-io: warning: private key "),
+        "{told}"
+    );
+}
+
+/// A strange key never shows up in the message that refuses it.
+#[test]
+fn no_message_holds_any_of_the_key() {
+    let dir = TempDir::new();
+    for name in ["p256.key", "p256.sec1.der", "rsa.pkcs1", "ed25519.key"] {
+        let mut content = certs().read(name);
+        let middle = content.len() / 2;
+        content[middle] = b'!';
+        let key = dir.file(name, &content);
+        std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        let server = cmd(["s6-tlsd-io", "-v3", "0", "1"])
+            .env("KEYFILE", &key)
+            .env("CERTFILE", certs().path("p256.pem"));
+        let output = server.run();
+        let line = output.fatal_with(96, "s6-tlsd-io: fatal: ", &[]).err();
+        let path = key.to_str().unwrap();
+        let (_, why) = line.split_once(path).expect("it names the file");
+        let reasons = [
+            ": malformed content\n",
+            ": unusable private key (RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, Ed25519 can be used)\n",
+        ];
+        assert!(
+            reasons.contains(&why) || why.contains("does not belong"),
+            "{line}"
+        );
+    }
+}
+
+/// What the engine has done when it reads the key, and how often it does.
+#[test]
+fn the_key_is_read_once_and_as_root() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let root = nix::unistd::geteuid().is_root();
+    let key = certs().path("p256.key");
+    let server = cmd(["strace", "-qq", "-e", "trace=openat,open,setuid,setresuid"])
+        .args(["s6-tlsd-io", "0", "1"])
+        .env("KEYFILE", &key)
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("TLS_UID", "65534")
+        .env("TLS_GID", "65534");
+    let trace = server.run().code(98).err();
+    let lines: Vec<&str> = trace.lines().collect();
+    let reads = lines.iter().filter(|line| line.contains(&key)).count();
+    assert_eq!(reads, 1, "{trace}");
+    if root {
+        let read = lines.iter().position(|line| line.contains(&key));
+        let drop = lines.iter().position(|line| line.contains("uid("));
+        assert!(drop.is_some() && read < drop, "{trace}");
+    }
+}

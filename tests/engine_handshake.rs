@@ -347,13 +347,14 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
 #[test]
 fn a_report_that_nobody_reads_is_an_error() {
     let (near, far) = tcp_pair();
+    let ((output, _program), (_input, input)) = (pipe(), pipe());
     let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
-        .fd(6, pipe().0)
-        .fd(7, pipe().1)
+        .fd(6, output)
+        .fd(7, input)
         .fd(9, pipe().1)
         .start();
     let client = tlsc(&[], "exec cat <&6");

@@ -337,7 +337,9 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
     ] {
         let client = openssl_client(port, &[version, option, suites]);
         let told = client.wait_out(&format!("Cipher is {chosen}\n"));
-        let names = "CA names\nO = s6-tls tests, CN = Ed25519 root\nO = s6-tls tests, CN = Root\n";
+        // Newer versions print no blanks there.
+        let told = told.replace(" = ", "=");
+        let names = "CA names\nO=s6-tls tests, CN=Ed25519 root\nO=s6-tls tests, CN=Root\n";
         assert!(told.contains(names), "{told}");
     }
 }
@@ -345,15 +347,14 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
 #[test]
 fn a_report_that_nobody_reads_is_an_error() {
     let (near, far) = tcp_pair();
-    let (from, _writes) = pipe();
-    let (_reads, to) = pipe();
+    let ((output, _program), (_input, input)) = (pipe(), pipe());
     let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
-        .fd(6, from)
-        .fd(7, to)
+        .fd(6, output)
+        .fd(7, input)
         .fd(9, pipe().1)
         .start();
     let client = tlsc(&[], "exec cat <&6");

@@ -288,13 +288,13 @@ fn new_keys_are_taken_without_a_word() {
     }
     let (_server, port) = serve(&[], "p256", &["cat"]);
     let mut client = openssl_client(port, &["-tls1_3"]);
-    client.write("one\n");
-    client.wait_out("one\n");
+    client.write("first\n");
+    client.wait_out("first\n");
     // It takes new keys and asks for new ones of ours.
     client.write("K\n");
     client.wait_err("KEYUPDATE");
-    client.write("two\n");
-    client.wait_out("two\n");
+    client.write("second\n");
+    client.wait_out("second\n");
 }
 
 #[test]
@@ -304,8 +304,8 @@ fn renegotiation_is_refused() {
     }
     let (_server, port) = serve(&[], "p256", &["cat"]);
     let mut client = openssl_client(port, &["-tls1_2"]);
-    client.write("one\n");
-    client.wait_out("one\n");
+    client.write("echoed\n");
+    client.wait_out("echoed\n");
     client.write("R\n");
     client.wait_err("no renegotiation");
 }

@@ -203,8 +203,9 @@ fn open_fifo(path: &Path) -> Option<std::os::fd::OwnedFd> {
 #[test]
 fn a_key_may_come_through_a_descriptor() {
     let dir = TempDir::new();
-    let key = std::fs::File::open(certs().path("p256.key")).unwrap();
-    let server = ordinary(&[], &dir).env("KEYFILE", "/dev/fd/5").fd(5, key);
+    let server = ordinary(&[], &dir);
+    let key = std::fs::File::open(dir.join("p256.key")).unwrap();
+    let server = server.env("KEYFILE", "/dev/fd/5").fd(5, key);
     let (_, client) = connect(server, tlsc(&[], HELLO));
     assert!(client.success().out().starts_with("hello\n"));
 }

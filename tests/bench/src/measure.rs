@@ -18,7 +18,7 @@ pub struct Size {
     pub blocks: u64,
     /// Idle connections.
     pub idle: usize,
-    /// Connections that first echo much, and how many blocks of 64 KiB.
+    /// Connections that first move much, and how many bytes each way.
     pub used: (usize, u64),
     /// Round trips.
     pub pings: usize,
@@ -40,12 +40,12 @@ pub const FULL: Size = Size {
     time: Duration::from_millis(1500),
     blocks: 8192,
     idle: 50,
-    used: (4, 100_000_000 / 65536),
+    used: (4, 100_000_000),
     pings: 2000,
     open: [5, 500],
     held: 1000,
     starts: 15,
-    rest: Duration::from_millis(500),
+    rest: Duration::from_secs(2),
     kept: true,
 };
 
@@ -55,7 +55,7 @@ pub const SMOKE: Size = Size {
     time: Duration::from_millis(50),
     blocks: 64,
     idle: 4,
-    used: (2, 16),
+    used: (2, 1_000_000),
     pings: 10,
     open: [1, 4],
     held: 8,

@@ -125,7 +125,9 @@ impl Turn<'_> {
             Task::Resumed if !floor => self.resumed(),
             // Its two directions wait for each other for ever: it writes to the
             // program, which writes to it.
-            Task::Bulk(Way::Both) if self.peer.kind == Kind::Ncat => Ok(Vec::new()),
+            Task::Bulk(Way::Both) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
+                Ok(Vec::new())
+            }
             Task::Bulk(way) => self.bulk(way),
             Task::Ping => self.ping(),
             Task::Idle => self.idle(),
@@ -270,15 +272,12 @@ impl Turn<'_> {
     }
 
     fn idle_after(&self) -> Result<Figures> {
-        let (connections, blocks) = self.size.used;
-        let mut block = vec![b'.'; 65536];
+        let (connections, bytes) = self.size.used;
         let (server, target) = self.serve(&["cat"])?;
         let before = private(&server);
         let mut held = client::hold(&target, connections, LONG)?;
         for stream in &mut held {
-            for _ in 0..blocks {
-                stream.ping(&mut block)?;
-            }
+            stream.both(bytes)?;
         }
         Ok(vec![("idle.after", self.grown(&server, &before, &held))])
     }
@@ -320,7 +319,7 @@ impl Turn<'_> {
 
     fn held(&self) -> Result<Figures> {
         let (_server, target) = self.serve(&["cat"])?;
-        let mut held = client::hold(&target, self.size.held, Duration::from_secs(10))?;
+        let mut held = client::hold(&target, self.size.held, LONG)?;
         let mut alive = 0;
         for stream in &mut held {
             alive += u32::from(stream.ping(b".".to_vec().as_mut()).is_ok());

@@ -39,12 +39,26 @@ check: test
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
+# Beside its peers, minutes of work for the whole machine: rewrites
+# doc/performance.md, doc/performance.svg and the summary in README.md.
+bench: all
+	$(CARGO) run --release --locked -p s6-tls-bench -- full "$(built)"
+
+# The same in seconds; its figures mean nothing and are thrown away.
+bench-smoke: all
+	$(CARGO) run --release --locked -p s6-tls-bench -- smoke "$(built)"
+
+# Compares counts of instructions with those in tests/bench/instructions.txt;
+# with RECORD=1 it writes them there.
+instructions: all
+	$(CARGO) run --release --locked -p s6-tls-bench -- $(if $(RECORD),record,instructions) "$(built)"
+
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
 	for program in $(PROGRAMS); do \
 		install -m 0755 "$(built)/$$program" "$(DESTDIR)$(BINDIR)/$$program" || exit 1; \
 	done
-	install -m 0644 README.md LICENSE doc/*.md "$(DESTDIR)$(DOCDIR)"
+	install -m 0644 README.md LICENSE doc/*.md doc/*.svg "$(DESTDIR)$(DOCDIR)"
 
 # s6-applyuidgid also belongs to the s6 package: install ours only where that
 # one is not.
@@ -52,4 +66,4 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
 
-.PHONY: all demo test soak check install install-applyuidgid
+.PHONY: all demo test soak check bench bench-smoke instructions install install-applyuidgid

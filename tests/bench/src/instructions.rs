@@ -1,0 +1,310 @@
+//! Counts of instructions, by callgrind: unlike times they stay the same on
+//! a busy machine, and show what a change costs.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, Stream};
+use unix::Env;
+use unix::spawn::{Child, Ended, wait};
+
+use crate::client::{self, Offer};
+use crate::work::{self, Work};
+use crate::{Result, TREE};
+
+/// The recorded counts.
+const RECORDED: &str = "tests/bench/instructions.txt";
+
+/// How far a count may be from the recorded one.
+const TOLERANCE: f64 = 0.05;
+
+/// What is pumped in one turn: three records, which fit into a pipe as a
+/// whole. So the engine always finds all of them, and does the same each time.
+const PIECE: usize = 3 * 16384;
+
+/// How many of them.
+const PIECES: usize = 10_000_000 / PIECE;
+
+/// The name of a count, and the count.
+type Counts = Vec<(&'static str, u64)>;
+
+/// Counts, and fails if a count is not as recorded.
+pub fn compare(bin: &Path) -> Result<()> {
+    let Some(counts) = count(bin)? else {
+        println!("SKIPPED: valgrind is not installed, or counts are recorded for x86_64 only");
+        return Ok(());
+    };
+    let recorded = fs::read_to_string(Path::new(TREE).join(RECORDED))?;
+    let mut bad = 0;
+    for (name, count) in counts {
+        let before = recorded_count(&recorded, name).ok_or_else(|| format!("no record: {name}"))?;
+        let change = count as f64 / before as f64 - 1.0;
+        let good = change.abs() <= TOLERANCE;
+        bad += u32::from(!good);
+        let verdict = if good { "" } else { "  too far" };
+        println!(
+            "{name:24} {count:>10}, recorded {before:>10}: {:+.2} %{verdict}",
+            change * 100.0
+        );
+    }
+    if bad > 0 {
+        let limit = TOLERANCE * 100.0;
+        return Err(format!(
+            "{bad} counts are more than {limit} % off. If that is as it should be: make instructions RECORD=1"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Counts, and records that.
+pub fn record(bin: &Path) -> Result<()> {
+    let counts = count(bin)?.ok_or("valgrind is not installed, or this is not x86_64")?;
+    let mut text =
+        "# Instructions by callgrind, x86_64. Made by `make instructions RECORD=1`.\n".to_owned();
+    for (name, count) in counts {
+        let _ = writeln!(text, "{name}\t{count}");
+    }
+    print!("{text}");
+    Ok(fs::write(Path::new(TREE).join(RECORDED), text)?)
+}
+
+fn recorded_count(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
+    lines.find(|(found, _)| *found == name)?.1.parse().ok()
+}
+
+fn count(bin: &Path) -> Result<Option<Counts>> {
+    if work::find("valgrind").is_none() || std::env::consts::ARCH != "x86_64" {
+        return Ok(None);
+    }
+    let work = Work::new()?;
+    let offer = Offer {
+        versions: &[&rustls::version::TLS13],
+        certificate: false,
+        resumption: false,
+    };
+    let bench = Bench {
+        bin,
+        work: &work,
+        config: Arc::new(client::config(work.path(), &offer)?),
+    };
+    let start = bench.engine(|_, _| Ok(()))?;
+    let handshake = bench.engine(Bench::handshake)?;
+    let receive = bench.engine(Bench::receive)?;
+    let send = bench.engine(Bench::send)?;
+    Ok(Some(vec![
+        ("s6-tlsd start", bench.wrapper()?),
+        ("s6-tlsd-io start", start),
+        ("handshake", handshake.saturating_sub(start)),
+        ("receive 10 MB", receive.saturating_sub(handshake)),
+        ("send 10 MB", send.saturating_sub(handshake)),
+    ]))
+}
+
+struct Bench<'a> {
+    bin: &'a Path,
+    work: &'a Work,
+    config: Arc<ClientConfig>,
+}
+
+/// Our ends of the engine's pipes.
+struct Pipes {
+    network: Network,
+    /// To its fdr.
+    program_in: File,
+    /// From its fdw.
+    program_out: File,
+}
+
+/// The pipes that stand for the network.
+struct Network {
+    received: File,
+    sent: File,
+}
+
+impl Read for Network {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.received.read(buf)
+    }
+}
+
+impl Write for Network {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.sent.write(buf)
+    }
+
+    /// All records in one piece.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.sent.write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Bench<'_> {
+    /// s6-tlsd with an end where it expects a ClientHello: its own count, not
+    /// that of the engine that it starts.
+    fn wrapper(&self) -> Result<u64> {
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        let run = |child: Child<'_>| {
+            let child = child.descriptor(null.as_fd(), 0);
+            Ok(wait(child.descriptor(null.as_fd(), 1).spawn()?)?)
+        };
+        self.counted(&["s6-tlsd", "true"], run)
+    }
+
+    /// s6-tlsd-io, while `talk` uses its descriptors.
+    fn engine(&self, talk: fn(&Self, &mut Pipes) -> Result<()>) -> Result<u64> {
+        let run = |child: Child<'_>| {
+            let ([near_in, far_in], [far_out, near_out]) = (pipe()?, pipe()?);
+            let ([fdr, program_in], [program_out, fdw]) = (pipe()?, pipe()?);
+            let mut pipes = Pipes {
+                network: Network {
+                    received: far_out.into(),
+                    sent: far_in.into(),
+                },
+                program_in: program_in.into(),
+                program_out: program_out.into(),
+            };
+            let pid = child
+                .descriptor(near_in.as_fd(), 0)
+                .descriptor(near_out.as_fd(), 1)
+                .descriptor(fdr.as_fd(), 60)
+                .descriptor(fdw.as_fd(), 61)
+                .spawn()?;
+            drop((near_in, near_out, fdr, fdw));
+            let talked = talk(self, &mut pipes);
+            let Pipes {
+                network,
+                program_in,
+                program_out,
+            } = pipes;
+            drop((network.sent, program_in));
+            // What it still says is taken, so that it ends in peace.
+            let mut rest = Vec::new();
+            for mut pipe in [network.received, program_out] {
+                pipe.read_to_end(&mut rest)?;
+            }
+            let ended = wait(pid)?;
+            talked?;
+            Ok(ended)
+        };
+        let mut argv = vec!["s6-tlsd-io"];
+        if self.locks_itself_in()? {
+            argv.push("--no-sandbox");
+        }
+        argv.extend(["60", "61"]);
+        self.counted(&argv, run)
+    }
+
+    /// Whether the engine has a sandbox, which valgrind cannot live in.
+    fn locks_itself_in(&self) -> Result<bool> {
+        let usage = Command::new(self.bin.join("s6-tlsd-io")).output()?.stderr;
+        Ok(String::from_utf8_lossy(&usage).contains("--no-sandbox"))
+    }
+
+    /// What `program` executes by itself.
+    fn counted(
+        &self,
+        program: &[&str],
+        run: impl FnOnce(Child<'_>) -> Result<Ended>,
+    ) -> Result<u64> {
+        let log = self.work.file("callgrind.log");
+        let [name, args @ ..] = program else {
+            return Err("no program".into());
+        };
+        // A program that hangs must not take the caller with it.
+        let mut argv: Vec<OsString> = ["timeout", "120", "valgrind", "--tool=callgrind"]
+            .map(OsString::from)
+            .into();
+        argv.push("--callgrind-out-file=/dev/null".into());
+        argv.push(format!("--log-file={}", log.display()).into());
+        argv.push(self.bin.join(name).into());
+        argv.extend(args.iter().map(OsString::from));
+        let mut env = Env::default();
+        let mut path = self.bin.as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        env.set("PATH", path);
+        env.set("KEYFILE", self.work.file("p256.key"));
+        env.set("CERTFILE", self.work.file("p256.pem"));
+        let stderr = self.work.file("stderr");
+        let file = File::create(&stderr)?;
+        let ended = run(Child::new(&argv, &env).descriptor(file.as_fd(), 2))?;
+        let log = fs::read_to_string(&log)?;
+        let counted = log.lines().find_map(|line| line.split_once("Collected : "));
+        let counted = counted.and_then(|(_, count)| count.trim().parse().ok());
+        counted.ok_or_else(|| {
+            let said = fs::read_to_string(&stderr).unwrap_or_default();
+            format!("{name}: no count, {ended:?}: {said}{log}").into()
+        })
+    }
+
+    fn handshake(&self, pipes: &mut Pipes) -> Result<()> {
+        self.connect(pipes).map(|_| ())
+    }
+
+    fn connect(&self, pipes: &mut Pipes) -> Result<ClientConnection> {
+        let mut tls = ClientConnection::new(self.config.clone(), client::server_name()?)?;
+        tls.set_buffer_limit(None);
+        while tls.is_handshaking() {
+            tls.complete_io(&mut pipes.network)?;
+        }
+        Ok(tls)
+    }
+
+    fn receive(&self, pipes: &mut Pipes) -> Result<()> {
+        let mut tls = self.connect(pipes)?;
+        let (piece, mut arrived) = (vec![b'x'; PIECE], vec![0; PIECE]);
+        for _ in 0..PIECES {
+            Stream::new(&mut tls, &mut pipes.network).write_all(&piece)?;
+            pipes.program_out.read_exact(&mut arrived)?;
+        }
+        same(&piece, &arrived)
+    }
+
+    fn send(&self, pipes: &mut Pipes) -> Result<()> {
+        let mut tls = self.connect(pipes)?;
+        let (piece, mut arrived) = (vec![b'x'; PIECE], vec![0; PIECE]);
+        for _ in 0..PIECES {
+            pipes.program_in.write_all(&piece)?;
+            Stream::new(&mut tls, &mut pipes.network).read_exact(&mut arrived)?;
+        }
+        same(&piece, &arrived)
+    }
+}
+
+fn same(piece: &[u8], arrived: &[u8]) -> Result<()> {
+    if piece != arrived {
+        return Err("what arrived is not what was sent".into());
+    }
+    Ok(())
+}
+
+/// A pipe: reader and writer.
+fn pipe() -> Result<[OwnedFd; 2]> {
+    let (reader, writer) = unix::fd::pipe()?;
+    Ok([reader, writer])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_its_record() {
+        let text = "# comment\nreceive 10 MB\t12\nhandshake\t7\n";
+        assert_eq!(recorded_count(text, "handshake"), Some(7));
+        assert_eq!(recorded_count(text, "receive 10 MB"), Some(12));
+        assert_eq!(recorded_count(text, "send 10 MB"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The benchmark: s6-tlsserver beside its peers under one load, and counts of
+//! instructions. doc/performance.md tells what is measured and how.
+//!
+//! - `bench full DIR`: measures the programs in DIR, writes doc/performance.md,
+//!   doc/performance.svg and the summary in README.md
+//! - `bench smoke DIR`: the same in small, writes nothing that stays
+//! - `bench instructions DIR`: compares counts with the recorded ones;
+//!   `bench record DIR` records them
+
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "it talks to a terminal"
+)]
+
+mod client;
+mod instructions;
+mod machine;
+mod measure;
+mod peers;
+mod plot;
+mod processes;
+mod reaper;
+mod report;
+mod results;
+mod server;
+mod start;
+mod turn;
+mod work;
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Any failure, in words.
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The project's tree.
+const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[OsString]) -> Result<()> {
+    let [mode, rest @ ..] = args else {
+        return Err("usage: bench full|smoke|instructions|record DIRECTORY".into());
+    };
+    match (mode.to_str(), rest) {
+        (Some(reaper::MODE), server) => reaper::run(server),
+        (Some("full"), [bin]) => measured(&measure::FULL, Path::new(bin)),
+        (Some("smoke"), [bin]) => measured(&measure::SMOKE, Path::new(bin)),
+        (Some("instructions"), [bin]) => instructions::compare(Path::new(bin)),
+        (Some("record"), [bin]) => instructions::record(Path::new(bin)),
+        _ => run(&[]),
+    }
+}
+
+fn measured(size: &measure::Size, bin: &Path) -> Result<()> {
+    let work = work::Work::new()?;
+    let peers = peers::all(bin)?;
+    let machine = machine::describe();
+    let results = measure::run(size, &work, &peers)?;
+    let report = report::Report {
+        machine: &machine,
+        peers: &peers,
+        results: &results,
+    };
+    let tree = Path::new(TREE);
+    report.write(tree, if size.kept { tree } else { work.path() })
+}

@@ -1,0 +1,105 @@
+//! How much is measured, and in which order.
+
+use std::time::Duration;
+
+use crate::Result;
+use crate::peers::Peer;
+use crate::results::Results;
+use crate::turn::{HANDSHAKES, Task, Turn, Way};
+use crate::work::Work;
+
+/// How much of everything.
+pub struct Size {
+    /// Times that every peer has its turn.
+    pub rounds: usize,
+    /// For each row of handshakes.
+    pub time: Duration,
+    /// Blocks of 64 KiB of a bulk transfer.
+    pub blocks: u64,
+    /// Idle connections.
+    pub idle: usize,
+    /// Connections that first move much, and how many bytes each way.
+    pub used: (usize, u64),
+    /// Round trips.
+    pub pings: usize,
+    /// Open connections, few and many, while others come and go.
+    pub open: [usize; 2],
+    /// Connections to be held.
+    pub held: usize,
+    /// Starts of the client.
+    pub starts: usize,
+    /// How long connections rest before memory is looked at.
+    pub rest: Duration,
+    /// Whether the results replace those in the tree.
+    pub kept: bool,
+}
+
+/// What `make bench` does.
+pub const FULL: Size = Size {
+    rounds: 3,
+    time: Duration::from_millis(1500),
+    blocks: 8192,
+    idle: 50,
+    used: (4, 100_000_000),
+    pings: 2000,
+    open: [5, 500],
+    held: 1000,
+    starts: 15,
+    rest: Duration::from_secs(2),
+    kept: true,
+};
+
+/// What `make bench-smoke` does: proves that it all works.
+pub const SMOKE: Size = Size {
+    rounds: 1,
+    time: Duration::from_millis(50),
+    blocks: 64,
+    idle: 4,
+    used: (2, 1_000_000),
+    pings: 10,
+    open: [1, 4],
+    held: 8,
+    starts: 1,
+    rest: Duration::from_millis(20),
+    kept: false,
+};
+
+/// Measures everything, the peers in turn.
+pub fn run(size: &Size, work: &Work, peers: &[Peer]) -> Result<Results> {
+    let mut tasks: Vec<Task> = HANDSHAKES.iter().map(Task::Handshakes).collect();
+    tasks.push(Task::Resumed);
+    tasks.extend([Way::Down, Way::Up, Way::Both].map(Task::Bulk));
+    tasks.extend([Task::Ping, Task::Idle, Task::IdleAfter]);
+    tasks.extend([Task::Growth, Task::Held, Task::Start]);
+    let mut results = Results::of(size.rounds);
+    for round in 1..=size.rounds {
+        for task in &tasks {
+            for (index, peer) in peers.iter().enumerate().filter(|(_, p)| p.installed()) {
+                let taken = Turn { size, work, peer }.measure(*task);
+                let figures = taken.unwrap_or_else(|error| {
+                    let note = format!("{}, {}: {error}", peer.name, task.name());
+                    eprintln!("{round} {note}");
+                    results.notes.insert(note);
+                    Vec::new()
+                });
+                for (row, figure) in figures {
+                    eprintln!("{round} {:14} {row:14} {figure:9.3}", peer.name);
+                    results.add(row, index, round, figure);
+                }
+            }
+        }
+    }
+    ours_is_complete(&results)?;
+    Ok(results)
+}
+
+/// A peer may lack a row, but no row may be silently lost for the project.
+fn ours_is_complete(results: &Results) -> Result<()> {
+    for row in crate::results::ROWS {
+        let optional = row.id.starts_with("resumed") || row.id.starts_with("start");
+        if !optional && results.median(row.id, 0).is_none() {
+            return Err(format!("no figure of s6-tls for {}", row.id).into());
+        }
+    }
+    Ok(())
+}

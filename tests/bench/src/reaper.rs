@@ -1,0 +1,89 @@
+//! The process between the benchmark and a server: it adopts what the server
+//! leaves behind, and knows in the end what all of them have cost.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use unix::{Pid, Signal};
+
+use crate::{Result, processes};
+
+/// How the benchmark calls itself for this.
+pub const MODE: &str = "__subreaper";
+
+/// How long after SIGTERM everything has to be gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs a server until standard input ends, takes note of everything that
+/// ever ran below it, and prints the CPU time of all that in microseconds.
+pub fn run(server: &[OsString]) -> Result<()> {
+    let [program, args @ ..] = server else {
+        return Err("no server to run".into());
+    };
+    nix::sys::prctl::set_child_subreaper(true)?;
+    // Reaped below, with everything else.
+    let server = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()?
+        .id();
+    let mut killed = None;
+    while reap()? {
+        match killed {
+            None if input_ended()? => {
+                signal(server, Signal::SIGTERM);
+                killed = Some(Instant::now());
+            }
+            None => {}
+            Some(since) => {
+                if since.elapsed() > PATIENCE {
+                    for process in processes::below(std::process::id()) {
+                        signal(process.pid, Signal::SIGKILL);
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let spent = usage.user_time() + usage.system_time();
+    println!("{}", spent.num_microseconds());
+    Ok(())
+}
+
+/// Takes note of all children that have ended; whether there are others.
+fn reap() -> Result<bool> {
+    loop {
+        match unix::spawn::reap_any() {
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
+            Ok(None) => return Ok(true),
+            Err(Errno::ECHILD) => return Ok(false),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Whether standard input has ended. Waits a moment for it.
+fn input_ended() -> Result<bool> {
+    let stdin = std::io::stdin();
+    let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, PollTimeout::from(20u8)) {
+        Ok(0) | Err(Errno::EINTR) => Ok(false),
+        Ok(_) => Ok(stdin.lock().read(&mut [0; 64])? == 0),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = unix::signal::send(Pid::from_raw(pid), signal);
+    }
+}

@@ -1,0 +1,147 @@
+//! The rows of the table, and the figures of all rounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A row of the table.
+pub struct Row {
+    /// How the program calls it.
+    pub id: &'static str,
+    /// What it says.
+    pub title: &'static str,
+    /// Digits after the point.
+    pub digits: usize,
+}
+
+const fn row(id: &'static str, title: &'static str, digits: usize) -> Row {
+    Row { id, title, digits }
+}
+
+/// The table.
+pub const ROWS: &[Row] = &[
+    row("tls13.rate", "**TLS 1.3, P-256**: connections/s", 0),
+    row("tls13.cpu", "CPU ms per connection", 2),
+    row("tls12.rate", "**TLS 1.2, P-256**: connections/s", 0),
+    row("tls12.cpu", "CPU ms per connection", 2),
+    row("rsa.rate", "**TLS 1.3, RSA-2048**: connections/s", 0),
+    row("rsa.cpu", "CPU ms per connection", 2),
+    row("ed25519.rate", "**TLS 1.3, Ed25519**: connections/s", 0),
+    row("ed25519.cpu", "CPU ms per connection", 2),
+    row(
+        "client.rate",
+        "**TLS 1.3, P-256, client certificate**: connections/s",
+        0,
+    ),
+    row("client.cpu", "CPU ms per connection", 2),
+    row("resumed.rate", "**TLS 1.3, resumed**: connections/s", 0),
+    row("resumed.cpu", "CPU ms per connection", 2),
+    row("down.cpu", "**Download**: CPU s/GB", 2),
+    row("down.rate", "GB/s", 2),
+    row("up.cpu", "**Upload**: CPU s/GB", 2),
+    row("up.rate", "GB/s", 2),
+    row(
+        "both.cpu",
+        "**Full duplex**: CPU s/GB, both directions counted",
+        2,
+    ),
+    row("both.rate", "GB/s", 2),
+    row("ping", "**Ping-pong**: round trip, µs", 0),
+    row("idle", "**Idle connection**: private KiB", 0),
+    row("idle.after", "after 100 MB, private KiB", 0),
+    row(
+        "growth.few",
+        "**With 5 open connections**: CPU ms per connection",
+        2,
+    ),
+    row("growth.many", "with 500: CPU ms per connection", 2),
+    row("held", "connections held, of 1,000", 0),
+    row(
+        "start.file",
+        "**Client**: ms from exec to ClientHello, CAFILE",
+        2,
+    ),
+    row("start.dir", "CADIR", 2),
+];
+
+/// All figures.
+#[derive(Default)]
+pub struct Results {
+    /// By row and peer, then by round.
+    figures: BTreeMap<(&'static str, usize), BTreeMap<usize, f64>>,
+    /// Why some are missing.
+    pub notes: BTreeSet<String>,
+    /// How many rounds there were.
+    pub rounds: usize,
+}
+
+impl Results {
+    /// Nothing yet, of so many rounds.
+    pub fn of(rounds: usize) -> Self {
+        Self {
+            rounds,
+            ..Self::default()
+        }
+    }
+
+    /// One round's figure.
+    pub fn add(&mut self, row: &'static str, peer: usize, round: usize, figure: f64) {
+        let rounds = self.figures.entry((row, peer)).or_default();
+        rounds.insert(round, figure);
+    }
+
+    /// The median.
+    pub fn median(&self, row: &'static str, peer: usize) -> Option<f64> {
+        median(self.figures.get(&(row, peer))?.values().copied().collect())
+    }
+
+    /// The median of the rounds' ratios. Each is of two figures that were
+    /// taken one after the other, on a machine in the same mood.
+    pub fn ratio(&self, row: &'static str, peer: usize, to: usize) -> Option<f64> {
+        let figures = self.figures.get(&(row, peer))?;
+        let others = self.figures.get(&(row, to))?;
+        let ratios = figures
+            .iter()
+            .filter_map(|(round, one)| Some(one / others.get(round)?));
+        median(ratios.filter(|ratio| ratio.is_finite()).collect())
+    }
+}
+
+/// The median, if there is anything.
+pub fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    let upper = *figures.get(middle)?;
+    if figures.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some((figures[middle - 1] + upper) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_or_the_mean_of_two() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        let mut results = Results::default();
+        results.add("ping", 0, 1, 7.0);
+        for (round, one, other) in [(2, 1.0, 2.0), (3, 10.0, 40.0), (4, 3.0, 3.0)] {
+            results.add("ping", 0, round, one);
+            results.add("ping", 1, round, other);
+        }
+        assert_eq!(results.ratio("ping", 0, 1), Some(0.5));
+        assert_eq!(results.ratio("ping", 0, 2), None);
+    }
+
+    #[test]
+    fn rows_have_different_names() {
+        let ids: BTreeSet<_> = ROWS.iter().map(|row| row.id).collect();
+        assert_eq!(ids.len(), ROWS.len());
+    }
+}

@@ -1,0 +1,362 @@
+//! One peer's turn: a server of its, the load, and the figures.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rustls::version::{TLS12, TLS13};
+
+use crate::client::{self, Offer, Stream, Target};
+use crate::measure::Size;
+use crate::peers::{Kind, Peer, Service};
+use crate::results::median;
+use crate::server::Server;
+use crate::work::Work;
+use crate::{Result, processes, start};
+
+/// Time enough to open any number of connections.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A row's name and a figure.
+pub type Figures = Vec<(&'static str, f64)>;
+
+/// One thing to measure.
+#[derive(Clone, Copy)]
+pub enum Task {
+    /// Connections one after the other, with full handshakes.
+    Handshakes(&'static Handshakes),
+    /// The same with resumed ones.
+    Resumed,
+    /// Many bytes.
+    Bulk(Way),
+    /// Few bytes, there and back.
+    Ping,
+    /// The memory of connections that have never done much.
+    Idle,
+    /// The same when they have.
+    IdleAfter,
+    /// Connections beside few and many that are open.
+    Growth,
+    /// Very many connections.
+    Held,
+    /// The client.
+    Start,
+}
+
+/// A kind of full handshake, and its rows.
+pub struct Handshakes {
+    /// Connections/s and CPU.
+    rows: [&'static str; 2],
+    /// The protocol.
+    version: &'static rustls::SupportedProtocolVersion,
+    /// The name of the server's key.
+    key: &'static str,
+    /// Whether the client shows a certificate.
+    client_certificate: bool,
+}
+
+/// The full handshakes; the first is the one that everything else is like.
+pub static HANDSHAKES: [Handshakes; 5] = [
+    handshakes(["tls13.rate", "tls13.cpu"], &TLS13, "p256", false),
+    handshakes(["tls12.rate", "tls12.cpu"], &TLS12, "p256", false),
+    handshakes(["rsa.rate", "rsa.cpu"], &TLS13, "rsa", false),
+    handshakes(["ed25519.rate", "ed25519.cpu"], &TLS13, "ed25519", false),
+    handshakes(["client.rate", "client.cpu"], &TLS13, "p256", true),
+];
+
+const fn handshakes(
+    rows: [&'static str; 2],
+    version: &'static rustls::SupportedProtocolVersion,
+    key: &'static str,
+    client_certificate: bool,
+) -> Handshakes {
+    Handshakes {
+        rows,
+        version,
+        key,
+        client_certificate,
+    }
+}
+
+/// A direction, as the client sees it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub enum Way {
+    Down,
+    Up,
+    Both,
+}
+
+impl Task {
+    /// How a note calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Handshakes(kind) => kind.rows[0],
+            Self::Resumed => "resumed",
+            Self::Bulk(Way::Down) => "download",
+            Self::Bulk(Way::Up) => "upload",
+            Self::Bulk(Way::Both) => "full duplex",
+            Self::Ping => "ping-pong",
+            Self::Idle => "idle",
+            Self::IdleAfter => "idle after a transfer",
+            Self::Growth => "growth",
+            Self::Held => "held",
+            Self::Start => "client",
+        }
+    }
+}
+
+/// One peer's turn at one task.
+pub struct Turn<'a> {
+    /// How much of it.
+    pub size: &'a Size,
+    /// Where its files are.
+    pub work: &'a Work,
+    /// Whose turn it is.
+    pub peer: &'a Peer,
+}
+
+impl Turn<'_> {
+    /// The figures of the task, none if it is not for this peer.
+    pub fn measure(&self, task: Task) -> Result<Figures> {
+        let floor = self.peer.kind == Kind::Floor;
+        match task {
+            Task::Handshakes(kind) if !floor || kind.rows[0] == HANDSHAKES[0].rows[0] => {
+                self.handshakes(kind)
+            }
+            Task::Resumed if !floor => self.resumed(),
+            // Its two directions wait for each other for ever: it writes to the
+            // program, which writes to it.
+            Task::Bulk(Way::Both) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
+                Ok(Vec::new())
+            }
+            Task::Bulk(way) => self.bulk(way),
+            Task::Ping => self.ping(),
+            Task::Idle => self.idle(),
+            Task::IdleAfter => self.idle_after(),
+            // Half a second at the end of each of its connections.
+            Task::Growth | Task::Held if self.peer.kind == Kind::Socat => Ok(Vec::new()),
+            Task::Growth => self.growth(),
+            Task::Held => self.held(),
+            Task::Start if self.peer.kind == Kind::Suite => self.start(),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// A server for `program` with the P-256 key, and how to connect to it.
+    fn serve(&self, program: &[&str]) -> Result<(Server, Target)> {
+        let service = Service {
+            key: "p256",
+            client_certificate: false,
+            program,
+        };
+        let offer = Offer {
+            versions: &[&TLS13, &TLS12],
+            certificate: false,
+            resumption: false,
+        };
+        let served = self.served(&service, &offer)?;
+        served.ok_or_else(|| "cannot serve".into())
+    }
+
+    fn served(&self, service: &Service<'_>, offer: &Offer<'_>) -> Result<Option<(Server, Target)>> {
+        let Some(server) = Server::start(self.peer, service, self.work)? else {
+            return Ok(None);
+        };
+        let target = self.target(&server, offer)?;
+        Ok(Some((server, target)))
+    }
+
+    fn target(&self, server: &Server, offer: &Offer<'_>) -> Result<Target> {
+        let tls = (self.peer.kind != Kind::Floor)
+            .then(|| client::config(self.work.path(), offer))
+            .transpose()?;
+        Ok(Target {
+            address: server.address(),
+            tls: tls.map(Into::into),
+        })
+    }
+
+    fn handshakes(&self, kind: &Handshakes) -> Result<Figures> {
+        let service = Service {
+            key: kind.key,
+            client_certificate: kind.client_certificate,
+            program: &["echo", client::GREETING],
+        };
+        let offer = Offer {
+            versions: &[kind.version],
+            certificate: kind.client_certificate,
+            resumption: false,
+        };
+        let Some((server, target)) = self.served(&service, &offer)? else {
+            return Ok(Vec::new());
+        };
+        let load = client::load(self.size.time, || Ok(target.clone()), visit)?;
+        figures(kind.rows, &load, server.stop()?)
+    }
+
+    fn resumed(&self) -> Result<Figures> {
+        let service = Service {
+            key: "p256",
+            client_certificate: false,
+            program: &["echo", client::GREETING],
+        };
+        let offer = Offer {
+            versions: &[&TLS13],
+            certificate: false,
+            resumption: true,
+        };
+        let Some((server, target)) = self.served(&service, &offer)? else {
+            return Ok(Vec::new());
+        };
+        target.visit()?;
+        if !target.visit()? {
+            return Ok(Vec::new());
+        }
+        let own = || self.target(&server, &offer);
+        let load = client::load(self.size.time, own, visit)?;
+        figures(["resumed.rate", "resumed.cpu"], &load, server.stop()?)
+    }
+
+    fn bulk(&self, way: Way) -> Result<Figures> {
+        let blocks = self.size.blocks.to_string();
+        let bytes = self.size.blocks * 65536;
+        let count = format!("count={blocks}");
+        let script = self.work.file("upload").display().to_string();
+        let (server, target) = match way {
+            Way::Down => self.serve(&["dd", "if=/dev/zero", "bs=64k", &count, "status=none"])?,
+            Way::Up => self.serve(&["sh", &script, &blocks])?,
+            Way::Both => self.serve(&["cat"])?,
+        };
+        let mut stream = target.connect()?;
+        let started = Instant::now();
+        match way {
+            Way::Down => stream.receive(bytes)?,
+            Way::Up => {
+                stream.send(bytes)?;
+                stream.receive(client::GREETING.len() as u64 + 1)?;
+            }
+            Way::Both => stream.both(bytes)?,
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        stream.close();
+        let spent = server.stop()?;
+        let moved = bytes as f64 / 1e9 * if way == Way::Both { 2.0 } else { 1.0 };
+        let [cpu, rate] = match way {
+            Way::Down => ["down.cpu", "down.rate"],
+            Way::Up => ["up.cpu", "up.rate"],
+            Way::Both => ["both.cpu", "both.rate"],
+        };
+        Ok(vec![(cpu, spent / moved), (rate, moved / seconds)])
+    }
+
+    fn ping(&self) -> Result<Figures> {
+        let (_server, target) = self.serve(&["cat"])?;
+        let mut stream = target.connect()?;
+        let mut times = Vec::with_capacity(self.size.pings);
+        for _ in 0..self.size.pings {
+            let started = Instant::now();
+            stream.ping(&mut [b'.'; 64])?;
+            times.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        stream.close();
+        Ok(median(times)
+            .into_iter()
+            .map(|time| ("ping", time))
+            .collect())
+    }
+
+    fn idle(&self) -> Result<Figures> {
+        let (server, target) = self.serve(&["cat"])?;
+        let before = private(&server);
+        let held = client::hold(&target, self.size.idle, LONG)?;
+        Ok(vec![("idle", self.grown(&server, &before, &held))])
+    }
+
+    fn idle_after(&self) -> Result<Figures> {
+        let (connections, bytes) = self.size.used;
+        let (server, target) = self.serve(&["cat"])?;
+        let before = private(&server);
+        let mut held = client::hold(&target, connections, LONG)?;
+        for stream in &mut held {
+            stream.both(bytes)?;
+        }
+        Ok(vec![("idle.after", self.grown(&server, &before, &held))])
+    }
+
+    /// What each connection has made the server grow by, when it rests: new
+    /// processes, and old ones that have become larger. One that has forked
+    /// shares what was its own before.
+    fn grown(&self, server: &Server, before: &BTreeMap<u32, u64>, held: &[Stream]) -> f64 {
+        std::thread::sleep(self.size.rest);
+        let kib = private(server).into_iter().map(|(pid, now)| {
+            let before = before.get(&pid).copied().unwrap_or_default();
+            now.saturating_sub(before)
+        });
+        kib.sum::<u64>() as f64 / held.len() as f64
+    }
+
+    fn growth(&self) -> Result<Figures> {
+        let [few, many] = self.size.open;
+        Ok(vec![
+            ("growth.few", self.cost_beside(few)?),
+            ("growth.many", self.cost_beside(many)?),
+        ])
+    }
+
+    /// CPU ms of a connection while `open` others are open: what these have
+    /// cost themselves is measured alone and subtracted.
+    fn cost_beside(&self, open: usize) -> Result<f64> {
+        let with = |time| -> Result<(u32, f64)> {
+            let (server, target) = self.serve(&["cat"])?;
+            let held = client::hold(&target, open, LONG)?;
+            let load = client::load(time, || Ok(target.clone()), Target::echo)?;
+            held.into_iter().for_each(Stream::close);
+            Ok((load.connections, server.stop()?))
+        };
+        let (_, alone) = with(Duration::ZERO)?;
+        let (connections, all) = with(self.size.time)?;
+        Ok((all - alone) * 1e3 / f64::from(connections))
+    }
+
+    fn held(&self) -> Result<Figures> {
+        let (_server, target) = self.serve(&["cat"])?;
+        let mut held = client::hold(&target, self.size.held, LONG)?;
+        let mut alive = 0;
+        for stream in &mut held {
+            alive += u32::from(stream.ping(b".".to_vec().as_mut()).is_ok());
+        }
+        Ok(vec![("held", f64::from(alive))])
+    }
+
+    fn start(&self) -> Result<Figures> {
+        let mut figures = Vec::new();
+        for (row, variable, anchors) in start::ANCHORS {
+            let time = start::time(&self.peer.file, variable, anchors, self.size.starts)?;
+            figures.extend(time.map(|time| (row, time)));
+        }
+        Ok(figures)
+    }
+}
+
+fn visit(target: &Target) -> Result<()> {
+    target.visit().map(|_| ())
+}
+
+fn figures(rows: [&'static str; 2], load: &client::Load, spent: f64) -> Result<Figures> {
+    let connections = f64::from(load.connections);
+    if load.connections == 0 {
+        return Err("no connection".into());
+    }
+    let [rate, cpu] = rows;
+    Ok(vec![
+        (rate, connections / load.seconds),
+        (cpu, spent * 1e3 / connections),
+    ])
+}
+
+/// Private KiB of each process of the server, without the programs that it
+/// serves.
+fn private(server: &Server) -> BTreeMap<u32, u64> {
+    let own = server.processes().into_iter().filter(|p| p.name != "cat");
+    own.map(|process| (process.pid, processes::private_kib(process.pid)))
+        .collect()
+}

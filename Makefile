@@ -12,16 +12,18 @@ ifdef LIBEXECDIR
 export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
 endif
 
-# Cargo builds for a named target (see .cargo/config.toml), and says where.
+# Cargo always builds for a named target (see .cargo/config.toml): the host's,
+# or another one that is installed.
+TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 built = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
-	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/$(shell rustc -vV | sed -n 's/^host: //p')/release
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/$(TARGET)/release
 
 PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
 all:
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --target $(TARGET)
 
 demo: all
 	@sh tests/demo.sh "$(built)"

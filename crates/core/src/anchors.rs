@@ -1,10 +1,12 @@
 //! Trust anchors, from CADIR or CAFILE.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CString, OsStr, OsString};
 use std::sync::Arc;
 
 use cli::{Context, Fatal};
+use nix::dir::Dir;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{DistinguishedName, RootCertStore};
@@ -68,24 +70,29 @@ impl Anchors {
         let algorithms = ring::default_provider()
             .signature_verification_algorithms
             .all;
+        let known = |kind: &[u8]| {
+            let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
+            kinds.any(|known| known.as_ref() == kind)
+        };
+        let mut store = RootCertStore::empty();
+        let mut may_issue = Vec::new();
         listed.retain(|der| {
-            let kind = Certificate::parse(der).and_then(|certificate| certificate.key_algorithm());
-            algorithms
-                .iter()
-                .any(|known| Some(known.public_key_alg_id().as_ref()) == kind)
+            let certificate = Certificate::parse(der)
+                .filter(|certificate| certificate.key_algorithm().is_some_and(known));
+            let Some(certificate) = certificate else {
+                return false;
+            };
+            if store.add(CertificateDer::from(der.as_ref())).is_ok() {
+                may_issue.push(certificate.may_issue());
+            }
+            true
         });
-        let store = |certificates: &mut dyn Iterator<Item = &CertificateDer<'static>>| {
-            let mut store = RootCertStore::empty();
-            store.add_parsable_certificates(certificates.cloned());
-            store
-        };
-        let subjects = store(&mut listed.iter()).subjects();
+        let subjects = store.subjects();
         // webpki lets every root issue certificates, whatever it says.
-        let may_issue = |der: &&CertificateDer<'_>| {
-            Certificate::parse(der).is_some_and(|certificate| certificate.may_issue())
-        };
+        let mut may_issue = may_issue.into_iter();
+        store.roots.retain(|_| may_issue.next().unwrap_or(false));
         (!subjects.is_empty()).then(|| Self {
-            roots: Arc::new(store(&mut listed.iter().filter(may_issue))),
+            roots: Arc::new(store),
             subjects,
             listed,
         })
@@ -128,46 +135,29 @@ fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
 /// The certificates of every file that counts in a directory. Entries that
 /// cannot be read or parsed are skipped.
 fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let names = names(path).map_err(|errno| unreadable(path, errno))?;
-    let mut certificates = Vec::new();
-    for name in names {
-        let file = OsStr::from_bytes(&[path.as_bytes(), b"/", &name].concat()).to_owned();
-        // A pipe among them could be waited for without end.
-        if !is_regular(&file) {
-            continue;
-        }
-        if let Some(found) = file::read(&file)
-            .ok()
-            .and_then(|text| pem::certificates(&text).ok())
-        {
-            certificates.extend(found);
-        }
-    }
-    Ok(certificates)
-}
-
-fn is_regular(path: &OsStr) -> bool {
-    use nix::sys::stat::{SFlag, stat};
-    stat(path)
-        .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
+    let failed = |errno| unreadable(path, errno);
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
+    let names = names(&mut directory).map_err(failed)?;
+    let texts = names
+        .iter()
+        .filter_map(|name| file::read_regular(&directory, name).ok());
+    let certificates = texts.filter_map(|text| pem::certificates(&text).ok());
+    Ok(certificates.flatten().collect())
 }
 
 /// The files of a directory that count: those with hashed names if there are
 /// any, else all that do not begin with a dot.
-fn names(path: &OsStr) -> Result<Vec<Vec<u8>>, Errno> {
-    use nix::dir::Dir;
-    use nix::fcntl::OFlag;
-    use nix::sys::stat::Mode;
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+fn names(directory: &mut Dir) -> Result<Vec<CString>, Errno> {
     let mut names = Vec::new();
-    for entry in Dir::open(path, flags, Mode::empty())?.iter() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if !name.starts_with(b".") {
+    for entry in directory.iter() {
+        let name = entry?.file_name().to_owned();
+        if !name.to_bytes().starts_with(b".") {
             names.push(name);
         }
     }
-    if names.iter().any(|name| is_hashed(name)) {
-        names.retain(|name| is_hashed(name));
+    if names.iter().any(|name| is_hashed(name.to_bytes())) {
+        names.retain(|name| is_hashed(name.to_bytes()));
     }
     Ok(names)
 }

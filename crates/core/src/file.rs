@@ -1,9 +1,10 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
+use std::os::fd::{AsFd, OwnedFd};
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use unix::Errno;
 use zeroize::Zeroizing;
 
@@ -20,15 +21,42 @@ pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
 pub fn read_with_mode(path: &OsStr) -> Result<(Zeroizing<Vec<u8>>, Mode), Errno> {
     let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let stat = fstat(&file)?;
+    Ok((
+        content(&file, &stat)?,
+        Mode::from_bits_truncate(stat.st_mode),
+    ))
+}
+
+/// The content of the file `name` in an open directory. EINVAL if it is not a
+/// regular one: a pipe could be waited for without end.
+pub fn read_regular(directory: impl AsFd, name: &CStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = openat(directory, name, flags, Mode::empty())?;
+    let stat = fstat(&file)?;
+    if !is_regular(&stat) {
+        return Err(Errno::EINVAL);
+    }
+    content(&file, &stat)
+}
+
+fn is_regular(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+fn content(file: &OwnedFd, stat: &FileStat) -> Result<Zeroizing<Vec<u8>>, Errno> {
     let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
     // One byte more than the size, so that the end is seen without growing;
     // the content is never moved, for a copy left behind would not be wiped.
     let mut content = Zeroizing::new(vec![0; size.max(4095) + 1]);
     let mut len = 0;
     loop {
-        match unix::fd::read(&file, &mut content[len..])? {
+        match unix::fd::read(file, &mut content[len..])? {
             0 => break,
             count => len += count,
+        }
+        // One read is enough for a file that says how long it is.
+        if len == size && is_regular(stat) {
+            break;
         }
         if len == content.len() {
             if len > LIMIT {
@@ -40,7 +68,7 @@ pub fn read_with_mode(path: &OsStr) -> Result<(Zeroizing<Vec<u8>>, Mode), Errno>
         }
     }
     content.truncate(len);
-    Ok((content, Mode::from_bits_truncate(stat.st_mode)))
+    Ok(content)
 }
 
 #[cfg(test)]

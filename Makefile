@@ -29,6 +29,12 @@ demo: all
 test:
 	$(CARGO) test --workspace --locked
 
+# Many clients against one server for SECONDS, with everything that clients do.
+SECONDS ?= 600
+soak: all
+	UNDER_TEST="$(built)" SOAK_SECONDS=$(SECONDS) \
+		$(CARGO) test --locked --test all -- --ignored --exact --nocapture soak::soak
+
 check: test
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -60,4 +66,4 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
 
-.PHONY: all demo test check bench bench-smoke instructions install install-applyuidgid
+.PHONY: all demo test soak check bench bench-smoke instructions install install-applyuidgid

@@ -27,7 +27,10 @@ mod harness;
 mod ident;
 mod options;
 mod proxy;
+mod sandbox;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod soak;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

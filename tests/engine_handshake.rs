@@ -288,13 +288,13 @@ fn new_keys_are_taken_without_a_word() {
     }
     let (_server, port) = serve(&[], "p256", &["cat"]);
     let mut client = openssl_client(port, &["-tls1_3"]);
-    client.write("one\n");
-    client.wait_out("one\n");
+    client.write("first\n");
+    client.wait_out("first\n");
     // It takes new keys and asks for new ones of ours.
     client.write("K\n");
     client.wait_err("KEYUPDATE");
-    client.write("two\n");
-    client.wait_out("two\n");
+    client.write("second\n");
+    client.wait_out("second\n");
 }
 
 #[test]
@@ -304,8 +304,8 @@ fn renegotiation_is_refused() {
     }
     let (_server, port) = serve(&[], "p256", &["cat"]);
     let mut client = openssl_client(port, &["-tls1_2"]);
-    client.write("one\n");
-    client.wait_out("one\n");
+    client.write("echoed\n");
+    client.wait_out("echoed\n");
     client.write("R\n");
     client.wait_err("no renegotiation");
 }
@@ -337,7 +337,9 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
     ] {
         let client = openssl_client(port, &[version, option, suites]);
         let told = client.wait_out(&format!("Cipher is {chosen}\n"));
-        let names = "CA names\nO = s6-tls tests, CN = Ed25519 root\nO = s6-tls tests, CN = Root\n";
+        // Newer versions print no blanks there.
+        let told = told.replace(" = ", "=");
+        let names = "CA names\nO=s6-tls tests, CN=Ed25519 root\nO=s6-tls tests, CN=Root\n";
         assert!(told.contains(names), "{told}");
     }
 }
@@ -345,13 +347,14 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
 #[test]
 fn a_report_that_nobody_reads_is_an_error() {
     let (near, far) = tcp_pair();
+    let ((output, _program), (_input, input)) = (pipe(), pipe());
     let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
-        .fd(6, pipe().0)
-        .fd(7, pipe().1)
+        .fd(6, output)
+        .fd(7, input)
         .fd(9, pipe().1)
         .start();
     let client = tlsc(&[], "exec cat <&6");

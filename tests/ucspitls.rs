@@ -1,7 +1,9 @@
 //! s6-ucspitlsd and s6-ucspitlsc: TLS when the program asks for it.
 
+use std::io::Write;
+
 use crate::util::tls::{ECHO, HELLO, connect, tlsd};
-use crate::util::{Cmd, TempDir, certs, cmd, need};
+use crate::util::{Cmd, TempDir, certs, cmd, need, tcp_pair};
 
 /// A program that talks in clear, asks for TLS with the command in `$1`, and
 /// then echoes what comes through the tunnel.
@@ -131,6 +133,41 @@ fn declining_and_nonsense_are_told_apart() {
         127,
         "s6-ucspitlsd (parent): fatal: unable to exec /nonexistent: No such file or directory",
     );
+}
+
+#[test]
+fn a_failed_handshake_is_seen_on_every_descriptor() {
+    if !need(&["python3"]) {
+        return;
+    }
+    let program = r#"
+import os, sys
+ctl, rfd, wfd = (int(os.environ[v]) for v in ("SSLCTLFD", "SSLREADFD", "SSLWRITEFD"))
+os.write(ctl, sys.argv[1].encode())
+try:
+    report = os.read(ctl, 100)
+except ConnectionResetError:
+    report = b""
+ended = report + os.read(rfd, 100) == b""
+try:
+    os.write(wfd, b"x")
+except BrokenPipeError:
+    os.write(2, b"ended and broken" if ended else b"broken")
+"#;
+    // Only the first byte counts.
+    for (options, command) in [(&[][..], "y"), (&[], "Y"), (&[], "Yn"), (&["-K100"], "Y")] {
+        let (mut near, far) = tcp_pair();
+        let server = ucspitlsd(options, program, command)
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        if options.is_empty() {
+            near.write_all(b"EHLO, this is not TLS\r\n").unwrap();
+        }
+        let told = server.finish().success().err();
+        let said = ["ended and broken", "s6-tlsd-io: fatal: handshake "];
+        assert!(said.iter().all(|text| told.contains(text)), "{told}");
+    }
 }
 
 #[test]

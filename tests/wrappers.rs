@@ -41,10 +41,14 @@ fn the_engine_gets_its_command_line_in_order() {
             "s6-tlsd-io -v 2 -d N -S -J -Y -K 7 --sni -- N N",
         ),
         (
-            "s6-tlsd --mandatory-sni -y --idle-timeout=5 p",
-            "s6-tlsd-io -d N -y --idle-timeout=5 --mandatory-sni -- N N",
+            "s6-tlsd --mandatory-sni --no-sandbox -y --idle-timeout=5 p",
+            "s6-tlsd-io -d N -y --idle-timeout=5 --no-sandbox --mandatory-sni -- N N",
         ),
         ("s6-tlsc p", "s6-tlsc-io -d N -- 6 7"),
+        (
+            "s6-tlsc --no-sandbox p",
+            "s6-tlsc-io -d N --no-sandbox -- 6 7",
+        ),
         (
             "s6-tlsc -v0 -SJy -K7 -k name --no-verify-cert -6 7 -7 6 p",
             "s6-tlsc-io -v 0 -d N -S -J -y --no-verify-cert -K 7 -k name -- 7 6",

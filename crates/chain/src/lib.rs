@@ -9,6 +9,8 @@
 
 mod clean_env;
 mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod notification;
 mod options;
 pub mod tlsclient;

@@ -36,8 +36,9 @@ pub fn apply(report: &[u8], env: &mut Env) {
     for string in strings.filter(|string| !string.is_empty()) {
         let equals = string.iter().position(|byte| *byte == b'=');
         let name = &string[..equals.unwrap_or(string.len())];
-        let Ok(name) = std::str::from_utf8(name) else {
-            continue;
+        let name = match std::str::from_utf8(name) {
+            Ok(name) if !name.is_empty() => name,
+            _ => continue,
         };
         match equals {
             Some(at) => env.set(name, OsStr::from_bytes(&string[at + 1..])),
@@ -73,7 +74,7 @@ mod tests {
         let mut env = Env::default();
         env.set("B", "inherited");
         env.set("C", "inherited");
-        apply(b"A=1=2\0B\0C=\0\0", &mut env);
+        apply(b"A=1=2\0B\0C=\0=nameless\0\0", &mut env);
         let left: Vec<_> = env
             .iter()
             .map(|(name, value)| (name.to_vec(), value.to_owned()))

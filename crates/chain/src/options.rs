@@ -12,7 +12,7 @@ const KEEP: &[Row] = &[switch('Z', "keep"), switch('z', "no-keep")];
 
 static SERVER: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -k snilevel ] [ -v verbosity ] \
-               [ -K handshake-timeout ] [ -Z | -z ] [ --idle-timeout=ms ] prog...",
+               [ -K handshake-timeout ] [ -Z | -z ] [ --idle-timeout=ms ] [ --no-sandbox ] prog...",
     options: &[Common::OPTIONS, Common::VERBOSITY, ServerOptions::OWN, KEEP],
     long: true,
 };
@@ -20,7 +20,7 @@ static SERVER: Grammar = Grammar {
 static CLIENT: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -k servername ] [ -v verbosity ] \
                [ -K handshake-timeout ] [ -Z | -z ] [ -6 fdr ] [ -7 fdw ] [ --no-verify-cert ] \
-               [ --webpki-roots ] [ --idle-timeout=ms ] prog...",
+               [ --webpki-roots ] [ --idle-timeout=ms ] [ --no-sandbox ] prog...",
     options: &[
         Common::OPTIONS,
         Common::VERBOSITY,

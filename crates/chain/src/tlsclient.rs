@@ -10,7 +10,7 @@ static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
                [ -t timeout ] [ -l localname ] [ -T timeoutconn ] [ -i localip ] [ -p localport ] \
                [ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -Z | -z ] [ -K handshake-timeout ] \
-               [ -k servername ] [ --no-verify-cert ] [ --webpki-roots ] [ --idle-timeout=ms ] \
+               [ -k servername ] [ --no-verify-cert ] [ --webpki-roots ] [ --idle-timeout=ms ] [ --no-sandbox ] \
                host port prog...",
     options: &[
         Common::OPTIONS,
@@ -228,8 +228,8 @@ mod tests {
             ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
             (
-                "--webpki-roots --idle-timeout=5 -- h 1 p",
-                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 -k h -- p",
+                "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
+                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",
             ),
         ] {
             assert_eq!(rewritten(given), written, "{given}");

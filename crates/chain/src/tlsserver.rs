@@ -10,7 +10,7 @@ static GRAMMAR: Grammar = Grammar {
                [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] [ -l localname ] \
                [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] [ -S | -s ] \
                [ -J | -j ] [ -Y | -y ] [ -K handshake-timeout ] [ -k snilevel ] [ -Z | -z ] \
-               [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] [ -L ] [ --idle-timeout=ms ] \
+               [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] [ -L ] [ --idle-timeout=ms ] [ --no-sandbox ] \
                ip port prog...",
     options: &[
         Common::OPTIONS,
@@ -362,8 +362,8 @@ mod tests {
             ),
             ("-H -u 0 -g 0 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
-                "-H --idle-timeout=4 --mandatory-sni 0 1 p",
-                "s6-tcpserver -- 0 1 s6-tlsd --idle-timeout=4 --mandatory-sni -- p",
+                "-H --no-sandbox --idle-timeout=4 --mandatory-sni 0 1 p",
+                "s6-tcpserver -- 0 1 s6-tlsd --idle-timeout=4 --no-sandbox --mandatory-sni -- p",
             ),
         ] {
             assert_eq!(rewritten(given), written, "{given}");

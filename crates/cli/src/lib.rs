@@ -4,6 +4,8 @@
 
 mod context;
 mod fatal;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod number;
 mod opts;
 mod tls;

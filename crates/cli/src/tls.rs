@@ -17,6 +17,8 @@ pub struct Common {
     pub handshake_timeout: u32,
     /// Milliseconds without a byte from either side; 0 is no limit.
     pub idle_timeout: u32,
+    /// Without `--no-sandbox`: the engine locks itself in.
+    pub sandbox: bool,
     /// `-v`.
     pub verbosity: u32,
 }
@@ -28,6 +30,7 @@ impl Default for Common {
             enforce_close_notify: false,
             handshake_timeout: 0,
             idle_timeout: 0,
+            sandbox: true,
             verbosity: 1,
         }
     }
@@ -45,6 +48,7 @@ impl Common {
         switch('j', "no-enforce-close-notify"),
         value('K', "handshake-timeout"),
         value('\0', "idle-timeout"),
+        switch('\0', "no-sandbox"),
     ];
 
     /// Takes `opt` if it is one of these; false if it is not.
@@ -56,6 +60,7 @@ impl Common {
             "no-enforce-close-notify" => self.enforce_close_notify = false,
             "handshake-timeout" => self.handshake_timeout = opt.unsigned()?,
             "idle-timeout" => self.idle_timeout = opt.unsigned()?,
+            "no-sandbox" => self.sandbox = false,
             "verbosity" => self.verbosity = opt.unsigned()?,
             _ => return Ok(false),
         }
@@ -67,7 +72,7 @@ impl Common {
         flag(args, self.enforce_close_notify, "-J");
     }
 
-    fn limits(&self, args: &mut Vec<OsString>) {
+    fn rest(&self, args: &mut Vec<OsString>) {
         if self.handshake_timeout != 0 {
             args.push("-K".into());
             args.push(self.handshake_timeout.to_string().into());
@@ -75,6 +80,7 @@ impl Common {
         if self.idle_timeout != 0 {
             args.push(format!("--idle-timeout={}", self.idle_timeout).into());
         }
+        flag(args, !self.sandbox, "--no-sandbox");
     }
 }
 
@@ -156,7 +162,7 @@ impl ServerOptions {
             ClientCertificate::Optional => args.push("-Y".into()),
             ClientCertificate::Mandatory => args.push("-y".into()),
         }
-        self.common.limits(&mut args);
+        self.common.rest(&mut args);
         flag(&mut args, keep, "-Z");
         match self.sni() {
             SniLevel::Ignore => {}
@@ -217,10 +223,17 @@ impl ClientOptions {
         flag(&mut args, self.accept_any_certificate, "--no-verify-cert");
         flag(&mut args, self.webpki_roots, "--webpki-roots");
         flag(&mut args, keep, "-Z");
-        self.common.limits(&mut args);
+        self.common.rest(&mut args);
         if let Some(name) = &self.server_name {
-            args.push("-k".into());
-            args.push(name.clone());
+            let mut option = OsString::from("-k");
+            // Alone it would be the end of the options.
+            if name == "--" {
+                option.push(name);
+                args.push(option);
+            } else {
+                args.push(option);
+                args.push(name.clone());
+            }
         }
         args
     }
@@ -277,7 +290,10 @@ mod tests {
             ),
             (&["--mandatory-sni", "-Y"], &["-Y", "--mandatory-sni"]),
             (&["-Ss", "-Jj", "-K", "0"], &[]),
-            (&["--idle-timeout=9"], &["--idle-timeout=9"]),
+            (
+                &["--no-sandbox", "--sni", "--idle-timeout=9"],
+                &["--idle-timeout=9", "--no-sandbox", "--sni"],
+            ),
             (&["--handshake-timeout=8", "-v3"], &["-K", "8"]),
         ] {
             assert_eq!(server(given).args(false), written, "{given:?}");
@@ -290,9 +306,10 @@ mod tests {
             ),
             (&["-yY", "--no-verify-cert", "--verify-cert"], &[]),
             (
-                &["--webpki-roots", "--servername=x"],
-                &["--webpki-roots", "-k", "x"],
+                &["--webpki-roots", "--servername=x", "--no-sandbox"],
+                &["--webpki-roots", "--no-sandbox", "-k", "x"],
             ),
+            (&["--servername=--"], &["-k--"]),
         ] {
             assert_eq!(client(given).args(false), written, "{given:?}");
         }

@@ -92,7 +92,7 @@ impl Anchors {
     }
 
     /// The anchors in PEM text.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn parse(text: &[u8]) -> Option<Self> {
         Self::new(pem::certificates(text).ok()?)
     }

@@ -55,6 +55,12 @@ impl Descriptors {
         Ok(descriptors)
     }
 
+    /// Their numbers.
+    pub fn numbers(&self) -> [Option<RawFd>; 4] {
+        let number = |end: &Option<Descriptor>| Some(end.as_ref()?.fd.as_raw_fd());
+        self.0.each_ref().map(number)
+    }
+
     /// Waits until an end is ready for what `interest` says, or until
     /// `deadline`.
     pub fn wait(

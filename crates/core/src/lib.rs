@@ -14,6 +14,8 @@ mod buffer;
 mod ends;
 mod explain;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod identity;
 mod keypair;
 mod pem;

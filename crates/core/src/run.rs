@@ -1,11 +1,11 @@
 //! The loop that brings pump and descriptors together.
 
 use std::ffi::OsString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use cli::{Common, Fatal, Grammar};
+use cli::{Common, Context, Fatal, Grammar};
 
 use crate::ends::Descriptors;
 use crate::pump::{Pump, Turn};
@@ -34,8 +34,11 @@ pub struct Engine {
 
 impl Engine {
     /// Runs until nothing can be passed on any more.
-    pub fn run(mut self) -> Result<u8, Fatal> {
+    pub fn run(mut self, context: &Context) -> Result<u8, Fatal> {
         unix::signal::ignore_pipe();
+        if self.options.sandbox {
+            self.lock_in(context);
+        }
         let limit = u64::from(self.options.handshake_timeout);
         let deadline = (limit != 0).then(|| self.started + Duration::from_millis(limit));
         let mut pump = Pump::new(self.session, self.options, deadline, self.started)
@@ -66,6 +69,33 @@ impl Engine {
             }
         }
     }
+
+    /// Gives up everything but the descriptors, before the first byte from
+    /// the network.
+    fn lock_in(&self, context: &Context) {
+        let [net_in, net_out, app_in, app_out] = self.descriptors.numbers();
+        let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
+        let read: Vec<RawFd> = [net_in, app_in].into_iter().flatten().collect();
+        let write: Vec<RawFd> = [net_out, app_out, notification]
+            .into_iter()
+            .flatten()
+            .collect();
+        end_on_panic(context.prog.clone());
+        let enforced = sandbox::enter(&read, &write);
+        context.info(&format!("sandbox: {enforced}"));
+    }
+}
+
+/// A panic, which would be a bug, ends the process like any other error: to
+/// abort takes a signal, and the sandbox has none.
+fn end_on_panic(prog: String) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let fatal = Fatal::new(Fatal::SYSTEM, format!("bug: {panic}"));
+        if let Some(line) = fatal.line(&prog) {
+            unix::fd::message(line.as_bytes());
+        }
+        unix::entry::exit(fatal.code())
+    }));
 }
 
 /// The descriptor for the notification; 0 is none.
@@ -99,5 +129,35 @@ pub fn descriptor_numbers(
     match operands {
         [fdr, fdw, ..] => Ok([number(fdr)?, number(fdw)?]),
         _ => Err(Fatal::usage(grammar.synopsis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unix::fork::{Side, fork};
+    use unix::spawn::{Ended, wait};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_the_sandbox_is_one_line_and_an_exit_code() {
+        let (reader, writer) = unix::fd::pipe().unwrap();
+        match fork().unwrap() {
+            Side::Child => {
+                unix::fd::copy_to(&writer, 2).unwrap();
+                end_on_panic("p".to_owned());
+                sandbox::enter(&[], &[]);
+                panic!("no\nway out");
+            }
+            Side::Parent(pid) => {
+                drop(writer);
+                let mut line = [0; 4096];
+                let count = unix::fd::read(&reader, &mut line).unwrap();
+                let line = String::from_utf8_lossy(&line[..count]).into_owned();
+                assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
+                assert!(line.ends_with("\\nno\\nway out\n"), "{line}");
+                assert_eq!(wait(pid), Ok(Ended::Exited(111)));
+            }
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Certificates {
     }
 
     /// One pair for everybody.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn only(pair: CertifiedKey) -> Self {
         Self {
             default: Some(Arc::new(pair)),
@@ -73,7 +73,8 @@ impl Certificates {
         Arc::clone(&self.asked)
     }
 
-    fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+    /// The certificate for a client that asks for `name`, or for none.
+    pub fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let named = name.and_then(|name| {
             let name = name.to_ascii_lowercase();
             self.named

@@ -23,7 +23,7 @@ use crate::verify::ServerVerifier;
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
                [ -k servername ] [ -d notif ] [ --no-verify-cert ] [ --webpki-roots ] \
-               [ --idle-timeout=ms ] fdr fdw",
+               [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
     options: &[
         Common::OPTIONS,
         Common::VERBOSITY,
@@ -48,6 +48,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
     context.verbosity = options.common.verbosity;
+    if options.common.sandbox {
+        sandbox::hide();
+    }
 
     let identity = Identity::from_environment(context)?;
     let name = options
@@ -90,7 +93,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         notification,
         server_name,
     }
-    .run()
+    .run(context)
 }
 
 /// A host name or an address.
@@ -139,7 +142,8 @@ fn session(
 }
 
 /// A session that trusts this certificate, for tests of the pump.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();

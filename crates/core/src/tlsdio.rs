@@ -21,7 +21,7 @@ use crate::verify::ClientVerifier;
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
-               [ -k snilevel ] [ -d notif ] [ --idle-timeout=ms ] fdr fdw",
+               [ -k snilevel ] [ -d notif ] [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
     options: &[
         Common::OPTIONS,
         Common::VERBOSITY,
@@ -46,6 +46,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
     context.verbosity = options.common.verbosity;
+    if options.common.sandbox {
+        sandbox::hide();
+    }
 
     let identity = Identity::from_environment(context)?;
     let anchors = match options.client_certificate {
@@ -67,7 +70,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         notification,
         server_name: None,
     }
-    .run()
+    .run(context)
 }
 
 /// Who is asked for a certificate, and which one will do.
@@ -111,7 +114,8 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// A session that shows this certificate, for tests of the pump.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let key = crate::pem::private_key(key).unwrap();
     let chain = crate::pem::certificates(certificate).unwrap();

@@ -11,6 +11,8 @@ mod config;
 mod conversation;
 mod exchange;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hosts;
 mod message;
 mod name;

@@ -42,11 +42,11 @@ pub fn start(argc: c_int, argv: *const *const c_char, run: fn(Vec<OsString>) -> 
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()
     });
-    end(run(args.collect()))
+    exit(run(args.collect()))
 }
 
-/// Ends the process, without running exit handlers.
-pub(crate) fn end(code: u8) -> ! {
+/// Ends the process with `code`, without running exit handlers.
+pub fn exit(code: u8) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(c_int::from(code)) }
 }

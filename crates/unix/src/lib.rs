@@ -11,6 +11,8 @@ pub mod errno;
 pub mod exec;
 pub mod fd;
 pub mod fork;
+#[cfg(target_os = "linux")]
+pub mod lockdown;
 pub mod net;
 pub mod pages;
 pub mod signal;

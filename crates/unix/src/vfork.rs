@@ -55,7 +55,7 @@ pub(crate) fn until_exec(child: &dyn Fn() -> Errno) -> Result<Pid, Errno> {
         Side::Child => {
             let errno = child() as i32;
             let _ = crate::fd::write_all(&told, &errno.to_ne_bytes());
-            crate::entry::end(127)
+            crate::entry::exit(127)
         }
     }
 }

@@ -25,10 +25,15 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the file at `path` and checks that its tables lie within it.
+    /// Opens the file at `path`.
     pub fn open(path: &OsStr) -> Result<Self, Defect> {
         let system = |error: std::io::Error| Defect::System(errno::of(&error));
-        let file = File::open(path).map_err(system)?;
+        Self::new(File::open(path).map_err(system)?)
+    }
+
+    /// Checks that the tables of `file` lie within it.
+    pub fn new(file: File) -> Result<Self, Defect> {
+        let system = |error: std::io::Error| Defect::System(errno::of(&error));
         let size = file.metadata().map_err(system)?.len();
         let mut database = Self {
             file,
@@ -130,7 +135,7 @@ fn hash(key: &[u8]) -> u32 {
 }
 
 /// What the data of a record says.
-fn parse(data: &[u8]) -> Result<Verdict, Defect> {
+pub fn parse(data: &[u8]) -> Result<Verdict, Defect> {
     match data {
         [] => Err(Defect::Malformed("malformed record: empty")),
         [b'D', ..] => Ok(Verdict::Deny),

@@ -88,7 +88,7 @@ fn environment(path: &OsStr) -> Result<Variables, Errno> {
 
 /// The value that a file holds: its first line without blanks at the end, NUL
 /// bytes as newlines. An empty file holds none.
-fn value(content: &[u8]) -> Option<Vec<u8>> {
+pub fn value(content: &[u8]) -> Option<Vec<u8>> {
     if content.is_empty() {
         return None;
     }

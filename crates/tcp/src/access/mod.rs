@@ -3,6 +3,8 @@
 
 mod cdb;
 mod directory;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod rules;
 
 use std::ffi::OsString;

@@ -109,7 +109,7 @@ impl Ruleset {
 }
 
 /// `ip4/A_LENGTH` or `ip6/A_LENGTH` for every prefix length, longest first.
-fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
+pub fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
     let (family, bits) = if ip.is_v6() {
         ("ip6", 128)
     } else {
@@ -131,7 +131,7 @@ fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
 
 /// `reversedns/NAME` for the name and all that follows each dot, and at last
 /// `reversedns/@`.
-fn suffixes(name: &str) -> impl Iterator<Item = String> {
+pub fn suffixes(name: &str) -> impl Iterator<Item = String> {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let starts = std::iter::once(0).chain(name.match_indices('.').map(|(at, _)| at + 1));
     let mut keys: Vec<String> = starts

@@ -2,6 +2,8 @@
 //! with what it says about the connection.
 
 mod apply;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod read;
 mod tlv;
 mod v1;

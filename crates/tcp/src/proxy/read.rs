@@ -18,7 +18,7 @@ pub struct Input<'a> {
 
 enum Source<'a> {
     Descriptor(BorrowedFd<'a>),
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Memory(&'a [u8]),
 }
 
@@ -61,7 +61,7 @@ impl Input<'_> {
                 wait::ready(*fd, PollFlags::POLLIN, self.deadline)?;
                 fd::read(*fd, bytes)
             }
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Source::Memory(rest) => {
                 // One byte at a time: pieces must not matter.
                 let (Some((first, tail)), Some(place)) = (rest.split_first(), bytes.first_mut())
@@ -76,7 +76,7 @@ impl Input<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl<'a> Input<'a> {
     /// Bytes in memory.
     pub fn memory(bytes: &'a [u8]) -> Self {

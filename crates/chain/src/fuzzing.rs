@@ -1,0 +1,57 @@
+//! Entry point for fuzzing: see fuzz/README.md.
+
+use std::collections::BTreeMap;
+
+use std::os::unix::ffi::OsStrExt;
+
+use unix::Env;
+
+use crate::notification;
+
+/// So much fits into a pipe that nobody reads.
+const PIPE: usize = 65536;
+
+/// Notifications: one is complete or it is none, the last word on a variable
+/// counts, and all others stay.
+pub fn notification(input: &[u8]) -> bool {
+    let Some(report) = received(&input[..input.len().min(PIPE)]) else {
+        return false;
+    };
+    assert!(input.starts_with(&report) && report.ends_with(b"\0\0"));
+    let mut env = Env::default();
+    env.set("KEPT", "1");
+    let mut expected = BTreeMap::from([(&b"KEPT"[..], &b"1"[..])]);
+    for string in report.split(|byte| *byte == 0) {
+        let equals = string.iter().position(|byte| *byte == b'=');
+        let (name, value) = string.split_at(equals.unwrap_or(string.len()));
+        if name.is_empty() || std::str::from_utf8(name).is_err() {
+            continue;
+        }
+        match value.split_first() {
+            Some((_, value)) => expected.insert(name, value),
+            None => expected.remove(name),
+        };
+    }
+    notification::apply(&report, &mut env);
+    let found: BTreeMap<&[u8], &[u8]> = env
+        .iter()
+        .map(|(name, value)| (name, value.as_bytes()))
+        .collect();
+    assert_eq!(found, expected);
+    found.len() > 1
+}
+
+fn received(input: &[u8]) -> Option<Vec<u8>> {
+    let (reader, writer) = unix::fd::pipe().ok()?;
+    unix::fd::write_all(&writer, input).ok()?;
+    drop(writer);
+    notification::read(&reader).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn notification() {
+        inputs::run("notification", 3000, super::notification);
+    }
+}

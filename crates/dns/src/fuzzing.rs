@@ -1,0 +1,67 @@
+//! Entry point for fuzzing: see fuzz/README.md.
+
+use std::net::IpAddr;
+
+use crate::message::{Message, Reply};
+use crate::{Answer, Failure, Name, Query};
+
+/// The id that seeds have.
+const ID: u16 = 0x1234;
+
+/// A byte that says what was asked for and over what, and the server's packet:
+/// whatever it holds, an answer is one to what was asked.
+pub fn dns(input: &[u8]) -> bool {
+    let Some((how, packet)) = input.split_first() else {
+        return false;
+    };
+    let Some(name) = Name::parse(b"www.good.test") else {
+        unreachable!("it is a name")
+    };
+    let query = match how & 3 {
+        0 => Query::A(name),
+        1 => Query::Aaaa(name),
+        _ => Query::Ptr(IpAddr::from([192, 0, 2, 17])),
+    };
+    let whole = how & 4 != 0;
+    let message = Message::new(&query, ID);
+    let reply = message.decode(packet, whole);
+    if reply != Reply::Foreign {
+        assert!(packet.starts_with(&ID.to_be_bytes()));
+    }
+    match &reply {
+        Reply::Final(Ok(answer)) => right(&query, answer),
+        Reply::Truncated => assert!(!whole),
+        _ => {}
+    }
+    // What is asked for is no answer.
+    if let Ok(question) = message.encode() {
+        assert_eq!(message.decode(&question, whole), Reply::Foreign);
+    }
+    let understood = Reply::Final(Err(Failure::Malformed)) != reply;
+    understood && matches!(reply, Reply::Final(_) | Reply::Truncated | Reply::Unwilling)
+}
+
+fn right(query: &Query, answer: &Answer) {
+    match (query, answer) {
+        (Query::A(_), Answer::Addresses(ips)) => {
+            assert!(!ips.is_empty() && ips.iter().all(IpAddr::is_ipv4));
+        }
+        (Query::Aaaa(_), Answer::Addresses(ips)) => {
+            assert!(!ips.is_empty() && ips.iter().all(IpAddr::is_ipv6));
+        }
+        (Query::Ptr(_), Answer::HostName(name)) => {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+            assert!(name.len() <= 255 && name.ends_with('.') && !name.starts_with('.'));
+            assert!(!name.contains("..") && name.chars().all(plain), "{name:?}");
+        }
+        _ => unreachable!("{answer:?} to {query:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn dns() {
+        inputs::run("dns", 4000, super::dns);
+    }
+}

@@ -1,0 +1,77 @@
+//! What goes on as before.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Instant, SystemTime};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
+
+/// Runs all of it.
+pub fn all() {
+    let output = super::run("INSIDE", "work");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{:?}: {text}", output.status);
+    assert_eq!(text, "a message\n");
+    println!("allowed: an engine's work");
+}
+
+/// Everything that an engine does, once.
+pub fn work() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let (reader, writer) = unix::fd::pipe().unwrap();
+    let enforced = sandbox::enter(
+        &[near.as_raw_fd(), reader.as_raw_fd()],
+        &[far.as_raw_fd(), writer.as_raw_fd()],
+    );
+    assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
+    assert!(enforced.no_descriptors && enforced.seccomp);
+
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    fcntl(&writer, FcntlArg::F_GETFL).unwrap();
+    let fds = [near.as_fd(), far.as_fd(), reader.as_fd(), writer.as_fd()];
+    let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
+    assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);
+    unix::connect::acknowledge(&far);
+
+    let (mut buf, flags) = ([0; 4], MsgFlags::MSG_NOSIGNAL);
+    assert_eq!(send(far.as_raw_fd(), b"abc", flags), Ok(3));
+    assert_eq!(recv(near.as_raw_fd(), &mut buf, MsgFlags::empty()), Ok(3));
+    assert_eq!(unix::fd::write_all(&writer, b"abc"), Ok(()));
+    assert_eq!(unix::fd::read(&reader, &mut buf), Ok(3));
+    shutdown(far.as_raw_fd(), Shutdown::Write).unwrap();
+    drop(writer);
+    assert_eq!(unix::fd::read(&reader, &mut buf), Ok(0));
+
+    memory();
+    assert!(Instant::now().elapsed().as_secs() < 60);
+    #[allow(clippy::disallowed_methods, reason = "rustls looks at it, for dates")]
+    let now = SystemTime::now();
+    assert!(SystemTime::UNIX_EPOCH < now);
+    // Its keys are random.
+    assert_eq!(HashMap::from([(1, 2)]).len(), 1);
+    unix::fd::message(b"a message\n");
+    std::process::exit(0)
+}
+
+/// Small and large pieces, growing, and given back.
+fn memory() {
+    let mut all: Vec<Vec<u8>> = (1..200).map(|i| vec![1; i * 1000]).collect();
+    all.retain(|piece| piece.len() % 3000 == 0);
+    for _ in 0..12 {
+        all.iter_mut().for_each(|piece| piece.reserve(piece.len()));
+        all.iter_mut().for_each(|piece| piece.push(1));
+    }
+    let mut large = vec![0u8; 1 << 20];
+    large.resize(64 << 20, 1);
+    drop(all);
+    let size = std::num::NonZeroUsize::new(1 << 20).unwrap();
+    let mut pages = unix::pages::Pages::new(size).unwrap();
+    pages.fill(7);
+    pages.release();
+    assert!(pages.iter().all(|byte| *byte == 0) && large[63 << 20] == 1);
+}

@@ -1,0 +1,99 @@
+//! Entry points for fuzzing: they panic if an input shows a defect, and say
+//! whether it was understood. See fuzz/README.md.
+
+use std::fs::File;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::rules::{Allowed, Defect, Verdict, prefixes, suffixes};
+use super::{cdb, directory};
+use crate::address::Ip;
+
+/// A length, a key of that length, and a database.
+pub fn cdb(input: &[u8]) -> bool {
+    let rest = input.split_first();
+    let split = rest.and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
+    let Some((key, database)) = split else {
+        return false;
+    };
+    let verdict = file(database)
+        .and_then(cdb::Database::new)
+        .and_then(|database| database.rule(key));
+    plain(&verdict);
+    matches!(verdict, Ok(Verdict::Allow(_) | Verdict::Deny))
+}
+
+fn file(content: &[u8]) -> Result<File, Defect> {
+    let file = memfd_create(c"cdb", MFdFlags::MFD_CLOEXEC)?;
+    unix::fd::write_all(&file, content)?;
+    Ok(file.into())
+}
+
+/// A client's address or name, a NUL, and what its rule says: the content of
+/// a record, which is taken for that of a variable's file too.
+pub fn rules(input: &[u8]) -> bool {
+    let mut parts = input.splitn(2, |byte| *byte == 0);
+    let client = parts.next().unwrap_or_default();
+    let data = parts.next().unwrap_or_default();
+    if let Some(ip) = Ip::parse(client) {
+        let keys: Vec<String> = prefixes(ip).collect();
+        let bits = if ip.is_v6() { 128 } else { 32 };
+        assert_eq!(keys.len(), bits + 1);
+        for (key, length) in keys.iter().zip((0..=bits).rev()) {
+            let (address, suffix) = key[4..].split_once('_').unwrap_or_default();
+            assert_eq!(suffix, length.to_string());
+            let masked = Ip::parse(address.as_bytes());
+            assert!(
+                masked.is_some_and(|masked| shares(masked, ip, length)),
+                "{key}"
+            );
+        }
+    }
+    let name = dns::host_name(client.split(|byte| *byte == b'.'));
+    for key in name.iter().flat_map(|name| suffixes(name)) {
+        let rest = key.strip_prefix("reversedns/").unwrap_or_default();
+        // It becomes part of a path.
+        assert!(!rest.is_empty() && !rest.starts_with('.'), "{key}");
+        assert!(!rest.contains('/') && !rest.contains('\0'), "{key}");
+    }
+    let value = directory::value(data);
+    let single = |value: Vec<u8>| !value.contains(&0);
+    assert!(value.is_none_or(single), "a NUL in a value");
+    let verdict = cdb::parse(data);
+    plain(&verdict);
+    matches!(verdict, Ok(Verdict::Allow(_)))
+}
+
+/// Whether the first `length` bits are the same, and the others 0 in
+/// `masked`.
+fn shares(masked: Ip, ip: Ip, length: usize) -> bool {
+    let bit = |ip: Ip, at: usize| ip.bytes()[at / 8] >> (7 - at % 8) & 1;
+    let bits = ip.bytes().len() * 8;
+    masked.is_v6() == ip.is_v6()
+        && (0..bits).all(|at| bit(masked, at) == if at < length { bit(ip, at) } else { 0 })
+}
+
+/// What a rule allows can be set and executed as it is.
+fn plain(verdict: &Result<Verdict, Defect>) {
+    let Ok(Verdict::Allow(Allowed { env, exec })) = verdict else {
+        return;
+    };
+    assert!(exec.len() <= 4096 && !exec.contains(&0));
+    for (name, value) in env {
+        assert!(!name.is_empty() && !name.contains(&b'=') && !name.contains(&0));
+        assert!(!value.iter().flatten().any(|byte| *byte == 0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cdb() {
+        inputs::run("cdb", 2000, super::cdb);
+    }
+
+    #[test]
+    fn rules() {
+        inputs::run("rules", 3000, super::rules);
+    }
+}

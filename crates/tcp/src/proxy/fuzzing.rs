@@ -1,0 +1,57 @@
+//! Entry point for fuzzing: see fuzz/README.md.
+
+use super::read::Input;
+use super::{Header, Versions, header, v1};
+
+/// PROXY headers: no more is read than the header, no value holds a NUL, and
+/// what one version alone takes is what both take.
+pub fn proxy(input: &[u8]) -> bool {
+    let read = |versions| {
+        let mut source = Input::memory(input);
+        let result = header(&mut source, versions);
+        result.map(|header| (header, input.len() - source.left()))
+    };
+    let either = read(Versions::Both);
+    let line = input.starts_with(v1::MAGIC);
+    for (versions, fits) in [(Versions::Only1, line), (Versions::Only2, !line)] {
+        let alone = read(versions);
+        assert!(if fits {
+            alone == either
+        } else {
+            alone.is_err()
+        });
+    }
+    let Ok((header, used)) = either else {
+        return false;
+    };
+    let expected = if line {
+        input
+            .windows(2)
+            .position(|pair| pair == b"\r\n")
+            .map(|at| at + 2)
+    } else {
+        input
+            .get(14..16)
+            .map(|len| 16 + usize::from(u16::from_be_bytes([len[0], len[1]])))
+    };
+    assert_eq!(Some(used), expected, "the header's length");
+    let Header::Proxied(variables) = header else {
+        return true;
+    };
+    for (name, value) in variables {
+        assert!(!value.contains(&0), "a NUL in {name}");
+        if name.ends_with("IP") || name.ends_with("PORT") {
+            let plain = |byte: &u8| byte.is_ascii_hexdigit() || b".:".contains(byte);
+            assert!(value.iter().all(plain), "{name} is {value:?}");
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn proxy() {
+        inputs::run("proxy", 4000, super::proxy);
+    }
+}

@@ -1,0 +1,265 @@
+//! The engines lock themselves in: what the system says of one that serves,
+//! and what others can learn of it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use nix::sys::stat::Mode;
+
+use crate::util::tls::{HELLO, connect, start, tlsc, tlsd};
+use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, tcp_pair};
+
+/// A connection that is past its handshake, and stays: the process ids of the
+/// server's engine and the client's.
+fn serving(server: Cmd, client: &[&str]) -> (Running, Running, [i32; 2]) {
+    let (server, client) = start(server, tlsc(client, "echo up >&7; exec cat <&6"));
+    client.wait_out("up\n");
+    let engines = [engine(&server), engine(&client)];
+    (server, client, engines)
+}
+
+fn engine(running: &Running) -> i32 {
+    eventually("an engine", || {
+        let mut pids = running.group().into_iter().map(|pid| pid.as_raw());
+        pids.find(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim().ends_with("-io")
+        })
+    })
+}
+
+/// The value of a field of /proc/PID/status.
+fn status(pid: i32, field: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap().trim().to_owned()
+}
+
+/// Whether this kernel has all that the sandbox uses: one that has the newest
+/// of it, MDWE, has the rest but for Landlock.
+fn whole() -> bool {
+    let release = nix::sys::utsname::uname().unwrap();
+    let release = release.release().to_str().unwrap().to_owned();
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    let version = (
+        numbers.next().unwrap().unwrap(),
+        numbers.next().unwrap().unwrap(),
+    );
+    if version < (6, 3) {
+        println!("SKIPPED: Linux {release}");
+    }
+    version >= (6, 3)
+}
+
+#[test]
+fn an_engine_that_serves_is_locked_in() {
+    if !whole() {
+        return;
+    }
+    let (_server, _client, engines) = serving(tlsd(&[], "p256", "exec cat"), &[]);
+    for pid in engines {
+        assert_eq!(status(pid, "Seccomp"), "2");
+        assert_eq!(status(pid, "NoNewPrivs"), "1");
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let limit = |name: &str| {
+            let line = limits.lines().find_map(|line| line.strip_prefix(name));
+            let words = line.unwrap().split_whitespace().take(2);
+            words.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(limit("Max core file size"), ["0", "0"]);
+        assert_eq!(limit("Max open files"), ["4", "4"]);
+    }
+}
+
+#[test]
+fn only_four_descriptors_and_standard_error_are_left() {
+    if !whole() || !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: not root, who alone may look");
+        return;
+    }
+    let server = tlsd(&[], "p256", "exec cat")
+        .fd(9, pipe().0)
+        .fd(77, pipe().1);
+    let (_server, _client, engines) = serving(server, &[]);
+    for pid in engines {
+        // The report is written before the program runs, and closed.
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut kinds: Vec<String> = entries
+            .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap())
+            .map(|link| link.to_string_lossy()[..4].to_owned())
+            .collect();
+        kinds.sort();
+        // Two for the network, two for the cleartext, standard error.
+        assert_eq!(kinds, ["pipe", "pipe", "pipe", "sock", "sock"]);
+    }
+}
+
+#[test]
+fn verbose_engines_say_what_is_on() {
+    if !whole() {
+        return;
+    }
+    let (server, client) = connect(tlsd(&["-v2"], "p256", "cat"), tlsc(&["-v2"], HELLO));
+    for (name, output) in [("s6-tlsd-io", server), ("s6-tlsc-io", client)] {
+        let text = output.success().err();
+        let start = format!(
+            "{name}: info: sandbox: no-new-privs, not dumpable, no core, no new code, \
+             other descriptors closed, no new descriptors, "
+        );
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        let rest = line.unwrap_or_else(|| panic!("{text}"));
+        assert!(rest.ends_with("seccomp"), "{rest}");
+    }
+}
+
+#[test]
+fn it_can_be_left_out() {
+    let options = ["-v2", "--no-sandbox"];
+    let (server, client, engines) = serving(tlsd(&options, "p256", "exec cat"), &options);
+    let own = i32::try_from(std::process::id()).unwrap();
+    for pid in engines {
+        for field in ["Seccomp", "NoNewPrivs"] {
+            assert_eq!(status(pid, field), status(own, field));
+        }
+    }
+    assert_eq!(server.stderr.text() + &client.stderr.text(), "");
+}
+
+/// A server around `cat` for an ordinary user, who has copies of its files.
+fn ordinary(options: &[&str], dir: &TempDir) -> Cmd {
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let file = |name: &str| {
+        let path = dir.file(name, certs().read(name));
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        path
+    };
+    as_nobody(&[])
+        .arg("s6-tlsd")
+        .args(options)
+        .arg("cat")
+        .env("KEYFILE", file("p256.key"))
+        .env("CERTFILE", file("p256.pem"))
+}
+
+/// The command, as an ordinary user.
+fn as_nobody(argv: &[&str]) -> Cmd {
+    let drop = [
+        "s6-applyuidgid",
+        "-u",
+        "65534",
+        "-g",
+        "65534",
+        "-G",
+        "65534",
+    ];
+    let root = nix::unistd::geteuid().is_root();
+    cmd(if root { &drop[..] } else { &["env"] }).args(argv)
+}
+
+/// Whether another process of the same ordinary user may open this file of
+/// /proc/PID.
+fn readable(pid: i32, name: &str) -> bool {
+    let script = format!("exec 3</proc/{pid}/{name}");
+    as_nobody(&["sh", "-c", &script]).run().ended == crate::util::Ended::Exited(0)
+}
+
+#[test]
+fn processes_of_the_same_user_see_nothing_of_its_memory() {
+    let dir = TempDir::new();
+    let (_server, _client, [pid, _]) = serving(ordinary(&[], &dir), &[]);
+    for name in ["mem", "maps", "environ", "fd/0"] {
+        assert!(!readable(pid, name), "{name}");
+    }
+    let (_server, _client, [pid, _]) = serving(ordinary(&["--no-sandbox"], &dir), &[]);
+    assert!(readable(pid, "maps"));
+}
+
+#[test]
+fn they_see_nothing_while_it_reads_the_key_either() {
+    let dir = TempDir::new();
+    for (options, visible) in [(&[][..], false), (&["--no-sandbox"], true)] {
+        let fifo = dir.join("fifo");
+        nix::unistd::mkfifo(&fifo, Mode::from_bits_truncate(0o666)).unwrap();
+        std::fs::set_permissions(&fifo, PermissionsExt::from_mode(0o666)).unwrap();
+        let (_near, far) = tcp_pair();
+        let server = ordinary(options, &dir).env("KEYFILE", &fifo);
+        let server = server.fd(0, far.try_clone().unwrap()).fd(1, far).start();
+        let pid = engine(&server);
+        // It waits for the key: the end for writing can be had.
+        let _writer = eventually("the engine reads", || open_fifo(&fifo));
+        assert_eq!(readable(pid, "maps"), visible);
+        std::fs::remove_file(&fifo).unwrap();
+    }
+}
+
+/// The fifo for writing, if somebody reads it.
+fn open_fifo(path: &Path) -> Option<std::os::fd::OwnedFd> {
+    use nix::fcntl::OFlag;
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    nix::fcntl::open(path, flags, Mode::empty()).ok()
+}
+
+#[test]
+fn a_key_may_come_through_a_descriptor() {
+    let dir = TempDir::new();
+    let server = ordinary(&[], &dir);
+    let key = std::fs::File::open(dir.join("p256.key")).unwrap();
+    let server = server.env("KEYFILE", "/dev/fd/5").fd(5, key);
+    let (_, client) = connect(server, tlsc(&[], HELLO));
+    assert!(client.success().out().starts_with("hello\n"));
+}
+
+#[test]
+fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let calls = "prctl,prlimit64,close_range,landlock_create_ruleset,seccomp";
+    let server = cmd(["strace", "-f", "-o", "/dev/null"])
+        .args(["-e", &format!("inject={calls}:error=ENOSYS")])
+        .args(["s6-tlsd", "-v2", "cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"));
+    let (server, client) = connect(server, tlsc(&[], HELLO));
+    assert!(client.success().out().starts_with("hello\n"));
+    let text = server.success().err();
+    assert_eq!(text, "s6-tlsd-io: info: sandbox: nothing\n");
+}
+
+#[test]
+fn an_engine_asks_for_nothing_that_is_refused() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let traced = |name: &str, options: &[&str]| {
+        let strace = cmd(["strace", "-f", "-o"]).arg(dir.join(name));
+        strace.args([name]).args(options)
+    };
+    let program = ["sh", "-c", "head -c 100000 /dev/zero; cat"];
+    let server = traced("s6-tlsd", &["-SYv2"])
+        .args(program)
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CAFILE", certs().path("ca.pem"));
+    let program = [
+        "sh",
+        "-c",
+        "(head -c 100000 /dev/zero; exec 7>&-) >&7; exec 7>&-; wc -c <&6",
+    ];
+    let client = traced("s6-tlsc", &["-Syv2"])
+        .args(program)
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"))
+        .env("CAFILE", certs().path("ca.pem"));
+    let (server, client) = connect(server, client);
+    server.success();
+    assert_eq!(client.success().out().trim(), "200000");
+    for name in ["s6-tlsd", "s6-tlsc"] {
+        let trace = std::fs::read_to_string(dir.join(name)).unwrap();
+        let refused: Vec<&str> = trace.lines().filter(|l| l.contains(" EPERM ")).collect();
+        assert!(refused.is_empty(), "{refused:#?}");
+        assert!(trace.contains("seccomp(SECCOMP_SET_MODE_FILTER"));
+    }
+}

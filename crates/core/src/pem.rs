@@ -1,6 +1,8 @@
 //! PEM (RFC 7468) and DER files. What is decoded on the way to a private key
 //! is wiped.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use base64ct::{Base64, Encoding};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
@@ -40,9 +42,10 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
         return Ok(vec![CertificateDer::from(content.to_vec())]);
     }
     let mut certificates = Vec::new();
+    let mut text = Zeroizing::default();
     for block in Blocks(content) {
         if matches!(block.label, b"CERTIFICATE" | b"X509 CERTIFICATE") {
-            certificates.push(CertificateDer::from(decoded(block.body)?.to_vec()));
+            certificates.push(public(block.body, &mut text)?);
         }
     }
     if certificates.is_empty() {
@@ -93,7 +96,22 @@ fn usable(key: SecretKey) -> SecretKey {
     }
 }
 
-/// What the lines of a block stand for.
+/// A certificate. It is no secret, so it takes the quick way: a file of trust
+/// anchors is read for each connection. Its text is left in `text`, which is
+/// wiped in the end, for some of it stands in the file of its key as well.
+fn public(body: &[u8], text: &mut Zeroizing<Vec<u8>>) -> Result<CertificateDer<'static>, Defect> {
+    text.clear();
+    if text.capacity() < body.len() {
+        *text = Zeroizing::new(Vec::with_capacity(body.len()));
+    }
+    body.split(u8::is_ascii_whitespace)
+        .for_each(|line| text.extend_from_slice(line));
+    let der = STANDARD.decode(text).map_err(|_| Defect::Malformed)?;
+    Ok(CertificateDer::from(der))
+}
+
+/// What the lines of a private key stand for, in a time that does not depend
+/// on it.
 fn decoded(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Defect> {
     // Neither is ever moved, for a copy left behind would not be wiped.
     let mut text = Zeroizing::new(Vec::with_capacity(body.len()));

@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use rustls::{ClientConfig, ClientConnection, Stream};
@@ -30,6 +29,12 @@ const PIECE: usize = 3 * 16384;
 
 /// How many of them.
 const PIECES: usize = 10_000_000 / PIECE;
+
+/// The client's engine. Valgrind cannot work inside the sandbox.
+const CLIENT: [&str; 6] = ["s6-tlsc-io", "--no-sandbox", "-k", "localhost", "60", "61"];
+
+/// As many trust anchors as Debian has.
+const ANCHORS: usize = 140;
 
 /// The name of a count, and the count.
 type Counts = Vec<(&'static str, u64)>;
@@ -85,6 +90,12 @@ fn count(bin: &Path) -> Result<Option<Counts>> {
         return Ok(None);
     }
     let work = Work::new()?;
+    let pair = [
+        fs::read(work.file("ca.pem"))?,
+        fs::read(work.file("rsa.pem"))?,
+    ]
+    .concat();
+    fs::write(work.file("anchors.pem"), pair.repeat(ANCHORS / 2))?;
     let offer = Offer {
         versions: &[&rustls::version::TLS13],
         certificate: false,
@@ -100,8 +111,9 @@ fn count(bin: &Path) -> Result<Option<Counts>> {
     let receive = bench.engine(Bench::receive)?;
     let send = bench.engine(Bench::send)?;
     Ok(Some(vec![
-        ("s6-tlsd start", bench.wrapper()?),
+        ("s6-tlsd start", bench.alone(&["s6-tlsd", "true"])?),
         ("s6-tlsd-io start", start),
+        ("s6-tlsc-io start", bench.alone(&CLIENT)?),
         ("handshake", handshake.saturating_sub(start)),
         ("receive 10 MB", receive.saturating_sub(handshake)),
         ("send 10 MB", send.saturating_sub(handshake)),
@@ -151,15 +163,18 @@ impl Write for Network {
 }
 
 impl Bench<'_> {
-    /// s6-tlsd with an end where it expects a ClientHello: its own count, not
-    /// that of the engine that it starts.
-    fn wrapper(&self) -> Result<u64> {
+    /// A program on a network that ends where something is expected of it: its
+    /// own count, not that of what it starts.
+    fn alone(&self, program: &[&str]) -> Result<u64> {
         let null = File::options().read(true).write(true).open("/dev/null")?;
         let run = |child: Child<'_>| {
             let child = child.descriptor(null.as_fd(), 0);
-            Ok(wait(child.descriptor(null.as_fd(), 1).spawn()?)?)
+            let child = child.descriptor(null.as_fd(), 1);
+            let child = child.descriptor(null.as_fd(), 60);
+            let child = child.descriptor(null.as_fd(), 61);
+            Ok(wait(child.spawn()?)?)
         };
-        self.counted(&["s6-tlsd", "true"], run)
+        self.counted(program, run)
     }
 
     /// s6-tlsd-io, while `talk` uses its descriptors.
@@ -198,18 +213,7 @@ impl Bench<'_> {
             talked?;
             Ok(ended)
         };
-        let mut argv = vec!["s6-tlsd-io"];
-        if self.locks_itself_in()? {
-            argv.push("--no-sandbox");
-        }
-        argv.extend(["60", "61"]);
-        self.counted(&argv, run)
-    }
-
-    /// Whether the engine has a sandbox, which valgrind cannot live in.
-    fn locks_itself_in(&self) -> Result<bool> {
-        let usage = Command::new(self.bin.join("s6-tlsd-io")).output()?.stderr;
-        Ok(String::from_utf8_lossy(&usage).contains("--no-sandbox"))
+        self.counted(&["s6-tlsd-io", "--no-sandbox", "60", "61"], run)
     }
 
     /// What `program` executes by itself.
@@ -237,6 +241,7 @@ impl Bench<'_> {
         env.set("PATH", path);
         env.set("KEYFILE", self.work.file("p256.key"));
         env.set("CERTFILE", self.work.file("p256.pem"));
+        env.set("CAFILE", self.work.file("anchors.pem"));
         let stderr = self.work.file("stderr");
         let file = File::create(&stderr)?;
         let ended = run(Child::new(&argv, &env).descriptor(file.as_fd(), 2))?;

@@ -18,6 +18,7 @@ pub fn describe() -> Vec<String> {
             system.trim_matches('"')
         ),
         format!("Built with: {}", output("rustc", &["--version"])),
+        format!("Library of the peers: {}", output("openssl", &["version"])),
         format!("Load when it began: {}", load()),
     ]
 }

@@ -132,7 +132,7 @@ impl Turn<'_> {
             Task::Ping => self.ping(),
             Task::Idle => self.idle(),
             Task::IdleAfter => self.idle_after(),
-            // Half a second at the end of each of its connections.
+            // It takes some 50 ms for each connection, most of them waiting.
             Task::Growth | Task::Held if self.peer.kind == Kind::Socat => Ok(Vec::new()),
             Task::Growth => self.growth(),
             Task::Held => self.held(),

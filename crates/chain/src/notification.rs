@@ -12,6 +12,11 @@ use unix::{Env, Errno};
 /// handshake message of 64 KiB.
 const LIMIT: usize = 1 << 20;
 
+/// What the rest of the chain goes by while it has rights that the engine
+/// gave up: where programs are, and whose rights s6-applyuidgid takes. An
+/// engine that is not itself any more must not decide that.
+const OURS: [&str; 4] = ["PATH", "UID", "GID", "GIDLIST"];
+
 /// Reads a report, in as many pieces as it takes; None if it ends before it
 /// is complete.
 pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
@@ -30,14 +35,14 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
     Ok(None)
 }
 
-/// Sets and unsets the variables of a complete report.
+/// Sets and unsets the variables of a complete report, but for [`OURS`].
 pub fn apply(report: &[u8], env: &mut Env) {
     let strings = report.split(|byte| *byte == 0);
     for string in strings.filter(|string| !string.is_empty()) {
         let equals = string.iter().position(|byte| *byte == b'=');
         let name = &string[..equals.unwrap_or(string.len())];
         let name = match std::str::from_utf8(name) {
-            Ok(name) if !name.is_empty() => name,
+            Ok(name) if !name.is_empty() && !OURS.contains(&name) => name,
             _ => continue,
         };
         match equals {
@@ -67,6 +72,17 @@ mod tests {
         }
         let long = [b"A=".to_vec(), vec![b'x'; 40_000], vec![0, 0]].concat();
         assert_eq!(through_a_pipe(&long), Some(long));
+    }
+
+    #[test]
+    fn what_decides_who_runs_what_is_not_taken_from_a_report() {
+        let mut env = Env::default();
+        env.set("PATH", "/bin");
+        env.set("GIDLIST", "1");
+        apply(b"PATH=/tmp\0UID=0\0GID=0\0GIDLIST\0PATHS=x\0\0", &mut env);
+        let left: Vec<_> = env.iter().map(|(name, _)| name.to_vec()).collect();
+        assert_eq!(left, [&b"PATH"[..], b"GIDLIST", b"PATHS"]);
+        assert_eq!(env.get("PATH"), Some(OsStr::new("/bin")));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 mod util;
 
 mod access;
+mod architecture;
 mod chains;
 mod dns;
 mod engine_files;

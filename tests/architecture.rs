@@ -1,0 +1,68 @@
+//! Which crate may know which: dependencies point one way, and only the
+//! engines know cryptography.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Each crate with those of ours that it may use.
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("", &["chain", "cli", "engine", "tcp"]),
+    ("crates/chain", &["cli", "unix"]),
+    ("crates/cli", &["unix"]),
+    ("crates/core", &["cli", "sandbox", "unix"]),
+    ("crates/dns", &["unix"]),
+    ("crates/inputs", &[]),
+    ("crates/sandbox", &["unix"]),
+    ("crates/tcp", &["cli", "dns", "unix"]),
+    ("crates/unix", &[]),
+];
+
+const OURS: [&str; 8] = [
+    "chain", "cli", "dns", "engine", "inputs", "sandbox", "tcp", "unix",
+];
+
+/// What the programs are made of: the dependencies of a manifest.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let from = manifest.split("\n[dependencies]\n").nth(1);
+    let lines = from.unwrap_or_default().lines();
+    let lines = lines.take_while(|line| !line.starts_with('['));
+    let names = lines.map(|line| line.split(['.', ' ', '=']).next().unwrap_or_default());
+    let names = names.filter(|name| !name.is_empty() && !name.starts_with('#'));
+    names.map(str::to_owned).collect()
+}
+
+fn manifests() -> BTreeMap<String, Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = std::fs::read_dir(root.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let crates = crates.map(|name| format!("crates/{name}"));
+    let all = crates.chain([String::new()]);
+    all.map(|name| {
+        let text = std::fs::read_to_string(root.join(&name).join("Cargo.toml")).unwrap();
+        (name, dependencies(&text))
+    })
+    .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let manifests = manifests();
+    assert_eq!(manifests.len(), ALLOWED.len());
+    for (name, allowed) in ALLOWED {
+        for dependency in &manifests[name] {
+            let ours = OURS.contains(&dependency.as_str());
+            assert!(
+                !ours || allowed.contains(&dependency.as_str()),
+                "{name:?} uses {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_engines_know_cryptography() {
+    for (name, dependencies) in manifests() {
+        let tls = dependencies.iter().any(|dependency| dependency == "rustls");
+        assert_eq!(tls, name == "crates/core", "{name}");
+    }
+}

@@ -65,9 +65,8 @@ fn trim_stack() {
     const PAGE: usize = 4096;
     let here = 0u8;
     let here = (&raw const here).addr();
-    // This function and those it calls have the page they are in and the one
-    // below.
-    let end = (here & !(PAGE - 1)).saturating_sub(PAGE);
+    // What this function and the call below need fits into this.
+    let end = here.saturating_sub(2048) & !(PAGE - 1);
     let start = std::ptr::with_exposed_provenance_mut::<u8>(end.saturating_sub(STACK));
     if let Some(start) = NonNull::new(start.cast()) {
         // SAFETY: a stack grows downwards here, and the kernel keeps more than

@@ -122,7 +122,7 @@ impl Anchors {
 }
 
 fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = file::read(path).map_err(|errno| unreadable(path, errno))?;
+    let content = file::read_public(path).map_err(|errno| unreadable(path, errno))?;
     pem::certificates(&content).map_err(|defect| {
         let why = defect.text();
         Fatal::new(

@@ -21,33 +21,43 @@ pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
 pub fn read_with_mode(path: &OsStr) -> Result<(Zeroizing<Vec<u8>>, Mode), Errno> {
     let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let stat = fstat(&file)?;
-    Ok((
-        content(&file, &stat)?,
-        Mode::from_bits_truncate(stat.st_mode),
-    ))
+    let mut secret = Zeroizing::default();
+    fill(&mut secret, &file, &stat)?;
+    Ok((secret, Mode::from_bits_truncate(stat.st_mode)))
 }
 
-/// The content of the file `name` in an open directory. EINVAL if it is not a
+/// The content of a file that has no secrets.
+pub fn read_public(path: &OsStr) -> Result<Vec<u8>, Errno> {
+    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut content = Vec::new();
+    fill(&mut content, &file, &fstat(&file)?)?;
+    Ok(content)
+}
+
+/// The same of the file `name` in an open directory. EINVAL if it is not a
 /// regular one: a pipe could be waited for without end.
-pub fn read_regular(directory: impl AsFd, name: &CStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
+pub fn read_regular(directory: impl AsFd, name: &CStr) -> Result<Vec<u8>, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = openat(directory, name, flags, Mode::empty())?;
     let stat = fstat(&file)?;
     if !is_regular(&stat) {
         return Err(Errno::EINVAL);
     }
-    content(&file, &stat)
+    let mut content = Vec::new();
+    fill(&mut content, &file, &stat)?;
+    Ok(content)
 }
 
 fn is_regular(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 
-fn content(file: &OwnedFd, stat: &FileStat) -> Result<Zeroizing<Vec<u8>>, Errno> {
+/// Reads all of `file` into `content`, which is empty.
+fn fill(content: &mut Vec<u8>, file: &OwnedFd, stat: &FileStat) -> Result<(), Errno> {
     let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
     // One byte more than the size, so that the end is seen without growing;
     // the content is never moved, for a copy left behind would not be wiped.
-    let mut content = Zeroizing::new(vec![0; size.max(4095) + 1]);
+    *content = vec![0; size.max(4095) + 1];
     let mut len = 0;
     loop {
         match unix::fd::read(file, &mut content[len..])? {
@@ -62,13 +72,13 @@ fn content(file: &OwnedFd, stat: &FileStat) -> Result<Zeroizing<Vec<u8>>, Errno>
             if len > LIMIT {
                 return Err(Errno::EFBIG);
             }
-            let mut larger = Zeroizing::new(vec![0; 2 * len]);
-            larger[..len].copy_from_slice(&content);
-            content = larger;
+            let mut former = Zeroizing::new(vec![0; 2 * len]);
+            former[..len].copy_from_slice(content);
+            std::mem::swap(content, &mut former);
         }
     }
     content.truncate(len);
-    Ok(content)
+    Ok(())
 }
 
 #[cfg(test)]

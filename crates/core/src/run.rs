@@ -36,6 +36,7 @@ impl Engine {
     /// Runs until nothing can be passed on any more.
     pub fn run(mut self, context: &Context) -> Result<u8, Fatal> {
         unix::signal::ignore_pipe();
+        end_on_panic(context.prog.clone());
         if self.options.sandbox {
             self.lock_in(context);
         }
@@ -80,7 +81,6 @@ impl Engine {
             .into_iter()
             .flatten()
             .collect();
-        end_on_panic(context.prog.clone());
         let enforced = sandbox::enter(&read, &write);
         context.info(&format!("sandbox: {enforced}"));
     }

@@ -50,6 +50,9 @@ pub struct Buffers {
     pub plain: Buffer,
     /// For the network.
     pub outgoing: Buffer,
+    /// Where in `incoming` the first record begins, during the handshake,
+    /// that was not looked at yet; it may be behind the end.
+    pub next_record: usize,
 }
 
 /// What to send once everything received is processed.
@@ -96,19 +99,21 @@ impl Session {
                 incoming,
                 plain,
                 outgoing,
+                next_record,
             } = buffers;
-            let closed = self
-                .is_handshaking()
-                .then(|| plain_close_notify(incoming.content()));
-            let closed = closed.flatten();
-            let shown = closed.unwrap_or(incoming.len());
+            let (shown, closed) = if self.is_handshaking() {
+                until_close_notify(incoming.content(), next_record)
+            } else {
+                (incoming.len(), false)
+            };
             let shown = &mut incoming.content_mut()[..shown];
             let (discard, step) = self.step(shown, Some(plain), outgoing, send);
-            buffers.incoming.consume(discard);
+            incoming.consume(discard);
+            *next_record = next_record.saturating_sub(discard);
             match step? {
                 Step::More => {}
                 Step::Closed => received.closed = true,
-                Step::Blocked if closed.is_some() => {
+                Step::Blocked if closed => {
                     return Err(Error::AlertReceived(AlertDescription::CloseNotify));
                 }
                 Step::Blocked if matches!(send, Send::Nothing) => return Ok(received),
@@ -231,18 +236,31 @@ fn lock(asked: &Mutex<Asked>) -> Asked {
     asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Where among the records of `incoming` a close_notify alert that nothing
-/// protects begins, if there is one.
-fn plain_close_notify(incoming: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let [kind, 3, _, body @ ..] = incoming.get(at..)? {
-        if *kind == 21 && body.starts_with(&PLAIN_CLOSE_NOTIFY) {
-            return Some(at);
+/// How many bytes of `incoming` may be processed, and whether a close_notify
+/// alert that nothing protects comes behind them.
+///
+/// `next` is where the first record begins that was not looked at before. What
+/// lies in front of it must not be looked at again, for rustls joins messages
+/// there in place; nor may fewer bytes be shown to it than before, so the
+/// beginning of what may become that alert is held back.
+fn until_close_notify(incoming: &[u8], next: &mut usize) -> (usize, bool) {
+    const ALERT: u8 = 21;
+    while let Some(record) = incoming.get(*next..) {
+        match record {
+            [ALERT, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
+                return (*next, true);
+            }
+            [ALERT] | [ALERT, _] | [ALERT, _, _] => return (*next, false),
+            [ALERT, 3, _, tail @ ..] if PLAIN_CLOSE_NOTIFY.starts_with(tail) => {
+                return (*next, false);
+            }
+            [_, 3, _, high, low, ..] => {
+                *next += 5 + usize::from(u16::from_be_bytes([*high, *low]));
+            }
+            _ => break,
         }
-        let length = body.first_chunk().copied().map(u16::from_be_bytes)?;
-        at += 5 + usize::from(length);
     }
-    None
+    (incoming.len(), false)
 }
 
 /// Does what one state of the connection asks for. The count is what to take

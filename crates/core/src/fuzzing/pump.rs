@@ -171,6 +171,7 @@ impl Peer {
             incoming: buffer(),
             plain: buffer(),
             outgoing: buffer(),
+            next_record: 0,
         };
         Self {
             session,

@@ -159,6 +159,7 @@ impl Pump {
                 incoming: buffer(CHUNK + MAX_RECORD)?,
                 plain: buffer(CHUNK + MAX_RECORD)?,
                 outgoing: buffer(CHUNK + 2 * MAX_RECORD)?,
+                next_record: 0,
             },
             scratch: buffer(CHUNK)?,
             options,
@@ -197,10 +198,10 @@ impl Pump {
                 return turn;
             }
         }
-        self.deliver(ends, ready[End::AppOut as usize]);
+        self.deliver(ends, ready[End::AppOut as usize], now);
         self.collect(ends, ready[End::AppIn as usize], now);
-        self.transmit(ends);
-        self.close_ends(ends);
+        self.transmit(ends, now);
+        self.close_ends(ends, now);
         self.conclude(ends, now)
     }
 
@@ -234,6 +235,10 @@ impl Pump {
 
     /// When to take a turn even if nothing has happened.
     pub fn deadline(&self) -> Option<Instant> {
+        if self.stopped && self.buffers.outgoing.is_empty() && !self.ignores_network() {
+            // What stopped it is gone: it goes on at once.
+            return Some(self.last_read);
+        }
         if let Some(drain) = &self.drain {
             let silent = self.last_read.max(drain.since) + drain.limits.silence;
             return Some(silent.min(drain.since + drain.limits.total));
@@ -247,11 +252,11 @@ impl Pump {
 
     /// Gives back the memory of buffers that hold nothing.
     pub fn release(&mut self) {
-        self.scratch.clear();
         let Buffers {
             incoming,
             plain,
             outgoing,
+            ..
         } = &mut self.buffers;
         for buffer in [&mut self.scratch, incoming, plain, outgoing] {
             buffer.release();
@@ -357,7 +362,7 @@ impl Pump {
             if !self.stopped {
                 return;
             }
-            self.transmit(ends);
+            self.transmit(ends, now);
             if !self.buffers.outgoing.is_empty() {
                 return;
             }
@@ -396,7 +401,7 @@ impl Pump {
         if !self.session.is_handshaking() {
             self.established = true;
             self.last_data = now;
-            self.transmit(ends);
+            self.transmit(ends, now);
             return Some(Turn::Established);
         }
         let late = self
@@ -413,7 +418,7 @@ impl Pump {
     }
 
     /// Writes what was decrypted to the program.
-    fn deliver(&mut self, ends: &mut impl Ends, ready: bool) {
+    fn deliver(&mut self, ends: &mut impl Ends, ready: bool, now: Instant) {
         if !self.is_open(End::AppOut) {
             self.buffers.plain.clear();
             return;
@@ -429,7 +434,10 @@ impl Pump {
             return;
         }
         match ends.write(End::AppOut, self.buffers.plain.content()) {
-            Ok(count) => self.buffers.plain.consume(count),
+            Ok(count) => {
+                self.last_data = now;
+                self.buffers.plain.consume(count);
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => self.blocked[End::AppOut as usize] = true,
             Err(errno) => {
                 self.close(ends, End::AppOut);
@@ -480,7 +488,7 @@ impl Pump {
     }
 
     /// Writes what is encrypted to the network.
-    fn transmit(&mut self, ends: &mut impl Ends) {
+    fn transmit(&mut self, ends: &mut impl Ends, now: Instant) {
         let outgoing = &mut self.buffers.outgoing;
         if outgoing.is_empty() || !self.open[End::NetOut as usize] {
             outgoing.clear();
@@ -491,6 +499,9 @@ impl Pump {
         }
         match ends.write(End::NetOut, outgoing.content()) {
             Ok(count) => {
+                if outgoing.len() > self.alert_bytes {
+                    self.last_data = now;
+                }
                 outgoing.consume(count);
                 self.alert_bytes = self.alert_bytes.min(outgoing.len());
             }
@@ -511,7 +522,7 @@ impl Pump {
 
     /// Closes what has ended: the program's input once everything is
     /// delivered, the network's once everything is sent.
-    fn close_ends(&mut self, ends: &mut impl Ends) {
+    fn close_ends(&mut self, ends: &mut impl Ends, now: Instant) {
         if self.failing {
             self.close(ends, End::AppIn);
         }
@@ -524,7 +535,7 @@ impl Pump {
         let wanted = self.options.close_notify || self.close_received;
         if wanted && self.established && !self.close_queued {
             self.queue_close_notify();
-            self.transmit(ends);
+            self.transmit(ends, now);
         }
         if self.buffers.outgoing.is_empty() {
             self.close(ends, End::NetOut);
@@ -549,7 +560,7 @@ impl Pump {
     fn conclude(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
         let idle = self.established && self.drain.is_none();
         if idle && self.idle_deadline().is_some_and(|deadline| now >= deadline) {
-            return self.idle(ends);
+            return self.idle(ends, now);
         }
         let sent = !self.is_open(End::NetOut);
         let delivered = self.buffers.plain.is_empty();
@@ -606,10 +617,10 @@ impl Pump {
         Turn::Wait
     }
 
-    fn idle(&mut self, ends: &mut impl Ends) -> Turn {
+    fn idle(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
         if self.buffers.outgoing.is_empty() {
             self.queue_close_notify();
-            self.transmit(ends);
+            self.transmit(ends, now);
         }
         Turn::Done(Err(Fatal::new(TLS, "connection idle for too long")))
     }

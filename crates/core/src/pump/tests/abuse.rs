@@ -398,6 +398,99 @@ fn a_message_that_claims_more_than_64_kib_is_refused() {
     assert!(line.contains("HandshakePayloadTooLarge"), "{line}");
 }
 
+/// A ClientHello of 1024 bytes that begins in one piece and goes on in one
+/// that looks like records.
+fn hello_in_pieces() -> Vec<Vec<u8>> {
+    let begin = [&[1, 0, 4, 0, 3, 3][..], &[0; 32]].concat();
+    vec![piece(&begin), piece(&[CLOSE_NOTIFY, &[0; 50]].concat())]
+}
+
+const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
+
+fn piece(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    [&[22, 3, 1], &length[..], body].concat()
+}
+
+#[test]
+fn an_alert_inside_a_message_in_pieces_is_none() {
+    let rest = piece(&[0; 1024]);
+    let third = piece(&[0; 20]);
+    let many = vec![
+        piece(CLOSE_NOTIFY),
+        piece(&CLOSE_NOTIFY.repeat(3)),
+        rest.clone(),
+    ];
+    let bytes = rest.iter().map(|byte| vec![*byte]).collect();
+    for more in [
+        vec![third.clone(), rest.clone()],
+        vec![third, piece(&[9; 20]), rest],
+        many,
+        bytes,
+    ] {
+        let mut attack = Attack::on_server();
+        for part in hello_in_pieces().iter().chain(&more) {
+            attack.send(part);
+        }
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(!line.contains("close_notify"), "{line}");
+        assert_eq!(attack.answer()[..6], [21, 3, 3, 0, 2, 2]);
+    }
+}
+
+#[test]
+fn an_alert_behind_pieces_of_a_message_counts() {
+    for bytewise in [false, true] {
+        let mut attack = Attack::on_server();
+        hello_in_pieces().iter().for_each(|part| attack.send(part));
+        let sizes = if bytewise { 1 } else { CLOSE_NOTIFY.len() };
+        CLOSE_NOTIFY
+            .chunks(sizes)
+            .for_each(|part| attack.send(part));
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(line.contains("close_notify"), "{line}");
+    }
+}
+
+#[test]
+fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
+    let mut attack = Attack::on_server();
+    // It reads nothing any more, so it is listened to.
+    attack.engine.ends.0[End::AppOut as usize]
+        .borrow_mut()
+        .reader_gone = true;
+    attack.engine.ends.0[End::AppIn as usize]
+        .borrow_mut()
+        .bytes
+        .extend(b"said");
+    while attack.engine.turn(false, attack.now) {}
+    attack.engine.pump.release();
+    let mut client = client(&TLS13);
+    attack.carry(&mut client).unwrap();
+    let mut heard = [0; 4];
+    std::io::Read::read_exact(&mut client.reader(), &mut heard).unwrap();
+    assert_eq!(&heard, b"said");
+}
+
+#[test]
+fn a_slow_reader_puts_off_the_idle_limit() {
+    let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
+    attack.engine.pump.options.idle_timeout = 1000;
+    let program = Rc::clone(&attack.engine.ends.0[End::AppOut as usize]);
+    program.borrow_mut().capacity = 100;
+    let data = keys.seal(ContentType::ApplicationData, &[7; 2000]);
+    attack.send(&data);
+    for _ in 0..19 {
+        attack.now += Duration::from_millis(300);
+        program.borrow_mut().bytes.clear();
+        attack.send(&[]);
+        assert!(attack.engine.result.is_none());
+    }
+    assert_eq!(program.borrow().record.len(), 2000);
+}
+
 #[test]
 fn what_is_no_data_does_not_put_off_the_idle_limit() {
     for version in BOTH {

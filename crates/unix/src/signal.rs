@@ -1,6 +1,6 @@
 //! Signals: caught by those who serve, and left to a chain as it had them.
 
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use nix::errno::Errno;
@@ -20,10 +20,16 @@ static WAKE: AtomicI32 = AtomicI32::new(-1);
 
 /// Catches `signals` from now on, even if the inherited mask blocks them, and
 /// returns the pipe that becomes readable with each. Called once.
-pub fn catch(signals: &[Signal]) -> Result<OwnedFd, Errno> {
+///
+/// Both ends stay open as long as the process is: a signal may come while it
+/// ends, and without a reader each write would raise SIGPIPE, which may be
+/// among those that are caught.
+pub fn catch(signals: &[Signal]) -> Result<BorrowedFd<'static>, Errno> {
     let (reader, writer) = fd::pipe()?;
     fd::nonblocking(&reader)?;
     fd::nonblocking(&writer)?;
+    // SAFETY: it was just opened, and is never closed.
+    let reader = unsafe { BorrowedFd::borrow_raw(reader.into_raw_fd()) };
     WAKE.store(writer.into_raw_fd(), Ordering::SeqCst);
     let mut set = SigSet::empty();
     let action = SigAction::new(
@@ -133,4 +139,28 @@ fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.
     unsafe { sigaction(signal, &action) }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::raise;
+    use nix::sys::wait::{WaitStatus, waitpid};
+
+    use super::*;
+    use crate::fork::{Side, fork};
+
+    #[test]
+    fn a_signal_that_comes_while_the_process_ends_does_not_keep_it() {
+        match fork().unwrap() {
+            Side::Child => {
+                nix::unistd::alarm::set(20);
+                let _ = catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
+                raise(Signal::SIGCHLD).unwrap();
+                crate::entry::exit(u8::from(!take().has(Signal::SIGCHLD)))
+            }
+            Side::Parent(pid) => {
+                assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
+            }
+        }
+    }
 }

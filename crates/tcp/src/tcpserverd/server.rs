@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use cli::{Context, Fatal};
@@ -66,7 +66,7 @@ impl<'a> Server<'a> {
     }
 
     /// Serves until a signal ends it. `wake` becomes readable with signals.
-    pub fn run(mut self, wake: OwnedFd) -> Result<u8, Fatal> {
+    pub fn run(mut self, wake: BorrowedFd<'_>) -> Result<u8, Fatal> {
         self.status();
         let poll_failure = |e: std::io::Error| Fatal::system("poll", unix::errno::of(&e));
         let mut poll = Poll::new().map_err(poll_failure)?;
@@ -98,7 +98,7 @@ impl<'a> Server<'a> {
             for event in &events {
                 match event.token() {
                     LISTENER => self.ready = true,
-                    _ => while matches!(fd::read(&wake, &mut [0; 64]), Ok(1..)) {},
+                    _ => while matches!(fd::read(wake, &mut [0; 64]), Ok(1..)) {},
                 }
             }
         }

@@ -95,18 +95,25 @@ fn a_chain_that_loses_a_process_before_or_in_the_handshake_ends() {
     }
 }
 
+/// A server with its port and its count of descriptors, and a client whose
+/// bytes go round and round through it.
+fn whole_chain() -> (Running, u16, usize, Running) {
+    let (server, port) = serve(&["-v"], "p256", &["cat"]);
+    let open = serves(&server, port);
+    let client = round_and_round(port);
+    settled(
+        "the server's side",
+        &server,
+        &["cat", "s6-tcpserverd", "s6-tlsd-io"],
+    );
+    settled("the client's side", &client, &["cat", "s6-tlsc-io"]);
+    (server, port, open, client)
+}
+
 #[test]
 fn a_chain_that_loses_a_process_in_the_middle_ends() {
     for victim in ["s6-tlsd-io", "cat", "s6-tcpserverd"] {
-        let (server, port) = serve(&["-v"], "p256", &["cat"]);
-        let open = serves(&server, port);
-        let client = round_and_round(port);
-        settled(
-            "the server's side",
-            &server,
-            &["cat", "s6-tcpserverd", "s6-tlsd-io"],
-        );
-        settled("the client's side", &client, &["cat", "s6-tlsc-io"]);
+        let (server, port, open, client) = whole_chain();
         kill_one(&server, victim);
         if victim == "s6-tcpserverd" {
             settled(victim, &server, &["cat", "s6-tlsd-io"]);
@@ -119,15 +126,7 @@ fn a_chain_that_loses_a_process_in_the_middle_ends() {
         settled(victim, &client, &[]);
     }
     for victim in ["s6-tlsc-io", "cat"] {
-        let (server, port) = serve(&["-v"], "p256", &["cat"]);
-        let open = serves(&server, port);
-        let client = round_and_round(port);
-        settled(
-            "the server's side",
-            &server,
-            &["cat", "s6-tcpserverd", "s6-tlsd-io"],
-        );
-        settled("the client's side", &client, &["cat", "s6-tlsc-io"]);
+        let (server, port, open, client) = whole_chain();
         kill_one(&client, victim);
         settled(victim, &client, &[]);
         settled(victim, &server, &["s6-tcpserverd"]);

@@ -37,7 +37,8 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const BOOLEAN: u8 = 0x01;
 /// The tag of an INTEGER.
 pub const INTEGER: u8 = 0x02;
-const OCTET_STRING: u8 = 0x04;
+/// The tag of an OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
 
 impl<'a> Certificate<'a> {
     /// Reads the DER of a certificate of version 1, 2 or 3.

@@ -96,6 +96,7 @@ const CHUNK: usize = 4 * 16384;
 
 /// The same as TLS 1.3 sends it: a header, a type and a tag each.
 const FOUR_RECORDS: usize = CHUNK + 4 * (5 + 1 + 16);
+
 /// How many bytes the network may bring without any for the program. All
 /// messages of a handshake together have space in it; after that it is what
 /// key updates, tickets and padding may cost. What rustls counts by itself

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Each crate with those of ours that it may use.
 const ALLOWED: [(&str, &[&str]); 9] = [
-    ("", &["chain", "cli", "engine", "tcp"]),
+    ("", &["chain", "cli", "s6-tls-core", "tcp"]),
     ("crates/chain", &["cli", "unix"]),
     ("crates/cli", &["unix"]),
     ("crates/core", &["cli", "sandbox", "unix"]),
@@ -18,7 +18,14 @@ const ALLOWED: [(&str, &[&str]); 9] = [
 ];
 
 const OURS: [&str; 8] = [
-    "chain", "cli", "dns", "engine", "inputs", "sandbox", "tcp", "unix",
+    "chain",
+    "cli",
+    "dns",
+    "s6-tls-core",
+    "inputs",
+    "sandbox",
+    "tcp",
+    "unix",
 ];
 
 /// What the programs are made of: the dependencies of a manifest.

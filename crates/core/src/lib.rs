@@ -1,34 +1,22 @@
 //! The TLS engines, `s6-tlsd-io` and `s6-tlsc-io`: rustls records pumped
 //! between four descriptors. This is the only crate that links cryptography.
 //!
-//! [`pump`] is the state machine; it does no I/O of its own and knows no
-//! clock. `ends` holds the descriptors, `run` is the loop that brings the two
-//! together. `session` is the face that rustls shows to the pump. The rest
-//! happens before the first byte: files (`pem`, `pkcs8`, `keypair`,
-//! `anchors`), who is trusted (`verify`, `x509`), which certificate is shown
-//! (`sni`).
+//! [`server`] and [`client`] are the two programs. What happens before the
+//! first byte: [`files`] are read, the certificate that is shown is chosen
+//! ([`own`]), and whom to trust is known ([`peer`]). [`tunnel`] is the
+//! connection itself; [`report`] says what came of it.
 #![forbid(unsafe_code)]
 
-mod anchors;
-mod buffer;
-mod ends;
-mod explain;
-mod file;
+pub mod client;
+mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod identity;
-mod keypair;
-mod pem;
-mod pkcs8;
-mod pump;
+mod own;
+mod peer;
 mod report;
-mod run;
-mod session;
-mod sni;
-pub mod tlscio;
-pub mod tlsdio;
-mod verify;
-mod x509;
+pub mod server;
+mod tunnel;
 
 /// The TLS context cannot be built: a file is missing, unreadable, malformed,
 /// or does not fit its partner.

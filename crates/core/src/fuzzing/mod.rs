@@ -15,11 +15,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use unix::Env;
 
-use crate::anchors::Anchors;
-use crate::pem;
-use crate::sni::Certificates;
-use crate::verify::ServerVerifier;
-use crate::x509::{self, Certificate};
+use crate::files::pem;
+use crate::files::x509::{self, Certificate};
+use crate::own::choice::Certificates;
+use crate::peer::anchors::Anchors;
+use crate::peer::verify::ServerVerifier;
 
 pub use pump::pump;
 

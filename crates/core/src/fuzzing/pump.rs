@@ -9,10 +9,10 @@ use cli::{Common, Fatal};
 use unix::Errno;
 
 use super::{CERTIFICATE, KEY};
-use crate::buffer::Buffer;
-use crate::pump::{End, Ends, Interest, Pump, Turn};
-use crate::session::{Buffers, Send, Session};
-use crate::{tlscio, tlsdio};
+use crate::tunnel::buffer::Buffer;
+use crate::tunnel::pump::{End, Ends, Interest, Pump, Turn};
+use crate::tunnel::session::{Buffers, Send, Session};
+use crate::{client, server};
 
 /// More than this of a schedule shows nothing new, but takes its time.
 const MOST: usize = 400;
@@ -268,8 +268,8 @@ impl World {
             idle_timeout: limit(bit(3)),
             ..Common::default()
         };
-        let server = tlsdio::test_session(KEY, CERTIFICATE);
-        let client = tlscio::test_session(CERTIFICATE);
+        let server = server::test_session(KEY, CERTIFICATE);
+        let client = client::test_session(CERTIFICATE);
         let (own, other) = if bit(4) {
             (client, server)
         } else {

@@ -53,11 +53,11 @@ impl Attack {
     }
 
     fn on_server() -> Self {
-        Self::new(tlsdio::test_session(KEY, CERTIFICATE))
+        Self::new(server::test_session(KEY, CERTIFICATE))
     }
 
     fn on_client() -> Self {
-        Self::new(tlscio::test_session(CERTIFICATE))
+        Self::new(client::test_session(CERTIFICATE))
     }
 
     /// Sends bytes, and lets our side do what there is to do.
@@ -132,7 +132,7 @@ fn client(version: Version) -> Connection {
         ],
         ..rustls::crypto::ring::default_provider()
     });
-    let verifier = crate::verify::ServerVerifier {
+    let verifier = crate::peer::verify::ServerVerifier {
         anchors: None,
         name: None,
         algorithms: provider.signature_verification_algorithms,
@@ -150,8 +150,8 @@ fn client(version: Version) -> Connection {
 }
 
 fn server(version: Version) -> Connection {
-    let key = crate::pem::private_key(KEY).unwrap();
-    let chain = crate::pem::certificates(CERTIFICATE).unwrap();
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
     let mut provider = rustls::crypto::ring::default_provider();
     provider
         .cipher_suites

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use cli::{Common, Context, Fatal, Grammar};
 
-use crate::ends::Descriptors;
-use crate::pump::{Pump, Turn};
 use crate::report;
-use crate::session::Session;
+use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::pump::{Pump, Turn};
+use crate::tunnel::session::Session;
 
 /// After so long without anything to do, memory that holds nothing is given
 /// back: most connections are idle for most of their life.

@@ -12,13 +12,13 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::SETUP;
-use crate::anchors::{Anchors, Source};
-use crate::ends::Descriptors;
 use crate::identity::Identity;
-use crate::keypair;
-use crate::run::{self, Engine};
-use crate::session::Session;
-use crate::verify::ServerVerifier;
+use crate::own::pair;
+use crate::peer::anchors::{Anchors, Source};
+use crate::peer::verify::ServerVerifier;
+use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::run::{self, Engine};
+use crate::tunnel::session::Session;
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
@@ -64,7 +64,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         Some(Source::from_environment(context)?)
     };
     let pair = match options.client_certificate {
-        true => Some(keypair::load(
+        true => Some(pair::load(
             context,
             context.require("KEYFILE")?,
             context.require("CERTFILE")?,

@@ -19,8 +19,8 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::anchors::Anchors;
-use crate::x509::Certificate;
+use crate::files::x509::Certificate;
+use crate::peer::anchors::Anchors;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.

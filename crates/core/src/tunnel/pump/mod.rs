@@ -13,8 +13,8 @@ use cli::{Common, Fatal};
 use unix::Errno;
 
 use crate::TLS;
-use crate::buffer::Buffer;
-use crate::session::{Buffers, MAX_RECORD, Received, SPARE, Send, Session};
+use crate::tunnel::buffer::Buffer;
+use crate::tunnel::session::{Buffers, MAX_RECORD, Received, SPARE, Send, Session};
 
 /// One of the four descriptors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,5 +1,9 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
+pub mod pem;
+pub mod pkcs8;
+pub mod x509;
+
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 

@@ -16,7 +16,7 @@ use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
 
-use crate::pump::{End, Ends, Interest};
+use crate::tunnel::pump::{End, Ends, Interest};
 
 /// The descriptors that are still open, in the order of [`End`].
 pub struct Descriptors([Option<Descriptor>; 4]);

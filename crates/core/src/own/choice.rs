@@ -9,7 +9,8 @@ use cli::{Context, Fatal, SniLevel};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::{CONTEXT, keypair};
+use crate::CONTEXT;
+use crate::own::pair;
 
 /// The certificates of a server. Names are those of the variables, never
 /// those inside the certificates.
@@ -38,7 +39,7 @@ impl Certificates {
             _ => {
                 let (key, certificate) =
                     (context.require("KEYFILE")?, context.require("CERTFILE")?);
-                Some(Arc::new(keypair::load(context, key, certificate)?))
+                Some(Arc::new(pair::load(context, key, certificate)?))
             }
         };
         let named = match level {
@@ -124,7 +125,7 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                 ),
             ));
         };
-        let pair = Arc::new(keypair::load(context, key_file, certificate_file)?);
+        let pair = Arc::new(pair::load(context, key_file, certificate_file)?);
         if pairs.insert(name.to_ascii_lowercase(), pair).is_some() {
             return Err(Fatal::new(
                 CONTEXT,

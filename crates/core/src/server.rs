@@ -11,13 +11,13 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
 use crate::SETUP;
-use crate::anchors::{Anchors, Source};
-use crate::ends::Descriptors;
 use crate::identity::Identity;
-use crate::run::{self, Engine};
-use crate::session::Session;
-use crate::sni::Certificates;
-use crate::verify::ClientVerifier;
+use crate::own::choice::Certificates;
+use crate::peer::anchors::{Anchors, Source};
+use crate::peer::verify::ClientVerifier;
+use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::run::{self, Engine};
+use crate::tunnel::session::Session;
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
@@ -117,8 +117,8 @@ fn provider() -> Arc<CryptoProvider> {
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
-    let key = crate::pem::private_key(key).unwrap();
-    let chain = crate::pem::certificates(certificate).unwrap();
+    let key = crate::files::pem::private_key(key).unwrap();
+    let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
     session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()

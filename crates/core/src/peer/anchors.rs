@@ -12,8 +12,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
 
-use crate::x509::Certificate;
-use crate::{CONTEXT, file, pem};
+use crate::CONTEXT;
+use crate::files::x509::Certificate;
+use crate::files::{self, pem};
 
 /// Whom the engine trusts.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl Anchors {
 }
 
 fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = file::read_public(path).map_err(|errno| unreadable(path, errno))?;
+    let content = files::read_public(path).map_err(|errno| unreadable(path, errno))?;
     pem::certificates(&content).map_err(|defect| {
         let why = defect.text();
         Fatal::new(
@@ -141,7 +142,7 @@ fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let names = names(&mut directory).map_err(failed)?;
     let texts = names
         .iter()
-        .filter_map(|name| file::read_regular(&directory, name).ok());
+        .filter_map(|name| files::read_regular(&directory, name).ok());
     let certificates = texts.filter_map(|text| pem::certificates(&text).ok());
     Ok(certificates.flatten().collect())
 }

@@ -1,11 +1,13 @@
 //! What the program is told about the connection once the handshake is over.
 
+pub mod explain;
+
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 
-use crate::session::Session;
-use crate::x509::Certificate;
+use crate::files::x509::Certificate;
+use crate::tunnel::session::Session;
 
 /// The notification: strings ended by NUL, `NAME=value` to set a variable and
 /// `NAME` to unset it, and one more NUL at the very end.

@@ -10,9 +10,9 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use unix::Errno;
 
-use crate::pem::{self, Defect, SecretKey};
-use crate::x509::Certificate;
-use crate::{CONTEXT, file};
+use crate::files::pem::{self, Defect, SecretKey};
+use crate::files::x509::Certificate;
+use crate::{CONTEXT, files};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
 /// sure that they belong together.
@@ -65,13 +65,13 @@ fn read(
 }
 
 fn read_key(path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
-    let (content, mode) = file::read_with_mode(path).map_err(|errno| unreadable(path, errno))?;
+    let (content, mode) = files::read_with_mode(path).map_err(|errno| unreadable(path, errno))?;
     let key = pem::private_key(&content).map_err(|defect| unusable(path, defect))?;
     Ok((key, mode))
 }
 
 fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = file::read(path).map_err(|errno| unreadable(path, errno))?;
+    let content = files::read(path).map_err(|errno| unreadable(path, errno))?;
     let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(path, Defect::Malformed));

@@ -10,14 +10,14 @@ use cli::{Common, Fatal};
 use unix::Errno;
 
 use super::{End, Ends, Interest, Pump, Turn};
-use crate::session::Session;
-use crate::{tlscio, tlsdio};
+use crate::tunnel::session::Session;
+use crate::{client, server};
 
 mod abuse;
 mod faults;
 
-const KEY: &[u8] = include_bytes!("../testdata/key.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
+const KEY: &[u8] = include_bytes!("../../testdata/key.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../testdata/certificate.pem");
 
 /// A pseudorandom sequence (xorshift64).
 struct Random(u64);
@@ -293,13 +293,13 @@ impl Scene {
         let server_ends = [up, down, from_server, to_server];
         World {
             client: Engine::new(
-                tlscio::test_session(CERTIFICATE),
+                client::test_session(CERTIFICATE),
                 self.client.clone(),
                 client_ends,
                 now,
             ),
             server: Engine::new(
-                tlsdio::test_session(KEY, CERTIFICATE),
+                server::test_session(KEY, CERTIFICATE),
                 self.server.clone(),
                 server_ends,
                 now,

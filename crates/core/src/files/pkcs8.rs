@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::x509::{INTEGER, OCTET_STRING, SEQUENCE, element, expect};
+use crate::files::x509::{INTEGER, OCTET_STRING, SEQUENCE, element, expect};
 
 /// Version 0, id-ecPublicKey, and the curve: how a PrivateKeyInfo begins.
 const EC_P256: &[u8] =

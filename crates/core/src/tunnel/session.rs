@@ -12,9 +12,9 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
 
-use crate::buffer::Buffer;
-use crate::explain;
-use crate::sni::Asked;
+use crate::own::choice::Asked;
+use crate::report::explain;
+use crate::tunnel::buffer::Buffer;
 
 /// More than a record that rustls makes can take, whatever the version and
 /// the suite (RFC 5246 section 6.2, RFC 8446 section 5).

@@ -1,0 +1,5 @@
+//! What we show: the pairs of key and certificate, and the choice among them
+//! by the name that the client asks for.
+
+pub mod choice;
+pub mod pair;

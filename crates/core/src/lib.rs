@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+#[allow(dead_code, reason = "the words come before those that say them")]
+mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod crypto;
 #[allow(dead_code, reason = "the words come before those that say them")]
 mod ending;
 mod files;

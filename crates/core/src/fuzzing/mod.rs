@@ -10,11 +10,11 @@ mod pump;
 
 use cli::{Context, SniLevel};
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use unix::Env;
 
+use crate::crypto;
 use crate::files::pem;
 use crate::files::x509::{self, Certificate};
 use crate::own::choice::Certificates;
@@ -49,7 +49,7 @@ pub fn pem(input: &[u8]) -> bool {
     let signer = key
         .as_ref()
         .ok()
-        .and_then(|key| any_supported_type(key).ok());
+        .and_then(|key| crypto::signing_key(key).ok());
     if let Some(signer) = signer {
         let _ = CertifiedKey::new(chain, signer).keys_match();
         return true;
@@ -80,7 +80,7 @@ pub fn x509(input: &[u8]) -> bool {
     let verifier = ServerVerifier {
         anchors: Some(anchors),
         name: Some(name.clone()),
-        algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
+        algorithms: crypto::signature_algorithms(),
     };
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
     let verdict = verifier.verify_server_cert(&der, &[], &name, &[], now);

@@ -7,14 +7,13 @@ use cli::{Context, Fatal};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
 
-use crate::CONTEXT;
 use crate::files::x509::Certificate;
 use crate::files::{self, pem};
+use crate::{CONTEXT, crypto};
 
 /// Whom the engine trusts.
 #[derive(Debug)]
@@ -68,9 +67,7 @@ impl Anchors {
 
     /// Those of `listed` that can be anchors; None if none can.
     fn new(mut listed: Vec<CertificateDer<'static>>) -> Option<Self> {
-        let algorithms = ring::default_provider()
-            .signature_verification_algorithms
-            .all;
+        let algorithms = crypto::signature_algorithms().all;
         let known = |kind: &[u8]| {
             let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
             kinds.any(|known| known.as_ref() == kind)

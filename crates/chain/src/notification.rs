@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use unix::{Env, Errno};
 
-/// Far more than a report can be: a certificate's subject has to fit into a
-/// handshake message of 64 KiB.
+/// More than a report can be. A chain of certificates has to fit into a
+/// handshake message of 64 KiB; the worst that can be made of that is 32768
+/// empty names, each with a variable of some 25 bytes.
 const LIMIT: usize = 1 << 20;
 
 /// What the rest of the chain goes by while it has rights that the engine
@@ -37,19 +38,20 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
 
 /// Sets and unsets the variables of a complete report, but for [`OURS`].
 pub fn apply(report: &[u8], env: &mut Env) {
-    let strings = report.split(|byte| *byte == 0);
-    for string in strings.filter(|string| !string.is_empty()) {
-        let equals = string.iter().position(|byte| *byte == b'=');
-        let name = &string[..equals.unwrap_or(string.len())];
-        let name = match std::str::from_utf8(name) {
-            Ok(name) if !name.is_empty() && !OURS.contains(&name) => name,
-            _ => continue,
-        };
-        match equals {
-            Some(at) => env.set(name, OsStr::from_bytes(&string[at + 1..])),
-            None => env.unset(name),
-        }
-    }
+    let changes: Vec<_> = report.split(|byte| *byte == 0).filter_map(change).collect();
+    env.update(&changes);
+}
+
+/// What a string of a report changes, if it may: the name, and the value to
+/// be set.
+fn change(string: &[u8]) -> Option<(&[u8], Option<&OsStr>)> {
+    let equals = string.iter().position(|byte| *byte == b'=');
+    let (name, value) = match equals {
+        Some(at) => (&string[..at], Some(OsStr::from_bytes(&string[at + 1..]))),
+        None => (string, None),
+    };
+    let text = std::str::from_utf8(name).ok()?;
+    (!text.is_empty() && !OURS.contains(&text)).then_some((name, value))
 }
 
 #[cfg(test)]

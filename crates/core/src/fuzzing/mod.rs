@@ -22,6 +22,7 @@ use crate::files::x509::{self, Certificate};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::verify::ServerVerifier;
+use crate::report::bindings::end_point;
 use crate::report::peer_info::{self, Verification};
 use crate::report::variables::Variables;
 
@@ -103,6 +104,7 @@ pub fn peer_info(input: &[u8]) -> bool {
         chain.push(CertificateDer::from(der));
         rest = after;
     }
+    let _ = chain.first().and_then(|der| end_point::of_certificate(der));
     let mut variables = Variables::default();
     peer_info::say(&mut variables, "X", &chain, Verification::Verified);
     let block = String::from_utf8(variables.finish()).unwrap();

@@ -95,6 +95,11 @@ cat client-inter.pem inter.pem >client-inter-chain.pem
 cp client.key client-own.key; own client-own '/CN=client' "$leaf"
 cp client.key client-pinned.key; sign client-pinned client-own '/CN=client' "$leaf"
 cat client-pinned.pem client-own.pem >client-pinned-chain.pem
+# Everything that --peer-info has a variable for.
+cp client.key client-rich.key
+sign client-rich inter '/C=DE/ST=NRW/L=Köln/O=Client Org/OU=One/OU=Two/UID=u1/CN=rich+serialNumber=77/emailAddress=x@y.test' \
+  "$leaf\nsubjectAltName=DNS:a.test,email:c@d.test,DNS:b.test,URI:urn:x:y,IP:192.0.2.1,IP:2001:db8:0:0:0:0:0:1"
+cat client-rich.pem inter.pem >client-rich-chain.pem
 sign client-server ca '/CN=client' "$leaf\nextendedKeyUsage=serverAuth"
 
 for name in ca p256 p384 rsa ed25519; do

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Common, Context, Fatal, Grammar, Parser, ServerOptions, value};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
@@ -19,32 +19,10 @@ use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
-               [ -k snilevel ] [ -d notif ] [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ServerOptions::OWN,
-        &[value('d', "notification-fd")],
-    ],
-    long: true,
-};
-
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
-    let mut options = ServerOptions::default();
-    let mut notification = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        if opt.name == "notification-fd" {
-            notification = opt.unsigned()?;
-        } else {
-            options.accept(&opt)?;
-        }
-    }
-    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    let (options, [fdr, fdw]) = ServerOptions::read(context)?;
     context.verbosity = options.common.verbosity;
     if options.common.sandbox {
         sandbox::hide();
@@ -56,7 +34,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         _ => Some(Source::from_environment(context)?),
     };
     let certificates = Certificates::load(context, options.sni())?;
-    let notification = run::notification(notification)?;
+    let notification = run::notification(options.common.notification)?;
     let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
     if let Some(identity) = identity {
         identity.take()?;

@@ -110,6 +110,7 @@ pub fn sni(input: &[u8]) -> bool {
         env.set(name, if key { KEY_FILE } else { CERTIFICATE_FILE });
     }
     let context = Context {
+        program: &cli::tables::TLSD_IO,
         prog: "prog".into(),
         args: Vec::new(),
         env,

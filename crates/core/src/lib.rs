@@ -15,6 +15,7 @@ mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod identity;
+mod overheard;
 mod own;
 mod peer;
 mod report;

@@ -89,7 +89,7 @@ fn session(
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Session, Fatal> {
-    let asked = certificates.asked();
+    let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
     let mut config = ServerConfig::builder_with_provider(crypto::provider())
         .with_safe_default_protocol_versions()
@@ -105,7 +105,7 @@ fn session(
     // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
     config.max_early_data_size = 16384;
     let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-    Ok(Session::Server(Box::new(connection), asked))
+    Ok(Session::Server(Box::new(connection), overheard))
 }
 
 /// A session that shows this certificate, for tests of the pump.

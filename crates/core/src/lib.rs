@@ -21,6 +21,7 @@ mod peer;
 mod report;
 pub mod server;
 mod tunnel;
+mod x509;
 
 /// The TLS context cannot be built: a file is missing, unreadable, malformed,
 /// or does not fit its partner.

@@ -81,7 +81,7 @@ fn verifier(
         return Ok(Arc::new(NoClientAuth));
     };
     let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, crypto::provider());
+    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory);
     Ok(Arc::new(verifier))
 }
 

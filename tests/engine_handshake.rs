@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
-use crate::util::{Ended, Running, accept, certs, cmd, listener, need, pipe, tcp_pair};
+use crate::util::{Ended, Running, TempDir, accept, certs, cmd, listener, need, pipe, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
     ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
@@ -198,6 +198,45 @@ fn client_certificates_are_asked_for_and_verified() {
         } else {
             assert_eq!(server.ended, Ended::Exited(98), "{pair}: {}", server.err());
             assert_ne!(client.out().lines().next(), Some("hello"), "{pair}");
+        }
+    }
+}
+
+#[test]
+fn names_of_anchors_that_do_not_fit_are_not_sent() {
+    let dir = TempDir::new();
+    // Each about 2 KiB; together more than the 64 KiB of the list.
+    let units = "/OU=a-rather-long-name-of-an-organizational-unit".repeat(40);
+    let extensions = "basicConstraints=critical,CA:TRUE";
+    let key = certs().path("ca.key");
+    for i in 0..36 {
+        cmd([
+            "openssl", "req", "-x509", "-key", &key, "-addext", extensions,
+        ])
+        .args([
+            "-subj",
+            &format!("/CN={i}{units}"),
+            "-out",
+            &format!("{i}.pem"),
+        ])
+        .cwd(dir.path())
+        .run()
+        .success();
+    }
+    dir.file("ca.pem", certs().read("ca.pem"));
+    for option in ["-Y", "-y"] {
+        for protocol in ["-tls1_2", "-tls1_3"] {
+            let server = cmd(["s6-tlsserver", "-1H", option, "127.0.0.1", "0", "cat"])
+                .env("KEYFILE", certs().path("p256.key"))
+                .env("CERTFILE", certs().path("p256.pem"))
+                .env("CADIR", dir.path())
+                .start();
+            let pair = ["key", "pem"].map(|kind| certs().path(&format!("client.{kind}")));
+            let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
+            let mut client = openssl_client(server.port(), &args);
+            client.write("hello\n");
+            let out = client.wait_out("hello\n");
+            assert!(out.contains("No client certificate CA names sent"), "{out}");
         }
     }
 }

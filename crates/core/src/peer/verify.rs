@@ -111,7 +111,7 @@ impl ClientVerifier {
     /// unless it is `mandatory`.
     pub fn new(mut anchors: Anchors, mandatory: bool) -> Self {
         Self {
-            hints: std::mem::take(&mut anchors.subjects),
+            hints: hints(std::mem::take(&mut anchors.subjects)),
             anchors,
             mandatory,
             algorithms: crypto::signature_algorithms(),
@@ -145,6 +145,19 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     owns_its_key!();
+}
+
+/// The names of anchors that a client is told, to choose its certificate by:
+/// none if they are too long together. They share a list, a message and, in
+/// TLS 1.3, a block of extensions, all of 64 KiB at most (RFC 8446 section
+/// 4.2.4, RFC 5246 section 7.4.4); without them a client may show any.
+fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
+    const OTHER_FIELDS: usize = 1024;
+    let length: usize = subjects.iter().map(|name| 2 + name.as_ref().len()).sum();
+    if length + OTHER_FIELDS > usize::from(u16::MAX) {
+        return Vec::new();
+    }
+    subjects
 }
 
 /// A certificate that is itself an anchor is good on its dates, any other one
@@ -226,6 +239,14 @@ fn covers(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_anchors_are_hints_as_long_as_they_fit() {
+        let names = |count| vec![DistinguishedName::from(vec![0; 1022]); count];
+        assert_eq!(hints(names(62)).len(), 62);
+        assert_eq!(hints(names(63)).len(), 0);
+        assert_eq!(hints(vec![]).len(), 0);
+    }
 
     #[test]
     fn a_wildcard_common_name_covers_one_label() {

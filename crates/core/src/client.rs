@@ -11,7 +11,6 @@ use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use crate::SETUP;
 use crate::identity::Identity;
 use crate::own::pair;
 use crate::peer::anchors::{Anchors, Source};
@@ -19,6 +18,7 @@ use crate::peer::verify::ServerVerifier;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
+use crate::{SETUP, crypto};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -92,7 +92,7 @@ fn session(
     pair: Option<CertifiedKey>,
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = crypto::provider();
     let verifier = ServerVerifier {
         anchors,
         name: name.clone(),

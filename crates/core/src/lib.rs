@@ -8,15 +8,20 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod crypto;
+#[allow(dead_code, reason = "the words come before those that say them")]
+mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod identity;
+mod overheard;
 mod own;
 mod peer;
 mod report;
 pub mod server;
 mod tunnel;
+mod x509;
 
 /// The TLS context cannot be built: a file is missing, unreadable, malformed,
 /// or does not fit its partner.

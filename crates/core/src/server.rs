@@ -6,11 +6,9 @@ use std::time::Instant;
 
 use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
-use crate::SETUP;
 use crate::identity::Identity;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
@@ -18,6 +16,7 @@ use crate::peer::verify::ClientVerifier;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
+use crate::{SETUP, crypto};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -60,7 +59,7 @@ fn verifier(
         return Ok(Arc::new(NoClientAuth));
     };
     let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, provider());
+    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory);
     Ok(Arc::new(verifier))
 }
 
@@ -68,9 +67,9 @@ fn session(
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Session, Fatal> {
-    let asked = certificates.asked();
+    let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(crypto::provider())
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
@@ -84,11 +83,7 @@ fn session(
     // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
     config.max_early_data_size = 16384;
     let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-    Ok(Session::Server(Box::new(connection), asked))
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    Ok(Session::Server(Box::new(connection), overheard))
 }
 
 /// A session that shows this certificate, for tests of the pump.
@@ -97,7 +92,7 @@ fn provider() -> Arc<CryptoProvider> {
 pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let key = crate::files::pem::private_key(key).unwrap();
     let chain = crate::files::pem::certificates(certificate).unwrap();
-    let signer = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
     session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()
 }

@@ -4,15 +4,14 @@ use std::ffi::OsStr;
 
 use cli::{Context, Fatal};
 use nix::sys::stat::Mode;
-use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use unix::Errno;
 
 use crate::files::pem::{self, Defect, SecretKey};
-use crate::files::x509::Certificate;
-use crate::{CONTEXT, files};
+use crate::x509::Certificate;
+use crate::{CONTEXT, crypto, files};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
 /// sure that they belong together.
@@ -44,7 +43,7 @@ fn read(
 ) -> Result<Result<(CertifiedKey, Mode), Fatal>, Fatal> {
     let (key, mode) = read_key(key_file)?;
     let chain = read_chain(certificate_file)?;
-    let signer = any_supported_type(&key)
+    let signer = crypto::signing_key(&key)
         .map_err(|_| wrong(key_file, "unusable private key (RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, Ed25519 can be used)"))?;
     let pair = CertifiedKey::new(chain, signer);
     match pair.keys_match() {

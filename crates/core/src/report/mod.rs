@@ -2,12 +2,12 @@
 
 pub mod explain;
 
-use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 
-use crate::files::x509::Certificate;
+use crate::crypto;
 use crate::tunnel::session::Session;
+use crate::x509::Certificate;
 
 /// The notification: strings ended by NUL, `NAME=value` to set a variable and
 /// `NAME` to unset it, and one more NUL at the very end.
@@ -26,7 +26,7 @@ pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
     say("SSL_CIPHER", session.cipher_suite().and_then(cipher));
     say("SSL_TLS_SNI_SERVERNAME", server_name);
     say("SSL_PEER_CERT_HASH", certificate.map(hash).as_deref());
-    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject());
+    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject().line());
     say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     block.push(0);
     block
@@ -57,15 +57,12 @@ fn cipher(suite: CipherSuite) -> Option<&'static str> {
     })
 }
 
-/// `SHA256:` and the digest of the certificate in lower-case hex. The digest
-/// is taken from a suite that has it, so that no second library is named.
+/// `SHA256:` and the digest of the certificate in lower-case hex.
 fn hash(certificate: &CertificateDer<'_>) -> String {
     let mut text = String::from("SHA256:");
-    if let Some(suite) = TLS13_AES_128_GCM_SHA256.tls13() {
-        for byte in suite.common.hash_provider.hash(certificate).as_ref() {
-            for digit in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(u32::from(digit), 16));
-            }
+    for byte in crypto::sha256(certificate) {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
         }
     }
     text
@@ -85,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_suite_of_the_provider_has_a_name() {
-        for suite in rustls::crypto::ring::ALL_CIPHER_SUITES {
+        for suite in &crypto::provider().cipher_suites {
             assert!(cipher(suite.suite()).is_some(), "{suite:?}");
         }
     }

@@ -4,15 +4,13 @@
 //! It stands on rustls's unbuffered interface, so that records are decrypted
 //! where they were received.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
 
-use crate::own::choice::Asked;
+use crate::overheard::Overheard;
 use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
 
@@ -39,7 +37,7 @@ pub enum Session {
     Client(Box<UnbufferedClientConnection>),
     /// The server's end, and where its choice of certificate leaves what the
     /// client asked for.
-    Server(Box<UnbufferedServerConnection>, Arc<Mutex<Asked>>),
+    Server(Box<UnbufferedServerConnection>, Overheard),
 }
 
 /// The three buffers of a session.
@@ -168,7 +166,7 @@ impl Session {
     /// What went wrong, in one line.
     pub fn explain(&self, error: &Error) -> String {
         match self.refused() {
-            Some(asked) => asked.to_string(),
+            Some(refused) => refused,
             None if self.is_handshaking() => format!("handshake failed: {}", explain::text(error)),
             None => explain::text(error),
         }
@@ -200,7 +198,7 @@ impl Session {
     pub fn asked_name(&self) -> Option<String> {
         match self {
             Self::Client(_) => None,
-            Self::Server(_, asked) => lock(asked).name,
+            Self::Server(_, overheard) => overheard.server_name(),
         }
     }
 
@@ -217,10 +215,10 @@ impl Session {
         }
     }
 
-    fn refused(&self) -> Option<Asked> {
+    fn refused(&self) -> Option<String> {
         match self {
             Self::Client(_) => None,
-            Self::Server(_, asked) => Some(lock(asked)).filter(|asked| asked.refused),
+            Self::Server(_, overheard) => overheard.no_certificate(),
         }
     }
 
@@ -230,10 +228,6 @@ impl Session {
             Self::Server(connection, _) => connection,
         }
     }
-}
-
-fn lock(asked: &Mutex<Asked>) -> Asked {
-    asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// How many bytes of `incoming` may be processed, and whether a close_notify

@@ -1,0 +1,45 @@
+//! The cryptography of the engines: ring's, in the form that rustls takes.
+//! No other part of this crate names a library for it.
+
+use std::sync::Arc;
+
+use rustls::Error;
+use rustls::crypto::ring::{self as backend, sign};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
+
+/// Cipher suites, key exchange groups, signatures, randomness: whatever a
+/// connection of either side uses.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(backend::default_provider())
+}
+
+/// The signatures that can be verified, those in certificates included.
+pub fn signature_algorithms() -> WebPkiSupportedAlgorithms {
+    backend::default_provider().signature_verification_algorithms
+}
+
+/// What signs with `key`. The key's bytes are not kept.
+pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error> {
+    sign::any_supported_type(key)
+}
+
+/// The SHA-256 digest of `bytes` (FIPS 180-4).
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sha256_gives_the_example_of_the_standard() {
+        let digest = sha256(b"abc");
+        assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_eq!(digest[28..], [0xf2, 0x00, 0x15, 0xad]);
+    }
+}

@@ -8,6 +8,7 @@ pub fn text(error: &Error) -> String {
     match error {
         Error::AlertReceived(alert) => format!("remote sent alert {}", alert_name(*alert)),
         Error::DecryptError => "remote sent a record that cannot be decrypted".into(),
+        Error::EncryptError => "cannot send more with one key, and TLS 1.2 has no other".into(),
         Error::InvalidCertificate(error) => certificate(error),
         Error::InvalidMessage(error) => message(error),
         Error::NoCertificatesPresented => "remote sent no certificate".into(),

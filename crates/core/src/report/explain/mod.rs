@@ -78,7 +78,7 @@ fn plain(error: &Error) -> &'static str {
     match error {
         Error::BadMaxFragmentSize => "records of that size are not possible",
         Error::DecryptError => "remote sent a record that cannot be decrypted",
-        Error::EncryptError => "a record cannot be encrypted",
+        Error::EncryptError => "cannot send more with one key, and TLS 1.2 has no other",
         Error::FailedToGetCurrentTime => "the time is not known",
         Error::FailedToGetRandomBytes => "the system gives no random bytes",
         Error::HandshakeNotComplete => "the handshake is not complete",

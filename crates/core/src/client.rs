@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientOptions, Common, Context, Fatal, Grammar, Parser, value};
+use cli::{ClientOptions, Context, Fatal};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
@@ -20,33 +20,10 @@ use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
-               [ -k servername ] [ -d notif ] [ --no-verify-cert ] [ --webpki-roots ] \
-               [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ClientOptions::OWN,
-        &[value('d', "notification-fd")],
-    ],
-    long: true,
-};
-
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
-    let mut options = ClientOptions::default();
-    let mut notification = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        if opt.name == "notification-fd" {
-            notification = opt.unsigned()?;
-        } else {
-            options.accept(&opt)?;
-        }
-    }
-    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    let (options, [fdr, fdw]) = ClientOptions::read(context)?;
     context.verbosity = options.common.verbosity;
     if options.common.sandbox {
         sandbox::hide();
@@ -71,7 +48,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         )?),
         false => None,
     };
-    let notification = run::notification(notification)?;
+    let notification = run::notification(options.common.notification)?;
     let descriptors = Descriptors::new([fdr, fdw, 0, 1])?;
     if let Some(identity) = identity {
         identity.take()?;

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use cli::{Context, Fatal, Grammar, Parser, value};
+use cli::id::{Id, IdentClient};
+use cli::{Context, Fatal};
 use unix::connect::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
@@ -165,22 +166,18 @@ fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -t timeout ] remoteaddr remoteport localaddr localport",
-    options: &[&[value('t', "timeout")]],
-    long: false,
-};
-
 /// `s6-ident-client`. See doc/s6-ident-client.md.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let (given, operands) = context.options()?;
     let mut timeout = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        timeout = opt.unsigned()?;
+    for opt in given.iter() {
+        let Id::IdentClient(IdentClient::Timeout) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        timeout = opt.number();
     }
-    let operands = parser.operands(4)?;
     let [remote_ip, remote_port, local_ip, local_port, ..] = &operands[..] else {
-        return Err(Fatal::usage(GRAMMAR.synopsis));
+        return Err(context.usage());
     };
     let remote = SocketAddr::new(ip(remote_ip)?.into(), port(remote_port)?);
     let local = SocketAddr::new(ip(local_ip)?.into(), port(local_port)?);

@@ -1,6 +1,8 @@
 //! The cryptography of the engines: ring's, in the form that rustls takes.
 //! No other part of this crate names a library for it.
 
+pub mod suites;
+
 use std::sync::Arc;
 
 use rustls::Error;
@@ -12,7 +14,11 @@ use rustls::sign::SigningKey;
 /// Cipher suites, key exchange groups, signatures, randomness: whatever a
 /// connection of either side uses.
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(backend::default_provider())
+    let provider = backend::default_provider();
+    Arc::new(CryptoProvider {
+        cipher_suites: suites::strict(&provider.cipher_suites),
+        ..provider
+    })
 }
 
 /// The signatures that can be verified, those in certificates included.

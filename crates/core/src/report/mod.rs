@@ -13,9 +13,9 @@ pub mod peer_info;
 pub mod variables;
 mod words;
 
-use crate::files::x509::Certificate;
 use crate::report::variables::Variables;
 use crate::tunnel::session::Session;
+use crate::x509::Certificate;
 
 /// The notification. See [`Variables`] for its form.
 pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
@@ -28,7 +28,7 @@ pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
     block.say("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = certificate.map(words::hash);
     block.say("SSL_PEER_CERT_HASH", hash.as_deref());
-    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject());
+    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject().line());
     block.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     block.finish()
 }

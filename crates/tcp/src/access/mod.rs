@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
-use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
+use cli::id::{self, Id};
+use cli::{Context, Fatal, Opt};
 use dns::{Failure, Families, Found, Resolver};
 use nix::poll::PollFlags;
 use unix::tasks::Task;
@@ -23,30 +24,6 @@ use crate::ident::{Question, Reply};
 use crate::wait;
 use rules::{Allowed, Ruleset, Verdict};
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -v verbosity ] [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] \
-               [ -l localname ] [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] prog...",
-    options: &[&[
-        value('v', "verbosity"),
-        switch('w', "strict-resolution"),
-        switch('W', "no-strict-resolution"),
-        switch('D', "no-nagle"),
-        switch('d', "nagle"),
-        switch('H', "no-dns"),
-        switch('h', "hosts"),
-        switch('r', "ident"),
-        switch('R', "no-ident"),
-        switch('p', "paranoid"),
-        switch('P', "no-paranoid"),
-        value('l', "local-name"),
-        value('B', "banner"),
-        value('t', "timeout"),
-        value('i', "rules-directory"),
-        value('x', "rules-file"),
-    ]],
-    long: false,
-};
-
 /// The client is refused.
 const REFUSED: u8 = 1;
 /// The IDENT server has said no, and that matters.
@@ -56,6 +33,7 @@ const TIMED_OUT: u8 = 99;
 
 #[derive(Default)]
 struct Options {
+    verbosity: Option<u32>,
     strict: bool,
     no_nagle: bool,
     no_dns: bool,
@@ -78,15 +56,15 @@ struct Connection {
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
+    let (given, prog) = context.options()?;
     let mut options = Options::default();
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "verbosity" => context.verbosity = opt.unsigned()?,
-            _ => options.accept(&opt)?,
-        }
+    for opt in given.iter() {
+        let Id::Access(id) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        options.take(id, opt);
     }
-    let prog = parser.operands(1)?;
+    context.verbosity = options.verbosity.unwrap_or(context.verbosity);
     let connection = Connection::from_environment(context)?;
     context.prog = format!("{}: pid {}", context.prog, Pid::this());
     let limit = std::time::Duration::from_millis(options.timeout.into());
@@ -101,25 +79,22 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 impl Options {
-    fn accept(&mut self, opt: &Opt) -> Result<(), Fatal> {
-        match opt.name {
-            "strict-resolution" => self.strict = true,
-            "no-strict-resolution" => self.strict = false,
-            "no-nagle" => self.no_nagle = true,
-            "nagle" => self.no_nagle = false,
-            "no-dns" => self.no_dns = true,
-            "hosts" => self.hosts = true,
-            "ident" => self.ident = true,
-            "no-ident" => self.ident = false,
-            "paranoid" => self.paranoid = true,
-            "no-paranoid" => self.paranoid = false,
-            "local-name" => self.local_name = Some(opt.text().to_owned()),
-            "banner" => self.banner.extend_from_slice(opt.text().as_encoded_bytes()),
-            "timeout" => self.timeout = opt.unsigned()?,
-            "rules-directory" => self.ruleset = Some(Ruleset::Directory(opt.text().to_owned())),
-            _ => self.ruleset = Some(Ruleset::File(opt.text().to_owned())),
+    fn take(&mut self, id: id::Access, opt: &Opt) {
+        let text = || opt.text.clone();
+        match id {
+            id::Access::Verbosity => self.verbosity = Some(opt.number()),
+            id::Access::StrictResolution => self.strict = true,
+            id::Access::NoNagle => self.no_nagle = true,
+            id::Access::NoDns => self.no_dns = true,
+            id::Access::Hosts => self.hosts = true,
+            id::Access::Ident => self.ident = true,
+            id::Access::Paranoid => self.paranoid = true,
+            id::Access::LocalName => self.local_name = Some(text()),
+            id::Access::Banner => self.banner.extend_from_slice(opt.text.as_encoded_bytes()),
+            id::Access::Timeout => self.timeout = opt.number(),
+            id::Access::RulesDirectory => self.ruleset = Some(Ruleset::Directory(text())),
+            id::Access::RulesFile => self.ruleset = Some(Ruleset::File(text())),
         }
-        Ok(())
     }
 
     /// `-p` needs names, whatever `-H` says.

@@ -47,7 +47,7 @@ ids! {
     /// Both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, NoSandbox,
+        IdleTimeout, PeerInfo, NoSandbox,
     }
     /// `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }

@@ -24,6 +24,8 @@ pub struct Common {
     pub idle_timeout: u32,
     /// `-d`: where to report the handshake; 0 is nowhere.
     pub notification: u32,
+    /// `--peer-info`: the notification has more variables.
+    pub peer_info: bool,
     /// Without `--no-sandbox`: the engine locks itself in.
     pub sandbox: bool,
     /// `-v`.
@@ -38,6 +40,7 @@ impl Default for Common {
             handshake_timeout: 0,
             idle_timeout: 0,
             notification: 0,
+            peer_info: false,
             sandbox: true,
             verbosity: 1,
         }
@@ -53,6 +56,7 @@ impl Common {
             Engine::EnforceCloseNotify => self.enforce_close_notify = true,
             Engine::HandshakeTimeout => self.handshake_timeout = opt.number(),
             Engine::IdleTimeout => self.idle_timeout = opt.number(),
+            Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
         }
     }

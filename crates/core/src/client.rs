@@ -8,6 +8,7 @@ use std::time::Instant;
 use cli::{ClientOptions, Context, Fatal};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
@@ -15,6 +16,9 @@ use crate::identity::Identity;
 use crate::own::pair;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ServerVerifier;
+use crate::report::bindings::exporter::Exporter;
+use crate::report::notification::PeerInfo;
+use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
@@ -62,13 +66,23 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
+    let mut provider = crypto::provider();
+    let exporter = Exporter::asked_for(&options.common, &mut provider);
+    let verification = match anchors {
+        Some(_) => Verification::Verified,
+        None => Verification::Unverified,
+    };
     Engine {
-        session: session(name, anchors, pair)?,
+        session: session(provider, name, anchors, pair, exporter.clone())?,
         started,
         options: options.common,
         descriptors,
         notification,
         server_name,
+        peer_info: exporter.map(|exporter| PeerInfo {
+            exporter,
+            verification,
+        }),
     }
     .run(context)
 }
@@ -87,12 +101,13 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 }
 
 fn session(
+    provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
     anchors: Option<Anchors>,
     pair: Option<CertifiedKey>,
+    exporter: Option<Arc<Exporter>>,
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let provider = crypto::provider();
     let verifier = ServerVerifier {
         anchors,
         name: name.clone(),
@@ -109,6 +124,9 @@ fn session(
     };
     // This process makes one connection.
     config.resumption = Resumption::disabled();
+    if let Some(exporter) = exporter {
+        config.key_log = exporter;
+    }
     config.enable_sni = name.is_some();
     // Without a name none is sent and none is checked; but rustls wants one.
     let name = name.unwrap_or(ServerName::IpAddress(
@@ -124,5 +142,5 @@ fn session(
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    session(Some(name), Some(anchors), None).unwrap()
+    session(crypto::provider(), Some(name), Some(anchors), None, None).unwrap()
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
@@ -13,6 +14,9 @@ use crate::identity::Identity;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
+use crate::report::bindings::exporter::Exporter;
+use crate::report::notification::PeerInfo;
+use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
@@ -39,13 +43,19 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         identity.take()?;
     }
     let verifier = verifier(anchors, options.client_certificate)?;
+    let mut provider = crypto::provider();
+    let exporter = Exporter::asked_for(&options.common, &mut provider);
     Engine {
-        session: session(certificates, verifier)?,
+        session: session(provider, certificates, verifier, exporter.clone())?,
         started,
         options: options.common,
         descriptors,
         notification,
         server_name: None,
+        peer_info: exporter.map(|exporter| PeerInfo {
+            exporter,
+            verification: Verification::Verified,
+        }),
     }
     .run(context)
 }
@@ -64,12 +74,14 @@ fn verifier(
 }
 
 fn session(
+    provider: Arc<CryptoProvider>,
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
+    exporter: Option<Arc<Exporter>>,
 ) -> Result<Session, Fatal> {
     let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(crypto::provider())
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
@@ -82,6 +94,9 @@ fn session(
     // Early data is never accepted, for there are no tickets; but what a
     // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
     config.max_early_data_size = 16384;
+    if let Some(exporter) = exporter {
+        config.key_log = exporter;
+    }
     let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
     Ok(Session::Server(Box::new(connection), overheard))
 }
@@ -94,5 +109,7 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()
+    let certificates = Certificates::only(pair);
+    let nobody = Arc::new(NoClientAuth);
+    session(crypto::provider(), certificates, nobody, None).unwrap()
 }

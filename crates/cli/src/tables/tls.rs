@@ -88,6 +88,17 @@ pub(super) const LIMITS: &[Row] = &[
     },
     Row {
         short: None,
+        long: "peer-info",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::PeerInfo)),
+        help: "tell the program more about the peer",
+        doc: paragraph(
+            "set more variables: key exchange, channel bindings, and all of the peer's \
+             certificate ([peer-info](peer-info.md)).",
+        ),
+    },
+    Row {
+        short: None,
         long: "no-sandbox",
         argument: Argument::None,
         effect: Effect::Set(Id::Engine(Engine::NoSandbox)),

@@ -31,7 +31,6 @@ pub fn cipher(suite: CipherSuite) -> Option<&'static str> {
     })
 }
 
-#[allow(dead_code, reason = "not asked for yet")]
 /// The group's name in IANA's registry of TLS Supported Groups.
 pub fn group(group: NamedGroup) -> Option<&'static str> {
     Some(match group {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cli::{Common, Context, Fatal};
 
-use crate::report;
+use crate::report::notification::{self, PeerInfo};
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::pump::{Pump, Turn};
 use crate::tunnel::session::Session;
@@ -28,6 +28,8 @@ pub struct Engine {
     pub notification: Option<OwnedFd>,
     /// Client: the name that it asks for.
     pub server_name: Option<String>,
+    /// What else the notification says.
+    pub peer_info: Option<PeerInfo>,
 }
 
 impl Engine {
@@ -60,7 +62,8 @@ impl Engine {
                 Turn::Established => {
                     self.descriptors.acknowledge();
                     if let Some(fd) = self.notification.take() {
-                        notify(&fd, &pump, self.server_name.as_deref())?;
+                        let server_name = self.server_name.as_deref();
+                        notify(&fd, pump.session(), server_name, self.peer_info.as_ref())?;
                     }
                     ready = [false; 4];
                 }
@@ -107,9 +110,14 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
         .map_err(|errno| Fatal::system("use the notification descriptor", errno))
 }
 
-fn notify(fd: &OwnedFd, pump: &Pump, server_name: Option<&str>) -> Result<(), Fatal> {
-    let asked = pump.session().asked_name();
-    let block = report::block(pump.session(), server_name.or(asked.as_deref()));
+fn notify(
+    fd: &OwnedFd,
+    session: &Session,
+    server_name: Option<&str>,
+    peer_info: Option<&PeerInfo>,
+) -> Result<(), Fatal> {
+    let asked = session.asked_name();
+    let block = notification::write(session, server_name.or(asked.as_deref()), peer_info);
     unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
 }
 

@@ -8,7 +8,9 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
+use rustls::{
+    AlertDescription, CipherSuite, CommonState, Error, HandshakeKind, NamedGroup, ProtocolVersion,
+};
 
 use crate::crypto::suites;
 use crate::overheard::Overheard;
@@ -209,9 +211,34 @@ impl Session {
             .map(|suite| suite.suite())
     }
 
-    /// The peer's own certificate.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.state().peer_certificates()?.first()
+    /// The key exchange group; None where none was used.
+    pub fn group(&self) -> Option<NamedGroup> {
+        let group = self.state().negotiated_key_exchange_group();
+        group.map(|group| group.name())
+    }
+
+    /// Whether an earlier session goes on, once that is known.
+    pub fn is_resumed(&self) -> Option<bool> {
+        let kind = self.state().handshake_kind();
+        kind.map(|kind| kind == HandshakeKind::Resumed)
+    }
+
+    /// Whether this is the server's end.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Server(..))
+    }
+
+    /// The chain that the peer sent, its own certificate first.
+    pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
+        self.state().peer_certificates().unwrap_or_default()
+    }
+
+    /// The server's certificate, at either end.
+    pub fn server_certificate(&self) -> Option<CertificateDer<'static>> {
+        match self {
+            Self::Client(_) => self.peer_chain().first().cloned(),
+            Self::Server(_, overheard) => overheard.certificate(),
+        }
     }
 
     /// Server: the name that the client sent.

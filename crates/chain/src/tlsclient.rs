@@ -2,8 +2,8 @@
 //! program. See doc/s6-tlsclient.md.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 
+use cli::address::Ip;
 use cli::{ClientOptions, Common, Context, Fatal, Grammar, Opt, Parser, switch, value};
 
 static GRAMMAR: Grammar = Grammar {
@@ -171,11 +171,7 @@ fn timeouts(opt: &Opt) -> Result<(u32, u32), Fatal> {
 }
 
 fn address(opt: &Opt) -> Result<OsString, Fatal> {
-    let address = opt
-        .text()
-        .to_str()
-        .and_then(|text| text.parse::<IpAddr>().ok());
-    address
+    Ip::parse(opt.text().as_encoded_bytes())
         .map(|_| opt.text().to_owned())
         .ok_or_else(|| opt.invalid("must be an IP address"))
 }
@@ -227,6 +223,10 @@ mod tests {
                 "s6-tcpclient -q -6 -T 1+2 -- h 1 s6-tlsc -k h -- p",
             ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
+            (
+                "-i 127.000.0.01 h 1 p",
+                "s6-tcpclient -i 127.000.0.01 -- h 1 s6-tlsc -k h -- p",
+            ),
             (
                 "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
                 "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",

@@ -2,6 +2,7 @@
 //! work: the command line, messages, exit codes.
 #![forbid(unsafe_code)]
 
+pub mod address;
 mod context;
 mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -9,7 +9,7 @@ use unix::connect::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
-use crate::address::{Ip, parse_port};
+use cli::address::{Ip, parse_port};
 
 const PORT: u16 = 113;
 const MAX_REPLY: usize = 1024;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use cli::{Context, Fatal, Grammar, Parser, switch, value};
 use unix::{fd, net};
 
-use crate::address::{Endpoint, Ip, parse_port};
+use cli::address::{Endpoint, Ip, parse_port};
 
 const GRAMMAR: Grammar = Grammar {
     synopsis: "[ -d | -D ] [ -b backlog ] [ -M | -m ] [ -B ] [ -a ] ip port prog...",

@@ -7,7 +7,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::rules::{Allowed, Defect, Verdict, prefixes, suffixes};
 use super::{cdb, directory};
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// A length, a key of that length, and a database.
 pub fn cdb(input: &[u8]) -> bool {

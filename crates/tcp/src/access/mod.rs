@@ -18,9 +18,9 @@ use nix::poll::PollFlags;
 use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
-use crate::address::{Ip, parse_port};
 use crate::ident::{Question, Reply};
 use crate::wait;
+use cli::address::{Ip, parse_port};
 use rules::{Allowed, Ruleset, Verdict};
 
 static GRAMMAR: Grammar = Grammar {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use cli::Fatal;
 
 use super::{cdb, directory};
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// Where the rules are.
 pub enum Ruleset {

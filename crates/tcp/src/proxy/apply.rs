@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use unix::Env;
 
 use super::Variable;
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// The variables that the TLS layer of a proxy and our own both may set.
 const TLS: [(&str, &str); 4] = [

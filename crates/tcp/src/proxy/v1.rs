@@ -7,7 +7,7 @@ use cli::Fatal;
 use super::apply::inet;
 use super::read::Input;
 use super::{Header, invalid};
-use crate::address::{Ip, parse_port};
+use cli::address::{Ip, parse_port};
 
 /// What a line begins with.
 pub const MAGIC: &[u8] = b"PROXY ";

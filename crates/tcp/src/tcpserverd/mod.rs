@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use cli::{Context, Fatal, Grammar, Parser, switch, value};
 use unix::{Errno, Signal, fd, signal};
 
-use crate::address::Endpoint;
+use cli::address::Endpoint;
 use server::Server;
 
 const GRAMMAR: Grammar = Grammar {

@@ -12,7 +12,7 @@ use unix::spawn::{Child, Ended};
 use unix::{Errno, Pid, Signal, fd, signal, spawn};
 
 use super::table::Table;
-use crate::address::{Endpoint, Ip};
+use cli::address::{Endpoint, Ip};
 
 const LISTENER: Token = Token(0);
 const WAKE: Token = Token(1);

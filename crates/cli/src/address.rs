@@ -127,11 +127,11 @@ impl From<Endpoint> for SocketAddr {
 
 /// The port that `text` is: a decimal number up to 65535.
 pub fn parse_port(text: &[u8]) -> Option<u16> {
-    cli::unsigned(text)?.try_into().ok()
+    crate::unsigned(text)?.try_into().ok()
 }
 
 fn parse_v4(text: &[u8]) -> Option<[u8; 4]> {
-    let mut numbers = text.split(|&byte| byte == b'.').map(cli::unsigned);
+    let mut numbers = text.split(|&byte| byte == b'.').map(crate::unsigned);
     let mut bytes = [0; 4];
     for byte in &mut bytes {
         *byte = numbers.next()??.try_into().ok()?;

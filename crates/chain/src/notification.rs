@@ -77,8 +77,10 @@ pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
 fn is_an_engines(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let whole = NAMES.iter().any(|known| known.as_bytes() == name);
-    let family = |start: &&str| name.starts_with(start.as_bytes());
-    whole || (FAMILIES.iter().any(|start| family(&start)) && name.iter().all(plain))
+    let member = FAMILIES
+        .iter()
+        .any(|start| name.starts_with(start.as_bytes()));
+    whole || (member && name.iter().all(plain))
 }
 
 #[cfg(test)]

@@ -202,10 +202,7 @@ impl<'a> Server<'a> {
 
     /// Starts the program for a connection, or turns it away.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
-        let peer = Endpoint {
-            ip: peer.ip.unmapped(),
-            ..peer
-        };
+        let peer = peer.unmapped();
         let count = self.table.count(peer.ip);
         if count >= self.local_maximum {
             self.log_reject(peer, count);

@@ -10,7 +10,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("crates/chain", &["cli", "unix"]),
     ("crates/cli", &["unix"]),
     ("crates/core", &["cli", "sandbox", "unix"]),
-    ("crates/dns", &["unix"]),
+    ("crates/dns", &["cli", "unix"]),
     ("crates/inputs", &[]),
     ("crates/sandbox", &["unix"]),
     ("crates/tcp", &["cli", "dns", "unix"]),

@@ -80,6 +80,10 @@ mod tests {
             ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
             (
+                "-i 127.000.0.01 h 1 p",
+                "s6-tcpclient -i 127.000.0.01 -- h 1 s6-tlsc -k h -- p",
+            ),
+            (
                 "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
                 "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",
             ),

@@ -2,9 +2,9 @@
 //! in which it is handed on.
 
 use std::ffi::{OsStr, OsString};
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::address::Ip;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
 
 type Checked = Result<OsString, String>;
@@ -60,8 +60,7 @@ pub(crate) fn rounds(value: &OsStr) -> Checked {
 
 /// An IP address.
 pub(crate) fn address(value: &OsStr) -> Checked {
-    let address = value.to_str().and_then(|text| text.parse::<IpAddr>().ok());
-    match address {
+    match Ip::parse(value.as_bytes()) {
         Some(_) => Ok(value.to_owned()),
         None => Err("must be an IP address".to_owned()),
     }

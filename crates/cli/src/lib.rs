@@ -5,6 +5,7 @@
 //! CONTRIBUTING.md for how to add an option.
 #![forbid(unsafe_code)]
 
+pub mod address;
 mod checks;
 mod context;
 mod fatal;

@@ -2,9 +2,11 @@
 //! doc/s6-tlsc-io.md.
 
 use std::ffi::OsStr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cli::address::Ip;
 use cli::{ClientOptions, Context, Fatal};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
@@ -96,6 +98,9 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
             format!("invalid server name {name}: neither host name nor address"),
         )
     };
+    if let Some(ip) = Ip::parse(name.as_encoded_bytes()) {
+        return Ok(ServerName::IpAddress(IpAddr::from(ip).into()));
+    }
     let text = name.to_str().ok_or_else(invalid)?;
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
 }
@@ -143,4 +148,22 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     session(crypto::provider(), Some(name), Some(anchors), None, None).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_or_addressed() {
+        let name = |text: &str| server_name(OsStr::new(text)).ok();
+        for text in ["127.0.0.1", "127.000.0.01", "::ffff:1.2.3.4", "::"] {
+            let address = matches!(name(text), Some(ServerName::IpAddress(_)));
+            assert!(address, "{text}");
+        }
+        assert!(matches!(name("a.example"), Some(ServerName::DnsName(_))));
+        for text in ["", "1.2.3", "a..b", "fe80::1%lo"] {
+            assert!(name(text).is_none(), "{text}");
+        }
+    }
 }

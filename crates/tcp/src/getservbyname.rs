@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use cli::{Context, Fatal};
 use unix::{errno, fd, signal};
 
-use crate::address::parse_port;
+use cli::address::parse_port;
 
 /// The services database.
 const SERVICES: &str = "/etc/services";

@@ -7,7 +7,7 @@ use cli::id::{Id, Socketbinder};
 use cli::{Context, Fatal, Given};
 use unix::{fd, net};
 
-use crate::address::{Endpoint, Ip, parse_port};
+use cli::address::{Endpoint, Ip, parse_port};
 
 struct Options {
     reuse: bool,

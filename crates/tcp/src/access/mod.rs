@@ -19,9 +19,9 @@ use nix::poll::PollFlags;
 use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
-use crate::address::{Ip, parse_port};
 use crate::ident::{Question, Reply};
 use crate::wait;
+use cli::address::{Endpoint, Ip, parse_port};
 use rules::{Allowed, Ruleset, Verdict};
 
 /// The client is refused.
@@ -49,6 +49,8 @@ struct Options {
 /// The connection, as the environment tells it.
 struct Connection {
     proto: String,
+    /// The client's address as it is told, which may be a mapped one.
+    told: Ip,
     local: SocketAddr,
     remote: SocketAddr,
 }
@@ -111,12 +113,14 @@ impl Connection {
             let address = Ip::parse(context.require(&ip)?.as_encoded_bytes());
             let address = address.ok_or_else(|| invalid(&ip))?;
             let number = parse_port(context.require(&port)?.as_encoded_bytes());
-            let number = number.ok_or_else(|| invalid(&port))?;
-            Ok::<_, Fatal>(SocketAddr::new(address.into(), number))
+            let port = number.ok_or_else(|| invalid(&port))?;
+            Ok::<_, Fatal>(Endpoint { ip: address, port })
         };
+        let (local, remote) = (end("LOCAL")?, end("REMOTE")?);
         Ok(Self {
-            local: end("LOCAL")?,
-            remote: end("REMOTE")?,
+            told: remote.ip,
+            local: local.unmapped().into(),
+            remote: remote.unmapped().into(),
             proto,
         })
     }
@@ -149,11 +153,11 @@ impl Access<'_> {
         self.banner()?;
         let ip = Ip::from(self.connection.remote.ip());
         let mut verdict = match &self.options.ruleset {
-            Some(ruleset) => ruleset.by_address(ip)?,
+            Some(ruleset) => ruleset.by_address(self.connection.told)?,
             None => Verdict::Allow(Allowed::default()),
         };
         if matches!(verdict, Verdict::Deny) {
-            return Err(self.refuse());
+            return Err(self.refused());
         }
         let mut question = (self.options.ident)
             .then(|| Question::new(self.connection.remote, self.connection.local));
@@ -166,7 +170,7 @@ impl Access<'_> {
             verdict = ruleset.by_name(name)?;
         }
         let Verdict::Allow(allowed) = verdict else {
-            return Err(self.refuse());
+            return Err(self.refused());
         };
         for (name, value) in [
             ("REMOTEHOST", remote_name.map(OsString::from)),
@@ -201,11 +205,16 @@ impl Access<'_> {
             .exec(&["execlineb".into(), "-c".into(), script])
     }
 
-    fn refuse(&self) -> Fatal {
+    /// The client is refused: the log says so, whatever it is for.
+    fn refuse(&self, why: Fatal) -> Fatal {
         let ip = Ip::from(self.connection.remote.ip());
         self.context
             .info(&format!("deny pid {} ip {ip}", Pid::this()));
-        Fatal::silent(REFUSED)
+        why
+    }
+
+    fn refused(&self) -> Fatal {
+        self.refuse(Fatal::silent(REFUSED))
     }
 
     fn timed_out(&self) -> Fatal {
@@ -235,12 +244,14 @@ impl Access<'_> {
                 self.context
                     .say(3, "warning", &format!("ident server replied: {why}"));
                 if self.options.strict {
-                    return Err(Fatal::silent(NO_IDENT));
+                    return Err(self.refuse(Fatal::silent(NO_IDENT)));
                 }
                 Ok(None)
             }
             Err(_) if self.over() => Err(self.timed_out()),
-            Err(errno) if self.options.strict => Err(Fatal::system("ask the ident server", errno)),
+            Err(errno) if self.options.strict => {
+                Err(self.refuse(Fatal::system("ask the ident server", errno)))
+            }
             Err(errno) => {
                 let why = unix::errno::text(errno);
                 self.context.say(
@@ -287,7 +298,8 @@ impl Access<'_> {
             None => return Ok((given, None)),
             Some(Ok(looked_up)) => looked_up,
             Some(Err(errno)) if self.options.strict => {
-                return Err(Fatal::system("set up name resolution", errno));
+                let why = Fatal::system("set up name resolution", errno);
+                return Err(self.refuse(why));
             }
             Some(Err(errno)) => {
                 let why = unix::errno::text(errno);
@@ -311,7 +323,7 @@ impl Access<'_> {
                 self.confirmed(&resolver, found.name)?
             }
             Some(found) => Some(found.name),
-            None if self.options.paranoid && self.options.strict => return Err(self.refuse()),
+            None if self.options.paranoid && self.options.strict => return Err(self.refused()),
             None => None,
         };
         let local_name = given.or(local_name.map(|found| found.name.into()));
@@ -324,10 +336,10 @@ impl Access<'_> {
         match result {
             Ok(found) => Ok(Some(found)),
             Err(Failure::Deadline) => Err(self.timed_out()),
-            Err(failure) if self.options.strict && !failure.is_negative() => Err(Fatal::new(
-                Fatal::SYSTEM,
-                format!("unable to look up a name: {failure}"),
-            )),
+            Err(failure) if self.options.strict && !failure.is_negative() => {
+                let why = format!("unable to look up a name: {failure}");
+                Err(self.refuse(Fatal::new(Fatal::SYSTEM, why)))
+            }
             Err(failure) => {
                 self.context.say(
                     3,
@@ -349,8 +361,8 @@ impl Access<'_> {
         };
         match self.looked_up(resolver.addresses(&name, family, false))? {
             Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
-            Some(_) => Err(self.refuse()),
-            None if self.options.strict => Err(self.refuse()),
+            Some(_) => Err(self.refused()),
+            None if self.options.strict => Err(self.refused()),
             None => Ok(None),
         }
     }

@@ -108,7 +108,8 @@ impl Options {
 
 /// Reads exactly one header.
 fn header(input: &mut Input<'_>, versions: Versions) -> Result<Header, Fatal> {
-    let first: [u8; v1::SHORTEST] = input.array()?;
+    let mut first = [0; v1::SHORTEST];
+    input.fill_checked(&mut first, v1::check_begun)?;
     if versions != Versions::Only2 && first.starts_with(v1::MAGIC) {
         return v1::read(input, &first);
     }

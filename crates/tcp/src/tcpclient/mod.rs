@@ -15,8 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use unix::tasks::Task;
 use unix::{Errno, fd};
 
-use crate::address::{Endpoint, Ip, parse_port};
 use crate::ident::{self, Question};
+use cli::address::{Endpoint, Ip, parse_port};
 use connecting::Attempts;
 
 /// No more addresses of a host are tried.

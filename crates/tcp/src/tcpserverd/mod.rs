@@ -11,7 +11,7 @@ use cli::id::{Id, Tcpserverd};
 use cli::{Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
-use crate::address::Endpoint;
+use cli::address::Endpoint;
 use server::Server;
 
 /// More connections than this are never served at once.

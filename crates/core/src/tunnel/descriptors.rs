@@ -232,9 +232,9 @@ impl Descriptor {
     fn new(fd: OwnedFd, end: End) -> Result<Self, Errno> {
         let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
         let own = (kind == SFlag::S_IFCHR).then(|| terminal(fd.as_fd()));
-        let local = matches!(end, End::AppIn | End::AppOut);
+        let pipe = kind == SFlag::S_IFIFO && matches!(end, End::AppIn | End::AppOut);
         Ok(Self {
-            pipe: Pipe::of(fd.as_fd()).filter(|_| local && kind == SFlag::S_IFIFO),
+            pipe: if pipe { Pipe::of(fd.as_fd()) } else { None },
             fd: own.flatten().unwrap_or(fd),
             socket: kind == SFlag::S_IFSOCK,
             group: end,

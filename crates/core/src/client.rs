@@ -22,6 +22,7 @@ use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
@@ -55,7 +56,12 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         false => None,
     };
     let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new([fdr, fdw, 0, 1])?;
+    let descriptors = Descriptors::new(PerEnd {
+        net_in: fdr,
+        net_out: fdw,
+        app_in: 0,
+        app_out: 1,
+    })?;
     if let Some(identity) = identity {
         identity.take()?;
     }

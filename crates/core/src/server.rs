@@ -18,6 +18,7 @@ use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
@@ -38,7 +39,12 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     let certificates = Certificates::load(context, options.sni())?;
     let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
+    let descriptors = Descriptors::new(PerEnd {
+        net_in: 0,
+        net_out: 1,
+        app_in: fdr,
+        app_out: fdw,
+    })?;
     if let Some(identity) = identity {
         identity.take()?;
     }

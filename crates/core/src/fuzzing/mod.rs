@@ -141,15 +141,17 @@ pub fn sni(input: &[u8]) -> bool {
     true
 }
 
-/// Whether `pattern` is `name`, or a wildcard for its first label.
+/// Whether `pattern` is `name`, or a wildcard for its first label; a final dot
+/// does not count.
 fn covers(pattern: &[u8], name: &[u8]) -> bool {
+    let text = std::str::from_utf8(pattern).is_ok() && !pattern.is_empty();
+    let [pattern, name] = [pattern, name].map(|name| name.strip_suffix(b".").unwrap_or(name));
     let dot = name.iter().position(|byte| *byte == b'.');
     let parent = dot.map(|dot| &name[dot..]).filter(|parent| {
         let labels = parent.split(|byte| *byte == b'.');
         labels.filter(|label| !label.is_empty()).count() >= 2
     });
     let wildcard = pattern.strip_prefix(b"*").zip(parent);
-    let text = std::str::from_utf8(pattern).is_ok() && !pattern.is_empty();
     text && (pattern.eq_ignore_ascii_case(name)
         || wildcard.is_some_and(|(suffix, parent)| suffix.eq_ignore_ascii_case(parent)))
 }

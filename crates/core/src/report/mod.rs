@@ -3,16 +3,16 @@
 pub mod explain;
 
 use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, ProtocolVersion};
+use rustls::{CipherSuite, CommonState, ProtocolVersion};
 
 use crate::crypto;
-use crate::tunnel::session::Session;
 use crate::x509::Certificate;
 
 /// The notification: strings ended by NUL, `NAME=value` to set a variable and
 /// `NAME` to unset it, and one more NUL at the very end.
-pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
-    let certificate = session.peer_certificate();
+pub fn block(session: &CommonState, server_name: Option<&str>) -> Vec<u8> {
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    let suite = session.negotiated_cipher_suite();
     let mut block = Vec::new();
     let mut say = |name: &str, value: Option<&str>| {
         block.extend_from_slice(name.as_bytes());
@@ -22,8 +22,11 @@ pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
         }
         block.push(0);
     };
-    say("SSL_PROTOCOL", session.protocol().and_then(protocol));
-    say("SSL_CIPHER", session.cipher_suite().and_then(cipher));
+    say(
+        "SSL_PROTOCOL",
+        session.protocol_version().and_then(protocol),
+    );
+    say("SSL_CIPHER", suite.and_then(|suite| cipher(suite.suite())));
     say("SSL_TLS_SNI_SERVERNAME", server_name);
     say("SSL_PEER_CERT_HASH", certificate.map(hash).as_deref());
     let subject = certificate.and_then(|der| Certificate::parse(der)?.subject().line());

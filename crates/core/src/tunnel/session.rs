@@ -5,10 +5,9 @@
 //! where they were received.
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
+use rustls::{AlertDescription, CommonState, Error};
 
 use crate::overheard::Overheard;
 use crate::report::explain;
@@ -177,21 +176,12 @@ impl Session {
         self.state().is_handshaking()
     }
 
-    /// The protocol version.
-    pub fn protocol(&self) -> Option<ProtocolVersion> {
-        self.state().protocol_version()
-    }
-
-    /// The cipher suite.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        self.state()
-            .negotiated_cipher_suite()
-            .map(|suite| suite.suite())
-    }
-
-    /// The peer's own certificate.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.state().peer_certificates()?.first()
+    /// What rustls says about the connection.
+    pub fn state(&self) -> &CommonState {
+        match self {
+            Self::Client(connection) => connection,
+            Self::Server(connection, _) => connection,
+        }
     }
 
     /// Server: the name that the client sent.
@@ -219,13 +209,6 @@ impl Session {
         match self {
             Self::Client(_) => None,
             Self::Server(_, overheard) => overheard.no_certificate(),
-        }
-    }
-
-    fn state(&self) -> &CommonState {
-        match self {
-            Self::Client(connection) => connection,
-            Self::Server(connection, _) => connection,
         }
     }
 }

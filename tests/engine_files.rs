@@ -439,6 +439,8 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             bank,
             "not within the name constraints of an issuer",
         ),
+        ("unknown", ca(), name, "unknown critical extension"),
+        ("long-chain", ca(), name, "chain too long"),
         // Short keys.
         (
             "shortleaf",

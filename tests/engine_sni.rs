@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
+use crate::util::tls::{ECHO, HELLO, connect, serve, tlsc, tlsd};
 use crate::util::{Cmd, certs, cmd, need};
 
 fn pair(command: Cmd, name: &str, pair: &str) -> Cmd {
@@ -169,13 +169,29 @@ fn pairs_that_do_not_pair_are_named() {
 }
 
 #[test]
+fn a_name_that_is_no_host_name_is_refused_in_words() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (server, port) = serve(&[], "p256", &["echo", "never"]);
+    let _client = cmd(["openssl", "s_client", "-servername", "a..b", "-connect"])
+        .arg(format!("127.0.0.1:{port}"))
+        .input_pipe()
+        .start();
+    server.wait_err(
+        "s6-tlsd-io: fatal: handshake failed: remote violated the protocol: \
+         server name that is no host name\n",
+    );
+}
+
+#[test]
 fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
     if !need(&["openssl"]) {
         return;
     }
     let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
     for name in ["127.0.0.1", "under_score.test", &long] {
-        let (_server, port) = crate::util::tls::serve(&[], "p256", &["echo", "served"]);
+        let (_server, port) = serve(&[], "p256", &["echo", "served"]);
         let client = cmd(["openssl", "s_client", "-quiet", "-servername", name])
             .args(["-connect", &format!("127.0.0.1:{port}")])
             .input_pipe()

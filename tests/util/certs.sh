@@ -103,6 +103,14 @@ sign limitedout limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.bank.example"
 sign limiteddeep limitedinter '/CN=www.bank.example' "$leaf"
 cat limiteddeep.pem limitedinter.pem >limiteddeep-chain.pem
 sign addressescn addresses '/CN=localhost' "$leaf"
+# More intermediates than anybody needs.
+issuer=ca
+for i in 1 2 3 4 5 6 7 8; do
+  cp p256.key deep$i.key; sign deep$i $issuer "/CN=Deep $i" "$ca"
+  issuer=deep$i
+done
+cp p256.key long.key; sign long deep8 '/CN=localhost' "$here"
+cat long.pem deep8.pem deep7.pem deep6.pem deep5.pem deep4.pem deep3.pem deep2.pem deep1.pem >long-chain.pem
 # RSA keys that are too short to be verified with.
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out short.key; own short '/CN=Short' "$ca"
 cp p256.key shortleaf.key; sign shortleaf short '/CN=localhost' "$here"

@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 use unix::Env;
 
 use crate::crypto;
-use crate::files::pem;
+use crate::files::{key, pem};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::verify::ServerVerifier;
@@ -45,6 +45,12 @@ pub fn pem(input: &[u8]) -> bool {
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         assert!((1..=chain.len()).contains(&anchors.roots.len()));
+    }
+    if let (Ok(key), Some(shown)) = (&key, chain.first()) {
+        let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
+        let whole = key::bare_scalar(key).zip(shown);
+        let whole = whole.and_then(|(scalar, public)| key::ec_key(scalar, &public));
+        assert!(whole.is_none_or(|key| key::bare_scalar(&key).is_none()));
     }
     let signer = key
         .as_ref()

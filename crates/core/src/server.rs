@@ -10,16 +10,14 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
-use crate::identity::Identity;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
-use crate::tunnel::descriptors::Descriptors;
+use crate::setup::{Ready, Setup};
 use crate::tunnel::ends::PerEnd;
-use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -27,43 +25,56 @@ use crate::{SETUP, crypto};
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (options, [fdr, fdw]) = ServerOptions::read(context)?;
-    context.verbosity = options.common.verbosity;
-    if options.common.sandbox {
-        sandbox::hide();
-    }
+    let setup = Setup {
+        started,
+        options: options.common.clone(),
+        descriptors: PerEnd {
+            net_in: 0,
+            net_out: 1,
+            app_in: fdr,
+            app_out: fdw,
+        },
+    };
+    setup.run(
+        context,
+        |context| read(context, &options),
+        |own| finish(own, &options),
+    )
+}
 
-    let identity = Identity::from_environment(context)?;
+/// What is read before the identity is dropped.
+struct Own {
+    certificates: Certificates,
+    /// None: no client is asked for a certificate.
+    anchors: Option<Source>,
+}
+
+fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
     let anchors = match options.client_certificate {
         ClientCertificate::None => None,
         _ => Some(Source::from_environment(context)?),
     };
     let certificates = Certificates::load(context, options.sni())?;
-    let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new(PerEnd {
-        net_in: 0,
-        net_out: 1,
-        app_in: fdr,
-        app_out: fdw,
-    })?;
-    if let Some(identity) = identity {
-        identity.take()?;
-    }
-    let verifier = verifier(anchors, options.client_certificate)?;
+    Ok(Own {
+        certificates,
+        anchors,
+    })
+}
+
+fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
+    let verifier = verifier(own.anchors, options.client_certificate)?;
     let mut provider = crypto::provider();
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    Engine {
-        session: session(provider, certificates, verifier, exporter.clone())?,
-        started,
-        options: options.common,
-        descriptors,
-        notification,
+    let overheard = own.certificates.overheard();
+    Ok(Ready {
+        session: session(provider, own.certificates, verifier, exporter.clone())?,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification: Verification::Verified,
+            own: Some(overheard),
         }),
-    }
-    .run(context)
+    })
 }
 
 /// Who is asked for a certificate, and which one will do.

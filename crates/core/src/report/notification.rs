@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::CommonState;
+use rustls::pki_types::CertificateDer;
 
+use crate::overheard::Overheard;
 use crate::report::bindings::end_point;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::peer_info::{self, Verification};
 use crate::report::variables::Variables;
 use crate::report::words;
-use crate::tunnel::session::Session;
 use crate::x509::Certificate;
 
 /// What `--peer-info` needs besides the session.
@@ -19,49 +21,54 @@ pub struct PeerInfo {
     pub exporter: Arc<Exporter>,
     /// How the peer's certificate was judged, if it has sent one.
     pub verification: Verification,
+    /// In a server: what knows the certificate that was shown.
+    pub own: Option<Overheard>,
 }
 
 /// The notification. See [`Variables`] for its form.
 pub fn write(
-    session: &Session,
+    state: &CommonState,
     server_name: Option<&str>,
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
-    let certificate = session.peer_chain().first();
+    let chain = state.peer_certificates().unwrap_or_default();
     let mut variables = Variables::default();
-    let protocol = session.protocol().and_then(words::protocol);
-    variables.say("SSL_PROTOCOL", protocol);
-    let cipher = session.cipher_suite().and_then(words::cipher);
-    variables.say("SSL_CIPHER", cipher);
+    variables.say("SSL_PROTOCOL", words::protocol(state));
+    variables.say("SSL_CIPHER", words::cipher(state));
     variables.say("SSL_TLS_SNI_SERVERNAME", server_name);
-    let hash = certificate.map(words::hash);
+    let hash = chain.first().map(words::hash);
     variables.say("SSL_PEER_CERT_HASH", hash.as_deref());
-    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject().line());
+    let subject = chain.first();
+    let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());
     variables.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     if let Some(peer_info) = peer_info {
-        add(&mut variables, session, peer_info);
+        variables.say("SSL_GROUP", words::group(state));
+        peer_info.add(&mut variables, words::is_resumed(state), chain);
     }
     variables.finish()
 }
 
-fn add(variables: &mut Variables, session: &Session, peer_info: &PeerInfo) {
-    variables.say("SSL_GROUP", session.group().and_then(words::group));
-    let resumed = match session.is_resumed() {
-        Some(true) => "Resumed",
-        _ => "Initial",
-    };
-    variables.say("SSL_SESSION_RESUMED", Some(resumed));
-    let exported = peer_info.exporter.value();
-    let exported = exported.map(|value| STANDARD.encode(value));
-    variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
-    let certificate = session.server_certificate();
-    let end_point = certificate.and_then(|der| end_point::of_certificate(&der));
-    let end_point = end_point.map(|digest| STANDARD.encode(digest));
-    variables.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
-    let prefix = match session.is_server() {
-        true => "SSL_CLIENT",
-        false => "SSL_SERVER",
-    };
-    let chain = session.peer_chain();
-    peer_info::say(variables, prefix, chain, peer_info.verification);
+impl PeerInfo {
+    fn add(
+        &self,
+        variables: &mut Variables,
+        resumed: Option<bool>,
+        chain: &[CertificateDer<'static>],
+    ) {
+        let resumed = match resumed {
+            Some(true) => "Resumed",
+            _ => "Initial",
+        };
+        variables.say("SSL_SESSION_RESUMED", Some(resumed));
+        let exported = self.exporter.value().map(|value| STANDARD.encode(value));
+        variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
+        let (prefix, server) = match &self.own {
+            Some(overheard) => ("SSL_CLIENT", overheard.certificate()),
+            None => ("SSL_SERVER", chain.first().cloned()),
+        };
+        let end_point = server.and_then(|der| end_point::of_certificate(&der));
+        let end_point = end_point.map(|digest| STANDARD.encode(digest));
+        variables.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
+        peer_info::say(variables, prefix, chain, self.verification);
+    }
 }

@@ -117,7 +117,8 @@ fn notify(
     peer_info: Option<&PeerInfo>,
 ) -> Result<(), Fatal> {
     let asked = session.asked_name();
-    let block = notification::write(session, server_name.or(asked.as_deref()), peer_info);
+    let server_name = server_name.or(asked.as_deref());
+    let block = notification::write(session.state(), server_name, peer_info);
     unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
 }
 

@@ -5,12 +5,9 @@
 //! where they were received.
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{
-    AlertDescription, CipherSuite, CommonState, Error, HandshakeKind, NamedGroup, ProtocolVersion,
-};
+use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 
 use crate::crypto::suites;
 use crate::ending::{Ending, Word};
@@ -173,7 +170,7 @@ impl Session {
         bytes.fill(0xff);
         if let (Alert::UnexpectedMessage, [a, b, c, d, e, f, ..]) = (alert, &mut *bytes) {
             // In the handshake of TLS 1.3 a valid one would be passed over.
-            let tls13 = self.protocol() == Some(ProtocolVersion::TLSv1_3);
+            let tls13 = self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3);
             let content = if tls13 && self.is_handshaking() { 2 } else { 1 };
             [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
         }
@@ -198,45 +195,11 @@ impl Session {
         self.state().is_handshaking()
     }
 
-    /// The protocol version.
-    pub fn protocol(&self) -> Option<ProtocolVersion> {
-        self.state().protocol_version()
-    }
-
-    /// The cipher suite.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        self.state()
-            .negotiated_cipher_suite()
-            .map(|suite| suite.suite())
-    }
-
-    /// The key exchange group; None where none was used.
-    pub fn group(&self) -> Option<NamedGroup> {
-        let group = self.state().negotiated_key_exchange_group();
-        group.map(|group| group.name())
-    }
-
-    /// Whether an earlier session goes on, once that is known.
-    pub fn is_resumed(&self) -> Option<bool> {
-        let kind = self.state().handshake_kind();
-        kind.map(|kind| kind == HandshakeKind::Resumed)
-    }
-
-    /// Whether this is the server's end.
-    pub fn is_server(&self) -> bool {
-        matches!(self, Self::Server(..))
-    }
-
-    /// The chain that the peer sent, its own certificate first.
-    pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
-        self.state().peer_certificates().unwrap_or_default()
-    }
-
-    /// The server's certificate, at either end.
-    pub fn server_certificate(&self) -> Option<CertificateDer<'static>> {
+    /// What rustls says about the connection.
+    pub fn state(&self) -> &CommonState {
         match self {
-            Self::Client(_) => self.peer_chain().first().cloned(),
-            Self::Server(_, overheard) => overheard.certificate(),
+            Self::Client(connection) => connection,
+            Self::Server(connection, _) => connection,
         }
     }
 
@@ -265,13 +228,6 @@ impl Session {
         match self {
             Self::Client(_) => None,
             Self::Server(_, overheard) => overheard.no_certificate(),
-        }
-    }
-
-    fn state(&self) -> &CommonState {
-        match self {
-            Self::Client(connection) => connection,
-            Self::Server(connection, _) => connection,
         }
     }
 }

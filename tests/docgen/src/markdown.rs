@@ -67,11 +67,14 @@ fn table(program: &Program, rows: &[&Row]) -> String {
     let mut text = "| option | for | |\n|---|---|---|\n".to_owned();
     for row in rows {
         let name = row.subject().map_or("", |id| consumer(program, id));
-        let spelling = spelling(program, row);
-        text.push_str(&format!(
-            "| {spelling} | [{name}]({name}.md) | {} |\n",
-            row.help
-        ));
+        let cells = [
+            spelling(program, row),
+            format!("[{name}]({name}.md)"),
+            row.help.to_owned(),
+        ];
+        // A bar ends a cell, in code too.
+        let cells = cells.map(|cell| cell.replace('|', "\\|"));
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
 }

@@ -61,6 +61,14 @@ fn unique(program: &Program, key: impl Fn(&Row) -> Option<String>) {
 }
 
 #[test]
+fn every_id_has_a_row() {
+    for id in cli::Id::ALL {
+        let known = PROGRAMS.iter().any(|program| program.row(*id).is_some());
+        assert!(known, "{id:?}");
+    }
+}
+
+#[test]
 fn what_is_taken_back_can_be_given() {
     for program in PROGRAMS {
         for row in program.rows() {

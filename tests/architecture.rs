@@ -106,3 +106,42 @@ fn no_dependency_asks_for_a_newer_compiler() {
         "one asks for 1.{newest}, we for 1.{stated}"
     );
 }
+
+/// The words behind `PROGRAMS =` in the Makefile.
+fn installed() -> Vec<String> {
+    let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
+    let makefile = std::fs::read_to_string(makefile).unwrap();
+    let makefile = makefile.replace("\\\n", " ");
+    let mut lines = makefile.lines();
+    let line = lines.find_map(|line| line.strip_prefix("PROGRAMS = "));
+    let words = line.unwrap().split_whitespace();
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_programs_are_the_same_everywhere() {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let names = sorted(
+        cli::suite::ALL
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
+    );
+    let tables = cli::tables::PROGRAMS.iter();
+    let tables = tables.map(|program| program.name.to_owned()).collect();
+    assert_eq!(sorted(tables), names);
+
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let bins = manifest.split("[[bin]]\nname = \"").skip(1);
+    let bins = bins.map(|rest| rest.split('"').next().unwrap().to_owned());
+    assert_eq!(sorted(bins.collect()), names);
+
+    // One more target installs s6-applyuidgid.
+    let mut installed = installed();
+    installed.push("s6-applyuidgid".to_owned());
+    assert_eq!(sorted(installed), names);
+}

@@ -3,7 +3,6 @@
 
 pub mod bindings;
 pub mod explain;
-#[allow(dead_code, reason = "not asked for yet")]
 pub mod log_line;
 mod names;
 pub mod notification;

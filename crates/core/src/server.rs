@@ -9,12 +9,10 @@ use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
-use crate::identity::Identity;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
-use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::run::{self, Engine};
+use crate::setup::{Ready, Setup};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -22,32 +20,42 @@ use crate::{SETUP, crypto};
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (options, [fdr, fdw]) = ServerOptions::read(context)?;
-    context.verbosity = options.common.verbosity;
-    if options.common.sandbox {
-        sandbox::hide();
-    }
+    let setup = Setup {
+        started,
+        options: options.common.clone(),
+        descriptors: [0, 1, fdr, fdw],
+    };
+    setup.run(
+        context,
+        |context| read(context, &options),
+        |own| finish(own, options.client_certificate),
+    )
+}
 
-    let identity = Identity::from_environment(context)?;
+/// What is read before the identity is dropped.
+struct Own {
+    certificates: Certificates,
+    /// None: no client is asked for a certificate.
+    anchors: Option<Source>,
+}
+
+fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
     let anchors = match options.client_certificate {
         ClientCertificate::None => None,
         _ => Some(Source::from_environment(context)?),
     };
     let certificates = Certificates::load(context, options.sni())?;
-    let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
-    if let Some(identity) = identity {
-        identity.take()?;
-    }
-    let verifier = verifier(anchors, options.client_certificate)?;
-    Engine {
-        session: session(certificates, verifier)?,
-        started,
-        options: options.common,
-        descriptors,
-        notification,
+    Ok(Own {
+        certificates,
+        anchors,
+    })
+}
+
+fn finish(own: Own, wanted: ClientCertificate) -> Result<Ready, Fatal> {
+    Ok(Ready {
+        session: session(own.certificates, verifier(own.anchors, wanted)?)?,
         server_name: None,
-    }
-    .run(context)
+    })
 }
 
 /// Who is asked for a certificate, and which one will do.

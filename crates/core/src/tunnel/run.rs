@@ -109,7 +109,7 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
 
 fn notify(fd: &OwnedFd, pump: &Pump, server_name: Option<&str>) -> Result<(), Fatal> {
     let asked = pump.session().asked_name();
-    let block = report::block(pump.session(), server_name.or(asked.as_deref()));
+    let block = report::block(pump.session().state(), server_name.or(asked.as_deref()));
     unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
 }
 

@@ -5,10 +5,9 @@
 //! where they were received.
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
+use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 
 use crate::crypto::suites;
 use crate::overheard::Overheard;
@@ -171,7 +170,7 @@ impl Session {
         bytes.fill(0xff);
         if let (Alert::UnexpectedMessage, [a, b, c, d, e, f, ..]) = (alert, &mut *bytes) {
             // In the handshake of TLS 1.3 a valid one would be passed over.
-            let tls13 = self.protocol() == Some(ProtocolVersion::TLSv1_3);
+            let tls13 = self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3);
             let content = if tls13 && self.is_handshaking() { 2 } else { 1 };
             [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
         }
@@ -197,21 +196,12 @@ impl Session {
         self.state().is_handshaking()
     }
 
-    /// The protocol version.
-    pub fn protocol(&self) -> Option<ProtocolVersion> {
-        self.state().protocol_version()
-    }
-
-    /// The cipher suite.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        self.state()
-            .negotiated_cipher_suite()
-            .map(|suite| suite.suite())
-    }
-
-    /// The peer's own certificate.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.state().peer_certificates()?.first()
+    /// What rustls says about the connection.
+    pub fn state(&self) -> &CommonState {
+        match self {
+            Self::Client(connection) => connection,
+            Self::Server(connection, _) => connection,
+        }
     }
 
     /// Server: the name that the client sent.
@@ -239,13 +229,6 @@ impl Session {
         match self {
             Self::Client(_) => None,
             Self::Server(_, overheard) => overheard.no_certificate(),
-        }
-    }
-
-    fn state(&self) -> &CommonState {
-        match self {
-            Self::Client(connection) => connection,
-            Self::Server(connection, _) => connection,
         }
     }
 }

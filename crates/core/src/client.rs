@@ -17,6 +17,7 @@ use crate::own::pair;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ServerVerifier;
 use crate::setup::{Ready, Setup};
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -27,7 +28,12 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let setup = Setup {
         started,
         options: options.common.clone(),
-        descriptors: [fdr, fdw, 0, 1],
+        descriptors: PerEnd {
+            net_in: fdr,
+            net_out: fdw,
+            app_in: 0,
+            app_out: 1,
+        },
     };
     let check = !options.accept_any_certificate;
     setup.run(

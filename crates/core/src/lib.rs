@@ -10,7 +10,6 @@
 
 pub mod client;
 mod crypto;
-#[allow(dead_code, reason = "the words come before those that say them")]
 mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]

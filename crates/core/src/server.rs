@@ -13,6 +13,7 @@ use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
 use crate::setup::{Ready, Setup};
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -23,7 +24,12 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let setup = Setup {
         started,
         options: options.common.clone(),
-        descriptors: [0, 1, fdr, fdw],
+        descriptors: PerEnd {
+            net_in: 0,
+            net_out: 1,
+            app_in: fdr,
+            app_out: fdw,
+        },
     };
     setup.run(
         context,

@@ -8,6 +8,7 @@ use cli::{Common, Context, Fatal};
 
 use crate::identity::Identity;
 use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 
@@ -17,8 +18,8 @@ pub struct Setup {
     pub started: Instant,
     /// The options of both engines.
     pub options: Common,
-    /// Network in and out, cleartext in and out.
-    pub descriptors: [RawFd; 4],
+    /// The numbers of the descriptors.
+    pub descriptors: PerEnd<RawFd>,
 }
 
 /// A connection that is ready to start.

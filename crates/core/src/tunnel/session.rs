@@ -10,6 +10,7 @@ use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteT
 use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 
 use crate::crypto::suites;
+use crate::ending::{Ending, Word};
 use crate::overheard::Overheard;
 use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
@@ -58,7 +59,7 @@ pub struct Buffers {
 
 /// What to send once everything received is processed.
 #[derive(Clone, Copy)]
-pub enum Send<'a> {
+pub enum ToSend<'a> {
     /// Nothing but what the protocol wants.
     Nothing,
     /// Application data; `outgoing` has space for it.
@@ -95,7 +96,7 @@ enum Step {
 impl Session {
     /// Processes the complete records of `incoming`, in their order, and then
     /// sends what `send` says. Plaintext before an error is in `plain`.
-    pub fn process(&mut self, buffers: &mut Buffers, send: Send<'_>) -> Result<Received, Error> {
+    pub fn process(&mut self, buffers: &mut Buffers, send: ToSend<'_>) -> Result<Received, Error> {
         let mut received = Received::default();
         loop {
             if buffers.outgoing.space().len() < MAX_RECORD {
@@ -125,7 +126,7 @@ impl Session {
                 Step::Closed => received.closed = true,
                 Step::Blocked => match refused {
                     Some(error) => return Err(error),
-                    None if matches!(send, Send::Nothing) => return Ok(received),
+                    None if matches!(send, ToSend::Nothing) => return Ok(received),
                     None => return Err(Error::HandshakeNotComplete),
                 },
                 Step::Ready => return Ok(received),
@@ -152,7 +153,7 @@ impl Session {
         while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
             // What is queued comes before anything that was received, so the
             // records need not be shown again.
-            let (_, step) = self.step(&mut [], None, outgoing, Send::Nothing);
+            let (_, step) = self.step(&mut [], None, outgoing, ToSend::Nothing);
             if step.is_err() {
                 return;
             }
@@ -175,20 +176,29 @@ impl Session {
             [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
         }
         for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
-            let (_, step) = self.step(bytes, None, outgoing, Send::Nothing);
+            let (_, step) = self.step(bytes, None, outgoing, ToSend::Nothing);
             if step.is_ok() || self.state().wants_write() {
                 return;
             }
         }
     }
 
-    /// What went wrong, in one line.
-    pub fn explain(&self, error: &Error) -> String {
+    /// What kind of end `error` is.
+    pub fn ending(&self, error: &Error) -> Ending {
         match self.refused() {
-            Some(refused) => refused,
-            None if self.is_handshaking() => format!("handshake failed: {}", explain::text(error)),
-            None => explain::text(error),
+            Some(refused) => Ending::tls(Word::NoCertificateForName, refused),
+            None => self.ended_by(error),
         }
+    }
+
+    fn ended_by(&self, error: &Error) -> Ending {
+        let handshaking = self.is_handshaking();
+        let text = explain::text(error);
+        let text = match handshaking {
+            true => format!("handshake failed: {text}"),
+            false => text,
+        };
+        Ending::tls(explain::word(error, handshaking), text)
     }
 
     /// Whether the handshake is still going on.
@@ -217,7 +227,7 @@ impl Session {
         incoming: &mut [u8],
         plain: Option<&mut Buffer>,
         outgoing: &mut Buffer,
-        send: Send<'_>,
+        send: ToSend<'_>,
     ) -> (usize, Result<Step, Error>) {
         match self {
             Self::Client(tls) => step(tls.process_tls_records(incoming), plain, outgoing, send),
@@ -270,7 +280,7 @@ fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     plain: Option<&mut Buffer>,
     outgoing: &mut Buffer,
-    send: Send<'_>,
+    send: ToSend<'_>,
 ) -> (usize, Result<Step, Error>) {
     let mut discard = status.discard;
     let state = match status.state {
@@ -308,9 +318,9 @@ fn step<Data>(
         }
         ConnectionState::WriteTraffic(mut traffic) => {
             let written = match send {
-                Send::Nothing => Ok(0),
-                Send::Data(data) => encrypt(&mut traffic, data, outgoing),
-                Send::CloseNotify => traffic.queue_close_notify(outgoing.space()),
+                ToSend::Nothing => Ok(0),
+                ToSend::Data(data) => encrypt(&mut traffic, data, outgoing),
+                ToSend::CloseNotify => traffic.queue_close_notify(outgoing.space()),
             };
             written
                 .map(|count| {

@@ -43,7 +43,7 @@ const MODULES: [(&str, &[&str]); 13] = [
         &["crypto", "own", "peer", "report", "setup", "tunnel"],
     ),
     ("setup", &["identity", "report", "tunnel"]),
-    ("tunnel", &["ending", "overheard", "report"]),
+    ("tunnel", &["crypto", "ending", "overheard", "report"]),
     ("report", &["crypto", "ending", "overheard", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
     ("peer", &["crypto", "files", "x509"]),
@@ -133,6 +133,45 @@ fn no_dependency_asks_for_a_newer_compiler() {
     );
 }
 
+/// The words behind `PROGRAMS =` in the Makefile.
+fn installed() -> Vec<String> {
+    let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
+    let makefile = std::fs::read_to_string(makefile).unwrap();
+    let makefile = makefile.replace("\\\n", " ");
+    let mut lines = makefile.lines();
+    let line = lines.find_map(|line| line.strip_prefix("PROGRAMS = "));
+    let words = line.unwrap().split_whitespace();
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_programs_are_the_same_everywhere() {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let names = sorted(
+        cli::suite::ALL
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
+    );
+    let tables = cli::tables::PROGRAMS.iter();
+    let tables = tables.map(|program| program.name.to_owned()).collect();
+    assert_eq!(sorted(tables), names);
+
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let bins = manifest.split("[[bin]]\nname = \"").skip(1);
+    let bins = bins.map(|rest| rest.split('"').next().unwrap().to_owned());
+    assert_eq!(sorted(bins.collect()), names);
+
+    // One more target installs s6-applyuidgid.
+    let mut installed = installed();
+    installed.push("s6-applyuidgid".to_owned());
+    assert_eq!(sorted(installed), names);
+}
+
 /// The source files of the module `path` (without `.rs`), without those that
 /// are built for tests only; of each, what comes before its own tests.
 fn sources(path: &Path) -> Vec<(PathBuf, String)> {
@@ -197,43 +236,4 @@ fn the_modules_of_the_engines_point_one_way() {
             }
         }
     }
-}
-
-/// The words behind `PROGRAMS =` in the Makefile.
-fn installed() -> Vec<String> {
-    let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
-    let makefile = std::fs::read_to_string(makefile).unwrap();
-    let makefile = makefile.replace("\\\n", " ");
-    let mut lines = makefile.lines();
-    let line = lines.find_map(|line| line.strip_prefix("PROGRAMS = "));
-    let words = line.unwrap().split_whitespace();
-    words.map(str::to_owned).collect()
-}
-
-#[test]
-fn the_programs_are_the_same_everywhere() {
-    let sorted = |mut names: Vec<String>| {
-        names.sort();
-        names
-    };
-    let names = sorted(
-        cli::suite::ALL
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect(),
-    );
-    let tables = cli::tables::PROGRAMS.iter();
-    let tables = tables.map(|program| program.name.to_owned()).collect();
-    assert_eq!(sorted(tables), names);
-
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let manifest = std::fs::read_to_string(manifest).unwrap();
-    let bins = manifest.split("[[bin]]\nname = \"").skip(1);
-    let bins = bins.map(|rest| rest.split('"').next().unwrap().to_owned());
-    assert_eq!(sorted(bins.collect()), names);
-
-    // One more target installs s6-applyuidgid.
-    let mut installed = installed();
-    installed.push("s6-applyuidgid".to_owned());
-    assert_eq!(sorted(installed), names);
 }

@@ -43,8 +43,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CERTFILE",
         server: Some(paragraph(
-            "the certificate, PEM or DER, or in PEM the chain: own certificate first. It has to \
-             be that of the key; nothing else about it is checked.",
+            "the certificate, PEM or DER, or in PEM the chain: own certificate first. It has to be \
+             that of the key; nothing else about it is checked.",
         )),
         client: Some(paragraph("with `-y`, the client certificate.")),
     },
@@ -56,8 +56,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CERTFILE:",
         server: Some(paragraph(
-            "a pair for a name (see `-k`); `*.example.org` covers one label. Neither case nor a \
-             final dot matters. Shells cannot \
+            "a pair for a name (see `-k`); `*.example.org` covers one label. Neither \
+             case nor a final dot matters. Shells cannot \
              export such names; env(1) and s6-envdir can.",
         )),
         client: None,

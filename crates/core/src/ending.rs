@@ -4,11 +4,9 @@
 use std::fmt;
 
 use cli::Fatal;
-use rustls::{Error, InvalidMessage, PeerMisbehaved};
 use unix::Errno;
 
 use crate::TLS;
-use crate::report::explain;
 
 /// The end of a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,16 +80,6 @@ impl Ending {
         }
     }
 
-    /// The TLS library found `error`, during the handshake or after it.
-    pub fn error(handshaking: bool, error: &Error) -> Self {
-        let text = explain::text(error);
-        if handshaking {
-            let word = in_handshake(error);
-            return Self::tls(word, format!("handshake failed: {text}"));
-        }
-        Self::tls(after_handshake(error), text)
-    }
-
     /// What to print, and the exit code; `verbosity` 0 leaves out the line
     /// about the handshake's limit.
     pub fn result(self, verbosity: u32) -> Result<u8, Fatal> {
@@ -101,39 +89,6 @@ impl Ending {
             _ => Err(Fatal::new(self.code, self.text)),
         }
     }
-}
-
-fn in_handshake(error: &Error) -> Word {
-    match error {
-        Error::InvalidCertificate(_) | Error::NoCertificatesPresented => Word::PeerCertificate,
-        Error::InvalidMessage(
-            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => Word::Plaintext,
-        error if is_flood(error) => Word::Flood,
-        _ => Word::HandshakeFailed,
-    }
-}
-
-fn after_handshake(error: &Error) -> Word {
-    match error {
-        // A key of ours is used up.
-        Error::EncryptError => Word::System,
-        error if is_flood(error) => Word::Flood,
-        _ => Word::ProtocolError,
-    }
-}
-
-fn is_flood(error: &Error) -> bool {
-    use PeerMisbehaved as E;
-    matches!(
-        error,
-        Error::PeerMisbehaved(
-            E::TooManyEmptyFragments
-                | E::TooManyKeyUpdateRequests
-                | E::TooManyRenegotiationRequests
-                | E::TooManyWarningAlertsReceived
-        )
-    )
 }
 
 /// The end of a connection, as `end=` in the log line has it.

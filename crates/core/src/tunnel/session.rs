@@ -12,6 +12,7 @@ use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 use crate::crypto::suites;
 use crate::ending::{Ending, Word};
 use crate::overheard::Overheard;
+use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
 
 /// How many bytes of data fit into one record.
@@ -186,8 +187,18 @@ impl Session {
     pub fn ending(&self, error: &Error) -> Ending {
         match self.refused() {
             Some(refused) => Ending::tls(Word::NoCertificateForName, refused),
-            None => Ending::error(self.is_handshaking(), error),
+            None => self.ended_by(error),
         }
+    }
+
+    fn ended_by(&self, error: &Error) -> Ending {
+        let handshaking = self.is_handshaking();
+        let text = explain::text(error);
+        let text = match handshaking {
+            true => format!("handshake failed: {text}"),
+            false => text,
+        };
+        Ending::tls(explain::word(error, handshaking), text)
     }
 
     /// Whether the handshake is still going on.

@@ -73,7 +73,9 @@ pub fn run(prog: &str, args: Vec<OsString>, main: fn(&mut Context) -> Result<u8,
         env: Env::inherited(),
         verbosity: 1,
     };
-    match main(&mut context) {
+    let reserved = fd::reserve_stderr();
+    let result = reserved.map_err(|errno| Fatal::system("keep the place of stderr", errno));
+    match result.and_then(|()| main(&mut context)) {
         Ok(code) => code,
         Err(fatal) => {
             if let Some(line) = fatal.line(&context.prog) {

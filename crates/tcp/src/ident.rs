@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::{Context, Fatal, Grammar, Parser, value};
-use unix::connect::{Kind, bind, connect, outcome, send, socket};
+use unix::net::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
@@ -214,7 +214,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn print(bytes: &[u8]) -> Result<(), Errno> {
-    let _quiet = unix::signal::Temporarily::ignoring_pipe();
+    let _quiet = unix::signal::quiet();
     let stdout = fd::claim(1)?;
     fd::write_all(&stdout, bytes)
 }

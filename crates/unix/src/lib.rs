@@ -4,7 +4,6 @@
 //! All unsafe code of the project is here, behind functions that are safe to
 //! call. Nothing in this crate prints, and nothing exits but [`entry`].
 
-pub mod connect;
 pub mod entry;
 pub mod env;
 pub mod errno;

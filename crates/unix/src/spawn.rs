@@ -70,7 +70,9 @@ impl<'a> Child<'a> {
     /// In the child: makes everything as it was asked for.
     fn prepare(&self, mask: &SigSet) -> Result<(), Errno> {
         for (fd, number) in &self.descriptors {
-            fd::copy_to(fd, *number)?;
+            // SAFETY: this is the child, which execs or ends; the descriptors
+            // of the parent are not touched.
+            unsafe { fd::replace(fd, *number) }?;
         }
         signal::reset_caught();
         mask.thread_set_mask()

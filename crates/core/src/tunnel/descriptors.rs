@@ -102,7 +102,7 @@ impl Descriptors {
             .as_ref()
             .filter(|end| end.socket)
         {
-            unix::connect::acknowledge(&end.fd);
+            unix::net::acknowledge(&end.fd);
         }
     }
 

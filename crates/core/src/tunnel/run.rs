@@ -1,11 +1,12 @@
 //! The loop that brings pump and descriptors together.
 
 use std::ffi::OsString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use cli::{Common, Context, Fatal, Grammar};
+use sandbox::Profile;
 
 use crate::report;
 use crate::tunnel::descriptors::Descriptors;
@@ -35,10 +36,10 @@ pub struct Engine {
 impl Engine {
     /// Runs until nothing can be passed on any more.
     pub fn run(mut self, context: &Context) -> Result<u8, Fatal> {
-        unix::signal::ignore_pipe();
+        unix::signal::stay_quiet();
         end_on_panic(context.prog.clone());
         if self.options.sandbox {
-            self.lock_in(context);
+            self.lock_in(context)?;
         }
         let limit = u64::from(self.options.handshake_timeout);
         let deadline = (limit != 0).then(|| self.started + Duration::from_millis(limit));
@@ -73,16 +74,15 @@ impl Engine {
 
     /// Gives up everything but the descriptors, before the first byte from
     /// the network.
-    fn lock_in(&self, context: &Context) {
-        let [net_in, net_out, app_in, app_out] = self.descriptors.numbers();
-        let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
+    fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
+        let [net_in, _, app_in, _] = self.descriptors.numbers();
         let read: Vec<RawFd> = [net_in, app_in].into_iter().flatten().collect();
-        let write: Vec<RawFd> = [net_out, app_out, notification]
-            .into_iter()
-            .flatten()
-            .collect();
-        let enforced = sandbox::enter(&read, &write);
+        let enforced = Profile::engine(&read).enter().map_err(|failure| {
+            let what = format!("enter the sandbox: {}", failure.step);
+            Fatal::system(&what, failure.errno)
+        })?;
         context.info(&format!("sandbox: {enforced}"));
+        Ok(())
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
             Side::Child => {
                 unix::fd::copy_to(&writer, 2).unwrap();
                 end_on_panic("p".to_owned());
-                sandbox::enter(&[], &[]);
+                Profile::engine(&[]).enter().unwrap();
                 panic!("no\nway out");
             }
             Side::Parent(pid) => {

@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
+use sandbox::Profile;
 
 /// Runs all of it.
 pub fn all() {
@@ -24,10 +25,8 @@ pub fn work() {
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (far, _) = listener.accept().unwrap();
     let (reader, writer) = unix::fd::pipe().unwrap();
-    let enforced = sandbox::enter(
-        &[near.as_raw_fd(), reader.as_raw_fd()],
-        &[far.as_raw_fd(), writer.as_raw_fd()],
-    );
+    let read = [near.as_raw_fd(), reader.as_raw_fd()];
+    let enforced = Profile::engine(&read).enter().unwrap();
     assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
     assert!(enforced.no_descriptors && enforced.seccomp);
 
@@ -36,7 +35,7 @@ pub fn work() {
     let fds = [near.as_fd(), far.as_fd(), reader.as_fd(), writer.as_fd()];
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
     assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);
-    unix::connect::acknowledge(&far);
+    unix::net::acknowledge(&far);
 
     let (mut buf, flags) = ([0; 4], MsgFlags::MSG_NOSIGNAL);
     assert_eq!(send(far.as_raw_fd(), b"abc", flags), Ok(3));

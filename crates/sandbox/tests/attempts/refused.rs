@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
+use sandbox::Profile;
 
 /// How the process of an attempt ends.
 const DONE: i32 = 0;
@@ -128,7 +129,7 @@ pub fn attempt(name: &str, inside: bool) {
         stream: socket(
             AddressFamily::Inet,
             SockType::Stream,
-            SockFlag::empty(),
+            SockFlag::SOCK_CLOEXEC,
             None,
         )
         .unwrap(),
@@ -139,8 +140,7 @@ pub fn attempt(name: &str, inside: bool) {
     };
     if inside {
         let read = [held.stream.as_raw_fd(), held.pipe.0.as_raw_fd()];
-        let write = [held.datagram.as_raw_fd(), held.pipe.1.as_raw_fd()];
-        sandbox::enter(&read, &write);
+        Profile::engine(&read).enter().unwrap();
     }
     std::process::exit(match attempt(held) {
         Ok(()) => DONE,
@@ -153,7 +153,7 @@ pub fn attempt(name: &str, inside: bool) {
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
         unix::fork::Side::Child => {
-            let enforced = sandbox::enter(&[], &[]);
+            let enforced = Profile::engine(&[]).enter().unwrap();
             std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
         }
         unix::fork::Side::Parent(pid) => {

@@ -2,7 +2,8 @@
 //! that live in chains of exec.
 //!
 //! All unsafe code of the project is here, behind functions that are safe to
-//! call. Nothing in this crate prints, and nothing exits but [`entry`].
+//! call. Nothing in this crate prints but [`fd::message`], and nothing exits but
+//! [`entry`].
 
 pub mod entry;
 pub mod env;
@@ -18,7 +19,6 @@ pub mod signal;
 pub mod spawn;
 pub mod tasks;
 pub mod user;
-mod vfork;
 
 pub use env::Env;
 pub use nix::errno::Errno;

@@ -145,27 +145,3 @@ fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.
     unsafe { sigaction(signal, &action) }
 }
-
-#[cfg(test)]
-mod tests {
-    use nix::sys::signal::raise;
-    use nix::sys::wait::{WaitStatus, waitpid};
-
-    use super::*;
-    use crate::fork::{Side, fork};
-
-    #[test]
-    fn a_signal_that_comes_while_the_process_ends_does_not_keep_it() {
-        match fork().unwrap() {
-            Side::Child => {
-                nix::unistd::alarm::set(20);
-                let _ = catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
-                raise(Signal::SIGCHLD).unwrap();
-                crate::entry::exit(u8::from(!take().has(Signal::SIGCHLD)))
-            }
-            Side::Parent(pid) => {
-                assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
-            }
-        }
-    }
-}

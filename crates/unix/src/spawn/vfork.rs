@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use crate::spawn::wait;
+use super::wait;
 
 /// The stack of a child between its start and its exec.
 #[cfg(target_os = "linux")]

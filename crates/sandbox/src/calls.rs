@@ -99,7 +99,7 @@ fn program(profile: &Profile<'_>) -> Result<BpfProgram, BackendError> {
         allow(&mut rules, *number, conditions)?;
     }
     // Not from standard error, which may be somebody's terminal.
-    for fd in profile.read {
+    for fd in profile.descriptors.read {
         allow(&mut rules, libc::SYS_read, &[(0, Eq, *fd)])?;
     }
     let mut program = refuse_gaps(rules.keys());

@@ -42,10 +42,18 @@ mod calls {
 #[cfg(target_os = "linux")]
 mod rights;
 
+/// The descriptors that a process keeps, besides standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Descriptors<'a> {
+    /// Those that it reads from. No others may be read.
+    pub read: &'a [RawFd],
+    /// Those that it writes to.
+    pub write: &'a [RawFd],
+}
+
 /// What a process is left with.
 pub struct Profile<'a> {
-    /// The descriptors that read(2) may be called with.
-    read: &'a [RawFd],
+    descriptors: Descriptors<'a>,
     /// The system calls.
     calls: &'static [&'static [calls::Call]],
     /// How many descriptors it polls at once.
@@ -95,11 +103,11 @@ pub struct Failure {
 }
 
 impl<'a> Profile<'a> {
-    /// For an engine, which reads from `read`: two sockets, pipes, files or
-    /// terminals to read from and two to write to.
-    pub const fn engine(read: &'a [RawFd]) -> Self {
+    /// For an engine: two sockets, pipes, files or terminals to read from and
+    /// two to write to, and what it reports to.
+    pub const fn engine(descriptors: Descriptors<'a>) -> Self {
         Self {
-            read,
+            descriptors,
             calls: calls::ENGINE,
             polled: 4,
         }
@@ -107,15 +115,19 @@ impl<'a> Profile<'a> {
 
     /// For the keeper of a key, which answers on one stream socket.
     pub const fn guard(socket: &'a RawFd) -> Self {
+        let descriptors = std::slice::from_ref(socket);
         Self {
-            read: std::slice::from_ref(socket),
+            descriptors: Descriptors {
+                read: descriptors,
+                write: descriptors,
+            },
             calls: calls::GUARD,
             polled: 1,
         }
     }
 
-    /// Locks the process in for good. What was inherited and not claimed is
-    /// closed, but for standard error.
+    /// Locks the process in for good. It owns no descriptors but those of the
+    /// profile; what it has inherited besides is closed, but for standard error.
     #[cfg(target_os = "linux")]
     pub fn enter(&self) -> Result<Enforced, Failure> {
         use nix::sys::prctl::{set_dumpable, set_no_new_privs};
@@ -123,7 +135,9 @@ impl<'a> Profile<'a> {
         let not_dumpable = taken("not dumpable", set_dumpable(false))?;
         let no_core = taken("no core", no_core())?;
         let no_new_code = taken("no new code", unix::lockdown::refuse_new_code())?;
-        let descriptors_closed = taken("close descriptors", unix::fd::close_inherited())?;
+        let Descriptors { read, write } = self.descriptors;
+        let highest = read.iter().chain(write).copied().max().unwrap_or(2);
+        let descriptors_closed = taken("close descriptors", unix::fd::close_inherited(highest))?;
         // It needs a descriptor.
         let landlock = taken("landlock", rights::give_up())?;
         let no_descriptors = taken("no new descriptors", limit_descriptors(self.polled))?;

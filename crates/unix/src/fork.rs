@@ -15,10 +15,10 @@ pub enum Side {
 /// Copies the process. EBUSY if it has threads: the copy has only the one that
 /// called, and another could hold a lock that the copy waits for.
 ///
-/// Where the system does not tell how many threads there are, there is one: the
-/// programs of this project start none.
+/// Where the system does not tell, there are none: the programs of this project
+/// start no threads.
 pub fn fork() -> Result<Side, Errno> {
-    if threads().is_some_and(|count| count > 1) {
+    if has_threads() {
         return Err(Errno::EBUSY);
     }
     // SAFETY: no other thread can hold a lock, so the child may do whatever
@@ -29,12 +29,17 @@ pub fn fork() -> Result<Side, Errno> {
     }
 }
 
-/// How many threads this process has: each is a directory, and a link to the
-/// one that holds them.
-fn threads() -> Option<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let links = std::fs::metadata("/proc/self/task").ok()?.nlink();
-    links.checked_sub(2)
+/// Whether there are other threads: to be taken out of their group is an error
+/// then, and changes nothing otherwise (unshare(2)).
+#[cfg(target_os = "linux")]
+fn has_threads() -> bool {
+    use nix::sched::{CloneFlags, unshare};
+    unshare(CloneFlags::CLONE_THREAD) == Err(Errno::EINVAL)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_threads() -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -87,13 +87,15 @@ fn no_new_code() -> bool {
 }
 
 fn inherited_closed() -> bool {
-    let [inherited, claimed] = [(); 2].map(|()| fd::inherit(fd::pipe().unwrap().0).unwrap());
+    let low = fd::inherit(fd::pipe().unwrap().0).unwrap();
+    let claimed = fd::inherit(fd::pipe().unwrap().0).unwrap();
     let claimed = fd::claim(claimed).unwrap();
     let (reader, writer) = fd::pipe().unwrap();
-    fd::close_inherited().unwrap();
+    let high = fd::inherit(fd::duplicate_above(&reader, 90).unwrap()).unwrap();
+    fd::close_inherited(reader.as_raw_fd().max(writer.as_raw_fd())).unwrap();
     let open = |number| fd::duplicate(number).is_ok();
     let ours = [&claimed, &reader, &writer].map(|fd| fd.as_raw_fd());
-    ours.into_iter().chain([2]).all(open) && ![inherited, 0, 1].into_iter().any(open)
+    ours.into_iter().chain([2]).all(open) && ![low, high, 0, 1].into_iter().any(open)
 }
 
 fn reserved() -> bool {

@@ -1,7 +1,7 @@
 //! The loop that brings pump and descriptors together.
 
 use std::ffi::OsString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
@@ -75,9 +75,16 @@ impl Engine {
     /// Gives up everything but the descriptors, before the first byte from
     /// the network.
     fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
-        let [net_in, _, app_in, _] = self.descriptors.numbers();
+        let [net_in, net_out, app_in, app_out] = self.descriptors.numbers();
+        let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
         let read: Vec<RawFd> = [net_in, app_in].into_iter().flatten().collect();
-        let enforced = Profile::engine(&read).enter().map_err(|failure| {
+        let write = [net_out, app_out, notification].into_iter().flatten();
+        let write: Vec<RawFd> = write.collect();
+        let profile = Profile::engine(sandbox::Descriptors {
+            read: &read,
+            write: &write,
+        });
+        let enforced = profile.enter().map_err(|failure| {
             let what = format!("enter the sandbox: {}", failure.step);
             Fatal::system(&what, failure.errno)
         })?;
@@ -143,7 +150,11 @@ mod tests {
         // The second time in a process of its own.
         if std::env::var_os("INSIDE").is_some() {
             end_on_panic("p".to_owned());
-            Profile::engine(&[]).enter().unwrap();
+            let none = sandbox::Descriptors {
+                read: &[],
+                write: &[],
+            };
+            Profile::engine(none).enter().unwrap();
             panic!("no\nway out");
         }
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
-use sandbox::Profile;
+use sandbox::{Descriptors, Profile};
 
 /// Runs all of it.
 pub fn all() {
@@ -27,6 +27,8 @@ pub fn all() {
 pub fn keep() {
     let (near, far) = unix::net::socket_pair().unwrap();
     let (reader, writer) = unix::fd::pipe().unwrap();
+    // With a number above those of the others, which thus stay open.
+    let near = unix::fd::duplicate_above(near, 50).unwrap();
     let enforced = Profile::guard(&near.as_raw_fd()).enter().unwrap();
     assert!(enforced.no_descriptors && enforced.seccomp);
 
@@ -60,7 +62,12 @@ pub fn work() {
     let (far, _) = listener.accept().unwrap();
     let (reader, writer) = unix::fd::pipe().unwrap();
     let read = [near.as_raw_fd(), reader.as_raw_fd()];
-    let enforced = Profile::engine(&read).enter().unwrap();
+    let write = [far.as_raw_fd(), writer.as_raw_fd()];
+    let kept = Descriptors {
+        read: &read,
+        write: &write,
+    };
+    let enforced = Profile::engine(kept).enter().unwrap();
     assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
     assert!(enforced.no_descriptors && enforced.seccomp);
 

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
-use sandbox::Profile;
+use sandbox::{Descriptors, Profile};
 
 /// How the process of an attempt ends.
 const DONE: i32 = 0;
@@ -140,7 +140,12 @@ pub fn attempt(name: &str, inside: bool) {
     };
     if inside {
         let read = [held.stream.as_raw_fd(), held.pipe.0.as_raw_fd()];
-        Profile::engine(&read).enter().unwrap();
+        let write = [held.datagram.as_raw_fd(), held.pipe.1.as_raw_fd()];
+        let kept = Descriptors {
+            read: &read,
+            write: &write,
+        };
+        Profile::engine(kept).enter().unwrap();
     }
     std::process::exit(match attempt(held) {
         Ok(()) => DONE,
@@ -153,7 +158,7 @@ pub fn attempt(name: &str, inside: bool) {
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
         unix::fork::Side::Child => {
-            let enforced = Profile::engine(&[]).enter().unwrap();
+            let enforced = Profile::guard(&0).enter().unwrap();
             std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
         }
         unix::fork::Side::Parent(pid) => {

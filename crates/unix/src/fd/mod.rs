@@ -6,6 +6,7 @@
 //! no such flag was inherited and is in nobody's hands, or is left to the next
 //! program. That is how [`claim`] and [`close_inherited`] know.
 
+mod inherited;
 mod io;
 mod place;
 mod standard;
@@ -15,6 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
+pub use inherited::close_inherited;
 pub use io::{offer, pipe, read, write_all};
 pub(crate) use place::replace;
 pub use place::{copy_to, inherit, settle};
@@ -69,32 +71,10 @@ fn is_ours(number: RawFd) -> Result<bool, Errno> {
 /// Closes descriptor `number`, which was inherited. Not an error if it is not
 /// open.
 pub fn close(number: RawFd) {
-    drop(claim(number));
-}
-
-/// Closes every descriptor that was inherited and not claimed, but standard
-/// error.
-pub fn close_inherited() -> Result<(), Errno> {
-    for number in open_numbers()? {
-        if number != 2 {
-            close(number);
-        }
+    if is_ours(number) == Ok(false) {
+        // SAFETY: as in `claim`.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
-    Ok(())
-}
-
-/// The numbers that may be open: those that the system lists, and where it
-/// lists none, all up to the limit.
-fn open_numbers() -> Result<Vec<RawFd>, Errno> {
-    if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
-        let names = entries.map_while(Result::ok).map(|entry| entry.file_name());
-        return Ok(names
-            .filter_map(|name| name.to_str()?.parse().ok())
-            .collect());
-    }
-    let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
-    let limit = RawFd::try_from(limit).map_err(|_| Errno::ERANGE)?;
-    Ok((0..limit).collect())
 }
 
 /// Makes exec close `fd`.

@@ -5,7 +5,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use cli::{Context, Fatal};
-use unix::fork::{Side as Process, fork};
+use unix::fork::{Forked, fork};
 use unix::{Pid, fd};
 
 use crate::clean_env::clean;
@@ -34,12 +34,12 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         pair.map_err(|errno| Fatal::system("create control socket", errno))?;
     let parent = Pid::this();
     match fork().map_err(|errno| Fatal::system("fork", errno))? {
-        Process::Child => {
+        Forked::Child => {
             drop((program, control));
             context.prog = helper_name;
             help(context, options, parent, helper_control, engine)
         }
-        Process::Parent(_) => {
+        Forked::Parent(_) => {
             drop((engine, helper_control));
             for (name, fd) in [
                 ("SSLCTLFD", control),

@@ -2,8 +2,8 @@
 //!
 //! Everything else fails with EPERM. It does not kill: C libraries differ in
 //! the calls they make, and take up new ones; one that is refused must not
-//! cost a connection. There is no way to abort but by a crash: who wants to
-//! end with grace has exit_group.
+//! cost a connection. abort(3) needs signals, which are refused, and ends in a
+//! crash: a program that gives up calls exit_group.
 
 use std::collections::BTreeMap;
 

@@ -162,9 +162,9 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// What came of a step; None if it was not taken. What the system does not have, or forbids, is left
-/// out; where it only lacks something, the process would go on less locked in
-/// than the one before it.
+/// What came of a step; None if it was not taken. What the system does not
+/// have, or forbids, is left out. A step that fails for lack of resources must
+/// not be: the process would be less locked in than others, and nobody knows.
 #[cfg(target_os = "linux")]
 fn taken<T>(step: &'static str, result: Result<T, Errno>) -> Result<Option<T>, Failure> {
     match result {

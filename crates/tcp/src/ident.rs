@@ -25,8 +25,8 @@ pub enum Reply {
 }
 
 /// Asks the host of `remote` whose the connection between `remote` and
-/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for an answer that
-/// is none.
+/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for a malformed
+/// answer.
 pub fn query(
     remote: SocketAddr,
     local: SocketAddr,

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::unistd::{ForkResult, Pid};
 
 /// Which side of a [`fork`] this is.
-pub enum Side {
+pub enum Forked {
     /// The process that called, with the pid of the new one.
     Parent(Pid),
     /// The new process.
@@ -17,15 +17,15 @@ pub enum Side {
 ///
 /// Where the system does not tell, there are none: the programs of this project
 /// start no threads.
-pub fn fork() -> Result<Side, Errno> {
+pub fn fork() -> Result<Forked, Errno> {
     if has_threads() {
         return Err(Errno::EBUSY);
     }
     // SAFETY: no other thread can hold a lock, so the child may do whatever
     // the parent may.
     match unsafe { nix::unistd::fork() }? {
-        ForkResult::Parent { child } => Ok(Side::Parent(child)),
-        ForkResult::Child => Ok(Side::Child),
+        ForkResult::Parent { child } => Ok(Forked::Parent(child)),
+        ForkResult::Child => Ok(Forked::Child),
     }
 }
 

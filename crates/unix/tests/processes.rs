@@ -9,7 +9,7 @@
 
 use std::os::fd::{AsRawFd, IntoRawFd};
 
-use unix::fork::{Side, fork};
+use unix::fork::{Forked, fork};
 use unix::spawn::{Ended, wait};
 use unix::{Errno, Signal, fd, signal};
 
@@ -41,23 +41,23 @@ fn main() {
 
 fn ends_well(attempt: fn() -> bool) -> bool {
     match fork().unwrap() {
-        Side::Child => {
+        Forked::Child => {
             nix::unistd::alarm::set(20);
             unix::entry::exit(u8::from(!attempt()))
         }
-        Side::Parent(pid) => wait(pid) == Ok(Ended::Exited(0)),
+        Forked::Parent(pid) => wait(pid) == Ok(Ended::Exited(0)),
     }
 }
 
 fn copied() -> bool {
     let (near, far) = unix::net::socket_pair().unwrap();
     match fork().unwrap() {
-        Side::Child => {
+        Forked::Child => {
             drop(near);
             fd::write_all(&far, b"here").unwrap();
             unix::entry::exit(7)
         }
-        Side::Parent(pid) => {
+        Forked::Parent(pid) => {
             drop(far);
             let mut buf = [0; 8];
             // What it says, and then that it has gone.
@@ -134,11 +134,11 @@ fn quiet() -> bool {
         fd::write_all(&file, b"x")
     };
     let killed = match fork().unwrap() {
-        Side::Child => {
+        Forked::Child => {
             let _ = fd::write_all(&file, b"x");
             unix::entry::exit(0)
         }
-        Side::Parent(pid) => wait(pid),
+        Forked::Parent(pid) => wait(pid),
     };
     refused == Err(Errno::EFBIG) && killed == Ok(Ended::Signaled(Signal::SIGXFSZ as u8))
 }

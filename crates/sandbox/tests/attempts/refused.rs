@@ -157,11 +157,11 @@ pub fn attempt(name: &str, inside: bool) {
 /// Whether the kernel has the filter that all this is about.
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
-        unix::fork::Side::Child => {
+        unix::fork::Forked::Child => {
             let enforced = Profile::guard(&0).enter().unwrap();
             std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
         }
-        unix::fork::Side::Parent(pid) => {
+        unix::fork::Forked::Parent(pid) => {
             let ended = unix::spawn::wait(pid).unwrap();
             ended == unix::spawn::Ended::Exited(0)
         }

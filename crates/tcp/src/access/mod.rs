@@ -1,5 +1,5 @@
-//! `s6-tcpserver-access`: who is calling, and may he. See
-//! doc/s6-tcpserver-access.md.
+//! `s6-tcpserver-access`: finds out who is calling, and decides whether the
+//! program runs. See doc/s6-tcpserver-access.md.
 
 mod cdb;
 mod directory;

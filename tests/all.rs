@@ -33,6 +33,7 @@ mod sandbox;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;
+mod stderr;
 mod tcp;
 mod tcpclient;
 mod ucspitls;

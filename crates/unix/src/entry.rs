@@ -14,12 +14,17 @@ use std::os::unix::ffi::OsStrExt;
 macro_rules! entry {
     ($run:expr) => {
         /// The C entry point.
+        ///
+        /// # Safety
+        ///
+        /// The C runtime calls it.
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(
+        pub unsafe extern "C" fn main(
             argc: ::std::ffi::c_int,
             argv: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
-            $crate::entry::start(argc, argv, $run)
+            // SAFETY: these are what the C runtime gave.
+            unsafe { $crate::entry::start(argc, argv, $run) }
         }
     };
 }
@@ -27,17 +32,18 @@ macro_rules! entry {
 /// Runs `run` with the arguments that the C `main` got, and ends the process
 /// with its result, without running exit handlers.
 ///
-/// Only [`entry!`] calls this: `argc` and `argv` must be what the C runtime
-/// gave to `main`.
+/// # Safety
+///
+/// `argc` and `argv` are what the C runtime gave to `main`.
 #[doc(hidden)]
-#[expect(
-    clippy::not_unsafe_ptr_arg_deref,
-    reason = "only the C main of `entry!` calls it, which keeps programs free of unsafe"
-)]
-pub fn start(argc: c_int, argv: *const *const c_char, run: fn(Vec<OsString>) -> u8) -> c_int {
+pub unsafe fn start(
+    argc: c_int,
+    argv: *const *const c_char,
+    run: fn(Vec<OsString>) -> u8,
+) -> c_int {
     let count = usize::try_from(argc).unwrap_or(0);
     let args = (0..count).map(|i| {
-        // SAFETY: the C runtime passes `argc` valid pointers to strings that
+        // SAFETY: the caller passes on `argc` valid pointers to strings that
         // end with NUL and live as long as the process.
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()

@@ -24,6 +24,6 @@ pub use unix::entry;
 #[macro_export]
 macro_rules! program {
     ($name:literal, $main:path) => {
-        $crate::entry!(|args| $crate::run($name, args, $main));
+        $crate::entry!($name, |args| $crate::run($name, args, $main));
     };
 }

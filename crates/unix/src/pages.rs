@@ -84,6 +84,14 @@ fn trim_stack() {
     }
 }
 
+/// Overwrites what functions that have returned left on the stack, as deep as
+/// the handling of a private key goes.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut left = [0u8; 16 << 10];
+    std::hint::black_box(&mut left);
+}
+
 impl Deref for Pages {
     type Target = [u8];
 

@@ -28,7 +28,10 @@ pub fn load(
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
     let again = |_| read(key_file, certificate_file)?;
-    let (pair, mode) = read(key_file, certificate_file)?.or_else(again)?;
+    let pair = read(key_file, certificate_file).and_then(|pair| pair.or_else(again));
+    // Keys are moved while they are decoded.
+    unix::pages::wipe_stack();
+    let (pair, mode) = pair?;
     if mode.contains(Mode::S_IROTH) {
         let path = key_file.to_string_lossy();
         context.warn(&format!("private key {path} is readable by everybody"));
@@ -37,7 +40,9 @@ pub fn load(
 }
 
 /// The pair as the files are now, and the mode of the key's; the inner error
-/// is a pair that does not fit.
+/// is a pair that does not fit. Not inlined, so that all it leaves on the
+/// stack is below its caller.
+#[inline(never)]
 fn read(
     key_file: &OsStr,
     certificate_file: &OsStr,

@@ -61,6 +61,8 @@ impl Engine {
                 }
                 Turn::Established => {
                     self.descriptors.acknowledge();
+                    // It may hold parts of the key, and the secrets of the handshake.
+                    unix::pages::wipe_stack();
                     if let Some(fd) = self.notification.take() {
                         notify(&fd, &pump, self.server_name.as_deref())?;
                     }

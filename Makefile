@@ -12,17 +12,33 @@ ifdef LIBEXECDIR
 export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
 endif
 
-# Cargo always builds for a named target (see .cargo/config.toml): the host's,
-# or another one that is installed.
-TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
-built = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
-	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/$(TARGET)/release
+# make TARGET=... decides what to build for; else tests/target.sh does.
+target_directory = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+ifdef TARGET
+chosen = $(TARGET) as asked for
+else
+chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl")
+TARGET := $(firstword $(chosen))
+endif
+built = $(target_directory)/$(TARGET)/release
+
+# The C in ring needs no C library, but for what some compilers add by
+# themselves: the host's own compiler will do.
+ifneq (,$(findstring -musl,$(TARGET)))
+ifeq ($(firstword $(subst -, ,$(TARGET))),$(shell uname -m))
+target_ := $(subst -,_,$(TARGET))
+export CC_$(target_) ?= cc
+export CFLAGS_$(target_) ?= -U_FORTIFY_SOURCE
+endif
+endif
 
 PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
 all: need-cargo need-cc
+	@echo "Building for $(TARGET): $(wordlist 2,99,$(chosen))"
 	$(CARGO) build --release --locked --target $(TARGET)
 
 demo: need-openssl all
@@ -31,7 +47,7 @@ demo: need-openssl all
 # Unit tests first, since they tell more in seconds, then the programs beside
 # their peers. One that fails hides nothing that comes after it.
 # make test T=NAME runs the tests whose names contain NAME.
-TEST = $(CARGO) test --workspace --locked --no-fail-fast
+TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
 test: need-cargo need-cc need-openssl
 ifdef T
 	$(TEST) -- $(T)
@@ -43,11 +59,16 @@ need-%:
 	@command -v $* >/dev/null || { \
 		echo "make needs $* here, and it is not installed: README.md names it all" >&2; exit 1; }
 
+# The end-to-end tests of the release build, which leaves other things in
+# memory than the one for tests. make test-release T=NAME for some of them.
+test-release: all
+	UNDER_TEST="$(built)" $(CARGO) test --locked --target $(TARGET) --test all $(T)
+
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
 soak: all
 	UNDER_TEST="$(built)" SOAK_SECONDS=$(SECONDS) \
-		$(CARGO) test --locked --test all -- --ignored --exact --nocapture soak::soak
+		$(CARGO) test --locked --target $(TARGET) --test all -- --ignored --exact --nocapture soak::soak
 
 check: lint test
 
@@ -81,10 +102,15 @@ bench bench-smoke: all
 	$(MAKE) -s install DESTDIR="$(built)/installed" PREFIX=/usr
 	$(CARGO) run --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
 
-# Compares counts of instructions with those in tests/bench/instructions.txt;
+# Compares counts of instructions with those in tests/bench/instructions/TARGET.txt;
 # with RECORD=1 it writes them there.
 instructions: all
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(if $(RECORD),record,instructions) "$(built)"
+	$(CARGO) run --release --locked -p s6-tls-bench -- \
+		$(if $(RECORD),record,instructions) "$(built)" $(TARGET)
+
+# Every program is static and small enough.
+sizes: all
+	sh tests/sizes.sh "$(built)"
 
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
@@ -99,4 +125,5 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
 
-.PHONY: all demo test soak check lint docs bench bench-smoke instructions install install-applyuidgid
+.PHONY: all demo test test-release soak check lint docs bench bench-smoke instructions sizes \
+	install install-applyuidgid

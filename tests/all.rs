@@ -26,6 +26,7 @@ mod exam;
 mod faults;
 mod harness;
 mod ident;
+mod memory;
 mod options;
 mod peer_info;
 mod proxy;

@@ -215,7 +215,7 @@ fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
     if !need(&["strace"]) {
         return;
     }
-    let calls = "prctl,prlimit64,close_range,landlock_create_ruleset,seccomp";
+    let calls = "prctl,prlimit64,getrlimit,setrlimit,close_range,landlock_create_ruleset,seccomp";
     let server = cmd(["strace", "-f", "-o", "/dev/null"])
         .args(["-e", &format!("inject={calls}:error=ENOSYS")])
         .args(["s6-tlsd", "-v2", "cat"])

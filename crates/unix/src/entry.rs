@@ -8,11 +8,18 @@
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
-/// Defines the C `main` of a program: `$run` is a `fn(Vec<OsString>) -> u8`
-/// that takes the arguments, program name included, and returns the exit code.
+/// Defines the C `main` of the program `$name`, and its memory: `$run` is a
+/// `fn(Vec<OsString>) -> u8` that takes the arguments, program name included,
+/// and returns the exit code. The program starts no threads.
 #[macro_export]
 macro_rules! entry {
-    ($run:expr) => {
+    ($name:literal, $run:expr) => {
+        /// The memory of the program.
+        #[global_allocator]
+        static ALLOCATOR: $crate::heap::Allocator =
+            // SAFETY: the programs of this project have one thread.
+            unsafe { $crate::heap::Allocator::new($name) };
+
         /// The C entry point.
         ///
         /// # Safety

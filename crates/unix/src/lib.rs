@@ -11,6 +11,7 @@ pub mod errno;
 pub mod exec;
 pub mod fd;
 pub mod fork;
+pub mod heap;
 #[cfg(target_os = "linux")]
 pub mod lockdown;
 pub mod net;

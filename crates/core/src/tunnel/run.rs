@@ -46,6 +46,8 @@ impl Engine {
                 Turn::Again => continue,
                 Turn::Established => {
                     self.descriptors.acknowledge();
+                    // It may hold parts of the key, and the secrets of the handshake.
+                    unix::pages::wipe_stack();
                     if let Some(fd) = self.notification.take() {
                         notify(&fd, &pump, self.server_name.as_deref())?;
                     }

@@ -176,7 +176,7 @@ fn resolve(
     let name = host.to_string_lossy();
     let failed = |why: &str| Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"));
     let resolver = Resolver::new(&context.env, options.hosts, deadline)
-        .map_err(|errno| failed(&unix::errno::text(errno)))?;
+        .map_err(|errno| failed(unix::errno::text(errno)))?;
     resolver
         .addresses(&name, options.families, options.qualify)
         .map_err(|failure| failed(&failure.to_string()))

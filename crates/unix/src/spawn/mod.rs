@@ -3,8 +3,9 @@
 mod vfork;
 mod wait;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -47,6 +48,19 @@ impl<'a> Child<'a> {
     pub fn open_mask(mut self) -> Self {
         self.open_mask = true;
         self
+    }
+
+    /// No less than the memory that [`Child::spawn`] takes for a while: for
+    /// copies of the arguments, for the program's path once for each place
+    /// where it may be, and for the lists of all these.
+    pub fn memory(&self) -> usize {
+        const EACH: usize = 128;
+        let len = |text: &OsString| text.len() + EACH;
+        let args: usize = self.argv.iter().map(len).sum();
+        let env = self.env.entries().len() * EACH;
+        let path = self.env.get("PATH").map_or(&[][..], OsStr::as_bytes);
+        let places = 2 + path.iter().filter(|byte| **byte == b':').count();
+        args + env + 2 * (path.len() + places * self.argv.first().map_or(EACH, len))
     }
 
     /// Starts the child. The error tells why nothing runs.

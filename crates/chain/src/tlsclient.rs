@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 
 use cli::{ClientOptions, Common, Context, Fatal, Grammar, Opt, Parser, switch, value};
+use unix::suite;
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
@@ -81,7 +82,7 @@ fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
     }
     let mut argv = options.tcpclient();
     argv.append(&mut operands);
-    argv.push("s6-tlsc".into());
+    argv.push(suite::TLSC.into());
     argv.append(&mut options.tls.args(options.keep));
     argv.push("--".into());
     argv.extend(prog);
@@ -121,7 +122,7 @@ impl Options {
     }
 
     fn tcpclient(&self) -> Vec<OsString> {
-        let mut argv: Vec<OsString> = vec!["s6-tcpclient".into()];
+        let mut argv: Vec<OsString> = vec![suite::TCPCLIENT.into()];
         let mut push = |option: &str| argv.push(option.into());
         self.verbosity
             .into_iter()

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use cli::{Common, Context, Fatal, Grammar, Opt, Parser, ServerOptions, switch, value};
+use unix::suite;
 
 static GRAMMAR: Grammar = Grammar {
     synopsis: "[ -q | -Q | -v ] [ -1 ] [ -a ] [ -c maxconn ] [ -C localmaxconn ] [ -b backlog ] \
@@ -118,15 +119,15 @@ fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
     argv.append(&mut operands);
     options.access.command(options.verbosity, &mut argv);
     if options.proxy {
-        extend(&mut argv, &["proxy-server", "--before-tlsd", "--"]);
+        extend(&mut argv, &[suite::PROXY_SERVER, "--before-tlsd", "--"]);
     }
-    argv.push("s6-tlsd".into());
+    argv.push(suite::TLSD.into());
     options.verbosity.number(&mut argv);
     argv.append(&mut options.tls.args(options.keep));
     argv.push("--".into());
     options.identity.command(&mut argv);
     if options.proxy {
-        extend(&mut argv, &["proxy-server", "--after-tlsd", "--"]);
+        extend(&mut argv, &[suite::PROXY_SERVER, "--after-tlsd", "--"]);
     }
     argv.extend(prog);
     Ok(argv)
@@ -157,7 +158,7 @@ impl Options {
     }
 
     fn tcpserver(&self) -> Vec<OsString> {
-        let mut argv = vec!["s6-tcpserver".into()];
+        let mut argv = vec![suite::TCPSERVER.into()];
         match self.verbosity {
             Verbosity::Quiet => argv.push("-q".into()),
             Verbosity::Normal => {}
@@ -228,7 +229,7 @@ impl Access {
         if !self.needed() {
             return;
         }
-        argv.push("s6-tcpserver-access".into());
+        argv.push(suite::TCPSERVER_ACCESS.into());
         verbosity.number(argv);
         flag(argv, self.strict, "-w");
         flag(argv, self.no_nagle, "-D");
@@ -266,13 +267,13 @@ impl Identity {
 
     fn command(&self, argv: &mut Vec<OsString>) {
         if self.from_environment {
-            extend(argv, &["s6-applyuidgid", "-Uz", "--"]);
+            extend(argv, &[suite::APPLYUIDGID, "-Uz", "--"]);
             return;
         }
         if self.uid == 0 && self.gid == 0 && self.groups.is_none() {
             return;
         }
-        argv.push("s6-applyuidgid".into());
+        argv.push(suite::APPLYUIDGID.into());
         if let Some(groups) = &self.groups {
             let list: Vec<String> = groups.iter().map(u32::to_string).collect();
             argv.push("-G".into());

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use unix::{Env, Errno, fd};
+use unix::{Env, Errno, fd, suite};
 
 use crate::fatal::{Fatal, invalid, not_set, one_line, unable};
 use crate::number::unsigned;
@@ -64,11 +64,11 @@ impl Context {
     }
 }
 
-/// Runs `main` as the program `prog`, prints the line it failed with, if it
+/// Runs `main` as the program `prog` of the suite, prints the line it failed with, if it
 /// did, and gives its exit code.
 pub fn run(prog: &str, args: Vec<OsString>, main: fn(&mut Context) -> Result<u8, Fatal>) -> u8 {
     let mut context = Context {
-        prog: prog.to_owned(),
+        prog: [prog, suite::SUFFIX].concat(),
         args: args.into_iter().skip(1).collect(),
         env: Env::inherited(),
         verbosity: 1,

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use cli::{Context, Fatal, Grammar, Parser, list_u32, switch, value};
+use unix::suite;
 
 const GRAMMAR: Grammar = Grammar {
     synopsis: "[ -q | -Q | -v ] [ -d | -D ] [ -a ] [ -1 ] [ -c maxconn ] [ -C localmaxconn ] \
@@ -59,7 +60,7 @@ fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
     let mut operands = parser.operands(3)?;
     let prog = operands.split_off(2);
     let mut argv = Vec::with_capacity(prog.len() + 24);
-    argv.push("s6-tcpserver-socketbinder".into());
+    argv.push(suite::TCPSERVER_SOCKETBINDER.into());
     if options.no_reuse {
         argv.push("-D".into());
     }
@@ -70,7 +71,7 @@ fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
     argv.push("--".into());
     argv.append(&mut operands);
     push_ids(&mut argv, options.ids);
-    argv.push("s6-tcpserverd".into());
+    argv.push(suite::TCPSERVERD.into());
     argv.extend(options.verbosity.map(OsString::from));
     if options.announce {
         argv.push("-1".into());
@@ -125,7 +126,7 @@ fn push_ids(argv: &mut Vec<OsString>, ids: Ids) {
     if !ids.environment && ids.uid == 0 && ids.gid == 0 && ids.groups.is_none() {
         return;
     }
-    argv.push("s6-applyuidgid".into());
+    argv.push(suite::APPLYUIDGID.into());
     if ids.environment {
         argv.push("-Uz".into());
     }

@@ -23,6 +23,7 @@ mod engine_handshake;
 mod engine_sni;
 mod engine_tunnel;
 mod exam;
+mod examples;
 mod faults;
 mod harness;
 mod ident;

@@ -91,12 +91,12 @@ bench: size = full
 bench-smoke: size = smoke
 bench bench-smoke: all
 	$(MAKE) -s install DESTDIR="$(built)/installed" PREFIX=/usr
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
 
 # Compares counts of instructions with those in tests/bench/instructions.txt;
 # with RECORD=1 it writes them there.
 instructions: all
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(if $(RECORD),record,instructions) "$(built)"
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(if $(RECORD),record,instructions) "$(built)"
 
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
@@ -135,9 +135,13 @@ install-applyuidgid: all
 dist:
 	sh packaging/dist.sh "$${CARGO_TARGET_DIR:-target}/dist"
 
+# Version, date, commit, tag and archives: make release VERSION=1.2.3
+release:
+	sh packaging/release.sh "$(VERSION)"
+
 # Minutes: archives, packages, builds without a network or under other names.
 test-packaging: all
 	sh tests/packaging.sh "$(built)"
 
 .PHONY: all demo test soak check lint bench bench-smoke instructions install uninstall \
-	install-applyuidgid dist test-packaging
+	install-applyuidgid dist release test-packaging

@@ -13,7 +13,7 @@ for file in "${CARGO_TARGET_DIR:-target}/$host"/release/s6-* "${CARGO_TARGET_DIR
     bad=1
   fi
   if grep -q 'tls13 ' "$file"; then found=1; else found=0; fi
-  if [ $found != $tls ]; then
+  if [ "$found" != "$tls" ]; then
     echo "holds TLS: $found, should be $tls: $file"
     bad=1
   fi

@@ -27,6 +27,7 @@ mod examples;
 mod faults;
 mod harness;
 mod ident;
+mod migrating;
 mod options;
 mod proxy;
 mod sandbox;

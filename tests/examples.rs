@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::util::{
-    Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, need, path, sha256,
+    Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
 };
 
 /// A copy of an example, to be set up like an operator's.
@@ -73,15 +73,6 @@ impl Example {
         listens(self.port);
         running
     }
-}
-
-/// Waits until somebody listens on `port` of 127.0.0.1.
-fn listens(port: u16) {
-    let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
-    eventually("the example listens", || {
-        let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-        sockets.contains(&socket).then_some(())
-    });
 }
 
 /// What curl reads from this URL on localhost.

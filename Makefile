@@ -4,7 +4,14 @@
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/s6-tls
+EXAMPLESDIR ?= $(DOCDIR)/examples
 CARGO ?= cargo
+
+# What the names of the programs end with, files, chains and messages: to
+# stand beside the original.
+ifdef PROGRAM_SUFFIX
+export S6_TLS_PROGRAM_SUFFIX = $(PROGRAM_SUFFIX)
+endif
 
 # Where the programs find each other, if not in PATH: an absolute directory,
 # fixed at build time.
@@ -37,9 +44,19 @@ PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserv
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
+# The dependencies' archive of `make dist` unpacks to vendor/. No program holds
+# the path of a directory that it was built in (the last prefix that fits counts).
+cargo_home = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+build_options = $(if $(wildcard vendor/config.toml),--offline --config vendor/config.toml) \
+	--config 'target."cfg(all())".rustflags = [ \
+		"--remap-path-prefix=$(cargo_home)=/crates", \
+		"--remap-path-prefix=$(cargo_home)/index.crates.io-1949cf8c6b5b557f=/crates", \
+		"--remap-path-prefix=$(CURDIR)=", \
+		"--remap-path-prefix=$(CURDIR)/vendor=/crates"]'
+
 all: need-cargo need-cc
 	@echo "Building for $(TARGET): $(wordlist 2,99,$(chosen))"
-	$(CARGO) build --release --locked --target $(TARGET)
+	$(CARGO) build $(build_options) --release --locked --target $(TARGET)
 
 demo: need-openssl all
 	@sh tests/demo.sh "$(built)"
@@ -100,12 +117,12 @@ bench: size = full
 bench-smoke: size = smoke
 bench bench-smoke: all
 	$(MAKE) -s install DESTDIR="$(built)/installed" PREFIX=/usr
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
 
 # Compares counts of instructions with those in tests/bench/instructions/TARGET.txt;
 # with RECORD=1 it writes them there.
 instructions: all
-	$(CARGO) run --release --locked -p s6-tls-bench -- \
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- \
 		$(if $(RECORD),record,instructions) "$(built)" $(TARGET)
 
 # Every program is static and small enough.
@@ -115,15 +132,47 @@ sizes: all
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
 	for program in $(PROGRAMS); do \
-		install -m 0755 "$(built)/$$program" "$(DESTDIR)$(BINDIR)/$$program" || exit 1; \
+		install -m 0755 "$(built)/$$program" \
+			"$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
-	install -m 0644 README.md LICENSE doc/*.md doc/*.svg "$(DESTDIR)$(DOCDIR)"
+	install -m 0644 $(DOCS) "$(DESTDIR)$(DOCDIR)"
+	for file in $(EXAMPLES); do \
+		if [ -x doc/examples/$$file ]; then mode=0755; else mode=0644; fi; \
+		install -D -m $$mode doc/examples/$$file "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; \
+	done
+
+# Removes what install put there, and the directories that it leaves empty.
+uninstall:
+	for program in $(PROGRAMS) s6-applyuidgid; do \
+		rm -f "$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
+	done
+	for file in $(notdir $(DOCS)); do rm -f "$(DESTDIR)$(DOCDIR)/$$file" || exit 1; done
+	for file in $(EXAMPLES); do rm -f "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; done
+	for directory in "$(DESTDIR)$(EXAMPLESDIR)" "$(DESTDIR)$(DOCDIR)"; do \
+		[ ! -d "$$directory" ] || find "$$directory" -depth -type d -empty -delete; \
+	done
+
+DOCS = README.md CHANGELOG.md LICENSE $(wildcard doc/*.md doc/*.svg)
+EXAMPLES = $(shell cd doc/examples 2>/dev/null && find . -type f | sed 's,^\./,,' | sort)
 
 # s6-applyuidgid also belongs to the s6 package: install ours only where that
-# one is not.
+# one is not, or with a suffix.
 install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
-	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
+	install -m 0755 "$(built)/s6-applyuidgid" \
+		"$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
+
+# The archives of a release in target/dist: sources and what they depend on.
+dist:
+	sh packaging/dist.sh "$${CARGO_TARGET_DIR:-target}/dist"
+
+# Version, date, commit, tag and archives: make release VERSION=1.2.3
+release:
+	sh packaging/release.sh "$(VERSION)"
+
+# Minutes: archives, packages, builds without a network or under other names.
+test-packaging: all
+	sh tests/packaging.sh "$(built)"
 
 .PHONY: all demo test test-release soak check lint docs bench bench-smoke instructions sizes \
-	install install-applyuidgid
+	install uninstall install-applyuidgid dist release test-packaging

@@ -13,7 +13,7 @@ for file in "$1"/s6-* "$1"/proxy-server; do
     bad=1
   fi
   if grep -q 'tls13 ' "$file"; then found=1; else found=0; fi
-  if [ $found != $tls ]; then
+  if [ "$found" != "$tls" ]; then
     echo "holds TLS: $found, should be $tls: $file"
     bad=1
   fi

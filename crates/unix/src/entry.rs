@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 /// and returns the exit code. The program starts no threads.
 #[macro_export]
 macro_rules! entry {
-    ($name:literal, $run:expr) => {
+    ($name:expr, $run:expr) => {
         /// The memory of the program.
         #[global_allocator]
         static ALLOCATOR: $crate::heap::Allocator =

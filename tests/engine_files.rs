@@ -278,6 +278,20 @@ fn anchors_of_every_kind_are_trusted() {
         ("wild.key", "wild.pem", "ca.pem", &["-k", "a.example.test"]),
         // No name, no check of it.
         ("wrong.key", "wrong.pem", "ca.pem", &[]),
+        // A name that the issuer may issue for, a common name where it may
+        // issue for any host name.
+        (
+            "p256.key",
+            "limitedsan.pem",
+            "limited.pem",
+            &["-k", "www.good.example"],
+        ),
+        (
+            "p256.key",
+            "addressescn.pem",
+            "addresses.pem",
+            &["-k", "localhost"],
+        ),
         // Nothing checked at all.
         (
             "expired.key",
@@ -303,6 +317,7 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
     let path = |name| std::path::PathBuf::from(certs().path(&format!("{name}.pem")));
     let pinned = path("selfleaf");
     let name = &["-k", "localhost"][..];
+    let bank = &["-k", "www.bank.example"][..];
     for (pair, anchors, client, why) in [
         (
             "p256",
@@ -338,8 +353,49 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         ),
         // An anchor that is no CA vouches for nobody but itself.
         ("pinned", pinned.clone(), name, "unknown issuer"),
-        ("pinned-chain", pinned, name, "unknown issuer"),
+        ("pinned-chain", pinned, name, "an issuer's keyUsage"),
         ("clientonly", ca(), name, "purpose"),
+        // Issuers whose key may not sign certificates, and a key that may not
+        // sign a handshake.
+        ("nosignleaf", path("nosign"), name, "unknown issuer"),
+        (
+            "nosigndeep-chain",
+            ca(),
+            name,
+            "an issuer's keyUsage does not allow it to sign certificates",
+        ),
+        (
+            "agree",
+            ca(),
+            name,
+            "its keyUsage does not allow signatures",
+        ),
+        // Names that an issuer may not issue for.
+        (
+            "limitedcn",
+            path("limited"),
+            bank,
+            "not within the name constraints of an issuer",
+        ),
+        (
+            "limitedout",
+            path("limited"),
+            bank,
+            "not within the name constraints of an issuer",
+        ),
+        (
+            "limiteddeep-chain",
+            ca(),
+            bank,
+            "not within the name constraints of an issuer",
+        ),
+        // Short keys.
+        (
+            "shortleaf",
+            path("short"),
+            name,
+            "an issuer's RSA key has 1024 bits: 2048 to 8192 can be verified",
+        ),
         ("selfleaf", ca(), name, "certificate of remote refused"),
         (
             "selfca",

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
-use crate::util::{Ended, Running, accept, certs, cmd, listener, need, pipe, tcp_pair};
+use crate::util::{Ended, Running, TempDir, accept, certs, cmd, listener, need, pipe, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
     ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
@@ -172,6 +172,9 @@ fn client_certificates_are_asked_for_and_verified() {
         ("-y", "ca.pem", &ok, "client", true),
         ("-y", "ca.pem", &ok[..2], "client", false),
         ("-y", "ca.pem", &ok, "client-server", false),
+        // What keyUsage does not allow.
+        ("-y", "ca.pem", &ok, "client-agree", false),
+        ("-y", "ca.pem", &ok, "client-nosign-chain", false),
         // An anchor that is no CA vouches for nobody but itself.
         ("-y", "client-own.pem", &ok, "client-own", true),
         ("-y", "client-own.pem", &ok, "client-pinned-chain", false),
@@ -196,6 +199,71 @@ fn client_certificates_are_asked_for_and_verified() {
             assert_eq!(server.ended, Ended::Exited(98), "{pair}: {}", server.err());
             assert_ne!(client.out().lines().next(), Some("hello"), "{pair}");
         }
+    }
+}
+
+#[test]
+fn names_of_anchors_that_do_not_fit_are_not_sent() {
+    let dir = TempDir::new();
+    // Each about 2 KiB; together more than the 64 KiB of the list.
+    let units = "/OU=a-rather-long-name-of-an-organizational-unit".repeat(40);
+    let extensions = "basicConstraints=critical,CA:TRUE";
+    let key = certs().path("ca.key");
+    for i in 0..36 {
+        cmd([
+            "openssl", "req", "-x509", "-key", &key, "-addext", extensions,
+        ])
+        .args([
+            "-subj",
+            &format!("/CN={i}{units}"),
+            "-out",
+            &format!("{i}.pem"),
+        ])
+        .cwd(dir.path())
+        .run()
+        .success();
+    }
+    dir.file("ca.pem", certs().read("ca.pem"));
+    for option in ["-Y", "-y"] {
+        for protocol in ["-tls1_2", "-tls1_3"] {
+            let server = cmd(["s6-tlsserver", "-1H", option, "127.0.0.1", "0", "cat"])
+                .env("KEYFILE", certs().path("p256.key"))
+                .env("CERTFILE", certs().path("p256.pem"))
+                .env("CADIR", dir.path())
+                .start();
+            let pair = ["key", "pem"].map(|kind| certs().path(&format!("client.{kind}")));
+            let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
+            let mut client = openssl_client(server.port(), &args);
+            client.write("hello\n");
+            let out = client.wait_out("hello\n");
+            assert!(out.contains("No client certificate CA names sent"), "{out}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_whose_rsa_key_cannot_be_verified_with_is_told_apart() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let why = "its RSA key has 1024 bits: 2048 to 8192 can be verified";
+    let weak = ["-cipher", "DEFAULT@SECLEVEL=0"];
+    for protocol in ["-tls1_2", "-tls1_3"] {
+        let (_server, port) = openssl_server("shortown", [protocol].iter().chain(&weak));
+        let client = cmd(["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1"])
+            .args([&port.to_string(), "true"])
+            .env("CAFILE", certs().path("ca.pem"));
+        client.run().fatal_with(98, "s6-tlsc-io: fatal: ", &[why]);
+
+        let server = cmd(["s6-tlsserver", "-1H", "-y", "127.0.0.1", "0", "cat"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .env("CAFILE", certs().path("ca.pem"))
+            .start();
+        let pair = ["key", "pem"].map(|kind| certs().path(&format!("shortclient.{kind}")));
+        let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
+        let _client = openssl_client(server.port(), &[&args[..], &weak].concat());
+        server.wait_err(why);
     }
 }
 

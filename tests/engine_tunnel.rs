@@ -109,6 +109,54 @@ fn enforcement_tells_an_end_without_close_notify() {
     assert_eq!((output.out().as_str(), output.err().as_str()), ("x\n", ""));
 }
 
+/// Programs that close their output and only then leave, as all of coreutils
+/// do: clients that take such an end for an error say so in an alert.
+#[test]
+fn a_client_may_dislike_an_end_without_close_notify() {
+    let python = "import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
+    tls = context.wrap_socket(plain, server_hostname='localhost')
+    try:
+        while bytes := tls.recv(100): print(bytes.decode())
+    except ssl.SSLError: pass
+";
+    let ca = certs().path("ca.pem");
+    let dir = crate::util::TempDir::new();
+    let file = dir.file("hello", b"hello\n");
+    for program in [&["echo", "hello"], &["cat", file.to_str().unwrap()]] {
+        for client in ["openssl", "python3", "curl"] {
+            if !need(&[client]) {
+                continue;
+            }
+            for _ in 0..20 {
+                let (near, port) = listener();
+                let server = |network: TcpStream| {
+                    cmd(["s6-tlsd"])
+                        .args(program)
+                        .env("KEYFILE", certs().path("p256.key"))
+                        .env("CERTFILE", certs().path("p256.pem"))
+                        .fd(0, network.try_clone().unwrap())
+                        .fd(1, network)
+                        .start()
+                };
+                let to = format!("127.0.0.1:{port}");
+                let client = match client {
+                    "openssl" => cmd(["openssl", "s_client", "-quiet", "-connect", &to]),
+                    "python3" => cmd(["python3", "-c", python, &ca, &port.to_string()]),
+                    _ => cmd(["curl", "-s", "--http0.9", "--cacert", &ca])
+                        .arg(format!("https://localhost:{port}/")),
+                };
+                let client = client.start();
+                let server = server(accept(&near));
+                let output = client.finish();
+                assert!(output.out().contains("hello"), "{output:?}");
+                assert_eq!(server.finish().success().err(), "");
+            }
+        }
+    }
+}
+
 /// The engine of a wrapper's process group, once it runs.
 fn engine(running: &Running) -> i32 {
     eventually("an engine", || {

@@ -74,6 +74,7 @@ fn testssl_finds_nothing() {
     let text = std::fs::read_to_string(&findings).unwrap_or_default();
     let mut seen = Vec::new();
     let mut bad = Vec::new();
+    // WARN tells what the examiner itself lacks.
     for line in text.lines().skip(1) {
         let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
         let [id, _, _, severity, finding, ..] = fields[..] else {
@@ -81,7 +82,7 @@ fn testssl_finds_nothing() {
         };
         seen.push(id);
         let excepted = EXCEPTIONS.iter().any(|(known, _)| *known == id);
-        if !matches!(severity, "OK" | "INFO" | "LOW") && !excepted {
+        if matches!(severity, "MEDIUM" | "HIGH" | "CRITICAL") && !excepted {
             bad.push(line);
         }
         // Newer versions give a grade.
@@ -145,6 +146,17 @@ fn sslscan_sees_two_protocols_and_the_strong_suites() {
     assert_eq!(suites, SUITES, "{output}");
 }
 
+/// Whether openssl is built so that it says nothing to the server: then it
+/// is no finding about the server. In CI it has to be able to.
+fn cannot_try(seen: &str) -> bool {
+    let unable = seen.contains("no protocols available")
+        || seen.contains("no ciphers available")
+        || seen.contains("no cipher match");
+    let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(!(unable && in_ci), "this openssl cannot try: {seen}");
+    unable
+}
+
 #[test]
 fn openssl_cannot_force_anything_old() {
     if !need(&["openssl"]) {
@@ -164,6 +176,9 @@ fn openssl_cannot_force_anything_old() {
             let (server, port) = serve(&[], pair, &["echo", "never"]);
             let output = s_client(port, &[version, "-cipher", ciphers]).run();
             let seen = output.out() + &output.err();
+            if cannot_try(&seen) {
+                continue;
+            }
             // What says so is the server, not the client's own doubts.
             assert!(seen.contains("SSL alert number 40"), "{ciphers}: {seen}");
             assert!(seen.contains("Cipher is (NONE)"), "{ciphers}: {seen}");

@@ -143,12 +143,18 @@ fn time_and_addresses_are_limited() {
         ["127.0.0.1", "1", "127.0.0.1", "65536"],
         "invalid port number: 65536",
     );
-    let refused = run(["127.255.255.2", "1", "127.0.0.1", "2"]);
-    refused.fatal_with(
-        111,
-        "s6-ident-client: fatal: unable to ",
-        &["Connection refused"],
+    fatal(
+        ["::ffff:127.0.0.1", "1", "::1", "2"],
+        "address family mismatch",
     );
+    for ips in [
+        ["127.255.255.2", "127.0.0.1"],
+        ["::ffff:127.255.255.2", "::ffff:127.0.0.1"],
+    ] {
+        let refused = run([ips[0], "1", ips[1], "2"]);
+        let start = "s6-ident-client: fatal: unable to ";
+        refused.fatal_with(111, start, &["Connection refused"]);
+    }
     let usage = cmd(["s6-ident-client", "127.0.0.1", "1", "127.0.0.1"])
         .run()
         .code(100);

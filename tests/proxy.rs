@@ -133,6 +133,60 @@ fn what_the_proxy_knows_of_tls_goes_around_ours() {
 }
 
 #[test]
+fn what_the_proxy_knows_besides_tls_leaves_ours_alone() {
+    let block = [&INET[..], &[0x02, 0, 4], b"name"].concat();
+    let output = cmd(["proxy-server", "--before-tlsd"])
+        .args(["env", "SSL_PROTOCOL=TLSv1.3", "SSL_CIPHER=ours"])
+        .args(["proxy-server", "--after-tlsd", "sh", "-c", SHOW])
+        .env("SSL_TLS_SNI_SERVERNAME", "ours")
+        .input(v2(1, 0x11, &block))
+        .run();
+    assert_eq!(
+        output.success().out(),
+        SHOWN.replace(
+            "TCPLOCALIP",
+            "SSL_CIPHER=ours SSL_PROTOCOL=TLSv1.3 SSL_TLS_SNI_SERVERNAME=name TCPLOCALIP"
+        )
+    );
+}
+
+#[test]
+fn mapped_addresses_are_those_of_ipv4() {
+    let line = b"PROXY TCP6 ::ffff:192.0.2.1 ::FFFF:c633:6402 4096 80\r\n";
+    let mapped = |ip: &[u8]| [&[0; 10][..], &[0xff, 0xff], ip].concat();
+    let block = [mapped(&INET[..4]), mapped(&INET[4..8]), INET[8..].to_vec()].concat();
+    for header in [line.to_vec(), v2(1, 0x21, &block)] {
+        let (ended, out, _) = proxy(&[], &header);
+        assert_eq!((ended, out.as_str()), (Ended::Exited(0), SHOWN));
+    }
+    let mixed = [vec![0; 16], block[16..].to_vec()].concat();
+    for header in [
+        b"PROXY TCP6 ::1 ::ffff:192.0.2.1 4096 80\r\n".to_vec(),
+        b"PROXY TCP6 ::ffff:192.0.2.1 ::1 4096 80\r\n".to_vec(),
+        v2(1, 0x21, &mixed),
+    ] {
+        let (ended, out, err) = proxy(&[], &header);
+        assert_eq!((ended, out.as_str()), (Ended::Exited(1), ""), "{err}");
+    }
+}
+
+#[test]
+fn a_line_without_its_carriage_return_is_refused_at_once() {
+    for line in [
+        "PROXY TCP4 192.0.2.1 198.51.100.2 4096 80\n",
+        "PROXY UNKNOWN\n",
+        "PROXY \n",
+        "PROXY TCP4 \n",
+    ] {
+        let mut running = cmd(["proxy-server", "true"]).input_pipe().start();
+        running.write(line);
+        // Nothing more comes, and no end.
+        let output = running.finish_open();
+        assert_eq!(output.ended, Ended::Exited(1), "{line:?}: {}", output.err());
+    }
+}
+
+#[test]
 fn the_limit_of_time_works_on_a_blocking_descriptor() {
     let silent = cmd(["proxy-server", "-t", "200", "true"])
         .input_pipe()

@@ -100,19 +100,49 @@ fn the_engines_end_is_ours_when_there_was_no_handshake() {
 fn a_report_may_come_in_pieces_and_be_long() {
     let long = "x".repeat(70_000);
     let dir = fake(
-        "exec 2>/dev/null; printf 'A=1\\0B' >/dev/fd/$fd; sleep 0.05; printf '\\0LONG=' >/dev/fd/$fd; \
+        "exec 2>/dev/null; printf 'SSL_CIPHER=1\\0SSL_GROUP' >/dev/fd/$fd; sleep 0.05; \
+         printf '\\0SSL_CLIENT_CERT=' >/dev/fd/$fd; \
          head -c 70000 /dev/zero | tr '\\0' x >/dev/fd/$fd; printf '\\0' >/dev/fd/$fd; sleep 0.05; printf '\\0' >/dev/fd/$fd; sleep 0.1",
     );
-    let program = "echo \"$A,${B-unset},$LONG\" >&2";
+    let program = "echo \"$SSL_CIPHER,${SSL_GROUP-unset},$SSL_CLIENT_CERT\" >&2";
     let output = network(
         cmd(["s6-tlsd", "sh", "-c", program])
             .path_first(dir.path())
-            .env("B", "inherited"),
+            .env("SSL_GROUP", "inherited"),
     );
     assert_eq!(
         output.run().success().err().lines().last(),
         Some(format!("1,unset,{long}").as_str())
     );
+}
+
+#[test]
+fn a_report_sets_what_it_is_about_and_nothing_else() {
+    let dir = fake(
+        "exec 2>/dev/null; printf 'SSL_CIPHER=x\\0LD_PRELOAD=/x\\0BASH_ENV\\0SSL_CERT_FILE=/x\\0\\0' >/dev/fd/$fd",
+    );
+    for (options, warning) in [
+        (
+            &[][..],
+            "s6-tlsd: warning: the engine's report names what is not its to set: LD_PRELOAD and 2 more\n",
+        ),
+        (&["-v0"], ""),
+    ] {
+        let show = "echo \"$SSL_CIPHER ${LD_PRELOAD-unset} $BASH_ENV ${SSL_CERT_FILE-unset}\"";
+        let output = cmd(["s6-tlsd"])
+            .args(options)
+            .args(["sh", "-c", &format!("({show}) >&5")]);
+        let (reader, writer) = crate::util::pipe();
+        let output = network(output.path_first(dir.path()))
+            .env("BASH_ENV", "kept")
+            .fd(5, writer)
+            .run()
+            .success();
+        assert!(output.err().ends_with(warning), "{}", output.err());
+        let mut told = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(reader), &mut told).unwrap();
+        assert_eq!(told, "x unset kept unset\n");
+    }
 }
 
 #[test]

@@ -1,3 +1,3 @@
 //! Prints the port of a named service. See doc/s6-getservbyname.md.
 #![no_main]
-cli::program!("s6-getservbyname", tcp::getservbyname::main);
+cli::program!(cli::tables::GETSERVBYNAME, tcp::getservbyname::main);

@@ -1,3 +1,3 @@
 //! Connects a program over TCP. See doc/s6-tcpclient.md.
 #![no_main]
-cli::program!("s6-tcpclient", tcp::tcpclient::main);
+cli::program!(cli::tables::TCPCLIENT, tcp::tcpclient::main);

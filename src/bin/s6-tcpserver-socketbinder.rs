@@ -1,3 +1,3 @@
 //! Makes a listening socket and runs a program. See doc/s6-tcpserver-socketbinder.md.
 #![no_main]
-cli::program!("s6-tcpserver-socketbinder", tcp::socketbinder::main);
+cli::program!(cli::tables::TCPSERVER_SOCKETBINDER, tcp::socketbinder::main);

@@ -1,3 +1,3 @@
 //! Connects a program over TLS. See doc/s6-tlsclient.md.
 #![no_main]
-cli::program!("s6-tlsclient", chain::tlsclient::main);
+cli::program!(cli::tables::TLSCLIENT, chain::tlsclient::main);

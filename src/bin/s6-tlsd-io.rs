@@ -1,3 +1,3 @@
 //! The server's end of a TLS connection. See doc/s6-tlsd-io.md.
 #![no_main]
-cli::program!("s6-tlsd-io", s6_tls_core::server::main);
+cli::program!(cli::tables::TLSD_IO, s6_tls_core::server::main);

@@ -1,3 +1,3 @@
 //! Runs a program that may ask for the client's end of a TLS connection. See doc/s6-ucspitlsc.md.
 #![no_main]
-cli::program!("s6-ucspitlsc", chain::ucspi::ucspitlsc);
+cli::program!(cli::tables::UCSPITLSC, chain::ucspi::ucspitlsc);

@@ -85,6 +85,30 @@ sign wide ca '/CN=wide' "$leaf\nsubjectAltName=DNS:localhost$names"
 ec ed prime256v1; sign ed edca '/CN=localhost' "$here"
 cat edca.pem ca.pem >with-edca.pem
 
+# What an issuer's keyUsage and its name constraints allow.
+ec nosign prime256v1; own nosign '/O=s6-tls tests/CN=Root' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign'
+ec nosigninter prime256v1
+sign nosigninter ca '/CN=Crippled' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature'
+ec limited prime256v1; own limited '/CN=Limited' "$ca\nnameConstraints=critical,permitted;DNS:good.example"
+ec limitedinter prime256v1; sign limitedinter ca '/CN=Limited' "$ca\nnameConstraints=critical,excluded;DNS:bad.example"
+ec addresses prime256v1; own addresses '/CN=Addresses' "$ca\nnameConstraints=critical,permitted;IP:127.0.0.0/255.0.0.0"
+for name in nosignleaf nosigndeep agree limitedcn limitedsan limitedout limiteddeep addressescn; do cp p256.key $name.key; done
+sign nosignleaf nosign '/CN=localhost' "$here"
+sign nosigndeep nosigninter '/CN=localhost' "$here"
+cat nosigndeep.pem nosigninter.pem >nosigndeep-chain.pem
+sign agree ca '/CN=localhost' 'keyUsage=keyAgreement\nsubjectAltName=DNS:localhost'
+sign limitedcn limited '/CN=www.bank.example' "$leaf"
+sign limitedsan limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.good.example"
+sign limitedout limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.bank.example"
+sign limiteddeep limitedinter '/CN=www.bank.example' "$leaf"
+cat limiteddeep.pem limitedinter.pem >limiteddeep-chain.pem
+sign addressescn addresses '/CN=localhost' "$leaf"
+# RSA keys that are too short to be verified with.
+openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out short.key; own short '/CN=Short' "$ca"
+cp p256.key shortleaf.key; sign shortleaf short '/CN=localhost' "$here"
+cp short.key shortown.key; sign shortown ca '/CN=localhost' "$here"
+cp short.key shortclient.key; sign shortclient ca '/CN=client' "$leaf"
+
 ec client prime256v1
 sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=Köln/emailAddress=x@y.test' "$leaf"
 for name in client-expired client-other client-inter client-server; do cp client.key $name.key; done
@@ -95,6 +119,9 @@ cat client-inter.pem inter.pem >client-inter-chain.pem
 cp client.key client-own.key; own client-own '/CN=client' "$leaf"
 cp client.key client-pinned.key; sign client-pinned client-own '/CN=client' "$leaf"
 cat client-pinned.pem client-own.pem >client-pinned-chain.pem
+cp client.key client-agree.key; sign client-agree ca '/CN=client' 'keyUsage=keyAgreement'
+cp client.key client-nosign.key; sign client-nosign nosigninter '/CN=client' "$leaf"
+cat client-nosign.pem nosigninter.pem >client-nosign-chain.pem
 sign client-server ca '/CN=client' "$leaf\nextendedKeyUsage=serverAuth"
 
 for name in ca p256 p384 rsa ed25519; do

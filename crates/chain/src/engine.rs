@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use cli::Fatal;
+use cli::{Fatal, suite};
 use unix::Errno;
 
 use crate::options::{Options, Side};
@@ -33,8 +33,8 @@ impl Side {
     /// The engine's program.
     pub fn engine(self) -> &'static str {
         match self {
-            Self::Server => "s6-tlsd-io",
-            Self::Client { .. } => "s6-tlsc-io",
+            Self::Server => suite::TLSD_IO,
+            Self::Client { .. } => suite::TLSC_IO,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::notification;
 const PIPE: usize = 65536;
 
 /// Notifications: one is complete or it is none, the last word on a variable
-/// counts, and all others stay.
+/// that is an engine's counts, and all others stay.
 pub fn notification(input: &[u8]) -> bool {
     let Some(report) = received(&input[..input.len().min(PIPE)]) else {
         return false;
@@ -20,25 +20,27 @@ pub fn notification(input: &[u8]) -> bool {
     assert!(input.starts_with(&report) && report.ends_with(b"\0\0"));
     let mut env = Env::default();
     env.set("KEPT", "1");
-    let mut expected = BTreeMap::from([(&b"KEPT"[..], &b"1"[..])]);
+    let mut last = BTreeMap::new();
     for string in report.split(|byte| *byte == 0) {
         let equals = string.iter().position(|byte| *byte == b'=');
         let (name, value) = string.split_at(equals.unwrap_or(string.len()));
-        if name.is_empty() || std::str::from_utf8(name).is_err() {
-            continue;
-        }
-        match value.split_first() {
-            Some((_, value)) => expected.insert(name, value),
-            None => expected.remove(name),
-        };
+        last.insert(name, value.split_first().map(|(_, value)| value));
     }
     notification::apply(&report, &mut env);
-    let found: BTreeMap<&[u8], &[u8]> = env
+    let mut found: BTreeMap<&[u8], &[u8]> = env
         .iter()
         .map(|(name, value)| (name, value.as_bytes()))
         .collect();
-    assert_eq!(found, expected);
-    found.len() > 1
+    assert_eq!(found.remove(&b"KEPT"[..]), Some(&b"1"[..]));
+    for name in notification::NAMES.map(str::as_bytes) {
+        let value = last.get(name).copied().flatten();
+        assert_eq!(found.get(name).copied(), value);
+    }
+    for (name, value) in &found {
+        assert!(name.starts_with(b"SSL_"), "{}", name.escape_ascii());
+        assert_eq!(last.get(name), Some(&Some(*value)));
+    }
+    !found.is_empty()
 }
 
 fn received(input: &[u8]) -> Option<Vec<u8>> {

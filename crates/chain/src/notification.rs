@@ -12,10 +12,26 @@ use unix::{Env, Errno};
 /// handshake message of 64 KiB.
 const LIMIT: usize = 1 << 20;
 
-/// What the rest of the chain goes by while it has rights that the engine
-/// gave up: where programs are, and whose rights s6-applyuidgid takes. An
-/// engine that is not itself any more must not decide that.
-const OURS: [&str; 4] = ["PATH", "UID", "GID", "GIDLIST"];
+/// What an engine reports by these names, it may set. The rest of the chain
+/// has rights that the engine gave up, and goes by other variables, such as
+/// LD_PRELOAD and PATH: an engine that is not itself any more must not decide
+/// those.
+pub const NAMES: [&str; 8] = [
+    "SSL_PROTOCOL",
+    "SSL_CIPHER",
+    "SSL_TLS_SNI_SERVERNAME",
+    "SSL_PEER_CERT_HASH",
+    "SSL_PEER_CERT_SUBJECT",
+    "SSL_ALPN_PROTOCOL",
+    "SSL_GROUP",
+    "SSL_SESSION_RESUMED",
+];
+
+/// The same for families of names: what these begin.
+const FAMILIES: [&str; 3] = ["SSL_CB_", "SSL_CLIENT_", "SSL_SERVER_"];
+
+/// So much of a name that is left out is shown.
+const SHOWN: usize = 64;
 
 /// Reads a report, in as many pieces as it takes; None if it ends before it
 /// is complete.
@@ -35,21 +51,36 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
     Ok(None)
 }
 
-/// Sets and unsets the variables of a complete report, but for [`OURS`].
-pub fn apply(report: &[u8], env: &mut Env) {
+/// Sets and unsets the variables of a complete report. What it names besides
+/// those that are an engine's to set is left out; which that is, for people.
+pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
+    let mut left_out = Vec::new();
     let strings = report.split(|byte| *byte == 0);
     for string in strings.filter(|string| !string.is_empty()) {
         let equals = string.iter().position(|byte| *byte == b'=');
         let name = &string[..equals.unwrap_or(string.len())];
-        let name = match std::str::from_utf8(name) {
-            Ok(name) if !name.is_empty() && !OURS.contains(&name) => name,
-            _ => continue,
-        };
         match equals {
+            _ if !is_an_engines(name) => left_out.push(name),
             Some(at) => env.set(name, OsStr::from_bytes(&string[at + 1..])),
             None => env.unset(name),
         }
     }
+    let (first, others) = left_out.split_first()?;
+    let first = String::from_utf8_lossy(&first[..first.len().min(SHOWN)]).into_owned();
+    Some(match others.len() {
+        0 => first,
+        count => format!("{first} and {count} more"),
+    })
+}
+
+/// Whether a report may set the variable.
+fn is_an_engines(name: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let whole = NAMES.iter().any(|known| known.as_bytes() == name);
+    let member = FAMILIES
+        .iter()
+        .any(|start| name.starts_with(start.as_bytes()));
+    whole || (member && name.iter().all(plain))
 }
 
 #[cfg(test)]
@@ -74,30 +105,39 @@ mod tests {
         assert_eq!(through_a_pipe(&long), Some(long));
     }
 
+    fn set(env: &Env) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        env.iter()
+            .map(|(name, value)| (text(name), text(value.as_bytes())))
+            .collect()
+    }
+
     #[test]
-    fn what_decides_who_runs_what_is_not_taken_from_a_report() {
+    fn what_is_not_the_engines_is_left_out_and_named() {
         let mut env = Env::default();
         env.set("PATH", "/bin");
-        env.set("GIDLIST", "1");
-        apply(b"PATH=/tmp\0UID=0\0GID=0\0GIDLIST\0PATHS=x\0\0", &mut env);
-        let left: Vec<_> = env.iter().map(|(name, _)| name.to_vec()).collect();
-        assert_eq!(left, [&b"PATH"[..], b"GIDLIST", b"PATHS"]);
-        assert_eq!(env.get("PATH"), Some(OsStr::new("/bin")));
+        let names = "PATH=/x LD_PRELOAD=x PATH SSL_CERT_FILE=x SSL_CIPHERS=x \
+                     SSL_CLIENT=x SSL_CB_a-b=x SSL_CLIENT_a\n=x =nameless";
+        for string in names.split(' ') {
+            let name = string.split('=').next().map(str::to_owned);
+            let report = [string.as_bytes(), b"\0\0"].concat();
+            assert_eq!(apply(&report, &mut env), name);
+        }
+        assert_eq!(set(&env), [("PATH".into(), "/bin".into())]);
+        let many = [b"UID=0\0".repeat(3), vec![0]].concat();
+        assert_eq!(apply(&many, &mut env).as_deref(), Some("UID and 2 more"));
+        let long = [b"X".repeat(100), vec![0, 0]].concat();
+        assert_eq!(apply(&long, &mut env), Some("X".repeat(SHOWN)));
     }
 
     #[test]
     fn variables_are_set_and_unset() {
         let mut env = Env::default();
-        env.set("B", "inherited");
-        env.set("C", "inherited");
-        apply(b"A=1=2\0B\0C=\0=nameless\0\0", &mut env);
-        let left: Vec<_> = env
-            .iter()
-            .map(|(name, value)| (name.to_vec(), value.to_owned()))
-            .collect();
-        assert_eq!(
-            left,
-            [(b"A".to_vec(), "1=2".into()), (b"C".to_vec(), "".into())]
-        );
+        env.set("SSL_CIPHER", "inherited");
+        env.set("SSL_GROUP", "inherited");
+        let report = b"SSL_CLIENT_S_DN_Email=1=2\0SSL_CIPHER\0SSL_GROUP=\0SSL_CB_1\0\0";
+        assert_eq!(apply(report, &mut env), None);
+        let expected = [("SSL_CLIENT_S_DN_Email", "1=2"), ("SSL_GROUP", "")];
+        assert_eq!(set(&env), expected.map(|(n, v)| (n.into(), v.into())));
     }
 }

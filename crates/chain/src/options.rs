@@ -4,32 +4,8 @@
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
-use cli::{
-    ClientOptions, Common, Context, Fatal, Grammar, Opt, Parser, Row, ServerOptions, switch, value,
-};
-
-const KEEP: &[Row] = &[switch('Z', "keep"), switch('z', "no-keep")];
-
-static SERVER: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -k snilevel ] [ -v verbosity ] \
-               [ -K handshake-timeout ] [ -Z | -z ] [ --idle-timeout=ms ] [ --no-sandbox ] prog...",
-    options: &[Common::OPTIONS, Common::VERBOSITY, ServerOptions::OWN, KEEP],
-    long: true,
-};
-
-static CLIENT: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -k servername ] [ -v verbosity ] \
-               [ -K handshake-timeout ] [ -Z | -z ] [ -6 fdr ] [ -7 fdw ] [ --no-verify-cert ] \
-               [ --webpki-roots ] [ --idle-timeout=ms ] [ --no-sandbox ] prog...",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ClientOptions::OWN,
-        KEEP,
-        &[value('6', "read-fd"), value('7', "write-fd")],
-    ],
-    long: true,
-};
+use cli::id::{Engine, Id, Wrapper};
+use cli::{Context, Fatal, Given, Opt, settle_sni_level};
 
 /// Which end of the connection this is, and where its network is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,52 +39,81 @@ pub struct Options {
 impl Options {
     /// Reads a server's command line.
     pub fn server(context: &mut Context) -> Result<Self, Fatal> {
-        let mut tls = ServerOptions::default();
-        let mut keep = false;
-        let mut parser = Parser::new(&SERVER, std::mem::take(&mut context.args));
-        while let Some(opt) = parser.next()? {
-            if !kept(&opt, &mut keep) {
-                tls.accept(&opt)?;
-            }
-        }
-        context.verbosity = tls.common.verbosity;
-        Ok(Self {
-            side: Side::Server,
-            engine: tls.args(false),
-            verbosity: tls.common.verbosity,
-            keep,
-            prog: parser.operands(1)?,
-        })
+        let (mut given, prog) = context.options()?;
+        settle_sni_level(&mut given);
+        let (own, engine) = Own::split(&mut given);
+        Ok(own.options(context, Side::Server, engine, prog))
     }
 
     /// Reads a client's command line.
     pub fn client(context: &mut Context) -> Result<Self, Fatal> {
-        let mut tls = ClientOptions::default();
-        let mut keep = false;
-        let (mut read, mut write) = (6, 7);
-        let mut parser = Parser::new(&CLIENT, std::mem::take(&mut context.args));
-        while let Some(opt) = parser.next()? {
-            match opt.name {
-                "read-fd" => read = descriptor(&opt)?,
-                "write-fd" => write = descriptor(&opt)?,
-                _ if kept(&opt, &mut keep) => {}
-                _ => {
-                    tls.accept(&opt)?;
-                }
-            }
-        }
-        context.verbosity = tls.common.verbosity;
-        let prog = parser.operands(1)?;
+        let (mut given, prog) = context.options()?;
+        let (own, engine) = Own::split(&mut given);
+        let (read, write) = (own.read, own.write);
         if read == write {
             return Err(Fatal::user("read-fd and write-fd must be different"));
         }
-        Ok(Self {
-            side: Side::Client { read, write },
-            engine: tls.args(false),
-            verbosity: tls.common.verbosity,
-            keep,
+        Ok(own.options(context, Side::Client { read, write }, engine, prog))
+    }
+}
+
+/// What is for the program around the engine, and not for the engine alone.
+struct Own {
+    verbosity: u32,
+    keep: bool,
+    read: RawFd,
+    write: RawFd,
+}
+
+impl Own {
+    /// Takes what is its own; the rest is for the engine. The verbosity is
+    /// for both, and stands in front of the engine's command line.
+    fn split(given: &mut Given) -> (Self, Vec<OsString>) {
+        let mut own = Self {
+            verbosity: 1,
+            keep: false,
+            read: 6,
+            write: 7,
+        };
+        let verbosity = Id::Engine(Engine::Verbosity);
+        for opt in given.iter() {
+            match opt.id {
+                Id::Wrapper(id) => own.take(id, opt),
+                id if id == verbosity => own.verbosity = opt.number(),
+                _ => {}
+            }
+        }
+        given.clear(&[verbosity]);
+        let mut engine = Vec::new();
+        given.hand_on(|id| !matches!(id, Id::Wrapper(_)), &mut engine);
+        (own, engine)
+    }
+
+    fn take(&mut self, id: Wrapper, opt: &Opt) {
+        // The check has seen to it that a descriptor fits.
+        let descriptor = || RawFd::try_from(opt.number()).unwrap_or(RawFd::MAX);
+        match id {
+            Wrapper::Keep => self.keep = true,
+            Wrapper::ReadFd => self.read = descriptor(),
+            Wrapper::WriteFd => self.write = descriptor(),
+        }
+    }
+
+    fn options(
+        self,
+        context: &mut Context,
+        side: Side,
+        engine: Vec<OsString>,
+        prog: Vec<OsString>,
+    ) -> Options {
+        context.verbosity = self.verbosity;
+        Options {
+            side,
+            engine,
+            verbosity: self.verbosity,
+            keep: self.keep,
             prog,
-        })
+        }
     }
 }
 
@@ -124,23 +129,4 @@ impl Side {
         }
         Ok(())
     }
-}
-
-fn kept(opt: &Opt, keep: &mut bool) -> bool {
-    match opt.name {
-        "keep" => *keep = true,
-        "no-keep" => *keep = false,
-        _ => return false,
-    }
-    true
-}
-
-fn descriptor(opt: &Opt) -> Result<RawFd, Fatal> {
-    let number = opt
-        .unsigned()
-        .ok()
-        .and_then(|number| RawFd::try_from(number).ok());
-    number
-        .filter(|number| *number >= 3)
-        .ok_or_else(|| opt.invalid("must be an unsigned integer (3 or more)"))
 }

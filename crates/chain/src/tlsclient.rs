@@ -2,206 +2,58 @@
 //! program. See doc/s6-tlsclient.md.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 
-use cli::{ClientOptions, Common, Context, Fatal, Grammar, Opt, Parser, switch, value};
-
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
-               [ -t timeout ] [ -l localname ] [ -T timeoutconn ] [ -i localip ] [ -p localport ] \
-               [ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -Z | -z ] [ -K handshake-timeout ] \
-               [ -k servername ] [ --no-verify-cert ] [ --webpki-roots ] [ --idle-timeout=ms ] [ --no-sandbox ] \
-               host port prog...",
-    options: &[
-        Common::OPTIONS,
-        ClientOptions::OWN,
-        &[
-            switch('q', "quiet"),
-            switch('Q', "normally-verbose"),
-            switch('v', "verbose"),
-            switch('4', "ipv4"),
-            switch('6', "ipv6"),
-            switch('D', "no-nagle"),
-            switch('d', "nagle"),
-            switch('H', "no-dns"),
-            switch('\0', "dns"),
-            switch('h', "hosts"),
-            switch('\0', "no-hosts"),
-            switch('r', "ident"),
-            switch('R', "no-ident"),
-            switch('n', "qualify"),
-            switch('N', "no-qualify"),
-            value('t', "timeout"),
-            value('l', "local-name"),
-            value('T', "connection-timeouts"),
-            value('i', "local-ip"),
-            value('p', "local-port"),
-            switch('Z', "keep"),
-            switch('z', "no-keep"),
-        ],
-    ],
-    long: true,
-};
-
-#[derive(Default)]
-struct Options {
-    verbosity: Option<&'static str>,
-    family: Option<&'static str>,
-    no_nagle: bool,
-    no_dns: bool,
-    hosts: bool,
-    ident: bool,
-    qualify: bool,
-    timeout: u32,
-    local_name: Option<OsString>,
-    connection_timeouts: Option<(u32, u32)>,
-    local_ip: Option<OsString>,
-    local_port: u16,
-    keep: bool,
-    tls: ClientOptions,
-}
+use cli::id::{Client, Id, Tcpclient};
+use cli::{Context, Fatal, Given, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let argv = rewrite(std::mem::take(&mut context.args))?;
-    Err(context.exec(&argv))
+    let (given, operands) = context.options()?;
+    Err(context.exec(&rewrite(given, operands)))
 }
 
-/// The command line that `args` stand for.
-fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
-    let mut options = Options::default();
-    let mut parser = Parser::new(&GRAMMAR, args);
-    while let Some(opt) = parser.next()? {
-        options.accept(&opt)?;
-    }
-    let mut operands = parser.operands(3)?;
+/// The command line that these stand for.
+fn rewrite(mut given: Given, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
-    if options.tls.server_name.is_none() && !options.no_dns {
-        options.tls.server_name = operands.first().cloned();
-    }
-    let mut argv = options.tcpclient();
+    verify_the_host(&mut given, &operands[0]);
+    let of_tcpclient = |id| matches!(id, Id::Tcpclient(_));
+    let mut argv = vec![suite::TCPCLIENT.into()];
+    given.hand_on(of_tcpclient, &mut argv);
+    argv.push("--".into());
     argv.append(&mut operands);
-    argv.push("s6-tlsc".into());
-    argv.append(&mut options.tls.args(options.keep));
+    argv.push(suite::TLSC.into());
+    given.hand_on(|id| !of_tcpclient(id), &mut argv);
     argv.push("--".into());
     argv.extend(prog);
-    Ok(argv)
+    argv
 }
 
-impl Options {
-    fn accept(&mut self, opt: &Opt) -> Result<(), Fatal> {
-        match opt.name {
-            "quiet" => self.verbosity = Some("-q"),
-            "normally-verbose" => self.verbosity = None,
-            "verbose" => self.verbosity = Some("-v"),
-            "ipv4" => self.family = Some("-4"),
-            "ipv6" => self.family = Some("-6"),
-            "no-nagle" => self.no_nagle = true,
-            "nagle" => self.no_nagle = false,
-            "no-dns" => self.no_dns = true,
-            "dns" => self.no_dns = false,
-            "hosts" => self.hosts = true,
-            "no-hosts" => self.hosts = false,
-            "ident" => self.ident = true,
-            "no-ident" => self.ident = false,
-            "qualify" => self.qualify = true,
-            "no-qualify" => self.qualify = false,
-            "timeout" => self.timeout = opt.unsigned()?,
-            "local-name" => self.local_name = Some(opt.text().to_owned()),
-            "connection-timeouts" => self.connection_timeouts = Some(timeouts(opt)?),
-            "local-ip" => self.local_ip = Some(address(opt)?),
-            "local-port" => self.local_port = port(opt)?,
-            "keep" => self.keep = true,
-            "no-keep" => self.keep = false,
-            _ => {
-                self.tls.accept(opt)?;
-            }
-        }
-        Ok(())
+/// The name to verify is the host, if names are looked up and none was given.
+fn verify_the_host(given: &mut Given, host: &OsString) {
+    let name = Id::Client(Client::ServerName);
+    if !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns)) {
+        given.set(name, host);
     }
-
-    fn tcpclient(&self) -> Vec<OsString> {
-        let mut argv: Vec<OsString> = vec!["s6-tcpclient".into()];
-        let mut push = |option: &str| argv.push(option.into());
-        self.verbosity
-            .into_iter()
-            .chain(self.family)
-            .for_each(&mut push);
-        for (given, option) in [
-            (self.no_nagle, "-D"),
-            (self.no_dns, "-H"),
-            (self.hosts, "-h"),
-            (self.ident, "-r"),
-            (self.qualify, "-n"),
-        ] {
-            if given {
-                push(option);
-            }
-        }
-        let number = |number: u32| (number != 0).then(|| number.to_string().into());
-        let timeouts = self
-            .connection_timeouts
-            .map(|(x, y)| format!("{x}+{y}").into());
-        for (option, value) in [
-            ("-t", number(self.timeout)),
-            ("-l", self.local_name.clone()),
-            ("-T", timeouts),
-            ("-i", self.local_ip.clone()),
-            ("-p", number(self.local_port.into())),
-        ] {
-            if let Some(value) = value {
-                argv.extend([option.into(), value]);
-            }
-        }
-        argv.push("--".into());
-        argv
-    }
-}
-
-/// `x+y`, or `x` for `x+0`.
-fn timeouts(opt: &Opt) -> Result<(u32, u32), Fatal> {
-    let text = opt.text().as_encoded_bytes();
-    let plus = text.iter().position(|byte| *byte == b'+');
-    let first = cli::unsigned(&text[..plus.unwrap_or(text.len())]);
-    let second = match plus {
-        Some(at) => cli::unsigned(&text[at + 1..]),
-        None => Some(0),
-    };
-    first.zip(second).ok_or_else(|| opt.invalid("must be x+y"))
-}
-
-fn address(opt: &Opt) -> Result<OsString, Fatal> {
-    let address = opt
-        .text()
-        .to_str()
-        .and_then(|text| text.parse::<IpAddr>().ok());
-    address
-        .map(|_| opt.text().to_owned())
-        .ok_or_else(|| opt.invalid("must be an IP address"))
-}
-
-fn port(opt: &Opt) -> Result<u16, Fatal> {
-    let port = opt
-        .unsigned()
-        .ok()
-        .and_then(|number| u16::try_from(number).ok());
-    port.ok_or_else(|| opt.invalid("must be a port number"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn rewritten(line: &str) -> String {
+    fn parse(line: &str) -> Result<(Given, Vec<OsString>), Fatal> {
         let args = line.split(' ').map(OsString::from).collect();
-        let argv = rewrite(args).unwrap();
+        cli::parse(&cli::tables::TLSCLIENT, args)
+    }
+
+    fn rewritten(line: &str) -> String {
+        let (given, operands) = parse(line).unwrap();
+        let argv = rewrite(given, operands);
         let argv: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy()).collect();
         argv.join(" ")
     }
 
     fn refused(line: &str) -> Option<String> {
-        let args = line.split(' ').map(OsString::from).collect();
-        rewrite(args).err()?.line("p")
+        parse(line).err()?.line("p")
     }
 
     #[test]
@@ -227,6 +79,10 @@ mod tests {
                 "s6-tcpclient -q -6 -T 1+2 -- h 1 s6-tlsc -k h -- p",
             ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
+            (
+                "-i 127.000.0.01 h 1 p",
+                "s6-tcpclient -i 127.000.0.01 -- h 1 s6-tlsc -k h -- p",
+            ),
             (
                 "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
                 "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",

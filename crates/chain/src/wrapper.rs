@@ -55,7 +55,11 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         return outcome(pid);
     };
     drop(children);
-    notification::apply(&report, &mut context.env);
+    if let Some(names) = notification::apply(&report, &mut context.env) {
+        context.warn(&format!(
+            "the engine's report names what is not its to set: {names}"
+        ));
+    }
     if !options.keep {
         clean(&mut context.env);
     }

@@ -2,14 +2,18 @@
 
 use std::ffi::{OsStr, OsString};
 
-use unix::{Env, Errno, fd};
+use unix::{Env, Errno, fd, signal};
 
 use crate::fatal::{Fatal, invalid, not_set, one_line, unable};
+use crate::given::Given;
 use crate::number::unsigned;
+use crate::row::Program;
 
-/// A running program: its name in messages, its arguments without the name,
-/// and the environment that it reads and hands on.
+/// A running program: which one, its name in messages, its arguments without
+/// the name, and the environment that it reads and hands on.
 pub struct Context {
+    /// What its table says.
+    pub program: &'static Program,
     /// The name that messages begin with. A program may add its pid.
     pub prog: String,
     /// The arguments, without the program's name.
@@ -22,6 +26,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// Takes the arguments apart: the options, and what follows them, which
+    /// is at least what the table asks for.
+    pub fn options(&mut self) -> Result<(Given, Vec<OsString>), Fatal> {
+        crate::parse(self.program, std::mem::take(&mut self.args))
+    }
+
+    /// The answer to wrong usage.
+    pub fn usage(&self) -> Fatal {
+        self.program.usage()
+    }
+
     /// Prints `PROG: warning: TEXT` at verbosity 1 and above.
     pub fn warn(&self, text: &str) {
         self.say(1, "warning", text);
@@ -64,16 +79,25 @@ impl Context {
     }
 }
 
-/// Runs `main` as the program `prog`, prints the line it failed with, if it
-/// did, and gives its exit code.
-pub fn run(prog: &str, args: Vec<OsString>, main: fn(&mut Context) -> Result<u8, Fatal>) -> u8 {
+/// Runs `main` as `program`, prints the line it failed with, if it did, and
+/// gives its exit code.
+pub fn run(
+    program: &'static Program,
+    args: Vec<OsString>,
+    main: fn(&mut Context) -> Result<u8, Fatal>,
+) -> u8 {
     let mut context = Context {
-        prog: prog.to_owned(),
+        program,
+        prog: program.name.to_owned(),
         args: args.into_iter().skip(1).collect(),
         env: Env::inherited(),
         verbosity: 1,
     };
-    match main(&mut context) {
+    let result = match about(program, &context.args) {
+        Some(text) => print(&text),
+        None => main(&mut context),
+    };
+    match result {
         Ok(code) => code,
         Err(fatal) => {
             if let Some(line) = fatal.line(&context.prog) {
@@ -82,4 +106,21 @@ pub fn run(prog: &str, args: Vec<OsString>, main: fn(&mut Context) -> Result<u8,
             fatal.code()
         }
     }
+}
+
+/// What is asked for by an argument that stands alone: no chain can mean it
+/// otherwise.
+fn about(program: &Program, args: &[OsString]) -> Option<String> {
+    match args {
+        [only] if only == "--help" => Some(program.help()),
+        [only] if only == "--version" => Some(program.version()),
+        _ => None,
+    }
+}
+
+fn print(text: &str) -> Result<u8, Fatal> {
+    signal::ignore_pipe();
+    fd::write_all(fd::stdout(), text.as_bytes())
+        .map_err(|errno| Fatal::system("write to stdout", errno))?;
+    Ok(0)
 }

@@ -18,7 +18,7 @@ enum Line {
     /// `PROG: fatal: ` and this.
     Message(String),
     /// `PROG: usage: PROG ` and this synopsis.
-    Usage(&'static str),
+    Usage(String),
     /// Nothing: somebody else has said it.
     Silent,
 }
@@ -43,10 +43,10 @@ impl Fatal {
     }
 
     /// Wrong usage: 100 and the synopsis.
-    pub fn usage(synopsis: &'static str) -> Self {
+    pub fn usage(synopsis: impl Into<String>) -> Self {
         Self {
             code: Self::USER,
-            line: Line::Usage(synopsis),
+            line: Line::Usage(synopsis.into()),
         }
     }
 

@@ -4,34 +4,18 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::opts::{Grammar, Opt, Parser, switch};
-use crate::{ClientOptions, Common, Fatal, ServerOptions};
+use crate::id::Id;
+use crate::row::Program;
+use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
+use crate::tls::settle_sni_level;
+use crate::{ClientOptions, Fatal, Given, ServerOptions, parse};
 
-static SERVER: Grammar = Grammar {
-    synopsis: "prog...",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ServerOptions::OWN,
-        &[switch('Z', "keep")],
-    ],
-    long: true,
-};
-
-static CLIENT: Grammar = Grammar {
-    synopsis: "prog...",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ClientOptions::OWN,
-        &[switch('Z', "keep")],
-    ],
-    long: true,
-};
-
-static TERSE: Grammar = Grammar {
+static TERSE: Program = Program {
+    name: TLSD.name,
+    summary: TLSD.summary,
+    options: TLSD.options,
+    operands: TLSD.operands,
     long: false,
-    ..SERVER
 };
 
 /// Command lines, their arguments ended by NUL: whatever is read is written
@@ -40,59 +24,71 @@ static TERSE: Grammar = Grammar {
 pub fn options(input: &[u8]) -> bool {
     let args = input.split(|byte| *byte == 0);
     let args: Vec<OsString> = args.map(|arg| OsString::from_vec(arg.to_vec())).collect();
-    let client = read(&CLIENT, &args, ClientOptions::accept);
-    if let Ok(first) = &client {
-        let mut again = again(&CLIENT, &first.args(true), ClientOptions::accept);
-        again.common.verbosity = first.common.verbosity;
-        assert_eq!(*first, again);
+    let client = read(&TLSC, &args);
+    if let Ok(given) = &client {
+        let typed = ClientOptions::new(&engine_only(given));
+        assert_eq!(typed, ClientOptions::new(&handed_on(given, &TLSC_IO)));
+        assert!(typed.is_ok());
     }
-    let server = read(&SERVER, &args, ServerOptions::accept);
-    if let Ok(first) = &server {
-        let mut again = again(&SERVER, &first.args(true), ServerOptions::accept);
-        again.common.verbosity = first.common.verbosity;
-        assert_eq!((first.sni(), &first.common), (again.sni(), &again.common));
-        assert_eq!(first.client_certificate, again.client_certificate);
-        assert_eq!(first.args(false), again.args(false));
+    let server = read(&TLSD, &args);
+    if let Ok(given) = &server {
+        let typed = engine_options(given);
+        let again = engine_options(&handed_on(given, &TLSD_IO));
+        assert_eq!((typed.sni(), &typed.common), (again.sni(), &again.common));
+        assert_eq!(typed.client_certificate, again.client_certificate);
     }
-    let terse = read(&TERSE, &args, ServerOptions::accept);
-    assert!(terse.is_err() || terse == server, "without long options");
+    let terse = read(&TERSE, &args);
+    assert!(
+        terse.is_err() || terse.is_ok() && server.is_ok(),
+        "without long options"
+    );
     client.is_ok() || server.is_ok()
 }
 
-/// The options of a command line, and how many arguments they are.
-fn read<T: Default>(
-    grammar: &'static Grammar,
-    args: &[OsString],
-    accept: fn(&mut T, &Opt) -> Result<bool, Fatal>,
-) -> Result<T, Fatal> {
-    let mut options = T::default();
-    let mut parser = Parser::new(grammar, args.to_vec());
-    let most: usize = args.iter().map(|arg| arg.len() + 1).sum();
-    for count in 0.. {
-        assert!(count <= most, "options without end");
-        let Some(opt) = parser.next().inspect_err(wrong_usage)? else {
-            break;
-        };
-        let digits = opt.text().as_bytes().iter().all(u8::is_ascii_digit);
-        let number = opt.text().to_str().and_then(|text| text.parse().ok());
-        assert_eq!(opt.unsigned().ok(), number.filter(|_| digits));
-        accept(&mut options, &opt).inspect_err(wrong_usage)?;
+fn engine_options(given: &Given) -> ServerOptions {
+    match ServerOptions::new(&engine_only(given)) {
+        Ok(options) => options,
+        Err(fatal) => unreachable!("{fatal:?}"),
     }
-    let operands = parser.operands(0).inspect_err(wrong_usage)?;
-    assert!(args.ends_with(&operands), "operands {operands:?}");
-    Ok(options)
 }
 
-/// Reads a command line that was written here.
-fn again<T: Default>(
-    grammar: &'static Grammar,
-    args: &[OsString],
-    accept: fn(&mut T, &Opt) -> Result<bool, Fatal>,
-) -> T {
-    let end = OsString::from("prog");
-    let args = [args, &[end]].concat();
-    match read(grammar, &args, accept) {
-        Ok(options) => options,
+/// Without what the programs around the engine keep for themselves.
+fn engine_only(given: &Given) -> Given {
+    let mut given = given.clone();
+    let own: Vec<Id> = given
+        .iter()
+        .map(|opt| opt.id)
+        .filter(|id| !of_engine(*id))
+        .collect();
+    given.clear(&own);
+    given
+}
+
+fn of_engine(id: Id) -> bool {
+    matches!(id, Id::Engine(_) | Id::Server(_) | Id::Client(_))
+}
+
+/// The options of a command line.
+fn read(program: &'static Program, args: &[OsString]) -> Result<Given, Fatal> {
+    let (given, operands) = parse(program, args.to_vec()).inspect_err(wrong_usage)?;
+    assert!(args.ends_with(&operands), "operands {operands:?}");
+    for opt in given.iter() {
+        let digits = opt.text.as_bytes().iter().all(u8::is_ascii_digit);
+        let number = opt.text.to_str().and_then(|text| text.parse().ok());
+        assert_eq!(opt.number(), number.filter(|_| digits).unwrap_or_default());
+    }
+    Ok(given)
+}
+
+/// What an engine reads of the command line that it is started with.
+fn handed_on(given: &Given, engine: &'static Program) -> Given {
+    let mut given = given.clone();
+    settle_sni_level(&mut given);
+    let mut args = Vec::new();
+    given.hand_on(of_engine, &mut args);
+    args.extend(["6", "7"].map(OsString::from));
+    match read(engine, &args) {
+        Ok(given) => given,
         Err(fatal) => unreachable!("{args:?}: {fatal:?}"),
     }
 }

@@ -1,29 +1,46 @@
 //! What every program of the suite has in common before it does its own
 //! work: the command line, messages, exit codes.
+//!
+//! What a program understands is said in [`tables`], once: see
+//! CONTRIBUTING.md for how to add an option.
 #![forbid(unsafe_code)]
 
+pub mod address;
+mod checks;
 mod context;
 mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod given;
+pub mod id;
 mod number;
-mod opts;
+mod parser;
+mod row;
+pub mod tables;
 mod tls;
+mod usage;
+pub mod variables;
 
 pub use context::{Context, run};
 pub use fatal::Fatal;
-pub use number::{list_u32, unsigned};
-pub use opts::{Grammar, Opt, Parser, Row, switch, value};
-pub use tls::{ClientCertificate, ClientOptions, Common, ServerOptions, SniLevel};
+pub use given::{Given, Opt};
+pub use id::Id;
+pub use number::{list_u32, rounds, unsigned};
+pub use parser::parse;
+pub use row::{Argument, Check, Effect, Program, Row};
+pub use tls::{
+    ClientCertificate, ClientOptions, Common, ServerOptions, SniLevel, settle_sni_level,
+};
+pub use unix::suite;
 
 #[doc(hidden)]
 pub use unix::entry;
 
-/// Defines the program `$name`: its C `main` runs `$main`, a
-/// `fn(&mut Context) -> Result<u8, Fatal>`.
+/// Defines a program: its C `main` answers `--help` and `--version` and else
+/// runs `$main`, a `fn(&mut Context) -> Result<u8, Fatal>`.
 #[macro_export]
 macro_rules! program {
-    ($name:literal, $main:path) => {
-        $crate::entry!(|args| $crate::run($name, args, $main));
+    ($program:path, $main:path) => {
+        $crate::entry!(|args| $crate::run(&$program, args, $main));
     };
 }

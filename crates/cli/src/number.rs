@@ -21,6 +21,14 @@ pub fn list_u32(text: &[u8]) -> Option<Vec<u32>> {
         .collect()
 }
 
+/// Two unsigned integers `x+y`, or `x` for `x+0`.
+pub fn rounds(text: &[u8]) -> Option<[u32; 2]> {
+    match text.iter().position(|byte| *byte == b'+') {
+        Some(at) => Some([unsigned(&text[..at])?, unsigned(&text[at + 1..])?]),
+        None => Some([unsigned(text)?, 0]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +62,14 @@ mod tests {
         );
         assert_eq!(list_u32(b"100,abc"), None);
         assert_eq!(list_u32(b"1/2"), None);
+    }
+
+    #[test]
+    fn rounds_are_one_or_two_numbers() {
+        assert_eq!(rounds(b"1+2"), Some([1, 2]));
+        assert_eq!(rounds(b"3"), Some([3, 0]));
+        for bad in [&b""[..], b"+", b"1+", b"+1", b"1+2+3", b"x"] {
+            assert_eq!(rounds(bad), None);
+        }
     }
 }

@@ -1,10 +1,15 @@
-//! The options of the TLS engines, which every program around them accepts
-//! and passes on: read and written here, so that both always agree.
+//! The options of the TLS engines as the engines need them. The programs
+//! around them know no more than the rows of [`crate::tables`].
 
 use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 
+use crate::context::Context;
 use crate::fatal::Fatal;
-use crate::opts::{Opt, Row, switch, value};
+use crate::given::{Given, Opt};
+use crate::id::{Client, Engine, Id, Server};
+use crate::number::unsigned;
 
 /// What both engines have.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,6 +22,8 @@ pub struct Common {
     pub handshake_timeout: u32,
     /// Milliseconds without a byte from either side; 0 is no limit.
     pub idle_timeout: u32,
+    /// `-d`: where to report the handshake; 0 is nowhere.
+    pub notification: u32,
     /// Without `--no-sandbox`: the engine locks itself in.
     pub sandbox: bool,
     /// `-v`.
@@ -30,6 +37,7 @@ impl Default for Common {
             enforce_close_notify: false,
             handshake_timeout: 0,
             idle_timeout: 0,
+            notification: 0,
             sandbox: true,
             verbosity: 1,
         }
@@ -37,50 +45,38 @@ impl Default for Common {
 }
 
 impl Common {
-    /// The verbosity, which the rewriting programs spell in another way.
-    pub const VERBOSITY: &[Row] = &[value('v', "verbosity")];
-
-    /// What both engines have, but for the verbosity.
-    pub const OPTIONS: &[Row] = &[
-        switch('S', "close-notify"),
-        switch('s', "no-close-notify"),
-        switch('J', "enforce-close-notify"),
-        switch('j', "no-enforce-close-notify"),
-        value('K', "handshake-timeout"),
-        value('\0', "idle-timeout"),
-        switch('\0', "no-sandbox"),
-    ];
-
-    /// Takes `opt` if it is one of these; false if it is not.
-    fn accept(&mut self, opt: &Opt) -> Result<bool, Fatal> {
-        match opt.name {
-            "close-notify" => self.close_notify = true,
-            "no-close-notify" => self.close_notify = false,
-            "enforce-close-notify" => self.enforce_close_notify = true,
-            "no-enforce-close-notify" => self.enforce_close_notify = false,
-            "handshake-timeout" => self.handshake_timeout = opt.unsigned()?,
-            "idle-timeout" => self.idle_timeout = opt.unsigned()?,
-            "no-sandbox" => self.sandbox = false,
-            "verbosity" => self.verbosity = opt.unsigned()?,
-            _ => return Ok(false),
+    fn take(&mut self, id: Engine, opt: &Opt) {
+        match id {
+            Engine::Verbosity => self.verbosity = opt.number(),
+            Engine::NotificationFd => self.notification = opt.number(),
+            Engine::CloseNotify => self.close_notify = true,
+            Engine::EnforceCloseNotify => self.enforce_close_notify = true,
+            Engine::HandshakeTimeout => self.handshake_timeout = opt.number(),
+            Engine::IdleTimeout => self.idle_timeout = opt.number(),
+            Engine::NoSandbox => self.sandbox = false,
         }
-        Ok(true)
     }
 
-    fn closing(&self, args: &mut Vec<OsString>) {
-        flag(args, self.close_notify, "-S");
-        flag(args, self.enforce_close_notify, "-J");
-    }
-
-    fn rest(&self, args: &mut Vec<OsString>) {
-        if self.handshake_timeout != 0 {
-            args.push("-K".into());
-            args.push(self.handshake_timeout.to_string().into());
+    /// The two numbers that an engine's command line ends with. The
+    /// notification goes somewhere else than what is tunnelled: to one of
+    /// these, and to 0 and 1.
+    fn descriptors(&self, context: &Context, operands: &[OsString]) -> Result<[RawFd; 2], Fatal> {
+        let number = |text: &OsString| {
+            let number = unsigned(text.as_bytes());
+            let number = number.and_then(|number| RawFd::try_from(number).ok());
+            number.ok_or_else(|| context.usage())
+        };
+        let [fdr, fdw, ..] = operands else {
+            return Err(context.usage());
+        };
+        let numbers = [number(fdr)?, number(fdw)?];
+        let notification = RawFd::try_from(self.notification).unwrap_or_default();
+        if notification != 0 && (notification == 1 || numbers.contains(&notification)) {
+            return Err(Fatal::user(
+                "notification-fd must differ from the other descriptors",
+            ));
         }
-        if self.idle_timeout != 0 {
-            args.push(format!("--idle-timeout={}", self.idle_timeout).into());
-        }
-        flag(args, !self.sandbox, "--no-sandbox");
+        Ok(numbers)
     }
 }
 
@@ -120,26 +116,35 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// What a client does not have.
-    pub const OWN: &[Row] = &[
-        switch('Y', "client-cert"),
-        switch('y', "mandatory-client-cert"),
-        value('k', "sni-level"),
-        switch('\0', "sni"),
-        switch('\0', "mandatory-sni"),
-    ];
+    /// Reads the command line of `context`: the options, `fdr` and `fdw`.
+    pub fn read(context: &mut Context) -> Result<(Self, [RawFd; 2]), Fatal> {
+        let (given, operands) = context.options()?;
+        let options = Self::new(&given)?;
+        let descriptors = options.common.descriptors(context, &operands)?;
+        Ok((options, descriptors))
+    }
 
-    /// Takes `opt` if it is one of these; false if it is not.
-    pub fn accept(&mut self, opt: &Opt) -> Result<bool, Fatal> {
-        match opt.name {
-            "client-cert" => self.client_certificate = ClientCertificate::Optional,
-            "mandatory-client-cert" => self.client_certificate = ClientCertificate::Mandatory,
-            "sni-level" => self.sni_level = Some(opt.unsigned()?),
-            "sni" => self.sni_switch = SniLevel::Prefer,
-            "mandatory-sni" => self.sni_switch = SniLevel::Require,
-            _ => return self.common.accept(opt),
+    /// What was given, typed.
+    pub(crate) fn new(given: &Given) -> Result<Self, Fatal> {
+        let mut options = Self::default();
+        for opt in given.iter() {
+            match opt.id {
+                Id::Engine(id) => options.common.take(id, opt),
+                Id::Server(id) => options.take(id, opt),
+                _ => return Err(opt.misplaced()),
+            }
         }
-        Ok(true)
+        Ok(options)
+    }
+
+    fn take(&mut self, id: Server, opt: &Opt) {
+        match id {
+            Server::ClientCert => self.client_certificate = ClientCertificate::Optional,
+            Server::MandatoryClientCert => self.client_certificate = ClientCertificate::Mandatory,
+            Server::SniLevel => self.sni_level = Some(opt.number()),
+            Server::Sni => self.sni_switch = SniLevel::Prefer,
+            Server::MandatorySni => self.sni_switch = SniLevel::Require,
+        }
     }
 
     /// The SNI level: `-k`, wherever it stands, beats the switches.
@@ -151,25 +156,21 @@ impl ServerOptions {
             Some(_) => SniLevel::Require,
         }
     }
+}
 
-    /// The options on a command line, without the verbosity; `-Z` is among
-    /// them if `keep` is.
-    pub fn args(&self, keep: bool) -> Vec<OsString> {
-        let mut args = Vec::new();
-        self.common.closing(&mut args);
-        match self.client_certificate {
-            ClientCertificate::None => {}
-            ClientCertificate::Optional => args.push("-Y".into()),
-            ClientCertificate::Mandatory => args.push("-y".into()),
-        }
-        self.common.rest(&mut args);
-        flag(&mut args, keep, "-Z");
-        match self.sni() {
-            SniLevel::Ignore => {}
-            SniLevel::Prefer => args.push("--sni".into()),
-            SniLevel::Require => args.push("--mandatory-sni".into()),
-        }
-        args
+/// Puts the switch that `-k` stands for in its place, before the options are
+/// handed on: the SNI level has one form there.
+pub fn settle_sni_level(given: &mut Given) {
+    let [level, sni, mandatory] =
+        [Server::SniLevel, Server::Sni, Server::MandatorySni].map(Id::Server);
+    let Some(number) = given.get(level).map(Opt::number) else {
+        return;
+    };
+    given.clear(&[level, sni, mandatory]);
+    match number {
+        0 => {}
+        1 => given.set(sni, ""),
+        _ => given.set(mandatory, ""),
     }
 }
 
@@ -190,99 +191,69 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// What a server does not have.
-    pub const OWN: &[Row] = &[
-        switch('y', "client-cert"),
-        switch('Y', "no-client-cert"),
-        value('k', "servername"),
-        switch('\0', "no-verify-cert"),
-        switch('\0', "verify-cert"),
-        switch('\0', "webpki-roots"),
-    ];
-
-    /// Takes `opt` if it is one of these; false if it is not.
-    pub fn accept(&mut self, opt: &Opt) -> Result<bool, Fatal> {
-        match opt.name {
-            "client-cert" => self.client_certificate = true,
-            "no-client-cert" => self.client_certificate = false,
-            "servername" => self.server_name = Some(opt.text().to_owned()),
-            "no-verify-cert" => self.accept_any_certificate = true,
-            "verify-cert" => self.accept_any_certificate = false,
-            "webpki-roots" => self.webpki_roots = true,
-            _ => return self.common.accept(opt),
-        }
-        Ok(true)
+    /// Reads the command line of `context`: the options, `fdr` and `fdw`.
+    pub fn read(context: &mut Context) -> Result<(Self, [RawFd; 2]), Fatal> {
+        let (given, operands) = context.options()?;
+        let options = Self::new(&given)?;
+        let descriptors = options.common.descriptors(context, &operands)?;
+        Ok((options, descriptors))
     }
 
-    /// The options on a command line, without the verbosity; `-Z` is among
-    /// them if `keep` is.
-    pub fn args(&self, keep: bool) -> Vec<OsString> {
-        let mut args = Vec::new();
-        self.common.closing(&mut args);
-        flag(&mut args, self.client_certificate, "-y");
-        flag(&mut args, self.accept_any_certificate, "--no-verify-cert");
-        flag(&mut args, self.webpki_roots, "--webpki-roots");
-        flag(&mut args, keep, "-Z");
-        self.common.rest(&mut args);
-        if let Some(name) = &self.server_name {
-            let mut option = OsString::from("-k");
-            // Alone it would be the end of the options.
-            if name == "--" {
-                option.push(name);
-                args.push(option);
-            } else {
-                args.push(option);
-                args.push(name.clone());
+    /// What was given, typed.
+    pub(crate) fn new(given: &Given) -> Result<Self, Fatal> {
+        let mut options = Self::default();
+        for opt in given.iter() {
+            match opt.id {
+                Id::Engine(id) => options.common.take(id, opt),
+                Id::Client(id) => options.take(id, opt),
+                _ => return Err(opt.misplaced()),
             }
         }
-        args
+        Ok(options)
     }
-}
 
-fn flag(args: &mut Vec<OsString>, given: bool, option: &str) {
-    if given {
-        args.push(option.into());
+    fn take(&mut self, id: Client, opt: &Opt) {
+        match id {
+            Client::ClientCert => self.client_certificate = true,
+            Client::ServerName => self.server_name = Some(opt.text.clone()),
+            Client::NoVerifyCert => self.accept_any_certificate = true,
+            Client::WebpkiRoots => self.webpki_roots = true,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::opts::{Grammar, Parser};
+    use crate::row::Program;
+    use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 
-    const SERVER: Grammar = Grammar {
-        synopsis: "",
-        options: &[Common::OPTIONS, ServerOptions::OWN, Common::VERBOSITY],
-        long: true,
-    };
-
-    const CLIENT: Grammar = Grammar {
-        synopsis: "",
-        options: &[Common::OPTIONS, ClientOptions::OWN, Common::VERBOSITY],
-        long: true,
-    };
-
-    fn server(args: &[&str]) -> ServerOptions {
-        let mut options = ServerOptions::default();
-        let mut parser = Parser::new(&SERVER, args.iter().map(OsString::from).collect());
-        while let Some(opt) = parser.next().unwrap() {
-            assert!(options.accept(&opt).unwrap(), "{}", opt.name);
-        }
-        options
+    fn given(program: &'static Program, args: &[&str]) -> Given {
+        let args = args.iter().chain(&["6", "7"]).map(OsString::from);
+        crate::parse(program, args.collect()).unwrap().0
     }
 
-    fn client(args: &[&str]) -> ClientOptions {
-        let mut options = ClientOptions::default();
-        let mut parser = Parser::new(&CLIENT, args.iter().map(OsString::from).collect());
-        while let Some(opt) = parser.next().unwrap() {
-            assert!(options.accept(&opt).unwrap(), "{}", opt.name);
-        }
-        options
+    fn server(args: &[&str]) -> ServerOptions {
+        ServerOptions::new(&given(&TLSD_IO, args)).unwrap()
+    }
+
+    /// What s6-tlsd hands on, and with `keep` what s6-tlsserver does.
+    fn written(program: &'static Program, args: &[&str], keep: bool) -> Vec<OsString> {
+        let mut given = given(program, args);
+        settle_sni_level(&mut given);
+        let mut argv = Vec::new();
+        let wanted = |id| match id {
+            Id::Engine(id) => id != Engine::Verbosity,
+            Id::Wrapper(_) => keep,
+            _ => true,
+        };
+        given.hand_on(wanted, &mut argv);
+        argv
     }
 
     #[test]
     fn what_is_read_is_written_back_in_canonical_order() {
-        for (given, written) in [
+        for (given, expected) in [
             (&[][..], &[][..]),
             (
                 &["-SJyK500", "-k1"],
@@ -296,9 +267,9 @@ mod tests {
             ),
             (&["--handshake-timeout=8", "-v3"], &["-K", "8"]),
         ] {
-            assert_eq!(server(given).args(false), written, "{given:?}");
+            assert_eq!(written(&TLSD, given, false), expected, "{given:?}");
         }
-        for (given, written) in [
+        for (given, expected) in [
             (&[][..], &[][..]),
             (
                 &["-Sjy", "-k", "a.b", "--no-verify-cert", "-K7"],
@@ -311,14 +282,16 @@ mod tests {
             ),
             (&["--servername=--"], &["-k--"]),
         ] {
-            assert_eq!(client(given).args(false), written, "{given:?}");
+            assert_eq!(written(&TLSC, given, false), expected, "{given:?}");
         }
     }
 
     #[test]
     fn keep_stands_where_the_wrappers_have_it() {
-        assert_eq!(server(&["-S", "--sni"]).args(true), ["-S", "-Z", "--sni"]);
-        assert_eq!(client(&["-y", "-K1"]).args(true), ["-y", "-Z", "-K", "1"]);
+        let server = written(&TLSD, &["-Z", "-S", "--sni"], true);
+        assert_eq!(server, ["-S", "-Z", "--sni"]);
+        let client = written(&TLSC, &["-Z", "-y", "-K1"], true);
+        assert_eq!(client, ["-y", "-Z", "-K", "1"]);
     }
 
     #[test]
@@ -340,5 +313,20 @@ mod tests {
         );
         assert!(!server(&["-S", "--no-close-notify"]).common.close_notify);
         assert_eq!(server(&["-v0", "--verbosity=2"]).common.verbosity, 2);
+    }
+
+    #[test]
+    fn the_engines_know_every_row_of_their_tables() {
+        for program in [&TLSD_IO, &TLSC_IO] {
+            for row in program.rows() {
+                let mut given = Given::new(program);
+                given.add(row, "3".into());
+                let typed = match program.name {
+                    "s6-tlsd-io" => ServerOptions::new(&given).map(|_| ()),
+                    _ => ClientOptions::new(&given).map(|_| ()),
+                };
+                assert_eq!(typed, Ok(()), "{}", row.long);
+            }
+        }
     }
 }

@@ -2,10 +2,12 @@
 //! doc/s6-tlsc-io.md.
 
 use std::ffi::OsStr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientOptions, Common, Context, Fatal, Grammar, Parser, value};
+use cli::address::Ip;
+use cli::{ClientOptions, Context, Fatal};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
@@ -20,33 +22,10 @@ use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
-               [ -k servername ] [ -d notif ] [ --no-verify-cert ] [ --webpki-roots ] \
-               [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ClientOptions::OWN,
-        &[value('d', "notification-fd")],
-    ],
-    long: true,
-};
-
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
-    let mut options = ClientOptions::default();
-    let mut notification = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        if opt.name == "notification-fd" {
-            notification = opt.unsigned()?;
-        } else {
-            options.accept(&opt)?;
-        }
-    }
-    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    let (options, [fdr, fdw]) = ClientOptions::read(context)?;
     context.verbosity = options.common.verbosity;
     if options.common.sandbox {
         sandbox::hide();
@@ -71,7 +50,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         )?),
         false => None,
     };
-    let notification = run::notification(notification)?;
+    let notification = run::notification(options.common.notification)?;
     let descriptors = Descriptors::new([fdr, fdw, 0, 1])?;
     if let Some(identity) = identity {
         identity.take()?;
@@ -105,6 +84,9 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
             format!("invalid server name {name}: neither host name nor address"),
         )
     };
+    if let Some(ip) = Ip::parse(name.as_encoded_bytes()) {
+        return Ok(ServerName::IpAddress(IpAddr::from(ip).into()));
+    }
     let text = name.to_str().ok_or_else(invalid)?;
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
 }
@@ -148,4 +130,22 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     session(Some(name), Some(anchors), None).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_or_addressed() {
+        let name = |text: &str| server_name(OsStr::new(text)).ok();
+        for text in ["127.0.0.1", "127.000.0.01", "::ffff:1.2.3.4", "::"] {
+            let address = matches!(name(text), Some(ServerName::IpAddress(_)));
+            assert!(address, "{text}");
+        }
+        assert!(matches!(name("a.example"), Some(ServerName::DnsName(_))));
+        for text in ["", "1.2.3", "a..b", "fe80::1%lo"] {
+            assert!(name(text).is_none(), "{text}");
+        }
+    }
 }

@@ -15,11 +15,13 @@ mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod identity;
+mod overheard;
 mod own;
 mod peer;
 mod report;
 pub mod server;
 mod tunnel;
+mod x509;
 
 /// The TLS context cannot be built: a file is missing, unreadable, malformed,
 /// or does not fit its partner.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Common, Context, Fatal, Grammar, Parser, ServerOptions, value};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
@@ -18,32 +18,10 @@ use crate::tunnel::run::{self, Engine};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -S | -s ] [ -J | -j ] [ -Y | -y ] [ -v verbosity ] [ -K handshake-timeout ] \
-               [ -k snilevel ] [ -d notif ] [ --idle-timeout=ms ] [ --no-sandbox ] fdr fdw",
-    options: &[
-        Common::OPTIONS,
-        Common::VERBOSITY,
-        ServerOptions::OWN,
-        &[value('d', "notification-fd")],
-    ],
-    long: true,
-};
-
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
-    let mut options = ServerOptions::default();
-    let mut notification = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        if opt.name == "notification-fd" {
-            notification = opt.unsigned()?;
-        } else {
-            options.accept(&opt)?;
-        }
-    }
-    let [fdr, fdw] = run::descriptor_numbers(&GRAMMAR, &parser.operands(2)?)?;
+    let (options, [fdr, fdw]) = ServerOptions::read(context)?;
     context.verbosity = options.common.verbosity;
     if options.common.sandbox {
         sandbox::hide();
@@ -55,7 +33,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         _ => Some(Source::from_environment(context)?),
     };
     let certificates = Certificates::load(context, options.sni())?;
-    let notification = run::notification(notification)?;
+    let notification = run::notification(options.common.notification)?;
     let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
     if let Some(identity) = identity {
         identity.take()?;
@@ -81,7 +59,7 @@ fn verifier(
         return Ok(Arc::new(NoClientAuth));
     };
     let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory, crypto::provider());
+    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory);
     Ok(Arc::new(verifier))
 }
 
@@ -89,7 +67,7 @@ fn session(
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Session, Fatal> {
-    let asked = certificates.asked();
+    let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
     let mut config = ServerConfig::builder_with_provider(crypto::provider())
         .with_safe_default_protocol_versions()
@@ -105,7 +83,7 @@ fn session(
     // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
     config.max_early_data_size = 16384;
     let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-    Ok(Session::Server(Box::new(connection), asked))
+    Ok(Session::Server(Box::new(connection), overheard))
 }
 
 /// A session that shows this certificate, for tests of the pump.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
+use cli::address::Ip;
 use unix::{Env, Errno, errno};
 
 use crate::Name;
@@ -128,7 +129,7 @@ fn addresses(list: &[u8]) -> Vec<IpAddr> {
 }
 
 fn address(text: &[u8]) -> Option<IpAddr> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    Ip::parse(text).map(IpAddr::from)
 }
 
 #[cfg(test)]
@@ -172,6 +173,8 @@ mod tests {
         let config = Config::new(FILE, Some(b""), Some(b""));
         assert_eq!(config.servers, ips(&["127.0.0.5", "::1"]));
         assert_eq!(config.suffixes, []);
+        let config = Config::new(b"nameserver 127.000.0.5", Some(b"127.000.00.010"), None);
+        assert_eq!(config.servers, ips(&["127.0.0.10"]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use cli::address::Ip;
 use unix::{Errno, errno};
 
 use crate::host_name;
@@ -33,11 +34,10 @@ impl Hosts {
             let text = line.split(|byte| *byte == b'#').next().unwrap_or_default();
             let mut words = text
                 .split(u8::is_ascii_whitespace)
-                .filter(|word| !word.is_empty())
-                .map(|word| String::from_utf8_lossy(word));
-            let ip = words.next().and_then(|word| word.parse().ok());
-            if let Some(ip) = ip {
-                lines.push((ip, words.map(|name| plain(&name)).collect()));
+                .filter(|word| !word.is_empty());
+            if let Some(ip) = words.next().and_then(Ip::parse) {
+                let names = words.map(|name| plain(&String::from_utf8_lossy(name)));
+                lines.push((ip.into(), names.collect()));
             }
         }
         Self { lines }
@@ -70,7 +70,7 @@ mod tests {
 
     const FILE: &[u8] = b"# nothing\n127.0.0.5\tHost.test alias 9lives # comment\r\n\
         bad line\nfe80::1%lo zone\n::1 host.test. six\n127.0.0.6\n127.0.0.7 ../x good\n\
-        127.0.0.8 last";
+        127.000.0.08 last";
 
     fn ips(list: &[&str]) -> Vec<IpAddr> {
         list.iter().map(|ip| ip.parse().unwrap()).collect()

@@ -1,19 +1,8 @@
 //! s6-applyuidgid: runs a program under other ids.
 
-use cli::{Context, Fatal, Grammar, Parser, list_u32, switch, unsigned, value};
+use cli::id::{Applyuidgid, Id};
+use cli::{Context, Fatal, list_u32, unsigned};
 use unix::user;
-
-const GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -z ] [ -u uid ] [ -g gid ] [ -G gidlist ] [ -U ] prog...",
-    options: &[&[
-        switch('z', "clean"),
-        switch('U', "environment"),
-        value('u', "uid"),
-        value('g', "gid"),
-        value('G', "gidlist"),
-    ]],
-    long: false,
-};
 
 #[derive(Default)]
 struct Ids {
@@ -24,22 +13,21 @@ struct Ids {
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    let (given, operands) = context.options()?;
     let mut ids = Ids::default();
     let mut clean = false;
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "clean" => clean = true,
-            "environment" => ids = from_environment(context)?,
-            "uid" => ids.uid = opt.unsigned()?,
-            "gid" => ids.gid = opt.unsigned()?,
-            _ => {
-                let groups = list_u32(opt.text().as_encoded_bytes());
-                ids.groups = Some(groups.ok_or_else(|| Fatal::usage(GRAMMAR.synopsis))?);
-            }
+    for opt in given.iter() {
+        let Id::Applyuidgid(id) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        match id {
+            Applyuidgid::Clean => clean = true,
+            Applyuidgid::Environment => ids = from_environment(context)?,
+            Applyuidgid::Uid => ids.uid = opt.number(),
+            Applyuidgid::Gid => ids.gid = opt.number(),
+            Applyuidgid::Groups => ids.groups = list_u32(opt.text.as_encoded_bytes()),
         }
     }
-    let operands = parser.operands(1)?;
     apply(&ids)?;
     if clean {
         for name in ["UID", "GID", "GIDLIST"] {

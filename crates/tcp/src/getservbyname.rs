@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use cli::{Context, Fatal};
 use unix::{errno, fd, signal};
 
-use crate::address::parse_port;
+use cli::address::parse_port;
 
 /// The services database.
 const SERVICES: &str = "/etc/services";
@@ -14,7 +14,7 @@ const SERVICES: &str = "/etc/services";
 /// Runs `s6-getservbyname`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let [name, protocol, ..] = context.args.as_slice() else {
-        return Err(Fatal::usage("name proto"));
+        return Err(context.usage());
     };
     let Some(port) = port(name, protocol)? else {
         return Ok(1);

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use cli::{Context, Fatal, Grammar, Parser, value};
+use cli::id::{Id, IdentClient};
+use cli::{Context, Fatal};
 use unix::connect::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
-use crate::address::{Ip, parse_port};
+use cli::address::{Endpoint, Ip, parse_port, unmapped_ends};
 
 const PORT: u16 = 113;
 const MAX_REPLY: usize = 1024;
@@ -165,28 +166,30 @@ fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }
 
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -t timeout ] remoteaddr remoteport localaddr localport",
-    options: &[&[value('t', "timeout")]],
-    long: false,
-};
-
 /// `s6-ident-client`. See doc/s6-ident-client.md.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let (given, operands) = context.options()?;
     let mut timeout = 0;
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        timeout = opt.unsigned()?;
+    for opt in given.iter() {
+        let Id::IdentClient(IdentClient::Timeout) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        timeout = opt.number();
     }
-    let operands = parser.operands(4)?;
     let [remote_ip, remote_port, local_ip, local_port, ..] = &operands[..] else {
-        return Err(Fatal::usage(GRAMMAR.synopsis));
+        return Err(context.usage());
     };
-    let remote = SocketAddr::new(ip(remote_ip)?.into(), port(remote_port)?);
-    let local = SocketAddr::new(ip(local_ip)?.into(), port(local_port)?);
-    if remote.is_ipv4() != local.is_ipv4() {
-        return Err(Fatal::user("address family mismatch"));
-    }
+    let end = |address, number| {
+        Ok::<_, Fatal>(Endpoint {
+            ip: ip(address)?,
+            port: port(number)?,
+        })
+    };
+    let ends = [end(remote_ip, remote_port)?, end(local_ip, local_port)?];
+    let ends = unmapped_ends(ends).filter(|[remote, local]| remote.ip.is_v6() == local.ip.is_v6());
+    let [remote, local] = ends
+        .ok_or_else(|| Fatal::user("address family mismatch"))?
+        .map(SocketAddr::from);
     let limit = Duration::from_millis(timeout.into());
     let deadline = (timeout != 0).then(|| Instant::now() + limit);
     match query(remote, local, deadline) {

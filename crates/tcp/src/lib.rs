@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
-pub mod address;
 pub mod applyuidgid;
 pub mod getservbyname;
 pub mod ident;

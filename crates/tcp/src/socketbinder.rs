@@ -3,24 +3,11 @@
 
 use std::net::SocketAddr;
 
-use cli::{Context, Fatal, Grammar, Parser, switch, value};
+use cli::id::{Id, Socketbinder};
+use cli::{Context, Fatal, Given};
 use unix::{fd, net};
 
-use crate::address::{Endpoint, Ip, parse_port};
-
-const GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -d | -D ] [ -b backlog ] [ -M | -m ] [ -B ] [ -a ] ip port prog...",
-    options: &[&[
-        switch('d', "reuse-address"),
-        switch('D', "no-reuse-address"),
-        switch('M', "tcp"),
-        switch('m', "udp"),
-        switch('B', "block"),
-        switch('a', "dual-stack"),
-        value('b', "backlog"),
-    ]],
-    long: true,
-};
+use cli::address::{Endpoint, Ip, parse_port};
 
 struct Options {
     reuse: bool,
@@ -32,40 +19,42 @@ struct Options {
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    let options = parse(&mut parser)?;
-    let operands = parser.operands(3)?;
+    let (given, operands) = context.options()?;
+    let options = Options::new(&given)?;
     let endpoint = (|| {
         Some(Endpoint {
             ip: Ip::parse(operands[0].as_encoded_bytes())?,
             port: parse_port(operands[1].as_encoded_bytes())?,
         })
     })();
-    let endpoint = endpoint.ok_or_else(|| Fatal::usage(GRAMMAR.synopsis))?;
+    let endpoint = endpoint.ok_or_else(|| context.usage())?;
     open(endpoint, &options)?;
     Err(context.exec(&operands[2..]))
 }
 
-fn parse(parser: &mut Parser) -> Result<Options, Fatal> {
-    let mut options = Options {
-        reuse: true,
-        datagram: false,
-        block: false,
-        dual: false,
-        backlog: net::MAX_BACKLOG,
-    };
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "reuse-address" => options.reuse = true,
-            "no-reuse-address" => options.reuse = false,
-            "tcp" => options.datagram = false,
-            "udp" => options.datagram = true,
-            "block" => options.block = true,
-            "dual-stack" => options.dual = true,
-            _ => options.backlog = opt.unsigned()?,
+impl Options {
+    fn new(given: &Given) -> Result<Self, Fatal> {
+        let mut options = Self {
+            reuse: true,
+            datagram: false,
+            block: false,
+            dual: false,
+            backlog: net::MAX_BACKLOG,
+        };
+        for opt in given.iter() {
+            let Id::Socketbinder(id) = opt.id else {
+                return Err(opt.misplaced());
+            };
+            match id {
+                Socketbinder::NoReuse => options.reuse = false,
+                Socketbinder::DualStack => options.dual = true,
+                Socketbinder::Backlog => options.backlog = opt.number(),
+                Socketbinder::Udp => options.datagram = true,
+                Socketbinder::Block => options.block = true,
+            }
         }
+        Ok(options)
     }
-    Ok(options)
 }
 
 fn open(endpoint: Endpoint, options: &Options) -> Result<(), Fatal> {

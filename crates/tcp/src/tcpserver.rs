@@ -2,149 +2,65 @@
 
 use std::ffi::OsString;
 
-use cli::{Context, Fatal, Grammar, Parser, list_u32, switch, value};
-
-const GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -q | -Q | -v ] [ -d | -D ] [ -a ] [ -1 ] [ -c maxconn ] [ -C localmaxconn ] \
-               [ -b backlog ] [ -G gidlist ] [ -g gid ] [ -u uid ] [ -U ] ip port prog...",
-    options: &[&[
-        switch('q', "quiet"),
-        switch('Q', "normal"),
-        switch('v', "verbose"),
-        switch('d', "reuse"),
-        switch('D', "no-reuse"),
-        switch('a', "dual-stack"),
-        switch('1', "announce"),
-        switch('U', "environment"),
-        value('c', "maxconn"),
-        value('C', "localmaxconn"),
-        value('b', "backlog"),
-        value('u', "uid"),
-        value('g', "gid"),
-        value('G', "gidlist"),
-    ]],
-    long: false,
-};
-
-#[derive(Default)]
-struct Options {
-    verbosity: Option<&'static str>,
-    no_reuse: bool,
-    dual: bool,
-    announce: bool,
-    maxconn: Option<u32>,
-    localmaxconn: Option<u32>,
-    backlog: Option<u32>,
-    ids: Ids,
-}
-
-#[derive(Default)]
-struct Ids {
-    environment: bool,
-    uid: u32,
-    gid: u32,
-    groups: Option<OsString>,
-}
+use cli::id::{Applyuidgid, Id, Rewriter};
+use cli::{Context, Fatal, Given, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let argv = rewrite(std::mem::take(&mut context.args))?;
-    Err(context.exec(&argv))
+    let (given, operands) = context.options()?;
+    Err(context.exec(&rewrite(&given, operands)))
 }
 
 /// The command line of the chain.
-fn rewrite(args: Vec<OsString>) -> Result<Vec<OsString>, Fatal> {
-    let mut parser = Parser::new(&GRAMMAR, args);
-    let options = parse(&mut parser)?;
-    let mut operands = parser.operands(3)?;
+fn rewrite(given: &Given, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
-    let mut argv = Vec::with_capacity(prog.len() + 24);
-    argv.push("s6-tcpserver-socketbinder".into());
-    if options.no_reuse {
-        argv.push("-D".into());
-    }
-    if options.dual {
-        argv.push("-a".into());
-    }
-    push_number(&mut argv, "-b", options.backlog);
+    let mut argv = vec![suite::TCPSERVER_SOCKETBINDER.into()];
+    given.hand_on(|id| matches!(id, Id::Socketbinder(_)), &mut argv);
     argv.push("--".into());
     argv.append(&mut operands);
-    push_ids(&mut argv, options.ids);
-    argv.push("s6-tcpserverd".into());
-    argv.extend(options.verbosity.map(OsString::from));
-    if options.announce {
-        argv.push("-1".into());
+    argv.append(&mut applyuidgid(given));
+    argv.push(suite::TCPSERVERD.into());
+    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+        argv.push("-v0".into());
     }
-    push_number(&mut argv, "-c", options.maxconn);
-    push_number(&mut argv, "-C", options.localmaxconn);
+    if given.has(Id::Rewriter(Rewriter::Verbose)) {
+        argv.push("-v2".into());
+    }
+    given.hand_on(|id| matches!(id, Id::Tcpserverd(_)), &mut argv);
     argv.push("--".into());
     argv.extend(prog);
-    Ok(argv)
+    argv
 }
 
-fn parse(parser: &mut Parser) -> Result<Options, Fatal> {
-    let mut options = Options::default();
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "quiet" => options.verbosity = Some("-v0"),
-            "normal" => options.verbosity = None,
-            "verbose" => options.verbosity = Some("-v2"),
-            "reuse" => options.no_reuse = false,
-            "no-reuse" => options.no_reuse = true,
-            "dual-stack" => options.dual = true,
-            "announce" => options.announce = true,
-            "maxconn" => options.maxconn = Some(opt.unsigned()?.max(1)),
-            "localmaxconn" => options.localmaxconn = Some(opt.unsigned()?.max(1)),
-            "backlog" => options.backlog = Some(opt.unsigned()?),
-            "environment" => {
-                options.ids = Ids {
-                    environment: true,
-                    ..Ids::default()
-                };
-            }
-            "uid" => options.ids.uid = opt.unsigned()?,
-            "gid" => options.ids.gid = opt.unsigned()?,
-            _ => {
-                list_u32(opt.text().as_encoded_bytes())
-                    .ok_or_else(|| Fatal::usage(GRAMMAR.synopsis))?;
-                options.ids.groups = Some(opt.text().to_owned());
-            }
-        }
+/// s6-applyuidgid, if it has anything to do. With `-U` it also removes the
+/// variables that the ids come from.
+fn applyuidgid(given: &Given) -> Vec<OsString> {
+    let environment = Id::Applyuidgid(Applyuidgid::Environment);
+    let mut ids = Vec::new();
+    if given.has(environment) {
+        ids.push("-Uz".into());
     }
-    Ok(options)
-}
-
-fn push_number(argv: &mut Vec<OsString>, option: &str, number: Option<u32>) {
-    if let Some(number) = number {
-        argv.push(option.into());
-        argv.push(number.to_string().into());
+    let wanted = |id| matches!(id, Id::Applyuidgid(_)) && id != environment;
+    given.hand_on(wanted, &mut ids);
+    if ids.is_empty() {
+        return ids;
     }
-}
-
-fn push_ids(argv: &mut Vec<OsString>, ids: Ids) {
-    if !ids.environment && ids.uid == 0 && ids.gid == 0 && ids.groups.is_none() {
-        return;
-    }
-    argv.push("s6-applyuidgid".into());
-    if ids.environment {
-        argv.push("-Uz".into());
-    }
-    push_number(argv, "-u", Some(ids.uid).filter(|uid| *uid > 0));
-    push_number(argv, "-g", Some(ids.gid).filter(|gid| *gid > 0));
-    if let Some(groups) = ids.groups {
-        argv.push("-G".into());
-        argv.push(groups);
-    }
-    argv.push("--".into());
+    ids.insert(0, suite::APPLYUIDGID.into());
+    ids.push("--".into());
+    ids
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(args: Vec<OsString>) -> Result<(Given, Vec<OsString>), Fatal> {
+        cli::parse(&cli::tables::TCPSERVER, args)
+    }
+
     fn chain(args: &str) -> String {
-        let args = args.split(' ').map(OsString::from).collect();
-        let argv = rewrite(args).unwrap();
+        let (given, operands) = parse(args.split(' ').map(OsString::from).collect()).unwrap();
+        let argv = rewrite(&given, operands);
         argv.join(" ".as_ref()).into_string().unwrap()
     }
 
@@ -170,7 +86,8 @@ mod tests {
     fn malformed_groups_and_missing_operands_are_wrong_usage() {
         for args in [&["-G", "1,x", "::", "0", "p"][..], &["::", "0"], &["-cx"]] {
             let args = args.iter().map(OsString::from).collect();
-            assert_eq!(rewrite(args), Err(Fatal::usage(GRAMMAR.synopsis)));
+            let usage = cli::tables::TCPSERVER.usage();
+            assert_eq!(parse(args).err(), Some(usage));
         }
     }
 }

@@ -13,7 +13,7 @@ use std::ptr::null;
 
 use nix::errno::Errno;
 
-use crate::Env;
+use crate::{Env, suite};
 
 /// Where PATH is not set, programs are searched here.
 const DEFAULT_PATH: &str = "/usr/bin:/bin";
@@ -21,28 +21,6 @@ const DEFAULT_PATH: &str = "/usr/bin:/bin";
 /// An absolute directory fixed at build time, in which the programs of the
 /// suite find each other instead of searching.
 const FIXED_DIRECTORY: Option<&str> = option_env!("S6_TLS_LIBEXECDIR");
-
-/// The programs that are looked for beside the running executable when PATH
-/// does not have them.
-const SUITE: [&str; 17] = [
-    "proxy-server",
-    "s6-applyuidgid",
-    "s6-getservbyname",
-    "s6-ident-client",
-    "s6-tcpclient",
-    "s6-tcpserver",
-    "s6-tcpserver-access",
-    "s6-tcpserver-socketbinder",
-    "s6-tcpserverd",
-    "s6-tlsc",
-    "s6-tlsc-io",
-    "s6-tlsclient",
-    "s6-tlsd",
-    "s6-tlsd-io",
-    "s6-tlsserver",
-    "s6-ucspitlsc",
-    "s6-ucspitlsd",
-];
 
 /// Replaces the process by the program that `argv` names, and returns only
 /// if that fails. Everything else of the process is inherited as it is:
@@ -159,7 +137,7 @@ fn candidates(name: &OsStr, env: &Env) -> Vec<CString> {
 
 /// Whether this is the name of a program of the suite.
 fn is_ours(name: &OsStr) -> bool {
-    SUITE.iter().any(|program| *program == name)
+    suite::ALL.iter().any(|program| *program == name)
 }
 
 /// The only path for a program of the suite, if the build fixed it.

@@ -17,6 +17,7 @@ pub mod net;
 pub mod pages;
 pub mod signal;
 pub mod spawn;
+pub mod suite;
 pub mod tasks;
 pub mod user;
 mod vfork;

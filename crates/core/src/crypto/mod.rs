@@ -2,6 +2,7 @@
 //! what ring does not have. No other part of this crate names a library for it.
 
 mod hybrid;
+pub mod suites;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use hybrid::X25519MlKem768;
 /// connection of either side uses.
 pub fn provider() -> Arc<CryptoProvider> {
     let mut provider = backend::default_provider();
+    provider.cipher_suites = suites::strict(&provider.cipher_suites);
     provider.kx_groups.insert(0, &X25519MlKem768);
     Arc::new(provider)
 }

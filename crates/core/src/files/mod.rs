@@ -2,7 +2,6 @@
 
 pub mod pem;
 pub mod pkcs8;
-pub mod x509;
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, OwnedFd};

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::files::pkcs8::{is_encrypted_key, pkcs8_of_sec1};
-use crate::files::x509::is_der_sequence;
+use crate::x509::der::is_der_sequence;
 
 /// Why a file does not give what is looked for in it. Said after its name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::files::x509::{INTEGER, OCTET_STRING, SEQUENCE, element, expect};
+use crate::x509::der::{INTEGER, OCTET_STRING, SEQUENCE, element, expect, header};
 
 /// Version 0, id-ecPublicKey, and the curve: how a PrivateKeyInfo begins.
 const EC_P256: &[u8] =
@@ -37,23 +37,10 @@ pub fn pkcs8_of_sec1(sec1: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(der)
 }
 
-/// Tag and length of an element.
-fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
-    let [high, low] = u16::try_from(len).ok()?.to_be_bytes();
-    Some(match len {
-        0..0x80 => vec![tag, low],
-        0x80..0x100 => vec![tag, 0x81, low],
-        _ => vec![tag, 0x82, high, low],
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-        [header(tag, content.len()).unwrap(), content.to_vec()].concat()
-    }
+    use crate::x509::der::encode as der;
 
     #[test]
     fn an_encrypted_key_is_told_by_its_shape() {

@@ -16,10 +16,10 @@ use unix::Env;
 
 use crate::crypto;
 use crate::files::pem;
-use crate::files::x509::{self, Certificate};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::verify::ServerVerifier;
+use crate::x509::{Certificate, der};
 
 pub use pump::pump;
 
@@ -30,7 +30,7 @@ const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdat
 
 /// Files of keys and certificates, PEM or DER: what is in DER is taken whole, and a key and a chain out of anything can be put together.
 pub fn pem(input: &[u8]) -> bool {
-    let der = x509::is_der_sequence(input);
+    let der = der::is_der_sequence(input);
     let chain = pem::certificates(input);
     let key = pem::private_key(input);
     if der {
@@ -43,7 +43,7 @@ pub fn pem(input: &[u8]) -> bool {
     }
     let chain = chain.unwrap_or_default();
     if let Some(anchors) = Anchors::parse(input) {
-        assert!(chain.iter().any(|certificate| anchors.list(certificate)));
+        assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         assert!((1..=chain.len()).contains(&anchors.roots.len()));
     }
     let signer = key
@@ -62,21 +62,24 @@ pub fn pem(input: &[u8]) -> bool {
 pub fn x509(input: &[u8]) -> bool {
     let certificate = Certificate::parse(input);
     if let Some(certificate) = &certificate {
-        let key = certificate.public_key();
+        let key = certificate.public_key_info();
         assert!(input.windows(key.len()).any(|window| window == key));
         let order = [0, 1 << 31, u64::MAX].map(|now| certificate.validity(now));
         assert!(order.is_sorted(), "{order:?}");
-        let subject = certificate.subject();
+        let subject = certificate.subject().line();
         assert!(!subject.is_some_and(|subject| subject.is_empty() || subject.contains('\0')));
         let _ = (
-            certificate.common_name(),
+            certificate.subject().common_name(),
             certificate.has_alternative_names(),
+            certificate.limits_host_names(),
+            certificate.may_issue(),
+            certificate.public_key().and_then(|key| key.rsa_bits()),
         );
     }
     let anchors = Anchors::parse(CERTIFICATE).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let der = CertificateDer::from(input);
-    let itself = anchors.list(&der);
+    let itself = anchors.contain(&der);
     let verifier = ServerVerifier {
         anchors: Some(anchors),
         name: Some(name.clone()),
@@ -110,6 +113,7 @@ pub fn sni(input: &[u8]) -> bool {
         env.set(name, if key { KEY_FILE } else { CERTIFICATE_FILE });
     }
     let context = Context {
+        program: &cli::tables::TLSD_IO,
         prog: "prog".into(),
         args: Vec::new(),
         env,

@@ -193,7 +193,7 @@ impl Peer {
             Ok(received) => self.closed_to |= received.closed,
             Err(_) => {
                 self.failed = true;
-                self.session.alert(&mut self.buffers, false);
+                self.session.alert(&mut self.buffers, None);
             }
         }
         for byte in self.buffers.plain.content() {

@@ -2,14 +2,14 @@
 //! (server_name, RFC 6066 section 3).
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cli::{Context, Fatal, SniLevel};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
+use crate::overheard::Overheard;
 use crate::own::pair;
 
 /// The certificates of a server. Names are those of the variables, never
@@ -18,16 +18,7 @@ use crate::own::pair;
 pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
     named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
-    asked: Arc<Mutex<Asked>>,
-}
-
-/// What became known of the client's wish.
-#[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// The name that the client sent.
-    pub name: Option<String>,
-    /// There was no certificate for it.
-    pub refused: bool,
+    overheard: Overheard,
 }
 
 impl Certificates {
@@ -55,7 +46,7 @@ impl Certificates {
         Ok(Self {
             default,
             named,
-            asked: Arc::default(),
+            overheard: Overheard::default(),
         })
     }
 
@@ -65,13 +56,13 @@ impl Certificates {
         Self {
             default: Some(Arc::new(pair)),
             named: BTreeMap::new(),
-            asked: Arc::default(),
+            overheard: Overheard::default(),
         }
     }
 
-    /// Where [`Certificates`] leaves what the client asked for.
-    pub fn asked(&self) -> Arc<Mutex<Asked>> {
-        Arc::clone(&self.asked)
+    /// Where they leave what the client asks for.
+    pub fn overheard(&self) -> Overheard {
+        self.overheard.clone()
     }
 
     /// The certificate for a client that asks for `name`, or for none.
@@ -89,20 +80,9 @@ impl Certificates {
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let chosen = self.choose(hello.server_name());
-        if let Ok(mut asked) = self.asked.lock() {
-            asked.name = hello.server_name().map(str::to_owned);
-            asked.refused = chosen.is_none();
-        }
+        self.overheard
+            .client_asks(hello.server_name(), chosen.is_some());
         chosen
-    }
-}
-
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "remote asked for {name}, which has no certificate"),
-            None => f.write_str("remote asked for no name, and there is no default certificate"),
-        }
     }
 }
 

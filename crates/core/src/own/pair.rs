@@ -10,7 +10,7 @@ use rustls::{Error, InconsistentKeys};
 use unix::Errno;
 
 use crate::files::pem::{self, Defect, SecretKey};
-use crate::files::x509::Certificate;
+use crate::x509::Certificate;
 use crate::{CONTEXT, crypto, files};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes

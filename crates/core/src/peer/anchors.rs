@@ -1,25 +1,24 @@
 //! Trust anchors, from CADIR or CAFILE.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::sync::Arc;
 
 use cli::{Context, Fatal};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
 
-use crate::files::x509::Certificate;
 use crate::files::{self, pem};
+use crate::x509::Certificate;
 use crate::{CONTEXT, crypto};
 
 /// Whom the engine trusts.
 #[derive(Debug)]
 pub struct Anchors {
     /// What a chain may end in: those that may issue certificates.
-    pub roots: Arc<RootCertStore>,
+    pub roots: Vec<TrustAnchor<'static>>,
     /// The subjects of all.
     pub subjects: Vec<DistinguishedName>,
     /// All as certificates: a peer that shows exactly one of these is
@@ -75,8 +74,11 @@ impl Anchors {
         let mut store = RootCertStore::empty();
         let mut may_issue = Vec::new();
         listed.retain(|der| {
-            let certificate = Certificate::parse(der)
-                .filter(|certificate| certificate.key_algorithm().is_some_and(known));
+            let certificate = Certificate::parse(der).filter(|certificate| {
+                certificate
+                    .public_key()
+                    .is_some_and(|key| known(key.algorithm))
+            });
             let Some(certificate) = certificate else {
                 return false;
             };
@@ -89,8 +91,8 @@ impl Anchors {
         // webpki lets every root issue certificates, whatever it says.
         let mut may_issue = may_issue.into_iter();
         store.roots.retain(|_| may_issue.next().unwrap_or(false));
-        (!subjects.is_empty()).then(|| Self {
-            roots: Arc::new(store),
+        (!subjects.is_empty()).then_some(Self {
+            roots: store.roots,
             subjects,
             listed,
         })
@@ -105,16 +107,14 @@ impl Anchors {
     /// Mozilla's roots, as compiled in.
     pub fn mozilla() -> Self {
         Self {
-            roots: Arc::new(RootCertStore {
-                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-            }),
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             subjects: Vec::new(),
             listed: Vec::new(),
         }
     }
 
     /// Whether `certificate` is itself one of the anchors.
-    pub fn list(&self, certificate: &CertificateDer<'_>) -> bool {
+    pub fn contain(&self, certificate: &CertificateDer<'_>) -> bool {
         self.listed.contains(certificate)
     }
 }

@@ -1,4 +1,9 @@
 //! Whom we trust: anchors, and the verification of what the peer shows.
 
 pub mod anchors;
+mod chain;
+pub mod refusal;
 pub mod verify;
+
+#[cfg(test)]
+pub use chain::refused;

@@ -6,21 +6,24 @@
 //! no name at all is checked when none was given.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::verify_server_name;
 use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
     verify_tls13_signature_with_raw_key,
 };
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use webpki::KeyUsage;
 
-use crate::files::x509::Certificate;
+use crate::crypto;
 use crate::peer::anchors::Anchors;
+use crate::peer::chain::{Chain, fields};
+use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::x509::Certificate;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.
@@ -33,6 +36,7 @@ macro_rules! owns_its_key {
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
             verify_tls12_signature(message, certificate, signature, &self.algorithms)
+                .map_err(|error| because_of_key(certificate, error))
         }
 
         fn verify_tls13_signature(
@@ -42,6 +46,7 @@ macro_rules! owns_its_key {
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
             check_signature(message, certificate, signature, &self.algorithms)
+                .map_err(|error| because_of_key(certificate, error))
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -73,17 +78,17 @@ impl ServerCertVerifier for ServerVerifier {
         let Some(anchors) = &self.anchors else {
             return Ok(ServerCertVerified::assertion());
         };
-        let chain = || {
-            verify_server_cert_signed_by_trust_anchor(
-                &ParsedCertificate::try_from(end_entity)?,
-                &anchors.roots,
-                intermediates,
-                now,
-                self.algorithms.all,
-            )
+        let name = self.name.as_ref();
+        let host_name = matches!(name, Some(ServerName::DnsName(_)));
+        let by_common_name = !fields(end_entity)?.has_alternative_names();
+        let chain = Chain {
+            end_entity,
+            intermediates,
+            usage: KeyUsage::server_auth(),
+            common_name_counts: host_name && by_common_name,
         };
-        trust(anchors, end_entity, now, chain)?;
-        if let Some(name) = &self.name {
+        trust(anchors, &chain, now, &self.algorithms)?;
+        if let Some(name) = name {
             check_name(end_entity, name)?;
         }
         Ok(ServerCertVerified::assertion())
@@ -96,24 +101,20 @@ impl ServerCertVerifier for ServerVerifier {
 #[derive(Debug)]
 pub struct ClientVerifier {
     anchors: Anchors,
+    hints: Vec<DistinguishedName>,
     mandatory: bool,
-    /// None: there is no anchor that a chain may end in.
-    chains: Option<Arc<dyn ClientCertVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
     /// Certificates must lead to `anchors`; clients without one are let in
     /// unless it is `mandatory`.
-    pub fn new(anchors: Anchors, mandatory: bool, provider: Arc<CryptoProvider>) -> Self {
-        let algorithms = provider.signature_verification_algorithms;
-        let roots = Arc::clone(&anchors.roots);
-        let chains = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+    pub fn new(mut anchors: Anchors, mandatory: bool) -> Self {
         Self {
+            hints: hints(std::mem::take(&mut anchors.subjects)),
             anchors,
             mandatory,
-            chains: chains.ok(),
-            algorithms,
+            algorithms: crypto::signature_algorithms(),
         }
     }
 }
@@ -124,7 +125,7 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.anchors.subjects
+        &self.hints
     }
 
     fn verify_client_cert(
@@ -133,33 +134,44 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let chain = || {
-            let chains = self
-                .chains
-                .as_ref()
-                .ok_or(CertificateError::UnknownIssuer)?;
-            chains.verify_client_cert(end_entity, intermediates, now)?;
-            Ok(())
+        let chain = Chain {
+            end_entity,
+            intermediates,
+            usage: KeyUsage::client_auth(),
+            common_name_counts: false,
         };
-        trust(&self.anchors, end_entity, now, chain)?;
+        trust(&self.anchors, &chain, now, &self.algorithms)?;
         Ok(ClientCertVerified::assertion())
     }
 
     owns_its_key!();
 }
 
+/// The names of anchors that a client is told, to choose its certificate by:
+/// none if they are too long together. They share a list, a message and, in
+/// TLS 1.3, a block of extensions, all of 64 KiB at most (RFC 8446 section
+/// 4.2.4, RFC 5246 section 7.4.4); without them a client may show any.
+fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
+    const OTHER_FIELDS: usize = 1024;
+    let length: usize = subjects.iter().map(|name| 2 + name.as_ref().len()).sum();
+    if length + OTHER_FIELDS > usize::from(u16::MAX) {
+        return Vec::new();
+    }
+    subjects
+}
+
 /// A certificate that is itself an anchor is good on its dates, any other one
 /// needs its chain.
 fn trust(
     anchors: &Anchors,
-    certificate: &CertificateDer<'_>,
+    chain: &Chain<'_>,
     now: UnixTime,
-    chain: impl FnOnce() -> Result<(), Error>,
+    algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<(), Error> {
-    if !anchors.list(certificate) {
-        return chain();
+    if !anchors.contain(chain.end_entity) {
+        return chain.verify(&anchors.roots, now, algorithms);
     }
-    match parse(certificate)?.validity(now.as_secs()) {
+    match fields(chain.end_entity)?.validity(now.as_secs()) {
         Ordering::Less => Err(CertificateError::NotValidYet.into()),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(CertificateError::Expired.into()),
@@ -177,20 +189,34 @@ fn check_signature(
     if ParsedCertificate::try_from(certificate).is_ok() {
         return verify_tls13_signature(message, certificate, signature, algorithms);
     }
-    let key = SubjectPublicKeyInfoDer::from(parse(certificate)?.public_key());
+    let key = SubjectPublicKeyInfoDer::from(fields(certificate)?.public_key_info());
     verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
+}
+
+/// Why a signature by the key of `certificate` was not accepted, if that is
+/// because of the key.
+fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
+    let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
+    match key.and_then(|key| key.rsa_bits()) {
+        Some(bits) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
+        _ => error,
+    }
 }
 
 /// `name` is one of the certificate's subjectAltNames (RFC 9525), or its
 /// common name if it has none of those at all.
 fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
-    let fields = parse(certificate)?;
+    let fields = fields(certificate)?;
     if fields.has_alternative_names() {
         return verify_server_name(&ParsedCertificate::try_from(certificate)?, name);
     }
-    let common_name = fields.common_name();
+    let common_name = fields.subject().common_name();
     match (name, common_name) {
-        (ServerName::DnsName(name), Some(pattern)) if covers(&pattern, name.as_ref()) => Ok(()),
+        (ServerName::DnsName(name), Some(pattern))
+            if covers(&pattern, name.as_ref()) && !fields.limits_host_names() =>
+        {
+            Ok(())
+        }
         _ => Err(CertificateError::NotValidForName.into()),
     }
 }
@@ -210,13 +236,17 @@ fn covers(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
-    Certificate::parse(certificate).ok_or_else(|| CertificateError::BadEncoding.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_anchors_are_hints_as_long_as_they_fit() {
+        let names = |count| vec![DistinguishedName::from(vec![0; 1022]); count];
+        assert_eq!(hints(names(62)).len(), 62);
+        assert_eq!(hints(names(63)).len(), 0);
+        assert_eq!(hints(vec![]).len(), 0);
+    }
 
     #[test]
     fn a_wildcard_common_name_covers_one_label() {

@@ -6,8 +6,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ProtocolVersion};
 
 use crate::crypto;
-use crate::files::x509::Certificate;
 use crate::tunnel::session::Session;
+use crate::x509::Certificate;
 
 /// The notification: strings ended by NUL, `NAME=value` to set a variable and
 /// `NAME` to unset it, and one more NUL at the very end.
@@ -26,7 +26,7 @@ pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
     say("SSL_CIPHER", session.cipher_suite().and_then(cipher));
     say("SSL_TLS_SNI_SERVERNAME", server_name);
     say("SSL_PEER_CERT_HASH", certificate.map(hash).as_deref());
-    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject());
+    let subject = certificate.and_then(|der| Certificate::parse(der)?.subject().line());
     say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     block.push(0);
     block

@@ -1,11 +1,9 @@
 //! The loop that brings pump and descriptors together.
 
-use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use cli::{Common, Context, Fatal, Grammar};
+use cli::{Common, Context, Fatal};
 
 use crate::report;
 use crate::tunnel::descriptors::Descriptors;
@@ -113,23 +111,6 @@ fn notify(fd: &OwnedFd, pump: &Pump, server_name: Option<&str>) -> Result<(), Fa
     let asked = pump.session().asked_name();
     let block = report::block(pump.session(), server_name.or(asked.as_deref()));
     unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
-}
-
-/// The two numbers that an engine's command line ends with. Further arguments
-/// are ignored.
-pub fn descriptor_numbers(
-    grammar: &'static Grammar,
-    operands: &[OsString],
-) -> Result<[RawFd; 2], Fatal> {
-    let number = |text: &OsString| {
-        let number = cli::unsigned(text.as_bytes());
-        let number = number.and_then(|number| RawFd::try_from(number).ok());
-        number.ok_or_else(|| Fatal::usage(grammar.synopsis))
-    };
-    match operands {
-        [fdr, fdw, ..] => Ok([number(fdr)?, number(fdw)?]),
-        _ => Err(Fatal::usage(grammar.synopsis)),
-    }
 }
 
 #[cfg(test)]

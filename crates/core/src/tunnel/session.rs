@@ -4,17 +4,19 @@
 //! It stands on rustls's unbuffered interface, so that records are decrypted
 //! where they were received.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
 
-use crate::own::choice::Asked;
+use crate::crypto::suites;
+use crate::overheard::Overheard;
 use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
+
+/// How many bytes of data fit into one record.
+const MAX_DATA: usize = 16384;
 
 /// More than a record that rustls makes can take, whatever the version and
 /// the suite (RFC 5246 section 6.2, RFC 8446 section 5).
@@ -29,7 +31,7 @@ const SMALLEST_MESSAGE: usize = 4;
 /// An unencrypted fatal alert unrecognized_name (RFC 6066 section 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
-/// A close_notify alert that nothing protects. rustls passes over it as over
+/// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
 /// any other warning; here it ends a handshake.
 const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
 
@@ -39,7 +41,7 @@ pub enum Session {
     Client(Box<UnbufferedClientConnection>),
     /// The server's end, and where its choice of certificate leaves what the
     /// client asked for.
-    Server(Box<UnbufferedServerConnection>, Arc<Mutex<Asked>>),
+    Server(Box<UnbufferedServerConnection>, Overheard),
 }
 
 /// The three buffers of a session.
@@ -64,6 +66,15 @@ pub enum Send<'a> {
     Data(&'a [u8]),
     /// The closing alert.
     CloseNotify,
+}
+
+/// An alert for what rustls has none for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Alert {
+    /// decode_error.
+    DecodeError,
+    /// unexpected_message. In the middle of a message in pieces it is another.
+    UnexpectedMessage,
 }
 
 /// What the network's bytes brought.
@@ -101,10 +112,10 @@ impl Session {
                 outgoing,
                 next_record,
             } = buffers;
-            let (shown, closed) = if self.is_handshaking() {
-                until_close_notify(incoming.content(), next_record)
+            let (shown, refused) = if self.is_handshaking() {
+                until_refused(incoming.content(), next_record)
             } else {
-                (incoming.len(), false)
+                (incoming.len(), None)
             };
             let shown = &mut incoming.content_mut()[..shown];
             let (discard, step) = self.step(shown, Some(plain), outgoing, send);
@@ -113,11 +124,11 @@ impl Session {
             match step? {
                 Step::More => {}
                 Step::Closed => received.closed = true,
-                Step::Blocked if closed => {
-                    return Err(Error::AlertReceived(AlertDescription::CloseNotify));
-                }
-                Step::Blocked if matches!(send, Send::Nothing) => return Ok(received),
-                Step::Blocked => return Err(Error::HandshakeNotComplete),
+                Step::Blocked => match refused {
+                    Some(error) => return Err(error),
+                    None if matches!(send, Send::Nothing) => return Ok(received),
+                    None => return Err(Error::HandshakeNotComplete),
+                },
                 Step::Ready => return Ok(received),
             }
         }
@@ -125,9 +136,9 @@ impl Session {
 
     /// Ends it after an error: puts the alert that tells the peer into
     /// `outgoing`, and forgets what was received. rustls has no alert for some
-    /// errors, and none for limits of ours; if one is `wanted` all the same,
-    /// it is decode_error.
-    pub fn alert(&mut self, buffers: &mut Buffers, wanted: bool) {
+    /// errors, and none for limits of ours: then it is the one that is
+    /// `wanted`, if any.
+    pub fn alert(&mut self, buffers: &mut Buffers, wanted: Option<Alert>) {
         let Buffers {
             incoming, outgoing, ..
         } = buffers;
@@ -136,8 +147,8 @@ impl Session {
             outgoing.append(&UNRECOGNIZED_NAME);
             return;
         }
-        if wanted && !self.state().wants_write() {
-            self.provoke(incoming.space(), outgoing);
+        if let Some(alert) = wanted.filter(|_| !self.state().wants_write()) {
+            self.provoke(alert, incoming.space(), outgoing);
         }
         while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
             // What is queued comes before anything that was received, so the
@@ -150,13 +161,20 @@ impl Session {
     }
 
     /// Makes rustls send an alert: there is no way to ask for one, but it
-    /// sends one when it is shown a record that is none.
+    /// sends one when it is shown a record that is none, or a change of cipher
+    /// that is out of place.
     ///
     /// It may remember messages, or a part of one, by where they were in the
     /// bytes that it was shown last, and takes those first, whatever they are
     /// now. Hence the bytes are as many again, with [`SPARE`] behind them.
-    fn provoke(&mut self, bytes: &mut [u8], outgoing: &mut Buffer) {
+    fn provoke(&mut self, alert: Alert, bytes: &mut [u8], outgoing: &mut Buffer) {
         bytes.fill(0xff);
+        if let (Alert::UnexpectedMessage, [a, b, c, d, e, f, ..]) = (alert, &mut *bytes) {
+            // In the handshake of TLS 1.3 a valid one would be passed over.
+            let tls13 = self.protocol() == Some(ProtocolVersion::TLSv1_3);
+            let content = if tls13 && self.is_handshaking() { 2 } else { 1 };
+            [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
+        }
         for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
             let (_, step) = self.step(bytes, None, outgoing, Send::Nothing);
             if step.is_ok() || self.state().wants_write() {
@@ -168,7 +186,7 @@ impl Session {
     /// What went wrong, in one line.
     pub fn explain(&self, error: &Error) -> String {
         match self.refused() {
-            Some(asked) => asked.to_string(),
+            Some(refused) => refused,
             None if self.is_handshaking() => format!("handshake failed: {}", explain::text(error)),
             None => explain::text(error),
         }
@@ -200,7 +218,7 @@ impl Session {
     pub fn asked_name(&self) -> Option<String> {
         match self {
             Self::Client(_) => None,
-            Self::Server(_, asked) => lock(asked).name,
+            Self::Server(_, overheard) => overheard.server_name(),
         }
     }
 
@@ -217,10 +235,10 @@ impl Session {
         }
     }
 
-    fn refused(&self) -> Option<Asked> {
+    fn refused(&self) -> Option<String> {
         match self {
             Self::Client(_) => None,
-            Self::Server(_, asked) => Some(lock(asked)).filter(|asked| asked.refused),
+            Self::Server(_, overheard) => overheard.no_certificate(),
         }
     }
 
@@ -232,35 +250,35 @@ impl Session {
     }
 }
 
-fn lock(asked: &Mutex<Asked>) -> Asked {
-    asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// How many bytes of `incoming` may be processed, and whether a close_notify
-/// alert that nothing protects comes behind them.
+/// How many bytes of `incoming` may be processed, and what is wrong with the
+/// record behind them: a close_notify alert that nothing protects, or a
+/// handshake record without content (RFC 8446 section 5.1).
 ///
 /// `next` is where the first record begins that was not looked at before. What
 /// lies in front of it must not be looked at again, for rustls joins messages
 /// there in place; nor may fewer bytes be shown to it than before, so the
 /// beginning of what may become that alert is held back.
-fn until_close_notify(incoming: &[u8], next: &mut usize) -> (usize, bool) {
+fn until_refused(incoming: &[u8], next: &mut usize) -> (usize, Option<Error>) {
     const ALERT: u8 = 21;
+    const HANDSHAKE: u8 = 22;
     while let Some(record) = incoming.get(*next..) {
         match record {
             [ALERT, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
-                return (*next, true);
+                let close_notify = AlertDescription::CloseNotify;
+                return (*next, Some(Error::AlertReceived(close_notify)));
             }
-            [ALERT] | [ALERT, _] | [ALERT, _, _] => return (*next, false),
+            [ALERT] | [ALERT, _] | [ALERT, _, _] => return (*next, None),
             [ALERT, 3, _, tail @ ..] if PLAIN_CLOSE_NOTIFY.starts_with(tail) => {
-                return (*next, false);
+                return (*next, None);
             }
+            [HANDSHAKE, 3, _, 0, 0, ..] => return (*next, Some(suites::empty_handshake())),
             [_, 3, _, high, low, ..] => {
                 *next += 5 + usize::from(u16::from_be_bytes([*high, *low]));
             }
             _ => break,
         }
     }
-    (incoming.len(), false)
+    (incoming.len(), None)
 }
 
 /// Does what one state of the connection asks for. The count is what to take
@@ -293,7 +311,13 @@ fn step<Data>(
             Ok(Step::More)
         }
         ConnectionState::EncodeTlsData(mut record) => {
-            commit(record.encode(outgoing.space()), outgoing, Step::More)
+            let written = record.encode(outgoing.space());
+            written
+                .map(|count| {
+                    outgoing.commit(count);
+                    Step::More
+                })
+                .map_err(|error| Error::General(error.to_string()))
         }
         ConnectionState::TransmitTlsData(records) => {
             records.done();
@@ -302,10 +326,15 @@ fn step<Data>(
         ConnectionState::WriteTraffic(mut traffic) => {
             let written = match send {
                 Send::Nothing => Ok(0),
-                Send::Data(data) => traffic.encrypt(data, outgoing.space()),
+                Send::Data(data) => encrypt(&mut traffic, data, outgoing),
                 Send::CloseNotify => traffic.queue_close_notify(outgoing.space()),
             };
-            commit(written, outgoing, Step::Ready)
+            written
+                .map(|count| {
+                    outgoing.commit(count);
+                    Step::Ready
+                })
+                .map_err(|_| Error::EncryptError)
         }
         ConnectionState::PeerClosed => Ok(Step::Closed),
         ConnectionState::Closed => Ok(Step::Ready),
@@ -316,13 +345,16 @@ fn step<Data>(
     (discard, step)
 }
 
-/// The bytes that were written belong to `outgoing` now.
-fn commit<E: std::fmt::Display>(
-    written: Result<usize, E>,
+/// Encrypts one record after the other: of several at once none would be sent
+/// if the last was one too many for the key.
+fn encrypt<Data>(
+    traffic: &mut WriteTraffic<'_, Data>,
+    data: &[u8],
     outgoing: &mut Buffer,
-    step: Step,
-) -> Result<Step, Error> {
-    let count = written.map_err(|error| Error::General(error.to_string()))?;
-    outgoing.commit(count);
-    Ok(step)
+) -> Result<usize, EncryptError> {
+    for record in data.chunks(MAX_DATA) {
+        let count = traffic.encrypt(record, outgoing.space())?;
+        outgoing.commit(count);
+    }
+    Ok(0)
 }

@@ -7,7 +7,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::rules::{Allowed, Defect, Verdict, prefixes, suffixes};
 use super::{cdb, directory};
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// A length, a key of that length, and a database.
 pub fn cdb(input: &[u8]) -> bool {
@@ -36,7 +36,12 @@ pub fn rules(input: &[u8]) -> bool {
     let client = parts.next().unwrap_or_default();
     let data = parts.next().unwrap_or_default();
     if let Some(ip) = Ip::parse(client) {
-        let keys: Vec<String> = prefixes(ip).collect();
+        let in_ipv4 = ip.is_v6() && !ip.unmapped().is_v6();
+        let both: Vec<String> = prefixes(ip).collect();
+        let (four, keys): (Vec<String>, Vec<String>) = both
+            .into_iter()
+            .partition(|key| in_ipv4 && key.starts_with("ip4/"));
+        assert!(!in_ipv4 || four.into_iter().eq(prefixes(ip.unmapped())));
         let bits = if ip.is_v6() { 128 } else { 32 };
         assert_eq!(keys.len(), bits + 1);
         for (key, length) in keys.iter().zip((0..=bits).rev()) {

@@ -12,40 +12,17 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
-use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
+use cli::id::{self, Id};
+use cli::{Context, Fatal, Opt};
 use dns::{Failure, Families, Found, Resolver};
 use nix::poll::PollFlags;
 use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
-use crate::address::{Ip, parse_port};
 use crate::ident::{Question, Reply};
 use crate::wait;
+use cli::address::{Endpoint, Ip, parse_port};
 use rules::{Allowed, Ruleset, Verdict};
-
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -v verbosity ] [ -W | -w ] [ -D | -d ] [ -H ] [ -h ] [ -R | -r ] [ -P | -p ] \
-               [ -l localname ] [ -B banner ] [ -t timeout ] [ -i rulesdir | -x rulesfile ] prog...",
-    options: &[&[
-        value('v', "verbosity"),
-        switch('w', "strict-resolution"),
-        switch('W', "no-strict-resolution"),
-        switch('D', "no-nagle"),
-        switch('d', "nagle"),
-        switch('H', "no-dns"),
-        switch('h', "hosts"),
-        switch('r', "ident"),
-        switch('R', "no-ident"),
-        switch('p', "paranoid"),
-        switch('P', "no-paranoid"),
-        value('l', "local-name"),
-        value('B', "banner"),
-        value('t', "timeout"),
-        value('i', "rules-directory"),
-        value('x', "rules-file"),
-    ]],
-    long: false,
-};
 
 /// The client is refused.
 const REFUSED: u8 = 1;
@@ -56,6 +33,7 @@ const TIMED_OUT: u8 = 99;
 
 #[derive(Default)]
 struct Options {
+    verbosity: Option<u32>,
     strict: bool,
     no_nagle: bool,
     no_dns: bool,
@@ -71,6 +49,8 @@ struct Options {
 /// The connection, as the environment tells it.
 struct Connection {
     proto: String,
+    /// The client's address as it is told, which may be a mapped one.
+    told: Ip,
     local: SocketAddr,
     remote: SocketAddr,
 }
@@ -78,15 +58,15 @@ struct Connection {
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
+    let (given, prog) = context.options()?;
     let mut options = Options::default();
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "verbosity" => context.verbosity = opt.unsigned()?,
-            _ => options.accept(&opt)?,
-        }
+    for opt in given.iter() {
+        let Id::Access(id) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        options.take(id, opt);
     }
-    let prog = parser.operands(1)?;
+    context.verbosity = options.verbosity.unwrap_or(context.verbosity);
     let connection = Connection::from_environment(context)?;
     context.prog = format!("{}: pid {}", context.prog, Pid::this());
     let limit = std::time::Duration::from_millis(options.timeout.into());
@@ -101,25 +81,22 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 impl Options {
-    fn accept(&mut self, opt: &Opt) -> Result<(), Fatal> {
-        match opt.name {
-            "strict-resolution" => self.strict = true,
-            "no-strict-resolution" => self.strict = false,
-            "no-nagle" => self.no_nagle = true,
-            "nagle" => self.no_nagle = false,
-            "no-dns" => self.no_dns = true,
-            "hosts" => self.hosts = true,
-            "ident" => self.ident = true,
-            "no-ident" => self.ident = false,
-            "paranoid" => self.paranoid = true,
-            "no-paranoid" => self.paranoid = false,
-            "local-name" => self.local_name = Some(opt.text().to_owned()),
-            "banner" => self.banner.extend_from_slice(opt.text().as_encoded_bytes()),
-            "timeout" => self.timeout = opt.unsigned()?,
-            "rules-directory" => self.ruleset = Some(Ruleset::Directory(opt.text().to_owned())),
-            _ => self.ruleset = Some(Ruleset::File(opt.text().to_owned())),
+    fn take(&mut self, id: id::Access, opt: &Opt) {
+        let text = || opt.text.clone();
+        match id {
+            id::Access::Verbosity => self.verbosity = Some(opt.number()),
+            id::Access::StrictResolution => self.strict = true,
+            id::Access::NoNagle => self.no_nagle = true,
+            id::Access::NoDns => self.no_dns = true,
+            id::Access::Hosts => self.hosts = true,
+            id::Access::Ident => self.ident = true,
+            id::Access::Paranoid => self.paranoid = true,
+            id::Access::LocalName => self.local_name = Some(text()),
+            id::Access::Banner => self.banner.extend_from_slice(opt.text.as_encoded_bytes()),
+            id::Access::Timeout => self.timeout = opt.number(),
+            id::Access::RulesDirectory => self.ruleset = Some(Ruleset::Directory(text())),
+            id::Access::RulesFile => self.ruleset = Some(Ruleset::File(text())),
         }
-        Ok(())
     }
 
     /// `-p` needs names, whatever `-H` says.
@@ -136,12 +113,14 @@ impl Connection {
             let address = Ip::parse(context.require(&ip)?.as_encoded_bytes());
             let address = address.ok_or_else(|| invalid(&ip))?;
             let number = parse_port(context.require(&port)?.as_encoded_bytes());
-            let number = number.ok_or_else(|| invalid(&port))?;
-            Ok::<_, Fatal>(SocketAddr::new(address.into(), number))
+            let port = number.ok_or_else(|| invalid(&port))?;
+            Ok::<_, Fatal>(Endpoint { ip: address, port })
         };
+        let (local, remote) = (end("LOCAL")?, end("REMOTE")?);
         Ok(Self {
-            local: end("LOCAL")?,
-            remote: end("REMOTE")?,
+            told: remote.ip,
+            local: local.unmapped().into(),
+            remote: remote.unmapped().into(),
             proto,
         })
     }
@@ -174,11 +153,11 @@ impl Access<'_> {
         self.banner()?;
         let ip = Ip::from(self.connection.remote.ip());
         let mut verdict = match &self.options.ruleset {
-            Some(ruleset) => ruleset.by_address(ip)?,
+            Some(ruleset) => ruleset.by_address(self.connection.told)?,
             None => Verdict::Allow(Allowed::default()),
         };
         if matches!(verdict, Verdict::Deny) {
-            return Err(self.refuse());
+            return Err(self.refused());
         }
         let mut question = (self.options.ident)
             .then(|| Question::new(self.connection.remote, self.connection.local));
@@ -191,7 +170,7 @@ impl Access<'_> {
             verdict = ruleset.by_name(name)?;
         }
         let Verdict::Allow(allowed) = verdict else {
-            return Err(self.refuse());
+            return Err(self.refused());
         };
         for (name, value) in [
             ("REMOTEHOST", remote_name.map(OsString::from)),
@@ -226,11 +205,16 @@ impl Access<'_> {
             .exec(&["execlineb".into(), "-c".into(), script])
     }
 
-    fn refuse(&self) -> Fatal {
+    /// The client is refused: the log says so, whatever it is for.
+    fn refuse(&self, why: Fatal) -> Fatal {
         let ip = Ip::from(self.connection.remote.ip());
         self.context
             .info(&format!("deny pid {} ip {ip}", Pid::this()));
-        Fatal::silent(REFUSED)
+        why
+    }
+
+    fn refused(&self) -> Fatal {
+        self.refuse(Fatal::silent(REFUSED))
     }
 
     fn timed_out(&self) -> Fatal {
@@ -260,12 +244,14 @@ impl Access<'_> {
                 self.context
                     .say(3, "warning", &format!("ident server replied: {why}"));
                 if self.options.strict {
-                    return Err(Fatal::silent(NO_IDENT));
+                    return Err(self.refuse(Fatal::silent(NO_IDENT)));
                 }
                 Ok(None)
             }
             Err(_) if self.over() => Err(self.timed_out()),
-            Err(errno) if self.options.strict => Err(Fatal::system("ask the ident server", errno)),
+            Err(errno) if self.options.strict => {
+                Err(self.refuse(Fatal::system("ask the ident server", errno)))
+            }
             Err(errno) => {
                 let why = unix::errno::text(errno);
                 self.context.say(
@@ -312,7 +298,8 @@ impl Access<'_> {
             None => return Ok((given, None)),
             Some(Ok(looked_up)) => looked_up,
             Some(Err(errno)) if self.options.strict => {
-                return Err(Fatal::system("set up name resolution", errno));
+                let why = Fatal::system("set up name resolution", errno);
+                return Err(self.refuse(why));
             }
             Some(Err(errno)) => {
                 let why = unix::errno::text(errno);
@@ -336,7 +323,7 @@ impl Access<'_> {
                 self.confirmed(&resolver, found.name)?
             }
             Some(found) => Some(found.name),
-            None if self.options.paranoid && self.options.strict => return Err(self.refuse()),
+            None if self.options.paranoid && self.options.strict => return Err(self.refused()),
             None => None,
         };
         let local_name = given.or(local_name.map(|found| found.name.into()));
@@ -349,10 +336,10 @@ impl Access<'_> {
         match result {
             Ok(found) => Ok(Some(found)),
             Err(Failure::Deadline) => Err(self.timed_out()),
-            Err(failure) if self.options.strict && !failure.is_negative() => Err(Fatal::new(
-                Fatal::SYSTEM,
-                format!("unable to look up a name: {failure}"),
-            )),
+            Err(failure) if self.options.strict && !failure.is_negative() => {
+                let why = format!("unable to look up a name: {failure}");
+                Err(self.refuse(Fatal::new(Fatal::SYSTEM, why)))
+            }
             Err(failure) => {
                 self.context.say(
                     3,
@@ -374,8 +361,8 @@ impl Access<'_> {
         };
         match self.looked_up(resolver.addresses(&name, family, false))? {
             Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
-            Some(_) => Err(self.refuse()),
-            None if self.options.strict => Err(self.refuse()),
+            Some(_) => Err(self.refused()),
+            None if self.options.strict => Err(self.refused()),
             None => Ok(None),
         }
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use cli::Fatal;
 
 use super::{cdb, directory};
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// Where the rules are.
 pub enum Ruleset {
@@ -108,25 +108,33 @@ impl Ruleset {
     }
 }
 
-/// `ip4/A_LENGTH` or `ip6/A_LENGTH` for every prefix length, longest first.
+/// `ip4/A_LENGTH` or `ip6/A_LENGTH` for every prefix length, longest first. An
+/// IPv4-mapped address is looked for in both families, at each length in IPv4
+/// first: no rule for IPv4 is passed by.
 pub fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
-    let (family, bits) = if ip.is_v6() {
-        ("ip6", 128)
-    } else {
-        ("ip4", 32)
-    };
-    (0..=bits).rev().map(move |length| {
-        let mut masked = ip;
-        let bytes = match &mut masked {
-            Ip::V4(bytes) => &mut bytes[..],
-            Ip::V6(bytes) => &mut bytes[..],
-        };
-        for (i, byte) in bytes.iter_mut().enumerate() {
-            let kept = (length as usize).saturating_sub(i * 8).min(8);
-            *byte &= !(0xffu16 >> kept) as u8;
-        }
-        format!("{family}/{masked}_{length}")
+    let bits = ip.bytes().len() * 8;
+    let unmapped = Some(ip.unmapped()).filter(|unmapped| *unmapped != ip);
+    (0..=bits).rev().flat_map(move |length| {
+        let in_ipv4 = unmapped.zip(length.checked_sub(MAPPED));
+        let in_ipv4 = in_ipv4.map(|(ip, length)| prefix(ip, length));
+        in_ipv4.into_iter().chain([prefix(ip, length)])
     })
+}
+
+/// How many bits of an IPv4-mapped address stand before the IPv4 address.
+const MAPPED: usize = 96;
+
+/// The key of the first `length` bits of an address.
+fn prefix(mut ip: Ip, length: usize) -> String {
+    let (family, bytes) = match &mut ip {
+        Ip::V4(bytes) => ("ip4", &mut bytes[..]),
+        Ip::V6(bytes) => ("ip6", &mut bytes[..]),
+    };
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        let kept = length.saturating_sub(i * 8).min(8);
+        *byte &= !(0xffu16 >> kept) as u8;
+    }
+    format!("{family}/{ip}_{length}")
 }
 
 /// `reversedns/NAME` for the name and all that follows each dot, and at last
@@ -167,6 +175,21 @@ mod tests {
             ("ip6/2001:db8::1_128", "ip6/::_0")
         );
         assert_eq!(keys[128 - 32], "ip6/2001:db8::_32");
+    }
+
+    #[test]
+    fn a_mapped_address_has_the_prefixes_of_both_families() {
+        let ip = Ip::parse(b"::ffff:192.168.1.7").unwrap();
+        let keys: Vec<String> = prefixes(ip).collect();
+        assert_eq!(keys.len(), 129 + 33);
+        let expected = [
+            "ip4/192.168.1.7_32",
+            "ip6/::ffff:c0a8:107_128",
+            "ip4/192.168.1.6_31",
+        ];
+        assert_eq!(keys[..3], expected);
+        let expected = ["ip4/0.0.0.0_0", "ip6/::ffff:0:0_96", "ip6/::fffe:0:0_95"];
+        assert_eq!(keys[64..67], expected);
     }
 
     #[test]

@@ -1,33 +1,38 @@
 //! What a header says, as variables.
 
 use std::ffi::OsStr;
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 
+use cli::Fatal;
+use cli::address::{Endpoint, unmapped_ends};
 use unix::Env;
 
-use super::Variable;
-use crate::address::Ip;
+use super::{Variable, invalid};
 
 /// The variables that the TLS layer of a proxy and our own both may set.
 const TLS: [(&str, &str); 4] = [
     ("SSL_PROTOCOL", "tlsbak_SSL_PROTOCOL"),
     ("SSL_CIPHER", "tlsbak_SSL_CIPHER"),
     ("SSL_PEER_CERT_CN", "tlsbak_SSL_PEER_CERT_CN"),
-    ("SSL_TLS_SNI_SERVERNAME", "tlsbak_SSL_TLS_SNI_SERVERNAME"),
+    (NAME, "tlsbak_SSL_TLS_SNI_SERVERNAME"),
 ];
 
-/// The variables of a TCP connection.
-pub fn inet(remote: (IpAddr, u16), local: (IpAddr, u16)) -> Vec<Variable> {
-    let ip = |ip| Ip::from(ip).to_string().into_bytes();
-    let port = |port: u16| port.to_string().into_bytes();
-    vec![
+/// The name that the client asked for, which a proxy without TLS may know too.
+const NAME: &str = "SSL_TLS_SNI_SERVERNAME";
+
+/// The variables of a TCP connection, remote end first. Where the proxy took IPv4 on a socket for
+/// both families, its client is one of IPv4: a rule for its address holds.
+pub fn inet(ends: [Endpoint; 2]) -> Result<Vec<Variable>, Fatal> {
+    let [remote, local] =
+        unmapped_ends(ends).ok_or_else(|| invalid("addresses in PROXY header"))?;
+    let text = |value: &dyn ToString| value.to_string().into_bytes();
+    Ok(vec![
         ("PROTO", b"TCP".to_vec()),
-        ("TCPREMOTEIP", ip(remote.0)),
-        ("TCPREMOTEPORT", port(remote.1)),
-        ("TCPLOCALIP", ip(local.0)),
-        ("TCPLOCALPORT", port(local.1)),
-    ]
+        ("TCPREMOTEIP", text(&remote.ip)),
+        ("TCPREMOTEPORT", text(&remote.port)),
+        ("TCPLOCALIP", text(&local.ip)),
+        ("TCPLOCALPORT", text(&local.port)),
+    ])
 }
 
 /// Sets a variable. Before a TLS layer, which sets its own, those about TLS
@@ -38,16 +43,17 @@ pub fn set(env: &mut Env, name: &'static str, value: &[u8], put_aside: bool) {
     env.set(name, OsStr::from_bytes(value));
 }
 
-/// Puts what was set aside in the place of what our own TLS layer has set.
-/// Where nothing was, the client's TLS is our own layer's, and stays.
+/// Puts what was set aside in the place of what our own TLS layer has set. If
+/// the proxy said nothing of its TLS, the client's is our own layer's and
+/// stays; a name that the proxy told by itself counts all the same.
 pub fn after_tls(env: &mut Env) {
-    if TLS.iter().all(|(_, aside)| env.get(aside).is_none()) {
-        return;
-    }
+    let told = |aside: &str| env.get(aside).is_some();
+    let of_tls = TLS.iter().any(|(name, aside)| *name != NAME && told(aside));
     for (name, aside) in TLS {
         match env.get(aside).map(OsStr::to_owned) {
             Some(value) => env.set(name, value),
-            None => env.unset(name),
+            None if of_tls => env.unset(name),
+            None => {}
         }
         env.unset(aside);
     }
@@ -75,6 +81,17 @@ mod tests {
                 (b"SSL_PROTOCOL", OsStr::new("proxy")),
             ]
         );
+    }
+
+    #[test]
+    fn a_name_alone_leaves_our_own_tls_alone() {
+        let mut env = Env::default();
+        env.set("SSL_PROTOCOL", "own");
+        env.set("SSL_CIPHER", "own");
+        set(&mut env, "SSL_TLS_SNI_SERVERNAME", b"name", true);
+        after_tls(&mut env);
+        let found: Vec<_> = env.iter().map(|(_, value)| value).collect();
+        assert_eq!(found, ["own", "own", "name"]);
     }
 
     #[test]

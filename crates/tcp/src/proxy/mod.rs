@@ -11,7 +11,8 @@ mod v2;
 
 use std::ffi::OsString;
 
-use cli::{Context, Fatal, Grammar, Parser, switch, value};
+use cli::id::{Id, ProxyServer};
+use cli::{Context, Fatal, Given};
 use unix::Env;
 
 use read::Input;
@@ -61,22 +62,10 @@ struct Options {
     program: Vec<OsString>,
 }
 
-const GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -1 | -2 ] [ -t timeout ] [ -v verbosity ] [ --before-tlsd | --after-tlsd ] prog...",
-    options: &[&[
-        switch('1', "only-v1"),
-        switch('2', "only-v2"),
-        switch('\0', "before-tlsd"),
-        switch('\0', "after-tlsd"),
-        value('t', "timeout"),
-        value('v', "verbosity"),
-    ]],
-    long: true,
-};
-
 /// Runs `proxy-server`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let options = parse(std::mem::take(&mut context.args))?;
+    let (given, program) = context.options()?;
+    let options = Options::new(&given, program)?;
     context.verbosity = options.verbosity;
     context.prog = format!("{}: pid {}", context.prog, std::process::id());
     if options.place == Place::AfterTlsd {
@@ -91,32 +80,36 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Err(context.exec(&options.program))
 }
 
-fn parse(args: Vec<OsString>) -> Result<Options, Fatal> {
-    let mut options = Options {
-        versions: Versions::default(),
-        place: Place::default(),
-        timeout: 0,
-        verbosity: 1,
-        program: Vec::new(),
-    };
-    let mut parser = Parser::new(&GRAMMAR, args);
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "only-v1" => options.versions = Versions::Only1,
-            "only-v2" => options.versions = Versions::Only2,
-            "before-tlsd" => options.place = Place::BeforeTlsd,
-            "after-tlsd" => options.place = Place::AfterTlsd,
-            "timeout" => options.timeout = opt.unsigned()?,
-            _ => options.verbosity = opt.unsigned()?,
+impl Options {
+    fn new(given: &Given, program: Vec<OsString>) -> Result<Self, Fatal> {
+        let mut options = Self {
+            versions: Versions::default(),
+            place: Place::default(),
+            timeout: 0,
+            verbosity: 1,
+            program,
+        };
+        for opt in given.iter() {
+            let Id::ProxyServer(id) = opt.id else {
+                return Err(opt.misplaced());
+            };
+            match id {
+                ProxyServer::Only1 => options.versions = Versions::Only1,
+                ProxyServer::Only2 => options.versions = Versions::Only2,
+                ProxyServer::BeforeTlsd => options.place = Place::BeforeTlsd,
+                ProxyServer::AfterTlsd => options.place = Place::AfterTlsd,
+                ProxyServer::Timeout => options.timeout = opt.number(),
+                ProxyServer::Verbosity => options.verbosity = opt.number(),
+            }
         }
+        Ok(options)
     }
-    options.program = parser.operands(1)?;
-    Ok(options)
 }
 
 /// Reads exactly one header.
 fn header(input: &mut Input<'_>, versions: Versions) -> Result<Header, Fatal> {
-    let first: [u8; v1::SHORTEST] = input.array()?;
+    let mut first = [0; v1::SHORTEST];
+    input.fill_checked(&mut first, v1::check_begun)?;
     if versions != Versions::Only2 && first.starts_with(v1::MAGIC) {
         return v1::read(input, &first);
     }
@@ -183,14 +176,20 @@ mod tests {
         }
     }
 
+    fn parse(args: &[&str]) -> Result<Options, Fatal> {
+        let args = args.iter().map(OsString::from).collect();
+        let (given, program) = cli::parse(&cli::tables::PROXY_SERVER, args)?;
+        Options::new(&given, program)
+    }
+
     #[test]
     fn the_last_of_opposite_options_wins() {
         let args = ["-12", "-t5", "--timeout=7", "-v", "0", "p", "-1"];
-        let options = parse(args.map(OsString::from).to_vec()).ok().unwrap();
+        let options = parse(&args).ok().unwrap();
         assert!(options.versions == Versions::Only2 && options.place == Place::Alone);
         assert_eq!((options.timeout, options.verbosity), (7, 0));
         assert_eq!(options.program, ["p", "-1"]);
-        let bad = parse(["-tx", "p"].map(OsString::from).to_vec()).err();
+        let bad = parse(&["-tx", "p"]).err();
         assert_eq!(
             bad,
             Some(Fatal::user("timeout must be an unsigned integer"))

@@ -39,14 +39,28 @@ impl Input<'_> {
     }
 
     /// Fills `bytes`.
-    pub fn fill(&mut self, mut bytes: &mut [u8]) -> Result<(), Fatal> {
-        while !bytes.is_empty() {
-            match self.some(bytes) {
+    pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Fatal> {
+        self.fill_checked(bytes, |_| Ok(()))
+    }
+
+    /// Fills `bytes`, and stops at the first piece after which `check` finds
+    /// what has come so far wrong.
+    pub fn fill_checked(
+        &mut self,
+        bytes: &mut [u8],
+        check: impl Fn(&[u8]) -> Result<(), Fatal>,
+    ) -> Result<(), Fatal> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.some(&mut bytes[filled..]) {
                 Ok(0) => {
                     let message = "unable to read PROXY header: unexpected end of input";
                     return Err(Fatal::new(Fatal::SYSTEM, message));
                 }
-                Ok(count) => bytes = bytes.get_mut(count..).unwrap_or_default(),
+                Ok(count) => {
+                    filled += count;
+                    check(&bytes[..filled])?;
+                }
                 // Only a descriptor that is not blocking says this.
                 Err(Errno::EAGAIN) => {}
                 Err(errno) => return Err(Fatal::system("read PROXY header", errno)),

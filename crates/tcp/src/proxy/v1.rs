@@ -1,13 +1,11 @@
 //! Version 1 of the header: a line of text.
 
-use std::net::IpAddr;
-
 use cli::Fatal;
 
 use super::apply::inet;
 use super::read::Input;
 use super::{Header, invalid};
-use crate::address::{Ip, parse_port};
+use cli::address::{Endpoint, Ip, parse_port};
 
 /// What a line begins with.
 pub const MAGIC: &[u8] = b"PROXY ";
@@ -18,18 +16,27 @@ pub const SHORTEST: usize = 15;
 /// The length of the longest line, CR LF included.
 const LONGEST: usize = 107;
 
+/// With this a line may have anything before its CR LF.
+const UNKNOWN: &[u8] = b"PROXY UNKNOWN ";
+
+/// Refuses the beginning of a line, up to [`SHORTEST`] bytes, that has its end
+/// too soon: nothing more may come.
+pub fn check_begun(begun: &[u8]) -> Result<(), Fatal> {
+    let inside = &begun[..begun.len().min(SHORTEST - 1)];
+    if inside.starts_with(MAGIC) && inside.contains(&b'\n') {
+        return Err(invalid("PROXY line"));
+    }
+    Ok(())
+}
+
 /// Reads what follows the `first` bytes of a line, up to its CR LF.
 pub fn read(input: &mut Input<'_>, first: &[u8; SHORTEST]) -> Result<Header, Fatal> {
     let mut line = Vec::with_capacity(LONGEST);
     line.extend_from_slice(first);
-    if let Some(end) = line.windows(2).position(|pair| pair == b"\r\n") {
-        // Only the shortest line may end within the bytes read so far.
-        line.truncate(end + 2);
-        if line.len() < SHORTEST {
+    while !line.ends_with(b"\r\n") {
+        if line.ends_with(b"\n") && !line.starts_with(UNKNOWN) {
             return Err(invalid("PROXY line"));
         }
-    }
-    while !line.ends_with(b"\r\n") {
         if line.len() == LONGEST {
             return Err(Fatal::new(1, "PROXY line too long"));
         }
@@ -46,9 +53,9 @@ fn parse(line: &[u8]) -> Result<Header, Fatal> {
     if protocol == b"UNKNOWN" {
         return Ok(Header::Nothing);
     }
-    let wanted: fn(&IpAddr) -> bool = match protocol {
-        b"TCP4" => IpAddr::is_ipv4,
-        b"TCP6" => IpAddr::is_ipv6,
+    let v6 = match protocol {
+        b"TCP4" => false,
+        b"TCP6" => true,
         _ => return Err(invalid("protocol in PROXY line")),
     };
     let mut next = |what: &'static str| fields.next().ok_or_else(|| invalid(what));
@@ -63,29 +70,33 @@ fn parse(line: &[u8]) -> Result<Header, Fatal> {
     }
     let ip = |text, what| {
         Ip::parse(text)
-            .map(IpAddr::from)
-            .filter(wanted)
+            .filter(|ip| ip.is_v6() == v6)
             .ok_or_else(|| invalid(what))
     };
     let port = |text, what| parse_port(text).ok_or_else(|| invalid(what));
-    let remote_ip = ip(source, "remote ip in PROXY line")?;
-    let local_ip = ip(destination, "local ip in PROXY line")?;
-    let remote_port = port(source_port, "remote port in PROXY line")?;
-    let local_port = port(destination_port, "local port in PROXY line")?;
-    Ok(Header::Proxied(inet(
-        (remote_ip, remote_port),
-        (local_ip, local_port),
-    )))
+    let (remote_ip, local_ip) = (
+        ip(source, "remote ip in PROXY line")?,
+        ip(destination, "local ip in PROXY line")?,
+    );
+    let remote = Endpoint {
+        ip: remote_ip,
+        port: port(source_port, "remote port in PROXY line")?,
+    };
+    let local = Endpoint {
+        ip: local_ip,
+        port: port(destination_port, "local port in PROXY line")?,
+    };
+    Ok(Header::Proxied(inet([remote, local])?))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Versions;
     use super::*;
 
     fn header(line: &str) -> Result<Header, Fatal> {
         let mut input = Input::memory(line.as_bytes());
-        let first = input.array()?;
-        read(&mut input, &first)
+        super::super::header(&mut input, Versions::Both)
     }
 
     fn values(line: &str) -> Vec<String> {
@@ -105,8 +116,8 @@ mod tests {
             ["TCP", "1.2.3.4", "0", "5.6.7.8", "65535"]
         );
         assert_eq!(
-            values("PROXY TCP6 ::FFFF:1.2.3.4 2001:db8:0:0::1 1 2\r\n"),
-            ["TCP", "::ffff:102:304", "1", "2001:db8::1", "2"]
+            values("PROXY TCP6 ::FFFE:1.2.3.4 2001:db8:0:0::1 1 2\r\n"),
+            ["TCP", "::fffe:102:304", "1", "2001:db8::1", "2"]
         );
     }
 
@@ -126,6 +137,9 @@ mod tests {
         for (line, text) in [
             (long.as_str(), "PROXY line too long"),
             ("PROXY TCP4 \r\n    ", "invalid PROXY line"),
+            ("PROXY \n", "invalid PROXY line"),
+            ("PROXY UNKNOWN\n", "invalid PROXY line"),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1\n", "invalid PROXY line"),
             ("PROXY TCP4 1.2.3.4 5.6.7.8 9\r\n", "invalid PROXY line"),
             ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1 \r\n", "invalid PROXY line"),
             ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1 2\r\n", "invalid PROXY line"),
@@ -169,9 +183,10 @@ mod tests {
                 "PROXY TCP4 1.2.3.4 5.6.7.8 9 65536\r\n",
                 "invalid local port in PROXY line",
             ),
+            ("PROXY TCP4 1.2.3.4 5.6.7.8 9 1\n\r\n", "invalid PROXY line"),
             (
-                "PROXY TCP4 1.2.3.4 5.6.7.8 9 1\n\r\n",
-                "invalid local port in PROXY line",
+                "PROXY TCP6 ::ffff:1.2.3.4 ::1 9 1\r\n",
+                "invalid addresses in PROXY header",
             ),
         ] {
             assert_eq!(header(line), Err(Fatal::new(1, text)), "{line:?}");

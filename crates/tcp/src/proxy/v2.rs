@@ -1,8 +1,7 @@
 //! Version 2 of the header: a binary block.
 
-use std::net::IpAddr;
-
 use cli::Fatal;
+use cli::address::{Endpoint, Ip};
 
 use super::apply::inet;
 use super::read::Input;
@@ -41,8 +40,7 @@ pub fn read(input: &mut Input<'_>, first: &[u8; v1::SHORTEST]) -> Result<Header,
         Block::Skip { odd: true } => Ok(Header::LocalWithFamily),
         Block::Skip { odd: false } => Ok(Header::Nothing),
         Block::Addresses(family) => {
-            let (mut variables, tlvs) =
-                addresses(family, &block).ok_or_else(|| invalid("address length"))?;
+            let (mut variables, tlvs) = addresses(family, &block)?;
             variables.extend(tlv::variables(tlvs)?);
             Ok(Header::Proxied(variables))
         }
@@ -79,29 +77,35 @@ fn kind(version_command: u8, family_transport: u8, len: u16) -> Result<Block, Fa
 }
 
 /// The variables of a block, and the TLVs behind the addresses.
-fn addresses(family: Family, block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
+fn addresses(family: Family, block: &[u8]) -> Result<(Vec<Variable>, &[u8]), Fatal> {
+    let short = || invalid("address length");
     match family {
-        Family::Unspecified => Some((Vec::new(), block)),
-        Family::Ipv4 => ip::<4>(block),
-        Family::Ipv6 => ip::<16>(block),
-        Family::Unix => paths(block),
+        Family::Unspecified => Ok((Vec::new(), block)),
+        Family::Ipv4 => {
+            let (ends, rest) = ends(block, Ip::V4).ok_or_else(short)?;
+            Ok((inet(ends)?, rest))
+        }
+        Family::Ipv6 => {
+            let (ends, rest) = ends(block, Ip::V6).ok_or_else(short)?;
+            Ok((inet(ends)?, rest))
+        }
+        Family::Unix => paths(block).ok_or_else(short),
     }
 }
 
-fn ip<const N: usize>(block: &[u8]) -> Option<(Vec<Variable>, &[u8])>
-where
-    IpAddr: From<[u8; N]>,
-{
+/// The remote and the local end, and what follows them.
+fn ends<const N: usize>(block: &[u8], ip: fn([u8; N]) -> Ip) -> Option<([Endpoint; 2], &[u8])> {
     let (source, rest) = block.split_first_chunk::<N>()?;
     let (destination, rest) = rest.split_first_chunk::<N>()?;
     let (source_port, rest) = rest.split_first_chunk()?;
     let (destination_port, rest) = rest.split_first_chunk()?;
-    let remote = (IpAddr::from(*source), u16::from_be_bytes(*source_port));
-    let local = (
-        IpAddr::from(*destination),
-        u16::from_be_bytes(*destination_port),
-    );
-    Some((inet(remote, local), rest))
+    let end = |bytes: &[u8; N], port: &[u8; 2]| Endpoint {
+        ip: ip(*bytes),
+        port: u16::from_be_bytes(*port),
+    };
+    let remote = end(source, source_port);
+    let local = end(destination, destination_port);
+    Some(([remote, local], rest))
 }
 
 fn paths(block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
@@ -174,16 +178,27 @@ pub mod tests {
     #[test]
     fn addresses_become_variables() {
         let v4 = [1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 255, 255];
-        let expected = inet(
-            (IpAddr::from([1, 2, 3, 4]), 9),
-            (IpAddr::from([5, 6, 7, 8]), 65535),
-        );
-        assert_eq!(parse(0x21, 0x11, &v4), Ok(Header::Proxied(expected)));
+        let end = |ip: &str, port| Endpoint {
+            ip: Ip::parse(ip.as_bytes()).unwrap(),
+            port,
+        };
+        let proxied = |remote, local| Ok(Header::Proxied(inet([remote, local]).unwrap()));
+        let expected = proxied(end("1.2.3.4", 9), end("5.6.7.8", 65535));
+        assert_eq!(parse(0x21, 0x11, &v4), expected);
         let mut v6 = [0; 36];
         (v6[15], v6[31], v6[33], v6[35]) = (1, 2, 3, 4);
-        let ip = |last| IpAddr::from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
-        let expected = inet((ip(1), 3), (ip(2), 4));
-        assert_eq!(parse(0x21, 0x21, &v6), Ok(Header::Proxied(expected)));
+        assert_eq!(
+            parse(0x21, 0x21, &v6),
+            proxied(end("::1", 3), end("::2", 4))
+        );
+        v6[10..12].fill(0xff);
+        assert_eq!(
+            parse(0x21, 0x21, &v6),
+            Err(invalid("addresses in PROXY header"))
+        );
+        v6[26..28].fill(0xff);
+        let expected = proxied(end("0.0.0.1", 3), end("0.0.0.2", 4));
+        assert_eq!(parse(0x21, 0x21, &v6), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use unix::Errno;
 use unix::connect::{Kind, bind, connect, outcome, socket};
 use unix::tasks::{Task, Waits, earlier, turn};
 
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// What is to be tried.
 pub struct Attempts<'a> {

@@ -8,42 +8,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use cli::{Context, Fatal, Grammar, Opt, Parser, switch, value};
+use cli::id::{Id, Tcpclient};
+use cli::{Context, Fatal, Opt};
 use dns::{Families, Resolver};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use unix::tasks::Task;
 use unix::{Errno, fd};
 
-use crate::address::{Endpoint, Ip, parse_port};
 use crate::ident::{self, Question};
+use cli::address::{Endpoint, Ip, parse_port};
 use connecting::Attempts;
-
-static GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -q | -Q | -v ] [ -4 | -6 ] [ -d | -D ] [ -r | -R ] [ -h ] [ -H ] [ -n | -N ] \
-               [ -t timeout ] [ -l localname ] [ -T timeoutconn ] [ -i localip ] [ -p localport ] \
-               host port prog...",
-    options: &[&[
-        switch('q', "quiet"),
-        switch('Q', "normally-verbose"),
-        switch('v', "verbose"),
-        switch('4', "ipv4"),
-        switch('6', "ipv6"),
-        switch('d', "nagle"),
-        switch('D', "no-nagle"),
-        switch('r', "ident"),
-        switch('R', "no-ident"),
-        switch('h', "hosts"),
-        switch('H', "no-dns"),
-        switch('n', "qualify"),
-        switch('N', "no-qualify"),
-        value('t', "timeout"),
-        value('l', "local-name"),
-        value('T', "connection-timeouts"),
-        value('i', "local-ip"),
-        value('p', "local-port"),
-    ]],
-    long: false,
-};
 
 /// No more addresses of a host are tried.
 const MAX_ADDRESSES: usize = 16;
@@ -68,15 +42,17 @@ struct Options {
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
+    let (given, mut operands) = context.options()?;
     let mut options = Options::default();
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
-    while let Some(opt) = parser.next()? {
-        options.accept(&opt, &mut context.verbosity)?;
+    for opt in given.iter() {
+        let Id::Tcpclient(id) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        options.take(id, opt, context)?;
     }
-    let mut operands = parser.operands(3)?;
     let prog = operands.split_off(2);
     let [host, port] = &operands[..] else {
-        return Err(Fatal::usage(GRAMMAR.synopsis));
+        return Err(context.usage());
     };
     let port = parse_port(port.as_encoded_bytes())
         .ok_or_else(|| Fatal::user(format!("invalid port number: {}", port.to_string_lossy())))?;
@@ -119,44 +95,33 @@ impl Default for Options {
 }
 
 impl Options {
-    fn accept(&mut self, opt: &Opt, verbosity: &mut u32) -> Result<(), Fatal> {
-        let usage = || Fatal::usage(GRAMMAR.synopsis);
-        match opt.name {
-            "quiet" => *verbosity = 0,
-            "normally-verbose" => *verbosity = 1,
-            "verbose" => *verbosity = verbosity.saturating_add(1),
-            "ipv4" => self.families = Families::V4,
-            "ipv6" => self.families = Families::V6,
-            "nagle" => self.no_nagle = false,
-            "no-nagle" => self.no_nagle = true,
-            "ident" => self.ident = true,
-            "no-ident" => self.ident = false,
-            "hosts" => self.hosts = true,
-            "no-dns" => self.no_dns = true,
-            "qualify" => self.qualify = true,
-            "no-qualify" => self.qualify = false,
-            "timeout" => self.timeout = opt.unsigned()?,
-            "local-name" => self.local_name = Some(opt.text().to_owned()),
-            "connection-timeouts" => {
-                self.rounds = rounds(opt.text().as_encoded_bytes()).ok_or_else(usage)?;
+    fn take(&mut self, id: Tcpclient, opt: &Opt, context: &mut Context) -> Result<(), Fatal> {
+        match id {
+            Tcpclient::Quiet => context.verbosity = 0,
+            Tcpclient::Verbose => context.verbosity = context.verbosity.saturating_add(1),
+            Tcpclient::Ipv4 => self.families = Families::V4,
+            Tcpclient::Ipv6 => self.families = Families::V6,
+            Tcpclient::NoNagle => self.no_nagle = true,
+            Tcpclient::NoDns => self.no_dns = true,
+            Tcpclient::Hosts => self.hosts = true,
+            Tcpclient::Ident => self.ident = true,
+            Tcpclient::Qualify => self.qualify = true,
+            Tcpclient::Timeout => self.timeout = opt.number(),
+            Tcpclient::LocalName => self.local_name = Some(opt.text.clone()),
+            Tcpclient::ConnectionTimeouts => {
+                self.rounds =
+                    cli::rounds(opt.text.as_encoded_bytes()).ok_or_else(|| context.usage())?;
             }
-            "local-ip" => {
-                let ip = Ip::parse(opt.text().as_encoded_bytes());
-                self.local_ip = Some(ip.ok_or_else(usage)?);
+            Tcpclient::LocalIp => {
+                let ip = Ip::parse(opt.text.as_encoded_bytes());
+                self.local_ip = Some(ip.ok_or_else(|| context.usage())?);
             }
-            _ => {
-                self.local_port = parse_port(opt.text().as_encoded_bytes()).ok_or_else(usage)?;
+            Tcpclient::LocalPort => {
+                let port = parse_port(opt.text.as_encoded_bytes());
+                self.local_port = port.ok_or_else(|| context.usage())?;
             }
         }
         Ok(())
-    }
-}
-
-/// `x+y` or `x`, in seconds.
-fn rounds(text: &[u8]) -> Option<[u32; 2]> {
-    match text.iter().position(|byte| *byte == b'+') {
-        Some(at) => Some([cli::unsigned(&text[..at])?, cli::unsigned(&text[at + 1..])?]),
-        None => Some([cli::unsigned(text)?, 0]),
     }
 }
 
@@ -179,7 +144,7 @@ fn addresses(
     };
     let mut addresses = match listed {
         Some(addresses) => addresses,
-        None if options.no_dns => return Err(Fatal::usage(GRAMMAR.synopsis)),
+        None if options.no_dns => return Err(context.usage()),
         None => resolve(context, options, host, deadline)?,
     };
     addresses.truncate(MAX_ADDRESSES);
@@ -326,15 +291,6 @@ fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timeouts_are_one_or_two_numbers() {
-        assert_eq!(rounds(b"1+2"), Some([1, 2]));
-        assert_eq!(rounds(b"3"), Some([3, 0]));
-        for bad in [&b""[..], b"+", b"1+", b"+1", b"1+2+3", b"x"] {
-            assert_eq!(rounds(bad), None);
-        }
-    }
 
     #[test]
     fn a_host_is_addresses_only_if_all_of_it_is() {

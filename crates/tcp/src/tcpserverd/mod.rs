@@ -7,22 +7,12 @@ mod table;
 use std::io;
 use std::net::TcpListener;
 
-use cli::{Context, Fatal, Grammar, Parser, switch, value};
+use cli::id::{Id, Tcpserverd};
+use cli::{Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
-use crate::address::Endpoint;
+use cli::address::Endpoint;
 use server::Server;
-
-const GRAMMAR: Grammar = Grammar {
-    synopsis: "[ -v verbosity ] [ -1 ] [ -c maxconn ] [ -C localmaxconn ] prog...",
-    options: &[&[
-        switch('1', "announce"),
-        value('v', "verbosity"),
-        value('c', "maxconn"),
-        value('C', "localmaxconn"),
-    ]],
-    long: false,
-};
 
 /// More connections than this are never served at once.
 const CEILING: u32 = 16384;
@@ -42,19 +32,21 @@ const SIGNALS: [Signal; 6] = [
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
-    let mut parser = Parser::new(&GRAMMAR, std::mem::take(&mut context.args));
+    let (given, prog) = context.options()?;
     let mut announce = false;
     let mut maximum = DEFAULT_MAXIMUM;
     let mut local_maximum = DEFAULT_MAXIMUM;
-    while let Some(opt) = parser.next()? {
-        match opt.name {
-            "announce" => announce = true,
-            "verbosity" => context.verbosity = opt.unsigned()?,
-            "maxconn" => maximum = opt.unsigned()?.clamp(1, CEILING),
-            _ => local_maximum = opt.unsigned()?.max(1),
+    for opt in given.iter() {
+        let Id::Tcpserverd(id) = opt.id else {
+            return Err(opt.misplaced());
+        };
+        match id {
+            Tcpserverd::Verbosity => context.verbosity = opt.number(),
+            Tcpserverd::Notify => announce = true,
+            Tcpserverd::MaxConnections => maximum = opt.number().min(CEILING),
+            Tcpserverd::LocalMaxConnections => local_maximum = opt.number(),
         }
     }
-    let prog = parser.operands(1)?;
     let (listener, local) = listener()?;
     // Taken before anything of ours can land on its number.
     let stdout = fd::claim(1).ok();

@@ -12,7 +12,7 @@ use unix::spawn::{Child, Ended};
 use unix::{Errno, Pid, Signal, fd, signal, spawn};
 
 use super::table::Table;
-use crate::address::{Endpoint, Ip};
+use cli::address::{Endpoint, Ip};
 
 const LISTENER: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -202,10 +202,7 @@ impl<'a> Server<'a> {
 
     /// Starts the program for a connection, or turns it away.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
-        let peer = Endpoint {
-            ip: peer.ip.unmapped(),
-            ..peer
-        };
+        let peer = peer.unmapped();
         let count = self.table.count(peer.ip);
         if count >= self.local_maximum {
             self.log_reject(peer, count);

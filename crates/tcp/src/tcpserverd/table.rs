@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use unix::Pid;
 
-use crate::address::Ip;
+use cli::address::Ip;
 
 /// The living children and the counts of their addresses.
 #[derive(Default)]

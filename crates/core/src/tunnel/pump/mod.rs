@@ -10,11 +10,12 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use cli::{Common, Fatal};
+use rustls::Error;
 use unix::Errno;
 
 use crate::TLS;
 use crate::tunnel::buffer::Buffer;
-use crate::tunnel::session::{Buffers, MAX_RECORD, Received, SPARE, Send, Session};
+use crate::tunnel::session::{Alert, Buffers, MAX_RECORD, Received, SPARE, Send, Session};
 
 /// One of the four descriptors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -340,7 +341,7 @@ impl Pump {
     /// program has gone nobody wants it; but an end has to be enforced.
     fn ignores_network(&self) -> bool {
         let lingering = self.drain.is_some() && !self.options.enforce_close_notify;
-        self.failing || self.close_received || lingering
+        self.failing || self.in_ended || lingering
     }
 
     /// Processes what was received. Answers that are larger than `outgoing`,
@@ -632,22 +633,35 @@ impl Pump {
 
     /// The peer has gone too far for us, though not for rustls.
     fn refuse(&mut self, why: &str) {
-        self.alert(true);
+        self.alert(Some(Alert::DecodeError));
         self.fail(Fatal::new(TLS, why));
     }
 
-    fn alert(&mut self, wanted: bool) {
+    fn alert(&mut self, wanted: Option<Alert>) {
         self.buffers.outgoing.compact();
         // Nothing may follow a close_notify.
-        let wanted = wanted && !self.close_queued;
+        let wanted = wanted.filter(|_| !self.close_queued);
         self.session.alert(&mut self.buffers, wanted);
         self.alert_bytes = self.buffers.outgoing.len();
     }
 
-    fn fail_tls(&mut self, error: &rustls::Error) {
+    fn fail_tls(&mut self, error: &Error) {
+        let answer = matches!(error, Error::AlertReceived(_)) && !self.is_open(End::NetOut);
+        if answer && self.established && !self.close_queued {
+            // Some peers take our end without close_notify for an error.
+            self.buffers.incoming.clear();
+            self.network_ended();
+            return;
+        }
         let fatal = Fatal::new(TLS, self.session.explain(error));
-        // An alert is not answered by another one.
-        self.alert(!matches!(error, rustls::Error::AlertReceived(_)));
+        match error {
+            // An alert is not answered by another one.
+            Error::AlertReceived(_) => self.alert(None),
+            // rustls has queued a close_notify, but this is not a good end.
+            Error::EncryptError => {}
+            Error::InappropriateMessage { .. } => self.alert(Some(Alert::UnexpectedMessage)),
+            _ => self.alert(Some(Alert::DecodeError)),
+        }
         if !self.established && self.session.is_handshaking() {
             // What the peer says it is counts for more than that a write to
             // it has failed.

@@ -16,6 +16,7 @@ use rustls::{
 };
 
 use super::*;
+use crate::overheard::Overheard;
 
 type Version = &'static SupportedProtocolVersion;
 
@@ -536,5 +537,160 @@ fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
             assert_eq!(code, 98, "{line}");
             assert_eq!(attack.answer(), b"", "something after the end");
         }
+    }
+}
+
+#[test]
+fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
+    const DECODE_ERROR: [u8; 2] = [2, 50];
+    for version in BOTH {
+        for (notify, enforce, code) in [
+            (false, false, 0),
+            (false, true, 98),
+            (true, false, 98),
+            (true, true, 98),
+        ] {
+            let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+            attack.engine.pump.options.close_notify = notify;
+            attack.engine.pump.options.enforce_close_notify = enforce;
+            attack.send(&keys.seal(ContentType::ApplicationData, b"good"));
+            attack.engine.ends.0[End::AppIn as usize].borrow_mut().ended = true;
+            attack.send(&[]);
+            attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
+            let (ended, line) = attack.end();
+            assert_eq!(ended, code, "{notify} {enforce} {line}");
+            let why = if notify {
+                "decode_error"
+            } else {
+                "without a close_notify"
+            };
+            assert!(code == 0 || line.contains(why), "{line}");
+            let program = attack.engine.ends.0[End::AppOut as usize].borrow();
+            assert!(program.ended && program.record == b"good");
+        }
+    }
+    // While there still is something to send it is what it says.
+    let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
+    attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
+    assert_eq!(attack.end().0, 98);
+}
+
+#[test]
+fn a_handshake_record_without_content_is_an_unexpected_message() {
+    for version in BOTH {
+        for (attack, connection) in [
+            (Attack::on_server(), client(version)),
+            (Attack::on_client(), server(version)),
+        ] {
+            let (mut attack, mut keys) = met(attack, connection);
+            let mut bytes = keys.seal(ContentType::ApplicationData, b"good");
+            bytes.extend(keys.seal(ContentType::Handshake, b""));
+            bytes.extend(keys.seal(ContentType::ApplicationData, b"never"));
+            attack.send(&bytes);
+            let program = attack.engine.ends.0[End::AppOut as usize].borrow();
+            assert_eq!(program.record, b"good");
+            drop(program);
+            let (code, line) = attack.end();
+            assert_eq!(code, 98, "{line}");
+            assert!(line.contains("unexpected message"), "{line}");
+            let last = keys.open_all(&attack.answer()).pop();
+            assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
+        }
+    }
+}
+
+#[test]
+fn a_handshake_record_without_content_is_refused_in_the_handshake() {
+    let empty = [22, 3, 3, 0, 0];
+    for mut attack in [Attack::on_server(), Attack::on_client()] {
+        attack.answer();
+        attack.send(&empty);
+        let (code, line) = attack.end();
+        assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 10]));
+        assert!(line.contains("unexpected message"), "{line}");
+    }
+    // Between the messages, too, and one byte after the other.
+    let mut attack = Attack::on_server();
+    hello_in_pieces().iter().for_each(|part| attack.send(part));
+    empty.iter().for_each(|byte| attack.send(&[*byte]));
+    let (code, line) = attack.end();
+    assert_eq!(code, 98);
+    assert!(line.contains("unexpected message"), "{line}");
+}
+
+/// A server whose keys are good for so many records.
+fn limited(records: u64) -> Session {
+    let provider = rustls::crypto::ring::default_provider();
+    let cipher_suites = provider.cipher_suites.iter();
+    let provider = rustls::crypto::CryptoProvider {
+        cipher_suites: cipher_suites
+            .map(|suite| crate::crypto::suites::suite(*suite, records))
+            .collect(),
+        ..provider
+    };
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.clone_key())
+        .unwrap();
+    config.send_tls13_tickets = 0;
+    let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
+    Session::Server(Box::new(connection.unwrap()), Overheard::default())
+}
+
+/// What a program says in pieces of this size, and what the peer hears of it.
+fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Connection, usize) {
+    let mut attack = Attack::new(limited(records));
+    let mut client = client(version);
+    attack.carry(&mut client).unwrap();
+    let mut heard = 0;
+    for _ in 0..100 {
+        let program = Rc::clone(&attack.engine.ends.0[End::AppIn as usize]);
+        program.borrow_mut().bytes.extend(vec![b'x'; size]);
+        attack.send(&[]);
+        let answer = attack.answer();
+        let mut rest = &answer[..];
+        while !rest.is_empty() {
+            client.read_tls(&mut rest).unwrap();
+            client.process_new_packets().unwrap();
+            let mut bytes = vec![0; 1 << 16];
+            heard += std::io::Read::read(&mut client.reader(), &mut bytes).unwrap_or(0);
+        }
+    }
+    (attack, client, heard)
+}
+
+#[test]
+fn tls_1_3_takes_new_keys_when_the_old_ones_are_used_up() {
+    for size in [1, 16384, 50_000] {
+        let (attack, _, heard) = past_the_limit(&TLS13, 20, size);
+        assert_eq!(attack.engine.result, None);
+        assert_eq!(heard, 100 * size);
+    }
+}
+
+#[test]
+fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
+    // One record was the handshake's. 50000 bytes are three full ones and a
+    // small one.
+    for (size, all) in [
+        (1, 19),
+        (16384, 19 * 16384),
+        (50_000, 4 * 50_000 + 3 * 16384),
+    ] {
+        let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
+        assert_eq!(heard, all);
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(line.contains("one key"), "{line}");
+        let pipe = attack.engine.ends.0[End::NetOut as usize].borrow();
+        assert!(pipe.ended, "the peer is not told");
+        assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);
+        let end = std::io::Read::read(&mut client.reader(), &mut [0]);
+        let cut = std::io::ErrorKind::UnexpectedEof;
+        assert_eq!(end.unwrap_err().kind(), cut, "it looks like a good end");
     }
 }

@@ -101,6 +101,15 @@ impl fmt::Display for Ip {
     }
 }
 
+/// The two ends of one connection. Where a socket for both families takes
+/// IPv4, both arrive mapped, and are what they are in IPv4; None if only one
+/// is mapped, which no connection has.
+pub fn unmapped_ends(ends: [Endpoint; 2]) -> Option<[Endpoint; 2]> {
+    let unmapped = ends.map(Endpoint::unmapped);
+    let [a, b] = [0, 1].map(|i| unmapped[i] != ends[i]);
+    (a == b).then_some(unmapped)
+}
+
 /// An IP address with a port.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Endpoint {
@@ -108,6 +117,16 @@ pub struct Endpoint {
     pub ip: Ip,
     /// The port, in the machine's byte order.
     pub port: u16,
+}
+
+impl Endpoint {
+    /// With the IPv4 address inside an IPv4-mapped one.
+    pub fn unmapped(self) -> Self {
+        Self {
+            ip: self.ip.unmapped(),
+            ..self
+        }
+    }
 }
 
 impl From<SocketAddr> for Endpoint {
@@ -127,11 +146,11 @@ impl From<Endpoint> for SocketAddr {
 
 /// The port that `text` is: a decimal number up to 65535.
 pub fn parse_port(text: &[u8]) -> Option<u16> {
-    cli::unsigned(text)?.try_into().ok()
+    crate::unsigned(text)?.try_into().ok()
 }
 
 fn parse_v4(text: &[u8]) -> Option<[u8; 4]> {
-    let mut numbers = text.split(|&byte| byte == b'.').map(cli::unsigned);
+    let mut numbers = text.split(|&byte| byte == b'.').map(crate::unsigned);
     let mut bytes = [0; 4];
     for byte in &mut bytes {
         *byte = numbers.next()??.try_into().ok()?;
@@ -291,6 +310,27 @@ mod tests {
         assert_eq!(unmapped("::ffff:127.0.0.1"), "127.0.0.1");
         assert_eq!(unmapped("::127.0.0.1"), "::7f00:1");
         assert_eq!(unmapped("10.0.0.1"), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_ends_of_a_connection_are_both_mapped_or_none_is() {
+        let ends = |texts: [&str; 2]| {
+            let ip = |text: &str| Ip::parse(text.as_bytes()).unwrap();
+            texts.map(|text| Endpoint {
+                ip: ip(text),
+                port: 7,
+            })
+        };
+        let (v4, mapped) = ("127.0.0.1", "::ffff:127.0.0.1");
+        for (given, found) in [
+            ([mapped, mapped], Some([v4, v4])),
+            ([v4, v4], Some([v4, v4])),
+            (["::1", "::"], Some(["::1", "::"])),
+            ([mapped, "::1"], None),
+            (["::", mapped], None),
+        ] {
+            assert_eq!(unmapped_ends(ends(given)), found.map(ends), "{given:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! Values that must be more than text. Each check gives the value in the form
+//! in which it is handed on.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::address::Ip;
+use crate::number::{list_u32, rounds as split_rounds, unsigned};
+
+type Checked = Result<OsString, String>;
+
+fn number(value: &OsStr) -> Result<u32, String> {
+    unsigned(value.as_bytes()).ok_or_else(|| "must be an unsigned integer".to_owned())
+}
+
+/// An unsigned integer.
+pub(crate) fn integer(value: &OsStr) -> Checked {
+    Ok(number(value)?.to_string().into())
+}
+
+/// An unsigned integer; 0 stands for 1.
+pub(crate) fn at_least_one(value: &OsStr) -> Checked {
+    Ok(number(value)?.max(1).to_string().into())
+}
+
+/// The number of a descriptor that is not 0, 1 or 2.
+pub(crate) fn descriptor(value: &OsStr) -> Checked {
+    let number = unsigned(value.as_bytes()).and_then(|number| i32::try_from(number).ok());
+    match number.filter(|number| *number >= 3) {
+        Some(number) => Ok(number.to_string().into()),
+        None => Err("must be an unsigned integer (3 or more)".to_owned()),
+    }
+}
+
+/// A port.
+pub(crate) fn port(value: &OsStr) -> Checked {
+    let number = unsigned(value.as_bytes()).and_then(|number| u16::try_from(number).ok());
+    match number {
+        Some(number) => Ok(number.to_string().into()),
+        None => Err("must be a port number".to_owned()),
+    }
+}
+
+/// Numbers with any of the separators of [`list_u32`]; it may be empty.
+pub(crate) fn numbers(value: &OsStr) -> Checked {
+    let Some(numbers) = list_u32(value.as_bytes()) else {
+        return Err("must be a list of unsigned integers".to_owned());
+    };
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    Ok(numbers.join(",").into())
+}
+
+/// `x+y`, or `x` for `x+0`.
+pub(crate) fn rounds(value: &OsStr) -> Checked {
+    match split_rounds(value.as_bytes()) {
+        Some([first, second]) => Ok(format!("{first}+{second}").into()),
+        None => Err("must be x+y".to_owned()),
+    }
+}
+
+/// An IP address.
+pub(crate) fn address(value: &OsStr) -> Checked {
+    match Ip::parse(value.as_bytes()) {
+        Some(_) => Ok(value.to_owned()),
+        None => Err("must be an IP address".to_owned()),
+    }
+}

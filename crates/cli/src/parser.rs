@@ -1,0 +1,309 @@
+//! Options as the suite reads them.
+//!
+//! Reading stops at the first argument that is no option, at a lone `-`,
+//! which is kept, or after `--`, which is dropped: what follows belongs to
+//! the program to run. Short options cluster, and a value is the rest of the
+//! cluster or the next argument, whatever it begins with, except `--`. Long
+//! options have exact names, and their values follow `=`.
+
+use std::ffi::{OsStr, OsString};
+
+use lexopt::Arg;
+
+use crate::checks;
+use crate::fatal::{Fatal, show};
+use crate::given::Given;
+use crate::row::{Argument, Program, Row};
+
+/// Reads the options of `args`, which do not include the program's name, and
+/// gives them with what follows them.
+pub fn parse(
+    program: &'static Program,
+    args: Vec<OsString>,
+) -> Result<(Given, Vec<OsString>), Fatal> {
+    let mut parser = lexopt::Parser::from_args(args);
+    parser.set_short_equals(false);
+    let reader = Reader { program, parser };
+    reader.read()
+}
+
+struct Reader {
+    program: &'static Program,
+    parser: lexopt::Parser,
+}
+
+impl Reader {
+    fn read(mut self) -> Result<(Given, Vec<OsString>), Fatal> {
+        let mut given = Given::new(self.program);
+        let first_operand = loop {
+            let arg = self.parser.next().map_err(|_| self.program.usage())?;
+            let (row, value) = match arg {
+                None => break None,
+                Some(Arg::Value(operand)) => break Some(operand),
+                Some(Arg::Short(letter)) => self.short(letter)?,
+                Some(Arg::Long(name)) => {
+                    let name = name.to_owned();
+                    self.long(&name)?
+                }
+            };
+            given.add(row, self.checked(row, value)?);
+        };
+        Ok((given, self.operands(first_operand)?))
+    }
+
+    /// What follows the options: as much as the program needs, or the usage
+    /// line.
+    fn operands(mut self, first: Option<OsString>) -> Result<Vec<OsString>, Fatal> {
+        let mut operands: Vec<OsString> = first.into_iter().collect();
+        if let Some(rest) = self.parser.try_raw_args() {
+            operands.extend(rest);
+        }
+        if operands.len() < self.program.operands.len() {
+            return Err(self.program.usage());
+        }
+        Ok(operands)
+    }
+
+    fn checked(&self, row: &Row, value: OsString) -> Result<OsString, Fatal> {
+        let value = match row.argument {
+            Argument::None | Argument::Text(_) => Ok(value),
+            Argument::Number(_) => checks::integer(&value),
+            Argument::Checked(_, check) => check(&value),
+        };
+        value.map_err(|complaint| self.program.invalid(row.long, &complaint))
+    }
+
+    fn short(&mut self, letter: char) -> Result<(&'static Row, OsString), Fatal> {
+        let Some(row) = self.program.rows().find(|row| row.short == Some(letter)) else {
+            let message = || format!("unrecognized short option: {letter}");
+            return Err(self.program.wrong(message));
+        };
+        let value = match row.argument {
+            Argument::None => OsString::new(),
+            _ => self.value_of(row, letter)?,
+        };
+        Ok((row, value))
+    }
+
+    fn value_of(&mut self, row: &Row, letter: char) -> Result<OsString, Fatal> {
+        if let Some(value) = self.parser.optional_value() {
+            return Ok(value);
+        }
+        let next = self.parser.try_raw_args();
+        let value = next.and_then(|mut args| args.next_if(|arg| arg != "--"));
+        value.ok_or_else(|| {
+            let message = || format!("option -{letter} (--{}) needs a value", row.long);
+            self.program.wrong(message)
+        })
+    }
+
+    fn long(&mut self, name: &str) -> Result<(&'static Row, OsString), Fatal> {
+        let value = self.parser.optional_value();
+        let shown = show(value.as_deref().unwrap_or(OsStr::new("")));
+        if name.is_empty() {
+            return Err(self.program.wrong(|| format!("invalid option: --={shown}")));
+        }
+        let mut rows = self.program.rows().filter(|_| self.program.long);
+        let row = rows.find(|row| {
+            let takes_value = !matches!(row.argument, Argument::None);
+            row.long == name && takes_value == value.is_some()
+        });
+        match (row, value) {
+            (Some(row), value) => Ok((row, value.unwrap_or_default())),
+            (None, None) => Err(self
+                .program
+                .wrong(|| format!("unrecognized boolean option: --{name}"))),
+            (None, Some(_)) => Err(self
+                .program
+                .wrong(|| format!("unrecognized option with argument: --{name}={shown}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::id::{Engine, Id, Server};
+    use crate::row::Effect;
+
+    const fn row(short: Option<char>, long: &'static str, argument: Argument, id: Id) -> Row {
+        Row {
+            short,
+            long,
+            argument,
+            effect: Effect::Set(id),
+            help: "",
+            doc: "",
+        }
+    }
+
+    static LONG: Program = Program {
+        name: "p",
+        summary: "",
+        options: &[
+            &[
+                row(
+                    Some('S'),
+                    "close-notify",
+                    Argument::None,
+                    Id::Engine(Engine::CloseNotify),
+                ),
+                row(
+                    Some('J'),
+                    "enforce",
+                    Argument::None,
+                    Id::Engine(Engine::EnforceCloseNotify),
+                ),
+                row(None, "sni", Argument::None, Id::Server(Server::Sni)),
+            ],
+            &[
+                row(
+                    Some('v'),
+                    "verbosity",
+                    Argument::Text("n"),
+                    Id::Engine(Engine::Verbosity),
+                ),
+                row(
+                    Some('K'),
+                    "timeout",
+                    Argument::Text("n"),
+                    Id::Engine(Engine::HandshakeTimeout),
+                ),
+            ],
+        ],
+        operands: &[],
+        long: true,
+    };
+
+    static TERSE: Program = Program {
+        name: "p",
+        summary: "",
+        options: LONG.options,
+        operands: &["prog..."],
+        long: false,
+    };
+
+    static NUMBER: Program = Program {
+        name: "p",
+        summary: "",
+        options: &[&[row(
+            Some('v'),
+            "verbosity",
+            Argument::Number("n"),
+            Id::Engine(Engine::Verbosity),
+        )]],
+        operands: &["a", "b"],
+        long: true,
+    };
+
+    type Parsed = (Vec<(&'static str, String)>, Vec<OsString>);
+
+    fn parse(program: &'static Program, args: &[&str]) -> Result<Parsed, Fatal> {
+        let args = args.iter().map(OsString::from).collect();
+        let (given, operands) = super::parse(program, args)?;
+        let name = |id| program.row(id).map_or("", |row| row.long);
+        let options = given.iter().map(|opt| (name(opt.id), show(&opt.text)));
+        Ok((options.collect(), operands))
+    }
+
+    fn accepted(args: &[&str], options: &[(&'static str, &str)], rest: &[&str]) {
+        let (found, operands) = parse(&LONG, args).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(found, options, "{args:?}");
+        assert_eq!(operands, rest, "{args:?}");
+    }
+
+    #[test]
+    fn options_cluster_and_a_value_is_the_rest_or_the_next_argument() {
+        let both = [("close-notify", ""), ("verbosity", "0")];
+        accepted(&["-Sv0", "p"], &both, &["p"]);
+        accepted(&["-Sv", "0", "p"], &both, &["p"]);
+        accepted(
+            &["-v", "-5", "-S"],
+            &[("verbosity", "-5"), ("close-notify", "")],
+            &[],
+        );
+        accepted(&["-v="], &[("verbosity", "=")], &[]);
+        accepted(&["-K", ""], &[("timeout", "")], &[]);
+    }
+
+    #[test]
+    fn reading_stops_at_the_program() {
+        accepted(
+            &["-S", "p", "-J", "--", "x"],
+            &[("close-notify", "")],
+            &["p", "-J", "--", "x"],
+        );
+        accepted(&["-S", "--", "-J"], &[("close-notify", "")], &["-J"]);
+        accepted(&["--", "--", "p"], &[], &["--", "p"]);
+        accepted(&["-", "-S"], &[], &["-", "-S"]);
+        accepted(&["", "-S"], &[], &["", "-S"]);
+    }
+
+    #[test]
+    fn long_options_have_exact_names_and_values_after_an_equals_sign() {
+        accepted(
+            &["--close-notify", "--verbosity=2", "--timeout=", "--sni"],
+            &[
+                ("close-notify", ""),
+                ("verbosity", "2"),
+                ("timeout", ""),
+                ("sni", ""),
+            ],
+            &[],
+        );
+    }
+
+    #[test]
+    fn each_mistake_has_its_line() {
+        for (args, message) in [
+            (["-z", ""], "unrecognized short option: z"),
+            (["-Sz", ""], "unrecognized short option: z"),
+            (["--nope", ""], "unrecognized boolean option: --nope"),
+            (["--close", ""], "unrecognized boolean option: --close"),
+            (
+                ["--verbosity", "3"],
+                "unrecognized boolean option: --verbosity",
+            ),
+            (
+                ["--nope=3", ""],
+                "unrecognized option with argument: --nope=3",
+            ),
+            (
+                ["--sni=x", ""],
+                "unrecognized option with argument: --sni=x",
+            ),
+            (["--=x", ""], "invalid option: --=x"),
+            (["-v", "--"], "option -v (--verbosity) needs a value"),
+            (["-S", "-v"], "option -v (--verbosity) needs a value"),
+        ] {
+            let fatal = parse(&LONG, &args).err();
+            assert_eq!(fatal, Some(Fatal::user(message)), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn programs_without_long_options_show_their_usage() {
+        for args in [["-z"], ["--close-notify"], ["-v"], ["--"]] {
+            let fatal = parse(&TERSE, &args).err();
+            assert_eq!(fatal, Some(TERSE.usage()), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_operands_show_the_usage() {
+        assert_eq!(parse(&NUMBER, &["a"]).err(), Some(NUMBER.usage()));
+        assert_eq!(parse(&TERSE, &["a"]).unwrap().1, ["a"]);
+    }
+
+    #[test]
+    fn numbers_name_their_option() {
+        let message = "verbosity must be an unsigned integer";
+        let fatal = parse(&NUMBER, &["-vx", "a", "b"]).err();
+        assert_eq!(fatal, Some(Fatal::user(message)));
+    }
+}

@@ -1,0 +1,149 @@
+//! What a table says about an option and about a program. Everything else is
+//! derived from it: the parser, the command lines handed on, the usage line,
+//! `--help` and the pages.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::Fatal;
+use crate::id::Id;
+
+/// An option.
+#[derive(Debug)]
+pub struct Row {
+    /// The letter, if there is one.
+    pub short: Option<char>,
+    /// The long name, without dashes. Messages have it, too.
+    pub long: &'static str,
+    /// What follows it.
+    pub argument: Argument,
+    /// What it does to the options that have been given.
+    pub effect: Effect,
+    /// What it is good for, for `--help`: a few words.
+    pub help: &'static str,
+    /// The same for the pages: [`paragraph`]. A row that takes the option
+    /// before it back continues that one's.
+    pub doc: &'static str,
+}
+
+/// What follows an option.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument {
+    /// Nothing.
+    None,
+    /// An unsigned integer; the name says of what, or in which unit.
+    Number(&'static str),
+    /// Any text, of this name.
+    Text(&'static str),
+    /// Text of this name that passes the check.
+    Checked(&'static str, Check),
+}
+
+/// Gives a value in the form in which it is handed on, or what is wrong with
+/// it: `must be ...`, which is printed behind the option's name.
+pub type Check = fn(&OsStr) -> Result<OsString, String>;
+
+/// What an option does.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect {
+    /// It is in force; of several the last one counts.
+    Set(Id),
+    /// The same, and it takes these back.
+    Instead(Id, &'static [Id]),
+    /// The same as `Set`; the value 0 is as good as none, and not handed on.
+    Nonzero(Id),
+    /// It is in force, and each of several counts.
+    Add(Id),
+    /// It takes these back, and is not handed on: the default.
+    Clear(&'static [Id]),
+}
+
+impl Row {
+    /// What it is to its program; None if it only takes others back.
+    pub const fn id(&self) -> Option<Id> {
+        match self.effect {
+            Effect::Set(id) | Effect::Instead(id, _) | Effect::Nonzero(id) | Effect::Add(id) => {
+                Some(id)
+            }
+            Effect::Clear(_) => None,
+        }
+    }
+
+    /// Those that it takes back.
+    pub const fn clears(&self) -> &'static [Id] {
+        match self.effect {
+            Effect::Instead(_, ids) | Effect::Clear(ids) => ids,
+            Effect::Set(_) | Effect::Nonzero(_) | Effect::Add(_) => &[],
+        }
+    }
+
+    /// The id by which its program is known: its own, or that of an option
+    /// that it takes back.
+    pub fn subject(&self) -> Option<Id> {
+        self.id().or(self.clears().first().copied())
+    }
+
+    /// The name of its value.
+    pub const fn value_name(&self) -> Option<&'static str> {
+        match self.argument {
+            Argument::None => None,
+            Argument::Number(name) | Argument::Text(name) | Argument::Checked(name, _) => {
+                Some(name)
+            }
+        }
+    }
+}
+
+/// A program of the suite.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name, from [`unix::suite`].
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Its options, in the order in which they are handed on; groups are
+    /// shared between programs.
+    pub options: &'static [&'static [Row]],
+    /// What must follow the options. More may follow.
+    pub operands: &'static [&'static str],
+    /// Whether long options are accepted. Programs that have none answer
+    /// anything they do not understand with the usage line alone.
+    pub long: bool,
+}
+
+impl Program {
+    /// All its options.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        self.options.iter().flat_map(|group| group.iter())
+    }
+
+    /// The row that sets `id`.
+    pub fn row(&self, id: Id) -> Option<&'static Row> {
+        self.rows().find(|row| row.id() == Some(id))
+    }
+
+    /// The answer to wrong usage: 100 and the usage line.
+    pub fn usage(&self) -> Fatal {
+        Fatal::usage(self.synopsis())
+    }
+
+    /// Something about the option of this long name is wrong: `NAME
+    /// COMPLAINT`, or the usage line in programs without long options.
+    pub fn invalid(&self, long: &str, complaint: &str) -> Fatal {
+        self.wrong(|| format!("{long} {complaint}"))
+    }
+
+    /// `message`, or the usage line in programs without long options.
+    pub(crate) fn wrong(&self, message: impl FnOnce() -> String) -> Fatal {
+        if self.long {
+            Fatal::user(message())
+        } else {
+            self.usage()
+        }
+    }
+}
+
+/// Text that only the pages have. The generator that writes them is a debug
+/// build; what is installed is not, and leaves it out.
+pub(crate) const fn paragraph(text: &'static str) -> &'static str {
+    if cfg!(debug_assertions) { text } else { "" }
+}

@@ -1,0 +1,180 @@
+//! The options of `s6-tcpserver-access`.
+
+use crate::id::{Access, Id};
+use crate::row::{Argument, Effect, Row, paragraph};
+
+pub(super) const VERBOSITY: Row = Row {
+    short: Some('v'),
+    long: "verbosity",
+    argument: Argument::Number("verbosity"),
+    effect: Effect::Set(Id::Access(Access::Verbosity)),
+    help: "0: errors, 1: and accepted clients (default), 2, 3: more",
+    doc: paragraph(
+        "0: errors; 1 (default): and accepted clients; 2: and refused ones; 3: and failed \
+         lookups.",
+    ),
+};
+
+/// What makes a connection wait for others, but for [`DNS`].
+pub(super) const SWITCHES: &[Row] = &[
+    Row {
+        short: Some('w'),
+        long: "strict-resolution",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Access(Access::StrictResolution)),
+        help: "lookups that fail drop the connection",
+        doc: paragraph("lookups that fail drop the connection."),
+    },
+    Row {
+        short: Some('W'),
+        long: "no-strict-resolution",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Access(Access::StrictResolution)]),
+        help: "they do not (default)",
+        doc: paragraph("they do not."),
+    },
+    Row {
+        short: Some('D'),
+        long: "no-nagle",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Access(Access::NoNagle)),
+        help: "set TCP_NODELAY",
+        doc: paragraph("set TCP_NODELAY on descriptor 1."),
+    },
+    Row {
+        short: Some('d'),
+        long: "nagle",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Access(Access::NoNagle)]),
+        help: "leave it (default)",
+        doc: paragraph("leave it."),
+    },
+];
+
+pub(super) const NO_DNS: Row = Row {
+    short: Some('H'),
+    long: "no-dns",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::NoDns)),
+    help: "do not look up names",
+    doc: paragraph("no lookups of names."),
+};
+
+pub(super) const DNS: Row = Row {
+    short: None,
+    long: "dns",
+    argument: Argument::None,
+    effect: Effect::Clear(&[Id::Access(Access::NoDns)]),
+    help: "do (default)",
+    doc: paragraph("do look them up."),
+};
+
+pub(super) const HOSTS: Row = Row {
+    short: Some('h'),
+    long: "hosts",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::Hosts)),
+    help: "look into /etc/hosts before DNS",
+    doc: paragraph("/etc/hosts before DNS."),
+};
+
+pub(super) const NO_HOSTS: Row = Row {
+    short: None,
+    long: "no-hosts",
+    argument: Argument::None,
+    effect: Effect::Clear(&[Id::Access(Access::Hosts)]),
+    help: "do not (default)",
+    doc: paragraph("DNS alone."),
+};
+
+pub(super) const WHO: &[Row] = &[
+    Row {
+        short: Some('r'),
+        long: "ident",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Access(Access::Ident)),
+        help: "ask the client's host whose the connection is",
+        doc: paragraph("ask IDENT."),
+    },
+    Row {
+        short: Some('R'),
+        long: "no-ident",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Access(Access::Ident)]),
+        help: "do not (default)",
+        doc: paragraph("do not."),
+    },
+    Row {
+        short: Some('p'),
+        long: "paranoid",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Access(Access::Paranoid)),
+        help: "the client's name must have his address",
+        doc: paragraph(
+            "the client's name must have the client's address, else he is refused; without a \
+             name, or if it cannot be checked, he goes on nameless (refused with `-w`). It needs \
+             names, whatever `-H` says.",
+        ),
+    },
+    Row {
+        short: Some('P'),
+        long: "no-paranoid",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Access(Access::Paranoid)]),
+        help: "it need not (default)",
+        doc: paragraph("it need not."),
+    },
+    Row {
+        short: Some('l'),
+        long: "local-name",
+        argument: Argument::Text("localname"),
+        effect: Effect::Set(Id::Access(Access::LocalName)),
+        help: "our name, not looked up",
+        doc: paragraph("our name, not looked up."),
+    },
+];
+
+pub(super) const BANNER: Row = Row {
+    short: Some('B'),
+    long: "banner",
+    argument: Argument::Text("banner"),
+    effect: Effect::Add(Id::Access(Access::Banner)),
+    help: "text for the client, before anything else",
+    doc: paragraph("written to descriptor 1 first; several are written one behind the other."),
+};
+
+pub(super) const TIMEOUT: Row = Row {
+    short: Some('t'),
+    long: "timeout",
+    argument: Argument::Number("ms"),
+    effect: Effect::Nonzero(Id::Access(Access::Timeout)),
+    help: "one limit for all of it (default: none)",
+    doc: paragraph("one limit for everything; 0 (default): none."),
+};
+
+pub(super) const RULES_DIRECTORY: Row = Row {
+    short: Some('i'),
+    long: "rules-directory",
+    argument: Argument::Text("rulesdir"),
+    effect: Effect::Instead(
+        Id::Access(Access::RulesDirectory),
+        &[Id::Access(Access::RulesFile)],
+    ),
+    help: "directory of the rules",
+    doc: paragraph("directory of the rules."),
+};
+
+pub(super) const RULES_FILE: Row = Row {
+    short: Some('x'),
+    long: "rules-file",
+    argument: Argument::Text("rulesfile"),
+    effect: Effect::Instead(
+        Id::Access(Access::RulesFile),
+        &[Id::Access(Access::RulesDirectory)],
+    ),
+    help: "file of the rules",
+    doc: paragraph(
+        "file of the rules; of a directory and a file the last one counts. Without rules \
+         everybody passes.",
+    ),
+};

@@ -1,0 +1,333 @@
+//! What each program of the suite understands: one row for each option, one
+//! [`Program`] for each program.
+
+mod access;
+mod tcp;
+mod tcpclient;
+mod tls;
+
+use crate::id::{Access, Id};
+use crate::row::{Argument, Effect, Program, Row, paragraph};
+use crate::suite;
+
+const PROG: &[&str] = &["prog..."];
+const DESCRIPTORS: &[&str] = &["fdr", "fdw"];
+const SERVED: &[&str] = &["ip", "port", "prog..."];
+const CONNECTED: &[&str] = &["host", "port", "prog..."];
+
+/// All programs, in the order of the documents.
+pub static PROGRAMS: [&Program; 17] = [
+    &TLSSERVER,
+    &TLSCLIENT,
+    &TLSD,
+    &TLSC,
+    &UCSPITLSD,
+    &UCSPITLSC,
+    &TLSD_IO,
+    &TLSC_IO,
+    &TCPSERVER,
+    &TCPSERVER_SOCKETBINDER,
+    &TCPSERVERD,
+    &TCPSERVER_ACCESS,
+    &TCPCLIENT,
+    &PROXY_SERVER,
+    &IDENT_CLIENT,
+    &GETSERVBYNAME,
+    &APPLYUIDGID,
+];
+
+/// `s6-tlsd-io`.
+pub static TLSD_IO: Program = Program {
+    name: suite::TLSD_IO,
+    summary: "The engine of a TLS server: speaks TLS on the network and cleartext to a program.",
+    options: &[
+        tls::VERBOSITY,
+        tls::NOTIFICATION,
+        tls::CLOSING,
+        tls::ASKING,
+        tls::LIMITS,
+        tls::SNI,
+    ],
+    operands: DESCRIPTORS,
+    long: true,
+};
+
+/// `s6-tlsc-io`.
+pub static TLSC_IO: Program = Program {
+    name: suite::TLSC_IO,
+    summary: "The engine of a TLS client: speaks TLS on the network and cleartext on 0 and 1.",
+    options: &[
+        tls::VERBOSITY,
+        tls::NOTIFICATION,
+        tls::CLOSING,
+        tls::TRUST,
+        tls::LIMITS,
+        tls::SERVER_NAME,
+    ],
+    operands: DESCRIPTORS,
+    long: true,
+};
+
+const AROUND_SERVER: &[&[Row]] = &[
+    tls::VERBOSITY,
+    tls::CLOSING,
+    tls::ASKING,
+    tls::LIMITS,
+    tls::KEEP,
+    tls::SNI,
+];
+
+const AROUND_CLIENT: &[&[Row]] = &[
+    tls::VERBOSITY,
+    tls::NETWORK,
+    tls::CLOSING,
+    tls::TRUST,
+    tls::KEEP,
+    tls::LIMITS,
+    tls::SERVER_NAME,
+];
+
+/// `s6-tlsd`.
+pub static TLSD: Program = Program {
+    name: suite::TLSD,
+    summary: "Puts the server's end of a TLS connection between the network and a program.",
+    options: AROUND_SERVER,
+    operands: PROG,
+    long: true,
+};
+
+/// `s6-tlsc`.
+pub static TLSC: Program = Program {
+    name: suite::TLSC,
+    summary: "Puts the client's end of a TLS connection between the network and a program.",
+    options: AROUND_CLIENT,
+    operands: PROG,
+    long: true,
+};
+
+/// `s6-ucspitlsd`.
+pub static UCSPITLSD: Program = Program {
+    name: suite::UCSPITLSD,
+    summary: "Runs a program that talks in clear and may ask for the server's end of TLS later.",
+    options: AROUND_SERVER,
+    operands: PROG,
+    long: true,
+};
+
+/// `s6-ucspitlsc`.
+pub static UCSPITLSC: Program = Program {
+    name: suite::UCSPITLSC,
+    summary: "Runs a program that talks in clear and may ask for the client's end of TLS later.",
+    options: AROUND_CLIENT,
+    operands: PROG,
+    long: true,
+};
+
+/// `s6-tlsserver`.
+pub static TLSSERVER: Program = Program {
+    name: suite::TLSSERVER,
+    summary: "Serves a program over TLS: one process of it for each connection.",
+    options: &[
+        tcp::VERBOSITY,
+        &[
+            tcp::NOTIFY,
+            tcp::DUAL_STACK,
+            tcp::MAX_CONNECTIONS,
+            tcp::LOCAL_MAX_CONNECTIONS,
+            tcp::BACKLOG,
+        ],
+        access::SWITCHES,
+        &[access::NO_DNS, access::DNS, access::HOSTS, access::NO_HOSTS],
+        access::WHO,
+        &[
+            Row {
+                effect: Effect::Set(Id::Access(Access::Banner)),
+                ..access::BANNER
+            },
+            access::TIMEOUT,
+            // Here the directory beats the file, wherever it stands.
+            Row {
+                effect: Effect::Set(Id::Access(Access::RulesDirectory)),
+                ..access::RULES_DIRECTORY
+            },
+            Row {
+                effect: Effect::Set(Id::Access(Access::RulesFile)),
+                ..access::RULES_FILE
+            },
+        ],
+        tls::CLOSING,
+        tls::ASKING,
+        tls::LIMITS,
+        tls::KEEP,
+        tls::SNI,
+        &[
+            Row {
+                doc: paragraph("run s6-applyuidgid `-Uz`, and forget `-u`, `-g` and `-G`."),
+                ..tcp::ENVUIDGID
+            },
+            tcp::GROUPS,
+            tcp::GID,
+            tcp::UID,
+            tcp::PROXY,
+        ],
+    ],
+    operands: SERVED,
+    long: true,
+};
+
+/// `s6-tlsclient`.
+pub static TLSCLIENT: Program = Program {
+    name: suite::TLSCLIENT,
+    summary: "Connects a program to a TLS server; it reads descriptor 6 and writes 7.",
+    options: &[
+        &[
+            tcpclient::QUIET,
+            tcpclient::VERBOSE,
+            tcpclient::NORMALLY_VERBOSE,
+        ],
+        tcpclient::FAMILY_AND_NAGLE,
+        &[
+            tcpclient::NO_DNS,
+            tcpclient::DNS,
+            tcpclient::HOSTS,
+            tcpclient::NO_HOSTS,
+        ],
+        tcpclient::REST,
+        &[tcpclient::LOCAL_IP, tcpclient::LOCAL_PORT],
+        tls::CLOSING,
+        tls::TRUST,
+        tls::KEEP,
+        tls::LIMITS,
+        tls::SERVER_NAME,
+    ],
+    operands: CONNECTED,
+    long: true,
+};
+
+/// `s6-tcpserver`.
+pub static TCPSERVER: Program = Program {
+    name: suite::TCPSERVER,
+    summary: "Serves a program over TCP: one process of it for each connection.",
+    options: &[
+        tcp::VERBOSITY,
+        tcp::REUSE,
+        &[
+            tcp::NOTIFY,
+            tcp::DUAL_STACK,
+            tcp::MAX_CONNECTIONS,
+            tcp::LOCAL_MAX_CONNECTIONS,
+            tcp::BACKLOG,
+            tcp::ENVUIDGID,
+            tcp::UID,
+            tcp::GID,
+            tcp::GROUPS,
+        ],
+    ],
+    operands: SERVED,
+    long: false,
+};
+
+/// `s6-tcpserver-socketbinder`.
+pub static TCPSERVER_SOCKETBINDER: Program = Program {
+    name: suite::TCPSERVER_SOCKETBINDER,
+    summary: "Makes a listening socket on descriptor 0 and runs a program.",
+    options: &[tcp::REUSE, &[tcp::DUAL_STACK, tcp::BACKLOG], tcp::SOCKET],
+    operands: SERVED,
+    long: true,
+};
+
+/// `s6-tcpserverd`.
+pub static TCPSERVERD: Program = Program {
+    name: suite::TCPSERVERD,
+    summary: "Accepts connections on descriptor 0 and runs a program for each.",
+    options: &[&[
+        tcp::TCPSERVERD_VERBOSITY,
+        tcp::NOTIFY,
+        tcp::MAX_CONNECTIONS,
+        tcp::LOCAL_MAX_CONNECTIONS,
+    ]],
+    operands: PROG,
+    long: false,
+};
+
+/// `s6-tcpserver-access`.
+pub static TCPSERVER_ACCESS: Program = Program {
+    name: suite::TCPSERVER_ACCESS,
+    summary: "Finds out who is calling, and whether he may; then runs a program.",
+    options: &[
+        &[access::VERBOSITY],
+        access::SWITCHES,
+        &[access::NO_DNS, access::HOSTS],
+        access::WHO,
+        &[
+            access::BANNER,
+            access::TIMEOUT,
+            access::RULES_DIRECTORY,
+            access::RULES_FILE,
+        ],
+    ],
+    operands: PROG,
+    long: false,
+};
+
+/// `s6-tcpclient`.
+pub static TCPCLIENT: Program = Program {
+    name: suite::TCPCLIENT,
+    summary: "Connects to a host and runs a program, which reads descriptor 6 and writes 7.",
+    options: &[
+        &[
+            tcpclient::QUIET,
+            tcpclient::NORMALLY_VERBOSE,
+            tcpclient::MORE_VERBOSE,
+        ],
+        tcpclient::FAMILY_AND_NAGLE,
+        &[tcpclient::NO_DNS, tcpclient::HOSTS],
+        tcpclient::REST,
+        &[
+            // Read here, in more forms than a check knows.
+            Row {
+                argument: Argument::Text("localip"),
+                ..tcpclient::LOCAL_IP
+            },
+            tcpclient::LOCAL_PORT,
+        ],
+    ],
+    operands: CONNECTED,
+    long: false,
+};
+
+/// `s6-applyuidgid`.
+pub static APPLYUIDGID: Program = Program {
+    name: suite::APPLYUIDGID,
+    summary: "Takes on another identity and runs a program.",
+    options: &[&[tcp::CLEAN, tcp::ENVUIDGID, tcp::UID, tcp::GID, tcp::GROUPS]],
+    operands: PROG,
+    long: false,
+};
+
+/// `s6-ident-client`.
+pub static IDENT_CLIENT: Program = Program {
+    name: suite::IDENT_CLIENT,
+    summary: "Asks a host whose a connection is (RFC 1413) and prints the name.",
+    options: &[&[tcp::IDENT_TIMEOUT]],
+    operands: &["remoteaddr", "remoteport", "localaddr", "localport"],
+    long: false,
+};
+
+/// `s6-getservbyname`.
+pub static GETSERVBYNAME: Program = Program {
+    name: suite::GETSERVBYNAME,
+    summary: "Prints the port of a named service.",
+    options: &[],
+    operands: &["name", "proto"],
+    long: false,
+};
+
+/// `proxy-server`.
+pub static PROXY_SERVER: Program = Program {
+    name: suite::PROXY_SERVER,
+    summary: "Reads a PROXY protocol header from descriptor 0, sets variables and runs a program.",
+    options: &[tcp::PROXY_SERVER],
+    operands: PROG,
+    long: true,
+};

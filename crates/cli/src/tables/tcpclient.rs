@@ -1,0 +1,204 @@
+//! The options of `s6-tcpclient`.
+
+use crate::checks;
+use crate::id::{Id, Tcpclient};
+use crate::row::{Argument, Effect, Row, paragraph};
+
+pub(super) const QUIET: Row = Row {
+    short: Some('q'),
+    long: "quiet",
+    argument: Argument::None,
+    effect: Effect::Instead(
+        Id::Tcpclient(Tcpclient::Quiet),
+        &[Id::Tcpclient(Tcpclient::Verbose)],
+    ),
+    help: "say nothing but errors",
+    doc: paragraph("verbosity 0: errors only."),
+};
+
+pub(super) const NORMALLY_VERBOSE: Row = Row {
+    short: Some('Q'),
+    long: "normally-verbose",
+    argument: Argument::None,
+    effect: Effect::Clear(&[
+        Id::Tcpclient(Tcpclient::Quiet),
+        Id::Tcpclient(Tcpclient::Verbose),
+    ]),
+    help: "warnings too, but no more (default)",
+    doc: paragraph("verbosity 1."),
+};
+
+pub(super) const VERBOSE: Row = Row {
+    short: Some('v'),
+    long: "verbose",
+    argument: Argument::None,
+    effect: Effect::Instead(
+        Id::Tcpclient(Tcpclient::Verbose),
+        &[Id::Tcpclient(Tcpclient::Quiet)],
+    ),
+    help: "say more",
+    doc: paragraph("verbosity 2: everything."),
+};
+
+/// The same for the program itself, where each one counts.
+pub(super) const MORE_VERBOSE: Row = Row {
+    effect: Effect::Add(Id::Tcpclient(Tcpclient::Verbose)),
+    doc: paragraph("one more each time."),
+    ..VERBOSE
+};
+
+pub(super) const FAMILY_AND_NAGLE: &[Row] = &[
+    Row {
+        short: Some('4'),
+        long: "ipv4",
+        argument: Argument::None,
+        effect: Effect::Instead(
+            Id::Tcpclient(Tcpclient::Ipv4),
+            &[Id::Tcpclient(Tcpclient::Ipv6)],
+        ),
+        help: "IPv4 only",
+        doc: paragraph("IPv4 only."),
+    },
+    Row {
+        short: Some('6'),
+        long: "ipv6",
+        argument: Argument::None,
+        effect: Effect::Instead(
+            Id::Tcpclient(Tcpclient::Ipv6),
+            &[Id::Tcpclient(Tcpclient::Ipv4)],
+        ),
+        help: "IPv6 only",
+        doc: paragraph("IPv6 only."),
+    },
+    Row {
+        short: Some('D'),
+        long: "no-nagle",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Tcpclient(Tcpclient::NoNagle)),
+        help: "set TCP_NODELAY",
+        doc: paragraph("set TCP_NODELAY."),
+    },
+    Row {
+        short: Some('d'),
+        long: "nagle",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::NoNagle)]),
+        help: "leave it (default)",
+        doc: paragraph("leave it."),
+    },
+];
+
+pub(super) const NO_DNS: Row = Row {
+    short: Some('H'),
+    long: "no-dns",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Tcpclient(Tcpclient::NoDns)),
+    help: "look nothing up: host must be an address",
+    doc: paragraph("no lookups at all: `host` must be an address."),
+};
+
+pub(super) const DNS: Row = Row {
+    short: None,
+    long: "dns",
+    argument: Argument::None,
+    effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::NoDns)]),
+    help: "look names up (default)",
+    doc: paragraph("look names up."),
+};
+
+pub(super) const HOSTS: Row = Row {
+    short: Some('h'),
+    long: "hosts",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Tcpclient(Tcpclient::Hosts)),
+    help: "look into /etc/hosts before DNS",
+    doc: paragraph("/etc/hosts before DNS."),
+};
+
+pub(super) const NO_HOSTS: Row = Row {
+    short: None,
+    long: "no-hosts",
+    argument: Argument::None,
+    effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Hosts)]),
+    help: "do not (default)",
+    doc: paragraph("DNS alone."),
+};
+
+pub(super) const REST: &[Row] = &[
+    Row {
+        short: Some('r'),
+        long: "ident",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Tcpclient(Tcpclient::Ident)),
+        help: "ask the server's host whose the connection is",
+        doc: paragraph("ask the server's host whose the connection is (IDENT)."),
+    },
+    Row {
+        short: Some('R'),
+        long: "no-ident",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Ident)]),
+        help: "do not (default)",
+        doc: paragraph("do not."),
+    },
+    Row {
+        short: Some('n'),
+        long: "qualify",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Tcpclient(Tcpclient::Qualify)),
+        help: "try suffixes for the host's name",
+        doc: paragraph("try suffixes (see [name resolution](name-resolution.md))."),
+    },
+    Row {
+        short: Some('N'),
+        long: "no-qualify",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Qualify)]),
+        help: "do not (default)",
+        doc: paragraph("do not."),
+    },
+    Row {
+        short: Some('t'),
+        long: "timeout",
+        argument: Argument::Number("seconds"),
+        effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::Timeout)),
+        help: "limit for everything before the program (default: none)",
+        doc: paragraph("limit for everything before `prog`; 0 (default): none."),
+    },
+    Row {
+        short: Some('l'),
+        long: "local-name",
+        argument: Argument::Text("localname"),
+        effect: Effect::Set(Id::Tcpclient(Tcpclient::LocalName)),
+        help: "our name, not looked up",
+        doc: paragraph("`TCPLOCALHOST`, not looked up."),
+    },
+    Row {
+        short: Some('T'),
+        long: "connection-timeouts",
+        argument: Argument::Checked("x[+y]", checks::rounds),
+        effect: Effect::Set(Id::Tcpclient(Tcpclient::ConnectionTimeouts)),
+        help: "seconds for each address, in two rounds (default: 2+58)",
+        doc: paragraph(
+            "seconds for each address in a first and a second round (2+58); `-T x`: one round.",
+        ),
+    },
+];
+
+pub(super) const LOCAL_IP: Row = Row {
+    short: Some('i'),
+    long: "local-ip",
+    argument: Argument::Checked("localip", checks::address),
+    effect: Effect::Set(Id::Tcpclient(Tcpclient::LocalIp)),
+    help: "our own address",
+    doc: paragraph("our own address."),
+};
+
+pub(super) const LOCAL_PORT: Row = Row {
+    short: Some('p'),
+    long: "local-port",
+    argument: Argument::Checked("localport", checks::port),
+    effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::LocalPort)),
+    help: "our own port",
+    doc: paragraph("our own port."),
+};

@@ -1,0 +1,247 @@
+//! The options of the TLS engines and of the programs that run them.
+//!
+//! The order is that of the command lines handed on.
+
+use crate::checks;
+use crate::id::{Client, Engine, Id, Server, Wrapper};
+use crate::row::{Argument, Effect, Row, paragraph};
+
+pub(super) const VERBOSITY: &[Row] = &[Row {
+    short: Some('v'),
+    long: "verbosity",
+    argument: Argument::Number("verbosity"),
+    effect: Effect::Set(Id::Engine(Engine::Verbosity)),
+    help: "0: errors, 1: warnings too (default), 2: everything",
+    doc: paragraph(
+        "0 drops warnings and the line about the handshake limit; 1 is the default; 2 adds a \
+         line that says what the sandbox consists of.",
+    ),
+}];
+
+pub(super) const NOTIFICATION: &[Row] = &[Row {
+    short: Some('d'),
+    long: "notification-fd",
+    argument: Argument::Number("notif"),
+    effect: Effect::Set(Id::Engine(Engine::NotificationFd)),
+    help: "descriptor to report the handshake to (default: none)",
+    doc: paragraph(
+        "report the handshake there; 0 (default): do not. It must not be one of the other \
+         descriptors.",
+    ),
+}];
+
+pub(super) const CLOSING: &[Row] = &[
+    Row {
+        short: Some('S'),
+        long: "close-notify",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::CloseNotify)),
+        help: "end our direction with a close_notify alert",
+        doc: paragraph("end our direction with a close_notify alert."),
+    },
+    Row {
+        short: Some('s'),
+        long: "no-close-notify",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Engine(Engine::CloseNotify)]),
+        help: "end it by closing the TCP direction only (default)",
+        doc: paragraph("only close the TCP direction; a close_notify of the peer is answered."),
+    },
+    Row {
+        short: Some('J'),
+        long: "enforce-close-notify",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::EnforceCloseNotify)),
+        help: "an end without close_notify from the peer is an error",
+        doc: paragraph("an end without close_notify from the peer is an error."),
+    },
+    Row {
+        short: Some('j'),
+        long: "no-enforce-close-notify",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Engine(Engine::EnforceCloseNotify)]),
+        help: "it is not (default)",
+        doc: paragraph("it is not."),
+    },
+];
+
+pub(super) const LIMITS: &[Row] = &[
+    Row {
+        short: Some('K'),
+        long: "handshake-timeout",
+        argument: Argument::Number("ms"),
+        effect: Effect::Nonzero(Id::Engine(Engine::HandshakeTimeout)),
+        help: "limit of the whole handshake (default: none)",
+        doc: paragraph("limit of the whole handshake; 0 (default): none."),
+    },
+    Row {
+        short: None,
+        long: "idle-timeout",
+        argument: Argument::Number("ms"),
+        effect: Effect::Nonzero(Id::Engine(Engine::IdleTimeout)),
+        help: "end after so long without cleartext (default: never)",
+        doc: paragraph(
+            "end the connection after so long without a byte of cleartext in either direction; \
+             0 (default): never. A record counts once it is there whole: what comes a byte at a \
+             time, and what is no data, does not put the end off.",
+        ),
+    },
+    Row {
+        short: None,
+        long: "no-sandbox",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::NoSandbox)),
+        help: "do not lock the engine in; for debugging",
+        doc: paragraph("do not lock the process in ([security](security.md)); for debugging."),
+    },
+];
+
+pub(super) const ASKING: &[Row] = &[
+    Row {
+        short: Some('Y'),
+        long: "client-cert",
+        argument: Argument::None,
+        effect: Effect::Instead(
+            Id::Server(Server::ClientCert),
+            &[Id::Server(Server::MandatoryClientCert)],
+        ),
+        help: "ask for a client certificate",
+        doc: paragraph("ask for a client certificate; none is fine, a bad one is not."),
+    },
+    Row {
+        short: Some('y'),
+        long: "mandatory-client-cert",
+        argument: Argument::None,
+        effect: Effect::Instead(
+            Id::Server(Server::MandatoryClientCert),
+            &[Id::Server(Server::ClientCert)],
+        ),
+        help: "the same, and refuse clients without one",
+        doc: paragraph("ask, and insist."),
+    },
+];
+
+/// `-k`, wherever it stands, beats the other two: a program that hands them on settles it.
+pub(super) const SNI: &[Row] = &[
+    Row {
+        short: Some('k'),
+        long: "sni-level",
+        argument: Argument::Number("snilevel"),
+        effect: Effect::Set(Id::Server(Server::SniLevel)),
+        help: "0: one pair for all names (default), 1, 2: as below",
+        doc: paragraph(
+            "0 (default): one pair for everybody; 1: as `--sni`; 2 and above: as \
+             `--mandatory-sni`. It beats these two, wherever it stands.",
+        ),
+    },
+    Row {
+        short: None,
+        long: "sni",
+        argument: Argument::None,
+        effect: Effect::Instead(Id::Server(Server::Sni), &[Id::Server(Server::MandatorySni)]),
+        help: "the pair for the client's name, else the default pair",
+        doc: paragraph("the pair for the name the client asks for, else the default pair."),
+    },
+    Row {
+        short: None,
+        long: "mandatory-sni",
+        argument: Argument::None,
+        effect: Effect::Instead(Id::Server(Server::MandatorySni), &[Id::Server(Server::Sni)]),
+        help: "the pair for the client's name, else no handshake",
+        doc: paragraph("the pair for the name, else the handshake fails (`unrecognized_name`)."),
+    },
+];
+
+pub(super) const TRUST: &[Row] = &[
+    Row {
+        short: Some('y'),
+        long: "client-cert",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Client(Client::ClientCert)),
+        help: "offer our certificate if the server asks",
+        doc: paragraph("offer our certificate if the server asks."),
+    },
+    Row {
+        short: Some('Y'),
+        long: "no-client-cert",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Client(Client::ClientCert)]),
+        help: "do not (default)",
+        doc: paragraph("do not."),
+    },
+    Row {
+        short: None,
+        long: "no-verify-cert",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Client(Client::NoVerifyCert)),
+        help: "accept any certificate",
+        doc: paragraph("accept any certificate; the peer must still own its key."),
+    },
+    Row {
+        short: None,
+        long: "verify-cert",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Client(Client::NoVerifyCert)]),
+        help: "check it (default)",
+        doc: paragraph("check it."),
+    },
+    Row {
+        short: None,
+        long: "webpki-roots",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Client(Client::WebpkiRoots)),
+        help: "trust Mozilla's roots as compiled in",
+        doc: paragraph("trust Mozilla's roots as compiled in, instead of CADIR or CAFILE."),
+    },
+];
+
+pub(super) const SERVER_NAME: &[Row] = &[Row {
+    short: Some('k'),
+    long: "servername",
+    argument: Argument::Text("servername"),
+    effect: Effect::Set(Id::Client(Client::ServerName)),
+    help: "name to send (SNI) and to check in the certificate",
+    doc: paragraph(
+        "send the name (SNI) and check the certificate against it. An address is not sent, and \
+         is matched with the certificate's addresses. Without `-k` the chain is verified and \
+         **no name is checked**.",
+    ),
+}];
+
+pub(super) const KEEP: &[Row] = &[
+    Row {
+        short: Some('Z'),
+        long: "keep",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Wrapper(Wrapper::Keep)),
+        help: "leave the engine's variables to the program",
+        doc: paragraph("leave the engine's variables to `prog`."),
+    },
+    Row {
+        short: Some('z'),
+        long: "no-keep",
+        argument: Argument::None,
+        effect: Effect::Clear(&[Id::Wrapper(Wrapper::Keep)]),
+        help: "remove them (default)",
+        doc: paragraph("remove them."),
+    },
+];
+
+pub(super) const NETWORK: &[Row] = &[
+    Row {
+        short: Some('6'),
+        long: "read-fd",
+        argument: Argument::Checked("fdr", checks::descriptor),
+        effect: Effect::Set(Id::Wrapper(Wrapper::ReadFd)),
+        help: "read the network there (default: 6)",
+        doc: paragraph("read the network on this descriptor, 3 or more; the default is 6."),
+    },
+    Row {
+        short: Some('7'),
+        long: "write-fd",
+        argument: Argument::Checked("fdw", checks::descriptor),
+        effect: Effect::Set(Id::Wrapper(Wrapper::WriteFd)),
+        help: "write the network there (default: 7)",
+        doc: paragraph("write the network on this one, which must be another; the default is 7."),
+    },
+];

@@ -1,0 +1,93 @@
+//! The variables that tell an engine about keys, certificates, trust anchors
+//! and its identity. The program behind the engine does not see them, unless
+//! it is to.
+
+use crate::row::paragraph;
+
+/// A variable of the engines.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name. One that ends with a colon stands for all that begin so.
+    pub name: &'static str,
+    /// What it is to a server, for the pages; None if it is nothing. Without
+    /// a text of its own it shares that of the row below.
+    pub server: Option<&'static str>,
+    /// The same for a client.
+    pub client: Option<&'static str>,
+}
+
+impl Variable {
+    /// Whether it has this name.
+    pub fn is(&self, name: &[u8]) -> bool {
+        if self.name.ends_with(':') {
+            name.starts_with(self.name.as_bytes())
+        } else {
+            name == self.name.as_bytes()
+        }
+    }
+}
+
+/// All of them.
+pub static VARIABLES: &[Variable] = &[
+    Variable {
+        name: "KEYFILE",
+        server: Some(paragraph(
+            "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1; RSA from 2048 bits, ECDSA P-256 \
+             and P-384 (public key included), Ed25519. Encrypted keys are refused. It is read \
+             once; what was read is wiped when TLS has its own copy. A key that everybody may \
+             read (mode 004) is used with a warning.",
+        )),
+        client: Some(""),
+    },
+    Variable {
+        name: "CERTFILE",
+        server: Some(paragraph(
+            "the certificate, PEM or DER, or in PEM the chain: own certificate first.",
+        )),
+        client: Some(paragraph("with `-y`, the client certificate.")),
+    },
+    Variable {
+        name: "KEYFILE:",
+        server: Some(""),
+        client: None,
+    },
+    Variable {
+        name: "CERTFILE:",
+        server: Some(paragraph(
+            "a pair for a name (see `-k`); `*.example.org` covers one label. Shells cannot \
+             export such names; env(1) and s6-envdir can.",
+        )),
+        client: None,
+    },
+    Variable {
+        name: "CADIR",
+        server: Some(""),
+        client: Some(""),
+    },
+    Variable {
+        name: "CAFILE",
+        server: Some(paragraph(
+            "trust anchors, with `-Y` or `-y`: CADIR, or else CAFILE. CADIR is a directory: if \
+             it holds names like `0a1b2c3d.0` (openssl rehash) exactly those are read, else \
+             every file that does not begin with a dot. Unusable entries are skipped.",
+        )),
+        client: Some(paragraph(
+            "trust anchors, as in s6-tlsd-io. One of them is needed, also with \
+             `--no-verify-cert`, unless `--webpki-roots` is given.",
+        )),
+    },
+    Variable {
+        name: "TLS_UID",
+        server: Some(""),
+        client: Some(""),
+    },
+    Variable {
+        name: "TLS_GID",
+        server: Some(paragraph(
+            "as root, the engine takes these ids and clears its supplementary groups, after it \
+             has read the key and before it reads trust anchors. `TLS_UID` without `TLS_GID` \
+             leaves gid 0.",
+        )),
+        client: Some(paragraph("as in s6-tlsd-io.")),
+    },
+];

@@ -1,0 +1,124 @@
+//! Cipher suites: the library's, with a limit of records that suits long
+//! connections, and with one more look at what was decrypted.
+
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
+    MessageEncrypter, Tls12AeadAlgorithm, Tls13AeadAlgorithm, UnsupportedOperationError,
+};
+use rustls::{
+    CipherSuiteCommon, ConnectionTrafficSecrets, ContentType, Error, SupportedCipherSuite,
+    Tls12CipherSuite, Tls13CipherSuite,
+};
+
+/// After so many records with one key a TLS 1.2 connection ends: this version
+/// has no way to change the key. An attacker's advantage is then at most
+/// 2^-44 (draft-irtf-cfrg-aead-limits, AES-GCM, records of full size).
+const TLS12_RECORDS: u64 = 1 << 32;
+
+/// `suites` as the engines use them. TLS 1.3 changes its keys by itself, at
+/// the library's limits.
+pub fn strict(suites: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
+    let limit = |suite: &SupportedCipherSuite| match suite {
+        SupportedCipherSuite::Tls12(_) => TLS12_RECORDS,
+        SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit,
+    };
+    suites.iter().map(|of| suite(*of, limit(of))).collect()
+}
+
+/// `of` with another limit of records. It lives as long as the process: an
+/// engine makes its suites once.
+pub fn suite(of: SupportedCipherSuite, confidentiality_limit: u64) -> SupportedCipherSuite {
+    let common = |of: &CipherSuiteCommon| CipherSuiteCommon {
+        suite: of.suite,
+        hash_provider: of.hash_provider,
+        confidentiality_limit,
+    };
+    match of {
+        SupportedCipherSuite::Tls12(of) => {
+            SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                common: common(&of.common),
+                aead_alg: Box::leak(Box::new(Strict(of.aead_alg))),
+                ..*of
+            })))
+        }
+        SupportedCipherSuite::Tls13(of) => {
+            SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
+                common: common(&of.common),
+                aead_alg: Box::leak(Box::new(Strict(of.aead_alg))),
+                ..*of
+            })))
+        }
+    }
+}
+
+/// An algorithm or a decrypter that refuses handshake records without content
+/// (RFC 8446 section 5.1): the library would take one for the beginning of a
+/// message.
+struct Strict<T: ?Sized>(T);
+
+impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
+    fn decrypt<'a>(
+        &mut self,
+        record: InboundOpaqueMessage<'a>,
+        number: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let record = self.0.decrypt(record, number)?;
+        if record.typ == ContentType::Handshake && record.payload.is_empty() {
+            return Err(empty_handshake());
+        }
+        Ok(record)
+    }
+}
+
+/// What a handshake record without content is.
+pub fn empty_handshake() -> Error {
+    Error::InappropriateMessage {
+        expect_types: Vec::new(),
+        got_type: ContentType::Handshake,
+    }
+}
+
+impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
+    fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
+        self.0.encrypter(key, iv, extra)
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
+        Box::new(Strict(self.0.decrypter(key, iv)))
+    }
+
+    fn key_block_shape(&self) -> KeyBlockShape {
+        self.0.key_block_shape()
+    }
+
+    fn extract_keys(
+        &self,
+        key: AeadKey,
+        iv: &[u8],
+        explicit: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        self.0.extract_keys(key, iv, explicit)
+    }
+}
+
+impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
+    fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
+        self.0.encrypter(key, iv)
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
+        Box::new(Strict(self.0.decrypter(key, iv)))
+    }
+
+    fn key_len(&self) -> usize {
+        self.0.key_len()
+    }
+
+    fn extract_keys(
+        &self,
+        key: AeadKey,
+        iv: Iv,
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        self.0.extract_keys(key, iv)
+    }
+}

@@ -1,0 +1,70 @@
+//! What rustls's callbacks learn during the handshake, and nothing says
+//! afterwards.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Shared between a callback, which has no other way to report, and the
+/// session. rustls may ask for the certificate twice (HelloRetryRequest,
+/// RFC 8446 section 4.1.4), so each fact is set as a whole: the last counts.
+#[derive(Clone, Debug, Default)]
+pub struct Overheard(Arc<Mutex<Facts>>);
+
+#[derive(Debug, Default)]
+struct Facts {
+    server_name: Option<String>,
+    no_certificate: bool,
+}
+
+impl Overheard {
+    /// A client asks for `name`, or for none; it has a certificate or not.
+    pub fn client_asks(&self, name: Option<&str>, has_certificate: bool) {
+        let mut facts = self.facts();
+        facts.server_name = name.map(str::to_owned);
+        facts.no_certificate = !has_certificate;
+    }
+
+    /// The name that the client asked for, as it was sent (RFC 6066 section 3).
+    pub fn server_name(&self) -> Option<String> {
+        self.facts().server_name.clone()
+    }
+
+    /// If there was no certificate to show: that, in words.
+    pub fn no_certificate(&self) -> Option<String> {
+        let facts = self.facts();
+        let text = match &facts.server_name {
+            Some(name) => format!("remote asked for {name}, which has no certificate"),
+            None => "remote asked for no name, and there is no default certificate".to_owned(),
+        };
+        facts.no_certificate.then_some(text)
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_asks_twice_leaves_what_it_said_last() {
+        let overheard = Overheard::default();
+        let session = overheard.clone();
+        assert_eq!(
+            (session.server_name(), session.no_certificate()),
+            (None, None)
+        );
+        overheard.client_asks(Some("a.org"), false);
+        let refused = "remote asked for a.org, which has no certificate";
+        assert_eq!(session.no_certificate().as_deref(), Some(refused));
+        for _ in 0..2 {
+            overheard.client_asks(None, false);
+            let refused = "remote asked for no name, and there is no default certificate";
+            assert_eq!(session.no_certificate().as_deref(), Some(refused));
+        }
+        overheard.client_asks(Some("b.org"), true);
+        assert_eq!(session.server_name().as_deref(), Some("b.org"));
+        assert_eq!(session.no_certificate(), None);
+    }
+}

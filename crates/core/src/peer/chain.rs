@@ -1,0 +1,158 @@
+//! The chain from the peer's certificate to an anchor (RFC 5280 section 6).
+//! webpki builds and verifies it; what it does not look at is added here.
+
+use std::sync::Arc;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls::{CertificateError, Error, OtherError};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::x509::public_key::PublicKey;
+use crate::x509::{Certificate, KeyUse, limit_host_names};
+
+/// What a peer shows, and what it is to be good for.
+pub struct Chain<'a> {
+    /// The peer's own certificate.
+    pub end_entity: &'a CertificateDer<'a>,
+    /// What it sent behind that, in any order.
+    pub intermediates: &'a [CertificateDer<'a>],
+    /// The extended key usage (RFC 5280 section 4.2.1.12): a client's or a
+    /// server's.
+    pub usage: KeyUsage,
+    /// Its common name will count as a host name. Constraints on names do not
+    /// reach there, so no issuer may have any that limit host names.
+    pub common_name_counts: bool,
+}
+
+impl Chain<'_> {
+    /// It leads to one of `roots`, `now`.
+    pub fn verify(
+        &self,
+        roots: &[TrustAnchor<'static>],
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), Error> {
+        let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
+        // webpki does not look at the keyUsage of issuers.
+        let issuers: Vec<_> = (self.intermediates.iter())
+            .filter(|der| may_sign_certificates(der))
+            .map(|der| CertificateDer::from(der.as_ref()))
+            .collect();
+        let acceptable = |path: &VerifiedPath<'_>| match self.common_name_counts {
+            true => no_limit_on_host_names(path),
+            false => Ok(()),
+        };
+        let path = end_entity.verify_for_usage(
+            algorithms.all,
+            roots,
+            &issuers,
+            now,
+            self.usage,
+            None,
+            Some(&acceptable),
+        );
+        match path {
+            Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
+            Ok(_) => Err(Refusal::KeyUsage.into()),
+            Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
+                Err(Refusal::IssuerKeyUsage.into())
+            }
+            Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
+                Err(self.unverifiable_issuer(roots).map_or_else(
+                    || refused(error),
+                    |bits| Refusal::IssuerKeySize(bits).into(),
+                ))
+            }
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// Whether an issuer was left out for its keyUsage.
+    fn has_unfit_issuer(&self) -> bool {
+        let unfit = |issuer: &Certificate<'_>| !issuer.allows(KeyUse::KeyCertSign);
+        self.issuers().any(|issuer| unfit(&issuer))
+    }
+
+    /// The size of an issuer's RSA key that is why a signature cannot be
+    /// verified.
+    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'static>]) -> Option<usize> {
+        let anchors = roots
+            .iter()
+            .filter(|anchor| self.names_issuer(&anchor.subject));
+        let anchors = anchors.map(|anchor| &anchor.subject_public_key_info);
+        let keys = anchors.filter_map(|info| PublicKey::parse_content(info));
+        let issuers = self.issuers().filter_map(|issuer| issuer.public_key());
+        let mut sizes = keys.chain(issuers).filter_map(|key| key.rsa_bits());
+        sizes.find(|bits| !RSA_BITS.contains(bits))
+    }
+
+    /// The intermediates that another certificate names as its issuer.
+    fn issuers(&self) -> impl Iterator<Item = Certificate<'_>> {
+        let all = self.intermediates.iter();
+        let all = all.filter_map(|der| Certificate::parse(der));
+        all.filter(|issuer| self.names_issuer(issuer.subject().0))
+    }
+
+    /// Whether a certificate that the peer showed names `subject` as its
+    /// issuer.
+    fn names_issuer(&self, subject: &[u8]) -> bool {
+        let shown = [self.end_entity].into_iter().chain(self.intermediates);
+        let mut shown = shown.filter_map(|der| Certificate::parse(der));
+        shown.any(|below| below.issuer().0 == subject)
+    }
+}
+
+fn may_sign_certificates(der: &CertificateDer<'_>) -> bool {
+    Certificate::parse(der).is_some_and(|issuer| issuer.allows(KeyUse::KeyCertSign))
+}
+
+/// No issuer of this path may issue for some host names only.
+fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+    let anchor = path.anchor().name_constraints.as_ref();
+    let mut limited = anchor.is_some_and(|constraints| limit_host_names(constraints));
+    for issuer in path.intermediate_certificates() {
+        let der = issuer.der();
+        limited |= Certificate::parse(&der).is_none_or(|issuer| issuer.limits_host_names());
+    }
+    match limited {
+        true => Err(webpki::Error::NameConstraintViolation),
+        false => Ok(()),
+    }
+}
+
+/// Reads what webpki does not show.
+pub fn fields<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
+    Certificate::parse(der).ok_or_else(|| CertificateError::BadEncoding.into())
+}
+
+/// A verdict of webpki in the terms of rustls, which chooses the alert by them
+/// (RFC 8446 section 6.2).
+pub fn refused(error: webpki::Error) -> Error {
+    use CertificateError as C;
+    use webpki::Error as E;
+    let error = match error {
+        E::BadDer | E::BadDerTime | E::TrailingData(_) => C::BadEncoding,
+        E::CertExpired { .. } | E::InvalidCertValidity => C::Expired,
+        E::CertNotValidForName(_) => C::NotValidForName,
+        E::CertNotValidYet { .. } => C::NotValidYet,
+        E::InvalidSignatureForPublicKey => C::BadSignature,
+        E::RequiredEkuNotFoundContext(_) => C::InvalidPurpose,
+        E::UnknownIssuer => C::UnknownIssuer,
+        E::UnsupportedSignatureAlgorithmContext(context) => {
+            C::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                supported_algorithms: context.supported_algorithms,
+            }
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            C::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                public_key_algorithm_id: context.public_key_algorithm_id,
+            }
+        }
+        other => C::Other(OtherError(Arc::new(other))),
+    };
+    error.into()
+}

@@ -1,0 +1,53 @@
+//! Why a certificate is refused where neither webpki nor rustls has an error
+//! for it.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use rustls::{CertificateError, Error, OtherError};
+
+/// The sizes of RSA keys, in bits, whose signatures can be verified.
+pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+
+/// A reason of ours. As text it follows `certificate of remote refused: `.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// An issuer's keyUsage lacks keyCertSign.
+    IssuerKeyUsage,
+    /// An issuer's RSA key has this many bits, which is not in [`RSA_BITS`].
+    IssuerKeySize(usize),
+    /// The keyUsage of the peer's own certificate lacks digitalSignature.
+    KeyUsage,
+    /// The peer's own RSA key has this many bits, which is not in [`RSA_BITS`].
+    KeySize(usize),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = RSA_BITS.into_inner();
+        match self {
+            Self::IssuerKeyUsage => {
+                f.write_str("an issuer's keyUsage does not allow it to sign certificates")
+            }
+            Self::IssuerKeySize(bits) => write!(
+                f,
+                "an issuer's RSA key has {bits} bits: {least} to {most} can be verified"
+            ),
+            Self::KeyUsage => f.write_str("its keyUsage does not allow signatures"),
+            Self::KeySize(bits) => write!(
+                f,
+                "its RSA key has {bits} bits: {least} to {most} can be verified"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Refusal> for Error {
+    /// The alert that it stands for is certificate_unknown.
+    fn from(refusal: Refusal) -> Self {
+        CertificateError::Other(OtherError(Arc::new(refusal))).into()
+    }
+}

@@ -1,0 +1,67 @@
+//! Reading DER (ITU-T X.690) element by element.
+
+/// The tag of a BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
+/// The tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// The tag of a BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// The tag of an OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
+/// The tag of an OBJECT IDENTIFIER.
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
+/// The tag of a SEQUENCE.
+pub const SEQUENCE: u8 = 0x30;
+/// The tag of a SET.
+pub const SET: u8 = 0x31;
+
+/// The content of the element at the front, if its tag is `tag`, and what
+/// follows it.
+pub fn expect(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (found, content, rest) = element(input)?;
+    (found == tag).then_some((content, rest))
+}
+
+/// Tag and content of the DER element at the front, and what follows it.
+pub fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = input.split_first()?;
+    let (&first, mut rest) = rest.split_first()?;
+    let mut length = usize::from(first);
+    if first >= 0x80 {
+        let count = usize::from(first & 0x7f);
+        if count == 0 || count > 4 {
+            return None;
+        }
+        let (bytes, after) = rest.split_at_checked(count)?;
+        length = bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        rest = after;
+    }
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
+/// Whether `bytes` are one DER SEQUENCE that spans them exactly: how a DER
+/// file is told from a PEM file.
+pub fn is_der_sequence(bytes: &[u8]) -> bool {
+    matches!(element(bytes), Some((SEQUENCE, _, [])))
+}
+
+/// Tag and length of an element whose content has `len` bytes; None if that is
+/// more than 65535.
+pub fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
+    let [high, low] = u16::try_from(len).ok()?.to_be_bytes();
+    Some(match len {
+        0..0x80 => vec![tag, low],
+        0x80..0x100 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    })
+}
+
+/// An element, for tests.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "elements of tests are short")]
+pub fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&header(tag, content.len()).unwrap(), content].concat()
+}

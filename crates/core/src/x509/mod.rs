@@ -1,0 +1,329 @@
+//! The fields of a certificate (RFC 5280) that rustls does not show.
+
+pub mod der;
+pub mod name;
+pub mod public_key;
+mod time;
+
+use std::cmp::Ordering;
+
+use der::{
+    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, expect,
+};
+use name::Name;
+use public_key::PublicKey;
+
+/// A certificate, as far as it is looked at here. Its signature and the rest
+/// are webpki's business.
+pub struct Certificate<'a> {
+    not_before: i64,
+    not_after: i64,
+    issuer: Name<'a>,
+    subject: Name<'a>,
+    public_key_info: &'a [u8],
+    /// None: it is of a version that has no extensions.
+    extensions: Option<&'a [u8]>,
+}
+
+/// What the key of a certificate may be used for (RFC 5280 section 4.2.1.3):
+/// the bit of keyUsage, all of which are in its first byte.
+#[derive(Clone, Copy)]
+pub enum KeyUse {
+    /// digitalSignature: to sign in a handshake.
+    DigitalSignature = 0x80,
+    /// keyCertSign: to sign certificates.
+    KeyCertSign = 0x04,
+}
+
+const KEY_USAGE: [u8; 3] = [0x55, 0x1d, 15];
+const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 19];
+const NAME_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 30];
+
+/// The version field of a certificate that may have extensions.
+const VERSION_3: [u8; 3] = [INTEGER, 1, 2];
+
+impl<'a> Certificate<'a> {
+    /// Reads the DER of a certificate of version 1, 2 or 3.
+    pub fn parse(der: &'a [u8]) -> Option<Self> {
+        let (outer, _) = expect(der, SEQUENCE)?;
+        let (mut tbs, _) = expect(outer, SEQUENCE)?;
+        let mut extended = false;
+        if let Some((version, rest)) = expect(tbs, 0xa0) {
+            extended = version == VERSION_3;
+            tbs = rest;
+        }
+        let (_serial, rest) = expect(tbs, INTEGER)?;
+        let (_algorithm, rest) = expect(rest, SEQUENCE)?;
+        let (issuer, rest) = expect(rest, SEQUENCE)?;
+        let (validity, rest) = expect(rest, SEQUENCE)?;
+        let (subject, key) = expect(rest, SEQUENCE)?;
+        let (_, rest) = expect(key, SEQUENCE)?;
+        let (not_before, after) = time::read(validity)?;
+        let (not_after, _) = time::read(after)?;
+        Some(Self {
+            not_before,
+            not_after,
+            issuer: Name(issuer),
+            subject: Name(subject),
+            public_key_info: &key[..key.len() - rest.len()],
+            extensions: extended.then(|| extensions(rest)),
+        })
+    }
+
+    /// Whether `now`, in seconds since 1970, lies within the dates: an order
+    /// of Less means not yet, Greater means no longer.
+    pub fn validity(&self, now: u64) -> Ordering {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        if now < self.not_before {
+            Ordering::Less
+        } else if now > self.not_after {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
+        }
+    }
+
+    /// The SubjectPublicKeyInfo, in DER.
+    pub fn public_key_info(&self) -> &'a [u8] {
+        self.public_key_info
+    }
+
+    /// The public key inside that.
+    pub fn public_key(&self) -> Option<PublicKey<'a>> {
+        PublicKey::parse(self.public_key_info)
+    }
+
+    /// Who issued it.
+    pub fn issuer(&self) -> Name<'a> {
+        self.issuer
+    }
+
+    /// Whose it is.
+    pub fn subject(&self) -> Name<'a> {
+        self.subject
+    }
+
+    /// Whether there is a subjectAltName, of whatever content.
+    pub fn has_alternative_names(&self) -> bool {
+        self.extension(&SUBJECT_ALT_NAME).is_some()
+    }
+
+    /// Whether it may be the issuer of others: it is a CA's, or of a version
+    /// that cannot say so, and its key may sign certificates.
+    pub fn may_issue(&self) -> bool {
+        let is_ca = || self.extension(&BASIC_CONSTRAINTS).is_some_and(is_ca);
+        (self.extensions.is_none() || is_ca()) && self.allows(KeyUse::KeyCertSign)
+    }
+
+    /// Whether the key may be used for that. Without keyUsage it may be used
+    /// for anything.
+    pub fn allows(&self, wanted: KeyUse) -> bool {
+        let Some(usage) = self.extension(&KEY_USAGE) else {
+            return true;
+        };
+        let bits = expect(usage, BIT_STRING).and_then(|(bits, _)| bits.get(1));
+        bits.is_some_and(|bits| bits & wanted as u8 != 0)
+    }
+
+    /// Whether nameConstraints say for which host names it may issue.
+    pub fn limits_host_names(&self) -> bool {
+        let constraints = self.extension(&NAME_CONSTRAINTS);
+        constraints.is_some_and(|value| match expect(value, SEQUENCE) {
+            Some((constraints, _)) => limit_host_names(constraints),
+            None => true,
+        })
+    }
+
+    /// The value of extension `oid`: what is in its OCTET STRING. Nothing if
+    /// that is malformed, so that it is there all the same.
+    fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
+        let mut extensions = self.extensions?;
+        while let Some((extension, next)) = expect(extensions, SEQUENCE) {
+            match expect(extension, OBJECT_IDENTIFIER) {
+                Some((found, value)) if found == oid => {
+                    let value = expect(value, BOOLEAN).map_or(value, |(_critical, value)| value);
+                    return Some(expect(value, OCTET_STRING).map_or(&[], |(value, _)| value));
+                }
+                _ => extensions = next,
+            }
+        }
+        None
+    }
+}
+
+/// The Extensions among the optional fields at the end of a TBSCertificate.
+fn extensions(mut rest: &[u8]) -> &[u8] {
+    while let Some((tag, content, more)) = element(rest) {
+        if tag == 0xa3 {
+            return expect(content, SEQUENCE).map_or(&[], |(extensions, _)| extensions);
+        }
+        rest = more;
+    }
+    &[]
+}
+
+/// Whether the value of basicConstraints says so.
+fn is_ca(value: &[u8]) -> bool {
+    let constraints = expect(value, SEQUENCE);
+    let ca = constraints.and_then(|(constraints, _)| expect(constraints, BOOLEAN));
+    matches!(ca, Some(([flag], _)) if *flag != 0)
+}
+
+/// Whether there is a dNSName among the subtrees of a NameConstraints
+/// (RFC 5280 section 4.2.1.10), given its content. What cannot be read counts
+/// as one.
+pub fn limit_host_names(mut constraints: &[u8]) -> bool {
+    const DNS_NAME: u8 = 0x82;
+    while !constraints.is_empty() {
+        let Some((_permitted_or_excluded, mut subtrees, rest)) = element(constraints) else {
+            return true;
+        };
+        while !subtrees.is_empty() {
+            let subtree = expect(subtrees, SEQUENCE);
+            let base = subtree.and_then(|(subtree, rest)| Some((element(subtree)?.0, rest)));
+            match base {
+                None | Some((DNS_NAME, _)) => return true,
+                Some((_, rest)) => subtrees = rest,
+            }
+        }
+        constraints = rest;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::der::{SET, encode as der};
+
+    /// An extension, critical, with this value.
+    fn extension(oid: &[u8], value: &[u8]) -> Vec<u8> {
+        let critical = der(BOOLEAN, &[0xff]);
+        let value = der(OCTET_STRING, value);
+        let oid = der(OBJECT_IDENTIFIER, oid);
+        der(SEQUENCE, &[oid, critical, value].concat())
+    }
+
+    /// A certificate whose subject is CN=x. None: of version 1.
+    fn certificate(extensions: Option<&[u8]>) -> Vec<u8> {
+        let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, &[1, 2, 3]));
+        let dates = [der(0x17, b"700101000010Z"), der(0x18, b"20380119031407Z")].concat();
+        let common_name = [der(OBJECT_IDENTIFIER, &[0x55, 4, 3]), der(0x0c, b"x")].concat();
+        let tbs = [
+            extensions.map_or(vec![], |_| der(0xa0, &VERSION_3)),
+            der(INTEGER, &[1]),
+            algorithm.clone(),
+            der(SEQUENCE, &[]),
+            der(SEQUENCE, &dates),
+            der(SEQUENCE, &der(SET, &der(SEQUENCE, &common_name))),
+            der(SEQUENCE, b"key"),
+            extensions.map_or(vec![], |list| der(0xa3, &der(SEQUENCE, list))),
+        ]
+        .concat();
+        der(SEQUENCE, &[der(SEQUENCE, &tbs), algorithm].concat())
+    }
+
+    #[test]
+    fn dates_bound_the_validity() {
+        let bytes = certificate(None);
+        let certificate = Certificate::parse(&bytes).unwrap();
+        for (now, order) in [
+            (9, Ordering::Less),
+            (10, Ordering::Equal),
+            (i32::MAX as u64, Ordering::Equal),
+            (i32::MAX as u64 + 1, Ordering::Greater),
+            (u64::MAX, Ordering::Greater),
+        ] {
+            assert_eq!(certificate.validity(now), order, "{now}");
+        }
+    }
+
+    #[test]
+    fn version_1_and_alternative_names_are_recognised() {
+        let san = extension(&SUBJECT_ALT_NAME, &[]);
+        for (extensions, has) in [(None, false), (Some(&[][..]), false), (Some(&san), true)] {
+            let bytes = certificate(extensions);
+            let certificate = Certificate::parse(&bytes).unwrap();
+            assert_eq!(certificate.has_alternative_names(), has);
+            assert_eq!(certificate.subject().line().as_deref(), Some("CN=x"));
+            assert_eq!(certificate.public_key_info(), der(SEQUENCE, b"key"));
+        }
+    }
+
+    #[test]
+    fn only_a_ca_or_a_version_without_extensions_may_issue() {
+        let yes = der(BOOLEAN, &[0xff]);
+        for (constraints, may_issue) in [
+            (yes.clone(), true),
+            ([yes, der(INTEGER, &[0])].concat(), true),
+            (vec![], false),
+            (der(BOOLEAN, &[0]), false),
+        ] {
+            let bytes = extension(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let bytes = certificate(Some(&bytes));
+            assert_eq!(Certificate::parse(&bytes).unwrap().may_issue(), may_issue);
+        }
+        let broken = extension(&BASIC_CONSTRAINTS, &[]);
+        for (extensions, may_issue) in
+            [(None, true), (Some(&[][..]), false), (Some(&broken), false)]
+        {
+            let bytes = certificate(extensions);
+            assert_eq!(Certificate::parse(&bytes).unwrap().may_issue(), may_issue);
+        }
+    }
+
+    #[test]
+    fn a_key_is_for_what_its_usage_names() {
+        let ca = extension(&BASIC_CONSTRAINTS, &der(SEQUENCE, &der(BOOLEAN, &[0xff])));
+        for (usage, signs, issues) in [
+            (None, true, true),
+            (Some(der(BIT_STRING, &[7, 0x80])), true, false),
+            (Some(der(BIT_STRING, &[2, 0x04])), false, true),
+            (Some(der(BIT_STRING, &[1, 0x86])), true, true),
+            (Some(der(BIT_STRING, &[7, 0x00, 0x80])), false, false),
+            (Some(der(BIT_STRING, &[0])), false, false),
+            (Some(der(INTEGER, &[0, 0xff])), false, false),
+            (Some(vec![]), false, false),
+        ] {
+            let usage = usage.map(|value| extension(&KEY_USAGE, &value));
+            let bytes = certificate(Some(&[ca.clone(), usage.unwrap_or_default()].concat()));
+            let certificate = Certificate::parse(&bytes).unwrap();
+            assert_eq!(certificate.allows(KeyUse::DigitalSignature), signs);
+            assert_eq!(certificate.may_issue(), issues);
+        }
+    }
+
+    #[test]
+    fn limits_on_host_names_are_seen_among_others() {
+        let host = der(SEQUENCE, &der(0x82, b"example.org"));
+        let address = der(SEQUENCE, &der(0x87, &[127, 0, 0, 1, 255, 0, 0, 0]));
+        let both = [address.clone(), host.clone()].concat();
+        for (constraints, limited) in [
+            (vec![], false),
+            (der(0xa0, &address), false),
+            (der(0xa0, &host), true),
+            (der(0xa1, &host), true),
+            ([der(0xa0, &address), der(0xa1, &both)].concat(), true),
+            (der(0xa0, b"\x30"), true),
+            (vec![0xa0], true),
+        ] {
+            let value = extension(&NAME_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let bytes = certificate(Some(&value));
+            let certificate = Certificate::parse(&bytes).unwrap();
+            assert_eq!(certificate.limits_host_names(), limited, "{constraints:?}");
+        }
+        let none = certificate(Some(&[]));
+        assert!(!Certificate::parse(&none).unwrap().limits_host_names());
+    }
+
+    #[test]
+    fn a_certificate_cut_anywhere_is_no_certificate() {
+        let bytes = certificate(Some(&extension(&SUBJECT_ALT_NAME, &[])));
+        assert!(der::is_der_sequence(&bytes));
+        for cut in 0..bytes.len() {
+            assert!(Certificate::parse(&bytes[..cut]).is_none(), "{cut}");
+            assert!(!der::is_der_sequence(&bytes[..cut]));
+        }
+    }
+}

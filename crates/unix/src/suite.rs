@@ -1,0 +1,30 @@
+//! The names of the suite's programs. They look for each other beside the
+//! running executable when PATH does not have them.
+
+macro_rules! suite {
+    ($($name:ident = $text:literal)*) => {
+        $(#[doc = concat!("`", $text, "`")] pub const $name: &str = $text;)*
+        /// All of them.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+suite! {
+    PROXY_SERVER = "proxy-server"
+    APPLYUIDGID = "s6-applyuidgid"
+    GETSERVBYNAME = "s6-getservbyname"
+    IDENT_CLIENT = "s6-ident-client"
+    TCPCLIENT = "s6-tcpclient"
+    TCPSERVER = "s6-tcpserver"
+    TCPSERVER_ACCESS = "s6-tcpserver-access"
+    TCPSERVER_SOCKETBINDER = "s6-tcpserver-socketbinder"
+    TCPSERVERD = "s6-tcpserverd"
+    TLSC = "s6-tlsc"
+    TLSC_IO = "s6-tlsc-io"
+    TLSCLIENT = "s6-tlsclient"
+    TLSD = "s6-tlsd"
+    TLSD_IO = "s6-tlsd-io"
+    TLSSERVER = "s6-tlsserver"
+    UCSPITLSC = "s6-ucspitlsc"
+    UCSPITLSD = "s6-ucspitlsd"
+}

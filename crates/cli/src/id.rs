@@ -47,7 +47,7 @@ ids! {
     /// Both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, NoSandbox,
+        IdleTimeout, NoSandbox, Groups,
     }
     /// `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cli::address::Ip;
-use cli::{ClientOptions, Context, Fatal};
+use cli::{ClientOptions, Context, Fatal, Group};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
@@ -65,7 +65,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         _ => None,
     };
     Engine {
-        session: session(name, anchors, pair)?,
+        session: session(name, anchors, pair, &options.common.groups)?,
         started,
         options: options.common,
         descriptors,
@@ -95,9 +95,10 @@ fn session(
     name: Option<ServerName<'static>>,
     anchors: Option<Anchors>,
     pair: Option<CertifiedKey>,
+    groups: &[Group],
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let provider = crypto::provider();
+    let provider = crypto::provider(groups);
     let verifier = ServerVerifier {
         anchors,
         name: name.clone(),
@@ -129,7 +130,7 @@ fn session(
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    session(Some(name), Some(anchors), None).unwrap()
+    session(Some(name), Some(anchors), None, &[Group::X25519]).unwrap()
 }
 
 #[cfg(test)]

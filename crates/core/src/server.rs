@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, Fatal, ServerOptions};
+use cli::{ClientCertificate, Context, Fatal, Group, ServerOptions};
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
@@ -40,7 +40,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let verifier = verifier(anchors, options.client_certificate)?;
     Engine {
-        session: session(certificates, verifier)?,
+        session: session(certificates, verifier, &options.common.groups)?,
         started,
         options: options.common,
         descriptors,
@@ -66,10 +66,11 @@ fn verifier(
 fn session(
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
+    groups: &[Group],
 ) -> Result<Session, Fatal> {
     let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(crypto::provider())
+    let mut config = ServerConfig::builder_with_provider(crypto::provider(groups))
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
@@ -94,5 +95,10 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()
+    session(
+        Certificates::only(pair),
+        Arc::new(NoClientAuth),
+        &[Group::X25519],
+    )
+    .unwrap()
 }

@@ -1,26 +1,29 @@
 //! The cryptography of the engines: ring's, in the form that rustls takes, and
 //! what ring does not have. No other part of this crate names a library for it.
 
+mod groups;
 mod hybrid;
 pub mod suites;
 
 use std::sync::Arc;
 
+use cli::Group;
 use rustls::Error;
 use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
-use hybrid::X25519MlKem768;
-
-/// Cipher suites, key exchange groups, signatures, randomness: whatever a
-/// connection of either side uses.
-pub fn provider() -> Arc<CryptoProvider> {
-    let mut provider = backend::default_provider();
-    provider.cipher_suites = suites::strict(&provider.cipher_suites);
-    provider.kx_groups.insert(0, &X25519MlKem768);
-    Arc::new(provider)
+/// Cipher suites, signatures, randomness, and key exchange in these groups:
+/// whatever a connection of either side uses. A client prefers the first group
+/// and sends a share for it; a server takes the client's order.
+pub fn provider(groups: &[Group]) -> Arc<CryptoProvider> {
+    let provider = backend::default_provider();
+    Arc::new(CryptoProvider {
+        cipher_suites: suites::strict(&provider.cipher_suites),
+        kx_groups: groups.iter().copied().map(groups::exchange).collect(),
+        ..provider
+    })
 }
 
 /// The signatures that can be verified, those in certificates included.

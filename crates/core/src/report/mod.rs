@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_suite_of_the_provider_has_a_name() {
-        for suite in &crypto::provider().cipher_suites {
+        for suite in &crypto::provider(&[]).cipher_suites {
             assert!(cipher(suite.suite()).is_some(), "{suite:?}");
         }
     }

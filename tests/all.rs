@@ -27,6 +27,7 @@ mod faults;
 mod harness;
 mod ident;
 mod options;
+mod peer_info;
 mod proxy;
 mod sandbox;
 mod secrets;

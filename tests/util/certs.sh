@@ -119,6 +119,11 @@ cat client-inter.pem inter.pem >client-inter-chain.pem
 cp client.key client-own.key; own client-own '/CN=client' "$leaf"
 cp client.key client-pinned.key; sign client-pinned client-own '/CN=client' "$leaf"
 cat client-pinned.pem client-own.pem >client-pinned-chain.pem
+# Everything that --peer-info has a variable for.
+cp client.key client-rich.key
+sign client-rich inter '/C=DE/ST=NRW/L=Köln/O=Client Org/OU=One/OU=Two/UID=u1/CN=rich+serialNumber=77/emailAddress=x@y.test' \
+  "$leaf\nsubjectAltName=DNS:a.test,email:c@d.test,DNS:b.test,URI:urn:x:y,IP:192.0.2.1,IP:2001:db8:0:0:0:0:0:1"
+cat client-rich.pem inter.pem >client-rich-chain.pem
 cp client.key client-agree.key; sign client-agree ca '/CN=client' 'keyUsage=keyAgreement'
 cp client.key client-nosign.key; sign client-nosign nosigninter '/CN=client' "$leaf"
 cat client-nosign.pem nosigninter.pem >client-nosign-chain.pem

@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use unix::{Env, Errno};
 
-/// Far more than a report can be: a certificate's subject has to fit into a
-/// handshake message of 64 KiB.
+/// More than a report can be. A chain of certificates has to fit into a
+/// handshake message of 64 KiB; the worst that can be made of that is 32768
+/// empty names, each with a variable of some 25 bytes.
 const LIMIT: usize = 1 << 20;
 
 /// What an engine reports by these names, it may set. The rest of the chain
@@ -54,23 +55,24 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
 /// Sets and unsets the variables of a complete report. What it names besides
 /// those that are an engine's to set is left out; which that is, for people.
 pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
-    let mut left_out = Vec::new();
     let strings = report.split(|byte| *byte == 0);
-    for string in strings.filter(|string| !string.is_empty()) {
-        let equals = string.iter().position(|byte| *byte == b'=');
-        let name = &string[..equals.unwrap_or(string.len())];
-        match equals {
-            _ if !is_an_engines(name) => left_out.push(name),
-            Some(at) => env.set(name, OsStr::from_bytes(&string[at + 1..])),
-            None => env.unset(name),
-        }
-    }
-    let (first, others) = left_out.split_first()?;
+    let changes = strings.filter(|string| !string.is_empty()).map(change);
+    let (changes, left_out): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| is_an_engines(name));
+    env.update(&changes);
+    let ((first, _), others) = left_out.split_first()?;
     let first = String::from_utf8_lossy(&first[..first.len().min(SHOWN)]).into_owned();
     Some(match others.len() {
         0 => first,
         count => format!("{first} and {count} more"),
     })
+}
+
+/// What a string of a report changes: the name, and the value to be set.
+fn change(string: &[u8]) -> (&[u8], Option<&OsStr>) {
+    match string.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&string[..at], Some(OsStr::from_bytes(&string[at + 1..]))),
+        None => (string, None),
+    }
 }
 
 /// Whether a report may set the variable.

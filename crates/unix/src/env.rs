@@ -1,5 +1,6 @@
 //! The environment as exec passes it on: byte strings, in their order.
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 
@@ -33,12 +34,21 @@ impl Env {
     /// Sets `name` to `value` in place of all its former entries. A value
     /// that holds a NUL byte, which no environment can carry, unsets it.
     pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<OsStr>) {
-        let name = name.as_ref();
-        self.unset(name);
-        let mut entry = name.to_vec();
-        entry.push(b'=');
-        entry.extend_from_slice(value.as_ref().as_bytes());
-        self.entries.extend(CString::new(entry));
+        self.unset(&name);
+        self.push(name.as_ref(), value.as_ref());
+    }
+
+    /// Sets the names that come with a value and unsets the others, as one
+    /// call after the other would do, but all of them in one pass.
+    pub fn update(&mut self, changes: &[(&[u8], Option<&OsStr>)]) {
+        let indices = changes.iter().enumerate();
+        let last: BTreeMap<&[u8], usize> = indices.map(|(i, (name, _))| (*name, i)).collect();
+        self.retain(|name| !last.contains_key(name));
+        for (i, (name, value)) in changes.iter().enumerate() {
+            if let Some(value) = value.filter(|_| last.get(name) == Some(&i)) {
+                self.push(name, value);
+            }
+        }
     }
 
     /// Removes every entry of `name`.
@@ -66,6 +76,11 @@ impl Env {
             .map(|(name, value)| (name, OsStr::from_bytes(value)))
     }
 
+    fn push(&mut self, name: &[u8], value: &OsStr) {
+        let entry = [name, b"=", value.as_bytes()].concat();
+        self.entries.extend(CString::new(entry));
+    }
+
     /// The entries as exec takes them.
     pub(crate) fn entries(&self) -> &[CString] {
         &self.entries
@@ -91,6 +106,21 @@ mod tests {
 
     fn text(env: &Env) -> Vec<&str> {
         env.entries.iter().map(|e| e.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn of_several_changes_to_one_name_the_last_counts() {
+        let mut env = sample();
+        let value = |text| Some(OsStr::new(text));
+        env.update(&[
+            (b"A", value("3")),
+            (b"B", value("4")),
+            (b"A", value("5")),
+            (b"B", None),
+            (b"C", None),
+            (b"D", value("x\0y")),
+        ]);
+        assert_eq!(text(&env), ["odd", "KEYFILE:b=k", "A=5"]);
     }
 
     #[test]

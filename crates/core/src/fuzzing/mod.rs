@@ -8,6 +8,8 @@
 
 mod pump;
 
+use std::collections::BTreeSet;
+
 use cli::{Context, SniLevel};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -19,6 +21,9 @@ use crate::files::pem;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::verify::ServerVerifier;
+use crate::report::bindings::end_point;
+use crate::report::peer_info::{self, Verification};
+use crate::report::variables::Variables;
 use crate::x509::{Certificate, der};
 
 pub use pump::pump;
@@ -89,6 +94,37 @@ pub fn x509(input: &[u8]) -> bool {
     let verdict = verifier.verify_server_cert(&der, &[], &name, &[], now);
     assert!(verdict.is_ok() == itself, "{verdict:?}");
     certificate.is_some()
+}
+
+/// A chain of certificates in DER, each behind its length in two bytes: what
+/// is said of it is well-formed, says each thing once, and the PEM is right.
+pub fn peer_info(input: &[u8]) -> bool {
+    let mut chain = Vec::new();
+    let mut rest = input;
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
+        let (der, after) = after.split_at(length);
+        chain.push(CertificateDer::from(der));
+        rest = after;
+    }
+    let _ = chain.first().and_then(|der| end_point::of_certificate(der));
+    let mut variables = Variables::default();
+    peer_info::say(&mut variables, "X", &chain, Verification::Verified);
+    let block = String::from_utf8(variables.finish()).unwrap();
+    let strings = block.strip_suffix("\0\0").unwrap().split('\0');
+    let mut names = BTreeSet::new();
+    let mut certificates = Vec::new();
+    for string in strings {
+        let (name, value) = string.split_once('=').unwrap_or((string, ""));
+        assert!(name.starts_with("X_") && names.insert(name), "{name}");
+        if name.starts_with("X_CERT") {
+            certificates.extend(pem::certificates(value.as_bytes()).unwrap_or_default());
+        } else {
+            assert!(!value.contains(|c: char| c.is_ascii_control()), "{string}");
+        }
+    }
+    assert_eq!(certificates, chain);
+    block.contains("X_V_END=")
 }
 
 /// A level, the name that a client asks for, and names of variables, each
@@ -165,6 +201,11 @@ mod tests {
     #[test]
     fn x509() {
         inputs::run("x509", 1000, super::x509);
+    }
+
+    #[test]
+    fn peer_info() {
+        inputs::run("peer_info", 1000, super::peer_info);
     }
 
     #[test]

@@ -1,0 +1,52 @@
+//! The form of the notification: strings ended by NUL, `NAME=value` to set a
+//! variable and `NAME` to unset it, and one more NUL at the very end.
+
+/// A notification that is being written.
+#[derive(Default)]
+pub struct Variables(Vec<u8>);
+
+impl Variables {
+    /// Sets `name`, or unsets it if there is no `value`. A value that holds a
+    /// NUL, whose rest would pass for another variable, is as good as none.
+    pub fn say(&mut self, name: &str, value: Option<&str>) {
+        self.0.extend_from_slice(name.as_bytes());
+        if let Some(value) = value.filter(|value| !value.contains('\0')) {
+            self.0.push(b'=');
+            self.0.extend_from_slice(value.as_bytes());
+        }
+        self.0.push(0);
+    }
+
+    /// Sets `name_0`, `name_1` and so on, and unsets the one behind the last,
+    /// for an inherited variable would pass for one more.
+    pub fn say_each(&mut self, name: &str, values: &[String]) {
+        for (n, value) in values.iter().enumerate() {
+            self.say(&format!("{name}_{n}"), Some(value));
+        }
+        self.say(&format!("{name}_{}", values.len()), None);
+    }
+
+    /// The whole of it.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.0.push(0);
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_set_or_unset_in_its_order() {
+        let mut variables = Variables::default();
+        variables.say("A", Some("1=2"));
+        variables.say("B", None);
+        variables.say("C", Some(""));
+        variables.say("D", Some("x\0E=y"));
+        variables.say_each("N", &["a".into(), "b".into()]);
+        variables.say_each("M", &[]);
+        let block = b"A=1=2\0B\0C=\0D\0N_0=a\0N_1=b\0N_2\0M_0\0\0";
+        assert_eq!(variables.finish(), block);
+    }
+}

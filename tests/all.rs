@@ -24,6 +24,7 @@ mod engine_sni;
 mod engine_tunnel;
 mod exam;
 mod faults;
+mod groups;
 mod harness;
 mod ident;
 mod options;

@@ -108,7 +108,8 @@ pub(super) const KEY_EXCHANGE: &[Row] = &[Row {
          TLS 1.2 has the last three. A client offers them in this order, with a share for the \
          first; a server takes the first of the client's list that is in its own. \
          `--groups=X25519` helps where something on the way drops long ClientHellos: one with \
-         `X25519MLKEM768` does not fit into one segment of TCP. No group in common: 98.",
+         `X25519MLKEM768` does not fit into one segment of TCP. In TLS 1.2 some servers also \
+         want the curve of their ECDSA certificate in a client's list. No group in common: 98.",
     ),
 }];
 

@@ -65,6 +65,11 @@ lint:
 if_installed = @if command -v $(1) >/dev/null; then echo $(1) $(2); $(1) $(2); \
 	else echo "SKIPPED: no $(1)" >&2; [ "$$CI" != true ]; fi
 
+# Rewrites what doc/*.md says about options and variables, from the tables in
+# crates/cli. A test fails where they differ.
+docs:
+	$(CARGO) run --quiet --locked -p s6-tls-tables
+
 # Beside its peers, minutes of work for the whole machine: rewrites
 # doc/performance.md, doc/performance.svg and the summary in README.md.
 # bench-smoke is the same in seconds; its figures mean nothing and are thrown
@@ -94,4 +99,4 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
 
-.PHONY: all demo test soak check lint bench bench-smoke instructions install install-applyuidgid
+.PHONY: all demo test soak check lint docs bench bench-smoke instructions install install-applyuidgid

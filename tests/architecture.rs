@@ -1,8 +1,9 @@
-//! Which crate may know which: dependencies point one way, and only the
-//! engines know cryptography. And none asks for a newer compiler than we do.
+//! Which crate may know which, and which module of the engines' crate:
+//! dependencies point one way, and only the engines know cryptography. And
+//! none asks for a newer compiler than we do.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate with those of ours that it may use.
@@ -27,6 +28,25 @@ const OURS: [&str; 8] = [
     "sandbox",
     "tcp",
     "unix",
+];
+
+/// Each module of the engines' crate with those of them that it may use. What
+/// we show and whom we trust do not know each other; the tunnel knows no file
+/// and no option.
+const MODULES: [(&str, &[&str]); 13] = [
+    ("client", &["crypto", "own", "peer", "setup", "tunnel"]),
+    ("server", &["crypto", "own", "peer", "setup", "tunnel"]),
+    ("setup", &["identity", "tunnel"]),
+    ("tunnel", &["ending", "overheard", "report"]),
+    ("report", &["crypto", "ending", "peer", "x509"]),
+    ("own", &["crypto", "files", "overheard", "x509"]),
+    ("peer", &["crypto", "files", "x509"]),
+    ("identity", &[]),
+    ("files", &["x509"]),
+    ("crypto", &[]),
+    ("ending", &[]),
+    ("overheard", &[]),
+    ("x509", &[]),
 ];
 
 /// What the programs are made of: the dependencies of a manifest.
@@ -105,4 +125,109 @@ fn no_dependency_asks_for_a_newer_compiler() {
         newest <= stated,
         "one asks for 1.{newest}, we for 1.{stated}"
     );
+}
+
+/// The words behind `PROGRAMS =` in the Makefile.
+fn installed() -> Vec<String> {
+    let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
+    let makefile = std::fs::read_to_string(makefile).unwrap();
+    let makefile = makefile.replace("\\\n", " ");
+    let mut lines = makefile.lines();
+    let line = lines.find_map(|line| line.strip_prefix("PROGRAMS = "));
+    let words = line.unwrap().split_whitespace();
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_programs_are_the_same_everywhere() {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let names = sorted(
+        cli::suite::ALL
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
+    );
+    let tables = cli::tables::PROGRAMS.iter();
+    let tables = tables.map(|program| program.name.to_owned()).collect();
+    assert_eq!(sorted(tables), names);
+
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let bins = manifest.split("[[bin]]\nname = \"").skip(1);
+    let bins = bins.map(|rest| rest.split('"').next().unwrap().to_owned());
+    assert_eq!(sorted(bins.collect()), names);
+
+    // One more target installs s6-applyuidgid.
+    let mut installed = installed();
+    installed.push("s6-applyuidgid".to_owned());
+    assert_eq!(sorted(installed), names);
+}
+
+/// The source files of the module `path` (without `.rs`), without those that
+/// are built for tests only; of each, what comes before its own tests.
+fn sources(path: &Path) -> Vec<(PathBuf, String)> {
+    let file = match path.with_extension("rs") {
+        file if file.exists() => file,
+        _ => path.join("mod.rs"),
+    };
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let mut found = Vec::new();
+    let mut tests_only = false;
+    for line in text.lines() {
+        let name = line.trim_start_matches("pub ").strip_prefix("mod ");
+        if let Some(name) = name.and_then(|name| name.strip_suffix(';')) {
+            if !tests_only {
+                found.extend(sources(&path.join(name)));
+            }
+        }
+        tests_only = line.starts_with("#[cfg(") && line.contains("test");
+    }
+    found.push((file, text.to_owned()));
+    found
+}
+
+/// The modules of its own crate that a source names, but for comments and
+/// functions for tests.
+fn uses(text: &str) -> BTreeSet<String> {
+    let text = text
+        .split("#[cfg(any(test, feature = \"fuzzing\"))]\n#[allow")
+        .next();
+    let code = text.unwrap().lines().map(str::trim_start);
+    let code: Vec<_> = code.filter(|line| !line.starts_with("//")).collect();
+    let code = code.join(" ");
+    let mut found = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let list = rest.strip_prefix('{').map(|list| list.split('}').next());
+        let names = list.flatten().unwrap_or(rest).split([',', ' ']);
+        let names = names.map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()).next());
+        let count = if rest.starts_with('{') { usize::MAX } else { 1 };
+        found.extend(names.take(count).flatten().map(str::to_owned));
+    }
+    found
+}
+
+#[test]
+fn the_modules_of_the_engines_point_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src");
+    let library = std::fs::read_to_string(root.join("lib.rs")).unwrap();
+    let declared = library.lines().filter_map(|line| {
+        let line = line.trim_start_matches("pub ").strip_prefix("mod ")?;
+        line.strip_suffix(';')
+    });
+    let declared: BTreeSet<_> = declared.filter(|name| *name != "fuzzing").collect();
+    let known: BTreeSet<_> = MODULES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(declared, known);
+    for (module, allowed) in MODULES {
+        for (file, text) in sources(&root.join(module)) {
+            for name in uses(&text) {
+                let ours = known.contains(&*name) && name != module;
+                let fine = !ours || allowed.contains(&&*name);
+                assert!(fine, "{} uses {name}", file.display());
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
+use crate::util::tls::{ECHO, HELLO, connect, serve, tlsc, tlsd};
 use crate::util::{TempDir, certs, cmd, need};
 
 /// A connection with these files, which must work.
@@ -60,6 +60,21 @@ fn every_kind_of_key_and_file_is_served() {
         ("ed25519.key", "ed25519.pem"),
         ("ed25519.pkcs8.der", "ed25519.der"),
         ("leaf.key", "leaf-chain.pem"),
+        ("rsa3072.key", "rsa3072.pem"),
+        ("rsa4096.key", "rsa4096.pem"),
+        // Without the public key, which is in the certificate.
+        ("p256.bare.sec1", "p256.pem"),
+        ("p256.bare.sec1.der", "p256.der"),
+        ("p256.bare.key", "p256.pem"),
+        ("p384.bare.sec1", "p384.pem"),
+        ("p384.bare.sec1.der", "p384.pem"),
+        ("p384.bare.key", "p384.pem"),
+        // By their content, not by their label.
+        ("rsa.pkcs8.sec1", "rsa.pem"),
+        ("rsa.pkcs1.sec1", "rsa.pem"),
+        ("p256.relabelled.sec1", "p256.pem"),
+        ("p384.relabelled.sec1", "p384.pem"),
+        ("ed25519.relabelled.sec1", "ed25519.pem"),
     ] {
         let path = |name| certs().path(name);
         works(
@@ -68,6 +83,21 @@ fn every_kind_of_key_and_file_is_served() {
             ("CAFILE", &ca()),
             &["-k", "localhost"],
         );
+    }
+}
+
+#[test]
+fn what_a_server_shows_is_its_own_business() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for pair in ["unknown", "version1", "expired"] {
+        let (_server, port) = serve(&[], pair, &["echo", "served"]);
+        let client = cmd(["openssl", "s_client", "-quiet", "-connect"])
+            .arg(format!("127.0.0.1:{port}"))
+            .input_pipe()
+            .start();
+        client.wait_out("served");
     }
 }
 
@@ -156,6 +186,26 @@ fn what_cannot_be_used_is_named() {
             path("rsa.encrypted"),
             path("rsa.pem"),
             vec!["rsa.encrypted", "is encrypted"],
+        ),
+        (
+            path("p256.bare.key"),
+            path("client.pem"),
+            vec!["p256.bare.key", "client.pem", "does not belong"],
+        ),
+        (
+            path("p256.bare.sec1"),
+            path("rsa.pem"),
+            vec!["p256.bare.sec1", "rsa.pem", "does not belong"],
+        ),
+        (
+            path("rsa2560.key"),
+            path("rsa2560.pem"),
+            vec!["rsa2560.key: ", "RSA of 2048, 3072 or 4096 bits"],
+        ),
+        (
+            path("rsae3.key"),
+            path("rsae3.pem"),
+            vec!["rsae3.key: ", "exponent 65537"],
         ),
         (
             path("p384.key"),
@@ -389,6 +439,8 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             bank,
             "not within the name constraints of an issuer",
         ),
+        ("unknown", ca(), name, "unknown critical extension"),
+        ("long-chain", ca(), name, "chain too long"),
         // Short keys.
         (
             "shortleaf",

@@ -203,6 +203,27 @@ fn client_certificates_are_asked_for_and_verified() {
 }
 
 #[test]
+fn a_certificate_that_webpki_does_not_read_is_no_obstacle_where_it_is_not_verified() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for protocol in ["-tls1_2", "-tls1_3"] {
+        for (pair, anchors, options) in [
+            ("unknown", "ca", &["--no-verify-cert"][..]),
+            ("version1", "ca", &["--no-verify-cert"]),
+            ("version1", "version1", &["-k", "localhost"]),
+        ] {
+            let (_server, port) = openssl_server(pair, [protocol]);
+            let client = cmd(["s6-tlsclient", "-H"])
+                .args(options)
+                .args(["127.0.0.1", &port.to_string(), "true"])
+                .env("CAFILE", certs().path(&format!("{anchors}.pem")));
+            client.run().success();
+        }
+    }
+}
+
+#[test]
 fn names_of_anchors_that_do_not_fit_are_not_sent() {
     let dir = TempDir::new();
     // Each about 2 KiB; together more than the 64 KiB of the list.

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::util::tls::{ECHO, HELLO, connect, tlsc, tlsd};
-use crate::util::{Cmd, certs, cmd};
+use crate::util::tls::{ECHO, HELLO, connect, serve, tlsc, tlsd};
+use crate::util::{Cmd, certs, cmd, need};
 
 fn pair(command: Cmd, name: &str, pair: &str) -> Cmd {
     command
@@ -53,9 +53,13 @@ fn shown(server: Cmd, name: Option<&str>) -> Option<String> {
 }
 
 fn server(level: &str) -> Cmd {
-    let server = tlsd(&["-k", level], "p256", ECHO);
+    pairs(tlsd(&["-k", level], "p256", ECHO))
+}
+
+fn pairs(server: Cmd) -> Cmd {
     let server = pair(server, "One.test", "p384");
-    pair(server, "*.two.test", "rsa")
+    let server = pair(server, "*.two.test", "rsa");
+    pair(server, "Dotted.test.", "ed25519")
 }
 
 #[test]
@@ -72,12 +76,46 @@ fn each_level_chooses_as_it_should() {
         ("7", Some("a.two.test"), Some("rsa")),
         ("2", Some("unknown.test"), None),
         ("2", None, None),
+        ("2", Some("dotted.test"), Some("ed25519")),
     ] {
         assert_eq!(
             shown(server(level), name).as_deref(),
             pair,
             "{level} {name:?}"
         );
+    }
+}
+
+#[test]
+fn a_final_dot_of_the_name_does_not_count() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (name, shown) in [
+        ("one.test.", Some("p384")),
+        ("a.two.test.", Some("rsa")),
+        ("dotted.test.", Some("ed25519")),
+        ("two.test.", None),
+        ("unknown.test.", None),
+    ] {
+        let server = ["s6-tlsserver", "-1H", "--mandatory-sni", "127.0.0.1", "0"];
+        let server = pairs(cmd(server).args(["sh", "-c", ECHO])).start();
+        let client = cmd(["openssl", "s_client", "-showcerts", "-servername", name])
+            .args(["-connect", &format!("127.0.0.1:{}", server.port())])
+            .input_pipe()
+            .start();
+        match shown {
+            Some(pair) => {
+                let pem = String::from_utf8(certs().read(&format!("{pair}.pem"))).unwrap();
+                let body = pem.split("-----BEGIN CERTIFICATE-----").nth(1).unwrap();
+                client.wait_out(body.trim());
+                server.wait_err(&format!("SSL_TLS_SNI_SERVERNAME={name}\n"));
+            }
+            None => {
+                let refused = format!("remote asked for {name}, which has no certificate");
+                server.wait_err(&refused);
+            }
+        }
     }
 }
 
@@ -131,13 +169,29 @@ fn pairs_that_do_not_pair_are_named() {
 }
 
 #[test]
+fn a_name_that_is_no_host_name_is_refused_in_words() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (server, port) = serve(&[], "p256", &["echo", "never"]);
+    let _client = cmd(["openssl", "s_client", "-servername", "a..b", "-connect"])
+        .arg(format!("127.0.0.1:{port}"))
+        .input_pipe()
+        .start();
+    server.wait_err(
+        "s6-tlsd-io: fatal: handshake failed: remote violated the protocol: \
+         server name that is no host name\n",
+    );
+}
+
+#[test]
 fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
-    if !crate::util::need(&["openssl"]) {
+    if !need(&["openssl"]) {
         return;
     }
     let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
     for name in ["127.0.0.1", "under_score.test", &long] {
-        let (_server, port) = crate::util::tls::serve(&[], "p256", &["echo", "served"]);
+        let (_server, port) = serve(&[], "p256", &["echo", "served"]);
         let client = cmd(["openssl", "s_client", "-quiet", "-servername", name])
             .args(["-connect", &format!("127.0.0.1:{port}")])
             .input_pipe()

@@ -212,10 +212,52 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
     for (pid, other) in [(a, engine(&idle_server)), (b, engine(&idle_client))] {
         let more = resident(pid).saturating_sub(resident(other));
         assert!(
-            more < 400,
+            more < 1100,
             "{more} KiB more than an engine that has nothing to do"
         );
     }
+}
+
+#[test]
+fn an_engine_is_large_only_while_data_flow() {
+    let options: &[&str] = match nix::unistd::geteuid().is_root() {
+        true => &[],
+        false => &["--no-sandbox"],
+    };
+    // Both ways at once, and then nothing.
+    let server = "echo hi >&2; read x; exec 3<&0; cat <&3 >/dev/null &
+        head -c 40000000 /dev/zero; echo said >&2; wait";
+    let client = "echo hi >&2; read x; echo >&7; cat <&6 >/dev/null &
+        head -c 40000000 /dev/zero >&7; echo said >&2; wait";
+    let (server, mut client) = start(
+        tlsd(options, "p256", server),
+        tlsc(options, client).input_pipe(),
+    );
+    server.wait_err("hi");
+    client.wait_err("hi");
+    let engines = [engine(&server), engine(&client)];
+    let before = engines.map(resident);
+    client.write("\n");
+    let mut peak = before;
+    eventually("everything is said", || {
+        for (peak, engine) in peak.iter_mut().zip(engines) {
+            *peak = resident(engine).max(*peak);
+        }
+        let said = [&server.stderr, &client.stderr].map(|text| text.bytes().ends_with(b"said\n"));
+        (said == [true; 2]).then_some(())
+    });
+    for (peak, before) in peak.iter().zip(before) {
+        let more = peak - before;
+        assert!(more < 2400, "{more} KiB more while data flow");
+    }
+    eventually("they are small again", || {
+        let after = engines.map(resident);
+        let grown = after
+            .iter()
+            .zip(before)
+            .any(|(after, before)| *after > before + 32);
+        (!grown).then_some(())
+    });
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The command lines of all programs: each mistake has its line.
 
-use crate::util::cmd;
+use std::ffi::{OsStr, OsString};
+
+use cli::id::{Engine, Id, Server};
+use cli::{Argument, Given, Program, Row, tables};
+
+use crate::util::{Cmd, TempDir, cmd, tcp_pair};
 
 /// The programs that have long options, with operands that suffice.
 const LONG: [(&str, &[&str]); 9] = [
@@ -122,4 +127,135 @@ fn a_broken_or_closed_standard_error_changes_no_exit_code() {
     drop(reader);
     cmd(["s6-tlsd", "-!"]).fd(2, writer).run().code(100);
     cmd(["s6-tlsd", "-!"]).closed(2).run().code(100);
+}
+
+#[test]
+fn help_and_version_are_for_one_argument_alone() {
+    for program in tables::PROGRAMS {
+        let name = program.name;
+        let help = cmd([name, "--help"]).run().success().out();
+        assert!(
+            help.starts_with(&format!("usage: {name} {}\n", program.synopsis())),
+            "{help}"
+        );
+        assert_eq!(help.lines().count(), 1 + program.rows().count(), "{help}");
+        let version = cmd([name, "--version"]).run().success().out();
+        let expected = format!("{name} (s6-tls) {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(version, expected);
+        for first in ["--help", "--version"] {
+            let more = cmd([name, first, "--help", "x", "y", "z"]).run();
+            assert_eq!(more.out(), "", "{name}");
+        }
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let output = cmd(["s6-tlsd", "--help"]).fd(1, full.unwrap()).run();
+    output.fatal(
+        111,
+        "s6-tlsd: fatal: unable to write to stdout: No space left on device",
+    );
+}
+
+#[test]
+fn a_notification_goes_nowhere_else() {
+    for (program, number) in [
+        ("s6-tlsd-io", "1"),
+        ("s6-tlsd-io", "6"),
+        ("s6-tlsd-io", "7"),
+        ("s6-tlsc-io", "1"),
+        ("s6-tlsc-io", "6"),
+        ("s6-tlsc-io", "7"),
+    ] {
+        let message = "fatal: notification-fd must differ from the other descriptors";
+        let output = cmd([program, "-d", number, "6", "7"]).run();
+        output.fatal(100, &format!("{program}: {message}"));
+    }
+}
+
+/// Programs that show their command lines instead of doing their work, or
+/// just run what is behind their options and their two operands.
+fn fakes() -> TempDir {
+    let dir = TempDir::new();
+    for name in ["s6-tlsd-io", "s6-tlsc-io"] {
+        dir.program(
+            name,
+            "#!/bin/sh\nfor i; do printf 'given %s\\n' \"$i\"; done >&2\nexit 98\n",
+        );
+    }
+    let pass = "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift 3\nexec \"$@\"\n";
+    for name in ["s6-tcpserver", "s6-tcpclient"] {
+        dir.program(name, pass);
+    }
+    dir
+}
+
+/// A command line up to its program, which asks for TLS if it has to.
+fn chain(program: &Program, options: &[String], dir: &TempDir) -> Cmd {
+    let operands: &[&str] = match program.name {
+        "s6-tlsserver" => &["-H", "127.0.0.1", "0", "true"],
+        "s6-tlsclient" => &["-H", "127.0.0.1", "1", "true"],
+        "s6-ucspitlsd" | "s6-ucspitlsc" => &["sh", "-c", "printf y >&$SSLCTLFD; cat <&$SSLCTLFD"],
+        _ => &["true"],
+    };
+    let (near, far) = tcp_pair();
+    // The other end stays open for as long as the process of the test.
+    std::mem::forget(near);
+    let command = cmd([program.name]).args(options).args(operands);
+    let command = command.path_first(dir.path());
+    [0, 1, 6, 7].into_iter().fold(command, |command, number| {
+        command.fd(number, far.try_clone().unwrap())
+    })
+}
+
+/// What the engine reads of its command line when the option is given so.
+fn arrived(program: &Program, engine: &'static Program, row: &Row, dir: &TempDir) -> Given {
+    let option = match value(row) {
+        Some(value) => format!("--{}={value}", row.long),
+        None => format!("--{}", row.long),
+    };
+    let output = chain(program, &[option], dir).run();
+    let text = output.err();
+    let args = text.lines().filter_map(|line| line.strip_prefix("given "));
+    cli::parse(engine, args.map(OsString::from).collect())
+        .unwrap()
+        .0
+}
+
+/// A value that the option accepts.
+fn value(row: &Row) -> Option<&'static str> {
+    match row.argument {
+        Argument::None => None,
+        Argument::Number(_) | Argument::Text(_) => Some("5"),
+        Argument::Checked(_, check) => {
+            let mut values = ["5", "X25519", "h2", "leaf"].into_iter();
+            values.find(|value| check(OsStr::new(value)).is_ok())
+        }
+    }
+}
+
+#[test]
+fn every_option_of_an_engine_arrives_there() {
+    let dir = fakes();
+    let servers = [&tables::TLSD, &tables::UCSPITLSD, &tables::TLSSERVER];
+    let clients = [&tables::TLSC, &tables::UCSPITLSC, &tables::TLSCLIENT];
+    for (engine, programs) in [(&tables::TLSD_IO, servers), (&tables::TLSC_IO, clients)] {
+        for (row, id) in engine.rows().filter_map(|row| Some((row, row.id()?))) {
+            for program in programs {
+                // The programs around an engine make its -d, and s6-tlsserver
+                // and s6-tlsclient spell its -v in another way.
+                let Some(known) = program.row(id) else {
+                    let own = [Engine::NotificationFd, Engine::Verbosity].map(Id::Engine);
+                    assert!(own.contains(&id), "{}: {}", program.name, row.long);
+                    continue;
+                };
+                let given = arrived(program, engine, known, &dir);
+                let written = match row.long {
+                    "sni-level" => given.has(Id::Server(Server::MandatorySni)),
+                    _ => given
+                        .get(id)
+                        .is_some_and(|opt| opt.text == value(row).unwrap_or("")),
+                };
+                assert!(written, "{}: {}", program.name, row.long);
+            }
+        }
+    }
 }

@@ -237,7 +237,7 @@ fn an_engine_asks_for_nothing_that_is_refused() {
         let strace = cmd(["strace", "-f", "-o"]).arg(dir.join(name));
         strace.args([name]).args(options)
     };
-    let program = ["sh", "-c", "head -c 100000 /dev/zero; cat"];
+    let program = ["sh", "-c", "head -c 3000000 /dev/zero; cat"];
     let server = traced("s6-tlsd", &["-SYv2"])
         .args(program)
         .env("KEYFILE", certs().path("p256.key"))
@@ -246,7 +246,7 @@ fn an_engine_asks_for_nothing_that_is_refused() {
     let program = [
         "sh",
         "-c",
-        "(head -c 100000 /dev/zero; exec 7>&-) >&7; exec 7>&-; wc -c <&6",
+        "(head -c 3000000 /dev/zero; exec 7>&-) >&7; exec 7>&-; wc -c <&6",
     ];
     let client = traced("s6-tlsc", &["-Syv2"])
         .args(program)
@@ -255,7 +255,7 @@ fn an_engine_asks_for_nothing_that_is_refused() {
         .env("CAFILE", certs().path("ca.pem"));
     let (server, client) = connect(server, client);
     server.success();
-    assert_eq!(client.success().out().trim(), "200000");
+    assert_eq!(client.success().out().trim(), "6000000");
     for name in ["s6-tlsd", "s6-tlsc"] {
         let trace = std::fs::read_to_string(dir.join(name)).unwrap();
         let refused: Vec<&str> = trace.lines().filter(|l| l.contains(" EPERM ")).collect();

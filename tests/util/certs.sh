@@ -103,6 +103,14 @@ sign limitedout limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.bank.example"
 sign limiteddeep limitedinter '/CN=www.bank.example' "$leaf"
 cat limiteddeep.pem limitedinter.pem >limiteddeep-chain.pem
 sign addressescn addresses '/CN=localhost' "$leaf"
+# More intermediates than anybody needs.
+issuer=ca
+for i in 1 2 3 4 5 6 7 8; do
+  cp p256.key deep$i.key; sign deep$i $issuer "/CN=Deep $i" "$ca"
+  issuer=deep$i
+done
+cp p256.key long.key; sign long deep8 '/CN=localhost' "$here"
+cat long.pem deep8.pem deep7.pem deep6.pem deep5.pem deep4.pem deep3.pem deep2.pem deep1.pem >long-chain.pem
 # RSA keys that are too short to be verified with.
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out short.key; own short '/CN=Short' "$ca"
 cp p256.key shortleaf.key; sign shortleaf short '/CN=localhost' "$here"
@@ -140,6 +148,31 @@ for name in p256 p384; do
   { openssl ecparam -name $curve; cat $name.sec1; } >$name.params
 done
 openssl rsa -in rsa.key -traditional -out rsa.pkcs1
+# EC keys without their public key, SEC1 and PKCS#8.
+for name in p256 p384; do
+  openssl ec -in $name.key -no_public -out $name.bare.sec1
+  openssl ec -in $name.key -no_public -outform DER -out $name.bare.sec1.der
+  openssl pkcs8 -topk8 -nocrypt -in $name.bare.sec1 -out $name.bare.key
+done
+# Labels that do not say what is inside.
+relabel() { sed "s/$1 KEY/$2 KEY/" "$3" >"$4"; }
+relabel 'PRIVATE' 'RSA PRIVATE' rsa.key rsa.pkcs8.sec1
+relabel 'RSA PRIVATE' 'PRIVATE' rsa.pkcs1 rsa.pkcs1.sec1
+relabel 'EC PRIVATE' 'PRIVATE' p256.sec1 p256.relabelled.sec1
+relabel 'EC PRIVATE' 'RSA PRIVATE' p384.sec1 p384.relabelled.sec1
+relabel 'PRIVATE' 'EC PRIVATE' ed25519.key ed25519.relabelled.sec1
+# RSA keys of other sizes, and with a small exponent.
+for bits in 2560 3072 4096; do
+  openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:$bits -out rsa$bits.key
+  sign rsa$bits ca '/CN=localhost' "$here"
+done
+openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out rsae3.key
+sign rsae3 ca '/CN=localhost' "$here"
+# What webpki does not read: an extension that nobody knows, and version 1.
+cp p256.key unknown.key; sign unknown ca '/CN=localhost' "$here\n1.2.3.4=critical,DER:0500"
+cp p256.key version1.key
+openssl req -new -key version1.key -subj /CN=localhost -out version1.csr
+openssl x509 -req -in version1.csr -CA ca.pem -CAkey ca.key -days 3650 -out version1.pem
 openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der

@@ -93,6 +93,36 @@ mod tests {
     }
 
     #[test]
+    fn two_dashes_are_a_text_like_any_other() {
+        for (given, written) in [
+            (
+                "-l-- -k-- h 1 p",
+                "s6-tcpclient -l-- -- h 1 s6-tlsc -k-- -- p",
+            ),
+            (
+                "--local-name=-- --servername=-- h 1 p",
+                "s6-tcpclient -l-- -- h 1 s6-tlsc -k-- -- p",
+            ),
+            ("-- -- 1 p", "s6-tcpclient -- -- 1 s6-tlsc -k-- -- p"),
+        ] {
+            assert_eq!(rewritten(given), written, "{given}");
+        }
+    }
+
+    #[test]
+    fn no_option_is_ignored() {
+        let without = rewritten("h 1 p");
+        for row in cli::tables::TLSCLIENT.rows() {
+            let value = match row.long {
+                "local-ip" => "=::1",
+                _ => row.value_name().map_or("", |_| "=5"),
+            };
+            let line = format!("--{}{value} h 1 p", row.long);
+            assert_eq!(rewritten(&line) == without, row.id().is_none(), "{line}");
+        }
+    }
+
+    #[test]
     fn bad_values_name_their_option() {
         for (given, message) in [
             ("-T x h 1 p", "connection-timeouts must be x+y"),

@@ -159,6 +159,33 @@ mod tests {
     }
 
     #[test]
+    fn two_dashes_are_a_text_like_any_other() {
+        let written = "s6-tcpserver -- 0 1 s6-tcpserver-access -H -l-- -B-- -x-- -- \
+                       s6-tlsd -- p";
+        for given in [
+            "-H -l-- -B-- -x-- 0 1 p",
+            "-H --local-name=-- --banner=-- --rules-file=-- 0 1 p",
+        ] {
+            assert_eq!(rewritten(given), written);
+        }
+        let written = "s6-tcpserver -- 0 1 s6-tcpserver-access -H -i-- -- s6-tlsd -- p";
+        assert_eq!(rewritten("-H --rules-directory=-- 0 1 p"), written);
+    }
+
+    #[test]
+    fn no_option_is_ignored() {
+        let without = rewritten("-H 0 1 p");
+        for row in cli::tables::TLSSERVER.rows() {
+            let value = row.value_name().map_or("", |_| "=5");
+            let line = format!("-H --{}{value} 0 1 p", row.long);
+            // What is there already, or needs DNS.
+            let known = matches!(row.long, "no-dns" | "hosts");
+            let same = row.id().is_none() && row.long != "dns";
+            assert_eq!(rewritten(&line) == without, same || known, "{line}");
+        }
+    }
+
+    #[test]
     fn bad_values_name_their_option() {
         for (given, message) in [
             (

@@ -3,37 +3,19 @@
 //!
 //! Options that only take another one back have no id: see [`crate::Effect`].
 
-/// An option, by the program that consumes it. The others hand it on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Id {
-    /// Of both TLS engines.
-    Engine(Engine),
-    /// Of `s6-tlsd-io` alone.
-    Server(Server),
-    /// Of `s6-tlsc-io` alone.
-    Client(Client),
-    /// Of `s6-tlsd`, `s6-tlsc`, `s6-ucspitlsd` and `s6-ucspitlsc`.
-    Wrapper(Wrapper),
-    /// Of the programs that rewrite themselves into others.
-    Rewriter(Rewriter),
-    /// Of `s6-tcpserver-socketbinder`.
-    Socketbinder(Socketbinder),
-    /// Of `s6-tcpserverd`.
-    Tcpserverd(Tcpserverd),
-    /// Of `s6-tcpserver-access`.
-    Access(Access),
-    /// Of `s6-applyuidgid`.
-    Applyuidgid(Applyuidgid),
-    /// Of `s6-tcpclient`.
-    Tcpclient(Tcpclient),
-    /// Of `s6-ident-client`.
-    IdentClient(IdentClient),
-    /// Of `proxy-server`.
-    ProxyServer(ProxyServer),
-}
-
 macro_rules! ids {
     ($($(#[$doc:meta])* $kind:ident { $($name:ident),* $(,)? })*) => {
+        /// An option, by the program that consumes it. The others hand it on.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Id {
+            $($(#[$doc])* $kind($kind)),*
+        }
+
+        impl Id {
+            /// All there are.
+            pub const ALL: &[Self] = &[$($(Self::$kind($kind::$name)),*),*];
+        }
+
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,37 +26,37 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Both TLS engines.
+    /// Of both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
         IdleTimeout, NoSandbox, Groups,
     }
-    /// `s6-tlsd-io` alone.
+    /// Of `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }
-    /// `s6-tlsc-io` alone.
+    /// Of `s6-tlsc-io` alone.
     Client { ClientCert, ServerName, NoVerifyCert, WebpkiRoots }
-    /// The programs that run an engine for a program.
+    /// Of `s6-tlsd`, `s6-tlsc`, `s6-ucspitlsd` and `s6-ucspitlsc`.
     Wrapper { Keep, ReadFd, WriteFd }
-    /// The programs that rewrite themselves.
+    /// Of the programs that rewrite themselves into others.
     Rewriter { Quiet, Verbose, Proxy }
-    /// `s6-tcpserver-socketbinder`.
+    /// Of `s6-tcpserver-socketbinder`.
     Socketbinder { NoReuse, DualStack, Backlog, Udp, Block }
-    /// `s6-tcpserverd`.
+    /// Of `s6-tcpserverd`.
     Tcpserverd { Verbosity, Notify, MaxConnections, LocalMaxConnections }
-    /// `s6-tcpserver-access`.
+    /// Of `s6-tcpserver-access`.
     Access {
         Verbosity, StrictResolution, NoNagle, NoDns, Hosts, Ident, Paranoid, LocalName, Banner,
         Timeout, RulesDirectory, RulesFile,
     }
-    /// `s6-applyuidgid`.
+    /// Of `s6-applyuidgid`.
     Applyuidgid { Environment, Uid, Gid, Groups, Clean }
-    /// `s6-tcpclient`.
+    /// Of `s6-tcpclient`.
     Tcpclient {
         Quiet, Verbose, Ipv4, Ipv6, NoNagle, NoDns, Hosts, Ident, Qualify, Timeout, LocalName,
         ConnectionTimeouts, LocalIp, LocalPort,
     }
-    /// `s6-ident-client`.
+    /// Of `s6-ident-client`.
     IdentClient { Timeout }
-    /// `proxy-server`.
+    /// Of `proxy-server`.
     ProxyServer { Only1, Only2, BeforeTlsd, AfterTlsd, Timeout, Verbosity }
 }

@@ -32,17 +32,19 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "KEYFILE",
         server: Some(paragraph(
-            "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1; RSA from 2048 bits, ECDSA P-256 \
-             and P-384 (public key included), Ed25519. Encrypted keys are refused. It is read \
-             once; what was read is wiped when TLS has its own copy. A key that everybody may \
-             read (mode 004) is used with a warning.",
+            "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1, by its content, whatever the \
+             label says. RSA of 2048, 3072 or 4096 bits with exponent 65537 (or more, up to 33 \
+             bits), ECDSA P-256 and P-384, Ed25519. Encrypted keys are refused. It is read once; \
+             what was read is wiped when TLS has its own copy. `-v2` warns of a key that \
+             everybody may read (mode 004).",
         )),
         client: Some(""),
     },
     Variable {
         name: "CERTFILE",
         server: Some(paragraph(
-            "the certificate, PEM or DER, or in PEM the chain: own certificate first.",
+            "the certificate, PEM or DER, or in PEM the chain: own certificate first. It has to be \
+             that of the key; nothing else about it is checked.",
         )),
         client: Some(paragraph("with `-y`, the client certificate.")),
     },
@@ -54,7 +56,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CERTFILE:",
         server: Some(paragraph(
-            "a pair for a name (see `-k`); `*.example.org` covers one label. Shells cannot \
+            "a pair for a name (see `-k`); `*.example.org` covers one label. Neither \
+             case nor a final dot matters. Shells cannot \
              export such names; env(1) and s6-envdir can.",
         )),
         client: None,
@@ -69,7 +72,8 @@ pub static VARIABLES: &[Variable] = &[
         server: Some(paragraph(
             "trust anchors, with `-Y` or `-y`: CADIR, or else CAFILE. CADIR is a directory: if \
              it holds names like `0a1b2c3d.0` (openssl rehash) exactly those are read, else \
-             every file that does not begin with a dot. Unusable entries are skipped.",
+             every file that does not begin with a dot. Unusable entries are skipped. Clients are told \
+             the names of the anchors, unless these exceed 63 KiB together.",
         )),
         client: Some(paragraph(
             "trust anchors, as in s6-tlsd-io. One of them is needed, also with \

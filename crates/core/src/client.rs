@@ -13,12 +13,11 @@ use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use crate::identity::Identity;
 use crate::own::pair;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ServerVerifier;
-use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::run::{self, Engine};
+use crate::setup::{Ready, Setup};
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -26,53 +25,68 @@ use crate::{SETUP, crypto};
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (options, [fdr, fdw]) = ClientOptions::read(context)?;
-    context.verbosity = options.common.verbosity;
-    if options.common.sandbox {
-        sandbox::hide();
-    }
+    let setup = Setup {
+        started,
+        options: options.common.clone(),
+        descriptors: PerEnd {
+            net_in: fdr,
+            net_out: fdw,
+            app_in: 0,
+            app_out: 1,
+        },
+    };
+    setup.run(
+        context,
+        |context| read(context, &options),
+        |own| finish(own, &options),
+    )
+}
 
-    let identity = Identity::from_environment(context)?;
-    let name = options
-        .server_name
-        .as_deref()
-        .map(server_name)
-        .transpose()?;
-    let source = if options.webpki_roots {
-        None
-    } else {
-        Some(Source::from_environment(context)?)
+/// What is read before the identity is dropped.
+struct Own {
+    /// The server's name.
+    name: Option<ServerName<'static>>,
+    /// None: Mozilla's.
+    anchors: Option<Source>,
+    /// What we show if the server asks.
+    pair: Option<CertifiedKey>,
+}
+
+fn read(context: &Context, options: &ClientOptions) -> Result<Own, Fatal> {
+    let name = options.server_name.as_deref().map(server_name);
+    let name = name.transpose()?;
+    let anchors = match options.webpki_roots {
+        true => None,
+        false => Some(Source::from_environment(context)?),
     };
     let pair = match options.client_certificate {
-        true => Some(pair::load(
-            context,
-            context.require("KEYFILE")?,
-            context.require("CERTFILE")?,
-        )?),
+        true => {
+            let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
+            Some(pair::load(context, key, certificate)?)
+        }
         false => None,
     };
-    let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new([fdr, fdw, 0, 1])?;
-    if let Some(identity) = identity {
-        identity.take()?;
-    }
-    let anchors = match source {
+    Ok(Own {
+        name,
+        anchors,
+        pair,
+    })
+}
+
+fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
+    let anchors = match own.anchors {
         Some(source) => Anchors::load(&source)?,
         None => Anchors::mozilla(),
     };
-    let anchors = (!options.accept_any_certificate).then_some(anchors);
-    let server_name = match &name {
+    let server_name = match &own.name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    Engine {
-        session: session(name, anchors, pair, &options.common.groups)?,
-        started,
-        options: options.common,
-        descriptors,
-        notification,
+    let anchors = (!options.accept_any_certificate).then_some(anchors);
+    Ok(Ready {
+        session: session(own.name, anchors, own.pair, &options.common.groups)?,
         server_name,
-    }
-    .run(context)
+    })
 }
 
 /// A host name or an address.

@@ -1,6 +1,95 @@
-//! How a connection ends, in one word for those that read logs.
+//! How a connection ends: for the program that waits for it, for those that
+//! read logs, and for people.
 
 use std::fmt;
+
+use cli::Fatal;
+use unix::Errno;
+
+use crate::TLS;
+
+/// The end of a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ending {
+    /// The exit code.
+    pub code: u8,
+    /// The kind of end.
+    pub word: Word,
+    /// What the fatal line says; nothing about a good end.
+    pub text: String,
+}
+
+impl Ending {
+    /// A good one.
+    pub fn closed() -> Self {
+        Self {
+            code: 0,
+            word: Word::Closed,
+            text: String::new(),
+        }
+    }
+
+    /// TLS went wrong, or a limit was passed.
+    pub fn tls(word: Word, text: impl Into<String>) -> Self {
+        Self {
+            code: TLS,
+            word,
+            text: text.into(),
+        }
+    }
+
+    /// The handshake took longer than is allowed.
+    pub fn handshake_timeout() -> Self {
+        Self::tls(Word::HandshakeTimeout, "handshake timed out")
+    }
+
+    /// Nothing moved for longer than is allowed.
+    pub fn idle() -> Self {
+        Self::tls(Word::Idle, "connection idle for too long")
+    }
+
+    /// The program left before the handshake was over.
+    pub fn local_gone() -> Self {
+        let text = "local program has gone during the handshake";
+        Self::tls(Word::LocalGone, text)
+    }
+
+    /// The peer's stream ended where it must not: `place` says where.
+    pub fn cut(word: Word, place: &str) -> Self {
+        Self::tls(word, format!("remote closed connection {place}"))
+    }
+
+    /// `what` could not be done with the network.
+    pub fn network(established: bool, what: &str, errno: Errno) -> Self {
+        Self {
+            code: if established { Fatal::SYSTEM } else { TLS },
+            word: match errno {
+                Errno::ECONNRESET | Errno::EPIPE => Word::Reset,
+                _ => Word::System,
+            },
+            text: format!("unable to {what}: {}", unix::errno::text(errno)),
+        }
+    }
+
+    /// `what` could not be done with the program.
+    pub fn local(what: &str, errno: Errno) -> Self {
+        Self {
+            code: Fatal::SYSTEM,
+            word: Word::System,
+            text: format!("unable to {what}: {}", unix::errno::text(errno)),
+        }
+    }
+
+    /// What to print, and the exit code; `verbosity` 0 leaves out the line
+    /// about the handshake's limit.
+    pub fn result(self, verbosity: u32) -> Result<u8, Fatal> {
+        match self.word {
+            Word::Closed => Ok(self.code),
+            Word::HandshakeTimeout if verbosity == 0 => Err(Fatal::silent(self.code)),
+            _ => Err(Fatal::new(self.code, self.text)),
+        }
+    }
+}
 
 /// The end of a connection, as `end=` in the log line has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

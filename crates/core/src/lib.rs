@@ -1,15 +1,15 @@
 //! The TLS engines, `s6-tlsd-io` and `s6-tlsc-io`: rustls records pumped
 //! between four descriptors. This is the only crate that links cryptography.
 //!
-//! [`server`] and [`client`] are the two programs. What happens before the
-//! first byte: [`files`] are read, the certificate that is shown is chosen
-//! ([`own`]), and whom to trust is known ([`peer`]). [`tunnel`] is the
-//! connection itself; [`report`] says what came of it.
+//! [`server`] and [`client`] are the two programs, and [`setup`] is the order
+//! of their work. What happens before the first byte: [`files`] are read, the
+//! certificate that is shown is chosen ([`own`]), and whom to trust is known
+//! ([`peer`]). [`tunnel`] is the connection itself; [`report`] says what came
+//! of it.
 #![forbid(unsafe_code)]
 
 pub mod client;
 mod crypto;
-#[allow(dead_code, reason = "the words come before those that say them")]
 mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -20,6 +20,7 @@ mod own;
 mod peer;
 mod report;
 pub mod server;
+mod setup;
 mod tunnel;
 mod x509;
 

@@ -9,12 +9,11 @@ use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
-use crate::identity::Identity;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
-use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::run::{self, Engine};
+use crate::setup::{Ready, Setup};
+use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -22,32 +21,48 @@ use crate::{SETUP, crypto};
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (options, [fdr, fdw]) = ServerOptions::read(context)?;
-    context.verbosity = options.common.verbosity;
-    if options.common.sandbox {
-        sandbox::hide();
-    }
+    let setup = Setup {
+        started,
+        options: options.common.clone(),
+        descriptors: PerEnd {
+            net_in: 0,
+            net_out: 1,
+            app_in: fdr,
+            app_out: fdw,
+        },
+    };
+    setup.run(
+        context,
+        |context| read(context, &options),
+        |own| finish(own, &options),
+    )
+}
 
-    let identity = Identity::from_environment(context)?;
+/// What is read before the identity is dropped.
+struct Own {
+    certificates: Certificates,
+    /// None: no client is asked for a certificate.
+    anchors: Option<Source>,
+}
+
+fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
     let anchors = match options.client_certificate {
         ClientCertificate::None => None,
         _ => Some(Source::from_environment(context)?),
     };
     let certificates = Certificates::load(context, options.sni())?;
-    let notification = run::notification(options.common.notification)?;
-    let descriptors = Descriptors::new([0, 1, fdr, fdw])?;
-    if let Some(identity) = identity {
-        identity.take()?;
-    }
-    let verifier = verifier(anchors, options.client_certificate)?;
-    Engine {
-        session: session(certificates, verifier, &options.common.groups)?,
-        started,
-        options: options.common,
-        descriptors,
-        notification,
+    Ok(Own {
+        certificates,
+        anchors,
+    })
+}
+
+fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
+    let verifier = verifier(own.anchors, options.client_certificate)?;
+    Ok(Ready {
+        session: session(own.certificates, verifier, &options.common.groups)?,
         server_name: None,
-    }
-    .run(context)
+    })
 }
 
 /// Who is asked for a certificate, and which one will do.

@@ -47,15 +47,23 @@ const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | EPERM;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Allows what an engine does, and nothing else, from now on. It reads from
-/// the descriptors `read`; that there are no others but those it writes to is
-/// for the caller to see to.
-pub fn filter(read: &[RawFd]) -> Result<(), Error> {
-    seccompiler::apply_filter(&program(read)?)
+/// the descriptors `read` and resizes `pipes`; that there are no others but
+/// those it writes to is for the caller to see to.
+pub fn filter(read: &[RawFd], pipes: &[RawFd]) -> Result<(), Error> {
+    seccompiler::apply_filter(&program(read, pipes)?)
 }
 
-fn program(read: &[RawFd]) -> Result<BpfProgram, BackendError> {
+fn program(read: &[RawFd], pipes: &[RawFd]) -> Result<BpfProgram, BackendError> {
     let mut rules: Rules = ANY.iter().map(|call| (*call, Vec::new())).collect();
     transfer(&mut rules, read)?;
+    for fd in pipes {
+        let size = argument(1, Eq, libc::F_SETPIPE_SZ)?;
+        allow(
+            &mut rules,
+            libc::SYS_fcntl,
+            vec![argument(0, Eq, *fd)?, size],
+        )?;
+    }
     memory(&mut rules)?;
     let mut program = refuse_gaps(rules.keys());
     let filter: BpfProgram = SeccompFilter::new(

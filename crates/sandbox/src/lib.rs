@@ -25,7 +25,7 @@ mod calls;
 )))]
 mod calls {
     /// No filter is written for this system.
-    pub fn filter(_: &[super::RawFd]) -> Result<(), ()> {
+    pub fn filter(_: &[super::RawFd], _: &[super::RawFd]) -> Result<(), ()> {
         Err(())
     }
 }
@@ -66,10 +66,10 @@ pub fn hide() {
 }
 
 /// Locks the process in for good. It may read from the descriptors `read`,
-/// write to the descriptors `write` and to standard error, and all others
-/// are closed.
+/// write to the descriptors `write` and to standard error, change the size of
+/// the `pipes` among them, and all others are closed.
 #[cfg(target_os = "linux")]
-pub fn enter(read: &[RawFd], write: &[RawFd]) -> Enforced {
+pub fn enter(read: &[RawFd], write: &[RawFd], pipes: &[RawFd]) -> Enforced {
     let keep = [read, write, &[2]].concat();
     // The order matters: Landlock needs a descriptor, and no step is possible
     // once the calls are filtered.
@@ -81,13 +81,13 @@ pub fn enter(read: &[RawFd], write: &[RawFd]) -> Enforced {
         descriptors_closed: unix::lockdown::close_others(&keep).is_ok(),
         landlock: rights::give_up(),
         no_descriptors: no_descriptors().is_ok(),
-        seccomp: calls::filter(read).is_ok(),
+        seccomp: calls::filter(read, pipes).is_ok(),
     }
 }
 
 /// Nothing of this is known here.
 #[cfg(not(target_os = "linux"))]
-pub fn enter(_read: &[RawFd], _write: &[RawFd]) -> Enforced {
+pub fn enter(_read: &[RawFd], _write: &[RawFd], _pipes: &[RawFd]) -> Enforced {
     Enforced::default()
 }
 

@@ -83,6 +83,16 @@ mod tests {
     }
 
     #[test]
+    fn no_option_is_ignored() {
+        let without = chain(":: 0 p");
+        for row in cli::tables::TCPSERVER.rows() {
+            let value = row.value_name().map_or("", |_| "5");
+            let line = format!("-{}{value} :: 0 p", row.short.unwrap());
+            assert_eq!(chain(&line) == without, row.id().is_none(), "{line}");
+        }
+    }
+
+    #[test]
     fn malformed_groups_and_missing_operands_are_wrong_usage() {
         for args in [&["-G", "1,x", "::", "0", "p"][..], &["::", "0"], &["-cx"]] {
             let args = args.iter().map(OsString::from).collect();

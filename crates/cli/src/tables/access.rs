@@ -6,7 +6,7 @@ use crate::row::{Argument, Effect, Row, paragraph};
 pub(super) const VERBOSITY: Row = Row {
     short: Some('v'),
     long: "verbosity",
-    argument: Argument::Number("verbosity"),
+    argument: Argument::Number("n"),
     effect: Effect::Set(Id::Access(Access::Verbosity)),
     help: "0: errors, 1: and accepted clients (default), 2, 3: more",
     doc: paragraph(
@@ -127,7 +127,7 @@ pub(super) const WHO: &[Row] = &[
     Row {
         short: Some('l'),
         long: "local-name",
-        argument: Argument::Text("localname"),
+        argument: Argument::Text("name"),
         effect: Effect::Set(Id::Access(Access::LocalName)),
         help: "our name, not looked up",
         doc: paragraph("our name, not looked up."),
@@ -137,7 +137,7 @@ pub(super) const WHO: &[Row] = &[
 pub(super) const BANNER: Row = Row {
     short: Some('B'),
     long: "banner",
-    argument: Argument::Text("banner"),
+    argument: Argument::Text("text"),
     effect: Effect::Add(Id::Access(Access::Banner)),
     help: "text for the client, before anything else",
     doc: paragraph("written to descriptor 1 first; several are written one behind the other."),
@@ -155,7 +155,7 @@ pub(super) const TIMEOUT: Row = Row {
 pub(super) const RULES_DIRECTORY: Row = Row {
     short: Some('i'),
     long: "rules-directory",
-    argument: Argument::Text("rulesdir"),
+    argument: Argument::Text("dir"),
     effect: Effect::Instead(
         Id::Access(Access::RulesDirectory),
         &[Id::Access(Access::RulesFile)],
@@ -167,7 +167,7 @@ pub(super) const RULES_DIRECTORY: Row = Row {
 pub(super) const RULES_FILE: Row = Row {
     short: Some('x'),
     long: "rules-file",
-    argument: Argument::Text("rulesfile"),
+    argument: Argument::Text("file"),
     effect: Effect::Instead(
         Id::Access(Access::RulesFile),
         &[Id::Access(Access::RulesDirectory)],

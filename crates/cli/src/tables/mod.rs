@@ -7,7 +7,7 @@ mod tcpclient;
 mod tls;
 
 use crate::id::{Access, Id};
-use crate::row::{Argument, Effect, Program, Row, paragraph};
+use crate::row::{Argument, Effect, Program, Row};
 use crate::suite;
 
 const PROG: &[&str] = &["prog..."];
@@ -152,6 +152,7 @@ pub static TLSSERVER: Program = Program {
             // Here the directory beats the file, wherever it stands.
             Row {
                 effect: Effect::Set(Id::Access(Access::RulesDirectory)),
+                help: "directory of the rules; it beats -x",
                 ..access::RULES_DIRECTORY
             },
             Row {
@@ -167,7 +168,7 @@ pub static TLSSERVER: Program = Program {
         tls::SNI,
         &[
             Row {
-                doc: paragraph("run s6-applyuidgid `-Uz`, and forget `-u`, `-g` and `-G`."),
+                help: "ids from UID, GID and GIDLIST, instead of -u, -g and -G",
                 ..tcp::ENVUIDGID
             },
             tcp::GROUPS,
@@ -292,7 +293,7 @@ pub static TCPCLIENT: Program = Program {
         &[
             // Read here, in more forms than a check knows.
             Row {
-                argument: Argument::Text("localip"),
+                argument: Argument::Text("ip"),
                 ..tcpclient::LOCAL_IP
             },
             tcpclient::LOCAL_PORT,

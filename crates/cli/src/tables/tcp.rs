@@ -47,7 +47,7 @@ pub(super) const VERBOSITY: &[Row] = &[
 pub(super) const TCPSERVERD_VERBOSITY: Row = Row {
     short: Some('v'),
     long: "verbosity",
-    argument: Argument::Number("verbosity"),
+    argument: Argument::Number("n"),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Verbosity)),
     help: "0: errors, 1: warnings too (default), 2: everything",
     doc: paragraph(
@@ -62,15 +62,14 @@ pub(super) const NOTIFY: Row = Row {
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Notify)),
     help: "print the port on standard output when ready",
     doc: paragraph(
-        "print the port and a newline on standard output when ready, and close it. It is closed \
-         for the programs in any case.",
+        "print the port and a newline on descriptor 1 when ready; 1 is closed then in any case.",
     ),
 };
 
 pub(super) const MAX_CONNECTIONS: Row = Row {
     short: Some('c'),
     long: "global-max-connections",
-    argument: Argument::Checked("maxconn", checks::at_least_one),
+    argument: Argument::Checked("n", checks::at_least_one),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::MaxConnections)),
     help: "at most so many connections (default: 40)",
     doc: paragraph(
@@ -82,7 +81,7 @@ pub(super) const MAX_CONNECTIONS: Row = Row {
 pub(super) const LOCAL_MAX_CONNECTIONS: Row = Row {
     short: Some('C'),
     long: "local-max-connections",
-    argument: Argument::Checked("localmaxconn", checks::at_least_one),
+    argument: Argument::Checked("n", checks::at_least_one),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::LocalMaxConnections)),
     help: "the same for each address (default: 40)",
     doc: paragraph("the same for the connections from one address; further ones are closed."),
@@ -122,7 +121,7 @@ pub(super) const DUAL_STACK: Row = Row {
 pub(super) const BACKLOG: Row = Row {
     short: Some('b'),
     long: "backlog",
-    argument: Argument::Number("backlog"),
+    argument: Argument::Number("n"),
     effect: Effect::Set(Id::Socketbinder(Socketbinder::Backlog)),
     help: "backlog of the socket; 0: do not listen",
     doc: paragraph("backlog of the socket (the system's maximum by default); 0: do not listen."),
@@ -195,7 +194,7 @@ pub(super) const GID: Row = Row {
 pub(super) const GROUPS: Row = Row {
     short: Some('G'),
     long: "gidlist",
-    argument: Argument::Checked("gidlist", checks::numbers),
+    argument: Argument::Checked("list", checks::numbers),
     effect: Effect::Set(Id::Applyuidgid(Applyuidgid::Groups)),
     help: "supplementary groups, separated by commas",
     doc: paragraph("supplementary groups, numbers separated by commas; empty for none."),
@@ -262,7 +261,7 @@ pub(super) const PROXY_SERVER: &[Row] = &[
     Row {
         short: Some('v'),
         long: "verbosity",
-        argument: Argument::Number("verbosity"),
+        argument: Argument::Number("n"),
         effect: Effect::Set(Id::ProxyServer(ProxyServer::Verbosity)),
         help: "0: errors, 1: warnings too (default)",
         doc: paragraph("0: errors only; 1 (default): warnings too."),
@@ -287,6 +286,9 @@ pub(super) const PROXY_SERVER: &[Row] = &[
             &[Id::ProxyServer(ProxyServer::BeforeTlsd)],
         ),
         help: "read nothing, and bring them back",
-        doc: paragraph("reads nothing; moves them back, if there are any."),
+        doc: paragraph(
+            "reads nothing; moves them back. If the proxy told nothing of TLS, what s6-tlsd has \
+             set stays, and only a name that it told replaces `SSL_TLS_SNI_SERVERNAME`.",
+        ),
     },
 ];

@@ -160,7 +160,7 @@ pub(super) const REST: &[Row] = &[
     Row {
         short: Some('t'),
         long: "timeout",
-        argument: Argument::Number("seconds"),
+        argument: Argument::Number("s"),
         effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::Timeout)),
         help: "limit for everything before the program (default: none)",
         doc: paragraph("limit for everything before `prog`; 0 (default): none."),
@@ -168,7 +168,7 @@ pub(super) const REST: &[Row] = &[
     Row {
         short: Some('l'),
         long: "local-name",
-        argument: Argument::Text("localname"),
+        argument: Argument::Text("name"),
         effect: Effect::Set(Id::Tcpclient(Tcpclient::LocalName)),
         help: "our name, not looked up",
         doc: paragraph("`TCPLOCALHOST`, not looked up."),
@@ -188,7 +188,7 @@ pub(super) const REST: &[Row] = &[
 pub(super) const LOCAL_IP: Row = Row {
     short: Some('i'),
     long: "local-ip",
-    argument: Argument::Checked("localip", checks::address),
+    argument: Argument::Checked("ip", checks::address),
     effect: Effect::Set(Id::Tcpclient(Tcpclient::LocalIp)),
     help: "our own address",
     doc: paragraph("our own address."),
@@ -197,7 +197,7 @@ pub(super) const LOCAL_IP: Row = Row {
 pub(super) const LOCAL_PORT: Row = Row {
     short: Some('p'),
     long: "local-port",
-    argument: Argument::Checked("localport", checks::port),
+    argument: Argument::Checked("port", checks::port),
     effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::LocalPort)),
     help: "our own port",
     doc: paragraph("our own port."),

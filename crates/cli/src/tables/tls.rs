@@ -9,7 +9,7 @@ use crate::row::{Argument, Effect, Row, paragraph};
 pub(super) const VERBOSITY: &[Row] = &[Row {
     short: Some('v'),
     long: "verbosity",
-    argument: Argument::Number("verbosity"),
+    argument: Argument::Number("n"),
     effect: Effect::Set(Id::Engine(Engine::Verbosity)),
     help: "0: errors, 1: warnings too (default), 2: everything",
     doc: paragraph(
@@ -21,7 +21,7 @@ pub(super) const VERBOSITY: &[Row] = &[Row {
 pub(super) const NOTIFICATION: &[Row] = &[Row {
     short: Some('d'),
     long: "notification-fd",
-    argument: Argument::Number("notif"),
+    argument: Argument::Number("fd"),
     effect: Effect::Set(Id::Engine(Engine::NotificationFd)),
     help: "descriptor to report the handshake to (default: none)",
     doc: paragraph(
@@ -143,9 +143,9 @@ pub(super) const SNI: &[Row] = &[
     Row {
         short: Some('k'),
         long: "sni-level",
-        argument: Argument::Number("snilevel"),
+        argument: Argument::Number("level"),
         effect: Effect::Set(Id::Server(Server::SniLevel)),
-        help: "0: one pair for all names (default), 1, 2: as below",
+        help: "0 (default): one pair for all; 1: --sni; 2: --mandatory-sni",
         doc: paragraph(
             "0 (default): one pair for everybody; 1: as `--sni`; 2 and above: as \
              `--mandatory-sni`. It beats these two, wherever it stands.",
@@ -215,7 +215,7 @@ pub(super) const TRUST: &[Row] = &[
 pub(super) const SERVER_NAME: &[Row] = &[Row {
     short: Some('k'),
     long: "servername",
-    argument: Argument::Text("servername"),
+    argument: Argument::Text("name"),
     effect: Effect::Set(Id::Client(Client::ServerName)),
     help: "name to send (SNI) and to check in the certificate",
     doc: paragraph(
@@ -248,7 +248,7 @@ pub(super) const NETWORK: &[Row] = &[
     Row {
         short: Some('6'),
         long: "read-fd",
-        argument: Argument::Checked("fdr", checks::descriptor),
+        argument: Argument::Checked("fd", checks::descriptor),
         effect: Effect::Set(Id::Wrapper(Wrapper::ReadFd)),
         help: "read the network there (default: 6)",
         doc: paragraph("read the network on this descriptor, 3 or more; the default is 6."),
@@ -256,7 +256,7 @@ pub(super) const NETWORK: &[Row] = &[
     Row {
         short: Some('7'),
         long: "write-fd",
-        argument: Argument::Checked("fdw", checks::descriptor),
+        argument: Argument::Checked("fd", checks::descriptor),
         effect: Effect::Set(Id::Wrapper(Wrapper::WriteFd)),
         help: "write the network there (default: 7)",
         doc: paragraph("write the network on this one, which must be another; the default is 7."),

@@ -1,7 +1,8 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
+pub mod key;
 pub mod pem;
-pub mod pkcs8;
+pub mod problem;
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,40 +16,56 @@ use zeroize::Zeroizing;
 /// that never ends from filling the memory.
 const LIMIT: usize = 64 << 20;
 
-/// The content of the file at `path`, wiped from memory when it is dropped.
-pub fn read(path: &OsStr) -> Result<Zeroizing<Vec<u8>>, Errno> {
-    read_with_mode(path).map(|(content, _)| content)
+/// A file that is open for reading.
+pub struct Opened {
+    file: OwnedFd,
+    stat: FileStat,
 }
 
-/// The same, and who may read and write the file.
-pub fn read_with_mode(path: &OsStr) -> Result<(Zeroizing<Vec<u8>>, Mode), Errno> {
-    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let stat = fstat(&file)?;
-    let mut secret = Zeroizing::default();
-    fill(&mut secret, &file, &stat)?;
-    Ok((secret, Mode::from_bits_truncate(stat.st_mode)))
-}
-
-/// The content of a file that has no secrets.
-pub fn read_public(path: &OsStr) -> Result<Vec<u8>, Errno> {
-    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut content = Vec::new();
-    fill(&mut content, &file, &fstat(&file)?)?;
-    Ok(content)
-}
-
-/// The same of the file `name` in an open directory. EINVAL if it is not a
-/// regular one: a pipe could be waited for without end.
-pub fn read_regular(directory: impl AsFd, name: &CStr) -> Result<Vec<u8>, Errno> {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let file = openat(directory, name, flags, Mode::empty())?;
-    let stat = fstat(&file)?;
-    if !is_regular(&stat) {
-        return Err(Errno::EINVAL);
+impl Opened {
+    /// The file at `path`, of whatever kind.
+    pub fn at(path: &OsStr) -> Result<Self, Errno> {
+        Self::new(open(
+            path,
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?)
     }
-    let mut content = Vec::new();
-    fill(&mut content, &file, &stat)?;
-    Ok(content)
+
+    /// The regular file `name` in an open directory. EINVAL if it is of
+    /// another kind: a pipe could be waited for without end.
+    pub fn in_directory(directory: impl AsFd, name: &CStr) -> Result<Self, Errno> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let opened = Self::new(openat(directory, name, flags, Mode::empty())?)?;
+        match is_regular(&opened.stat) {
+            true => Ok(opened),
+            false => Err(Errno::EINVAL),
+        }
+    }
+
+    fn new(file: OwnedFd) -> Result<Self, Errno> {
+        let stat = fstat(&file)?;
+        Ok(Self { file, stat })
+    }
+
+    /// Who may read and write it.
+    pub fn mode(&self) -> Mode {
+        Mode::from_bits_truncate(self.stat.st_mode)
+    }
+
+    /// Its content, wiped from memory when it is dropped.
+    pub fn secret(self) -> Result<Zeroizing<Vec<u8>>, Errno> {
+        let mut secret = Zeroizing::default();
+        fill(&mut secret, &self.file, &self.stat)?;
+        Ok(secret)
+    }
+
+    /// Its content, which has no secrets.
+    pub fn public(self) -> Result<Vec<u8>, Errno> {
+        let mut content = Vec::new();
+        fill(&mut content, &self.file, &self.stat)?;
+        Ok(content)
+    }
 }
 
 fn is_regular(stat: &FileStat) -> bool {
@@ -90,6 +107,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
+        let read = |path: &OsStr| Opened::at(path).and_then(Opened::secret);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
             let content: Vec<u8> = (0..size).map(|i| i as u8).collect();

@@ -4,36 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64ct::{Base64, Encoding};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use crate::files::pkcs8::{is_encrypted_key, pkcs8_of_sec1};
+use crate::files::key::{self, SecretKey};
+use crate::files::problem::Defect;
 use crate::x509::der::is_der_sequence;
-
-/// Why a file does not give what is looked for in it. Said after its name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Defect {
-    /// The key is encrypted.
-    Encrypted,
-    /// A block that should be used cannot be decoded.
-    Malformed,
-    /// There is nothing of the kind.
-    NoCertificate,
-    /// There is nothing of the kind.
-    NoKey,
-}
-
-impl Defect {
-    /// What is wrong, to follow the file's name.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Encrypted => "the private key is encrypted",
-            Self::Malformed => "malformed content",
-            Self::NoCertificate => "no certificate inside",
-            Self::NoKey => "no private key inside",
-        }
-    }
-}
 
 /// All certificates of a file, in their order: one in DER, or those of the
 /// CERTIFICATE blocks.
@@ -54,46 +30,26 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
     Ok(certificates)
 }
 
-/// A private key that is wiped when it is dropped.
-pub type SecretKey = Zeroizing<PrivateKeyDer<'static>>;
-
-/// The first private key of a file.
+/// The first private key of a file: the labels of blocks tell that there is
+/// one, its content tells its form.
 pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
     if is_der_sequence(content) {
-        if is_encrypted_key(content) {
-            return Err(Defect::Encrypted);
-        }
-        let key = PrivateKeyDer::try_from(content).map_err(|_| Defect::Malformed)?;
-        return Ok(usable(Zeroizing::new(key.clone_key())));
+        return key::of_der(Zeroizing::new(content.to_vec()));
     }
-    for block in Blocks(content) {
-        let kind: fn(Vec<u8>) -> PrivateKeyDer<'static> = match block.label {
-            b"ENCRYPTED PRIVATE KEY" => return Err(Defect::Encrypted),
-            b"PRIVATE KEY" => |der| PrivateKeyDer::Pkcs8(der.into()),
-            b"RSA PRIVATE KEY" => |der| PrivateKeyDer::Pkcs1(der.into()),
-            b"EC PRIVATE KEY" => |der| PrivateKeyDer::Sec1(der.into()),
-            _ => continue,
-        };
-        // The old style of encryption says so in a header (RFC 1421).
-        if find(block.body, b"ENCRYPTED").is_some() {
-            return Err(Defect::Encrypted);
-        }
-        let der = std::mem::take(&mut *decoded(block.body)?);
-        return Ok(usable(Zeroizing::new(kind(der))));
+    let keys: [&[u8]; 4] = [
+        b"PRIVATE KEY",
+        b"RSA PRIVATE KEY",
+        b"EC PRIVATE KEY",
+        b"ENCRYPTED PRIVATE KEY",
+    ];
+    let mut blocks = Blocks(content);
+    let block = blocks.find(|block| keys.contains(&block.label));
+    let body = block.ok_or(Defect::NoKey)?.body;
+    // The old style of encryption says so in a header (RFC 1421).
+    if find(body, b"ENCRYPTED").is_some() {
+        return Err(Defect::Encrypted);
     }
-    Err(Defect::NoKey)
-}
-
-/// The key in a form that rustls takes as it is: it would make PKCS#8 of SEC1
-/// by itself, and leave that in memory.
-fn usable(key: SecretKey) -> SecretKey {
-    match &*key {
-        PrivateKeyDer::Sec1(sec1) => match pkcs8_of_sec1(sec1.secret_sec1_der()) {
-            Some(mut der) => Zeroizing::new(PrivateKeyDer::Pkcs8(std::mem::take(&mut *der).into())),
-            None => key,
-        },
-        _ => key,
-    }
+    key::of_der(decoded(body)?)
 }
 
 /// A certificate. It is no secret, so it takes the quick way: a file of trust
@@ -209,10 +165,11 @@ mod tests {
         assert_eq!(key(""), Some(Defect::NoKey));
         assert_eq!(key(&block("CERTIFICATE", "AAEC")), Some(Defect::NoKey));
         assert_eq!(key(&block("PRIVATE KEY", "!!")), Some(Defect::Malformed));
-        assert_eq!(
-            key(&block("ENCRYPTED PRIVATE KEY", "AAEC")),
-            Some(Defect::Encrypted)
-        );
+        assert_eq!(key(&block("PRIVATE KEY", "AAEC")), Some(Defect::Malformed));
+        // SEQUENCE { SEQUENCE {}, OCTET STRING }
+        for label in ["ENCRYPTED PRIVATE KEY", "PRIVATE KEY"] {
+            assert_eq!(key(&block(label, "MAQwAAQA")), Some(Defect::Encrypted));
+        }
         let old = block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAEC");
         assert_eq!(key(&old), Some(Defect::Encrypted));
     }
@@ -221,12 +178,12 @@ mod tests {
     fn the_first_key_counts_after_its_parameters() {
         let text = [
             block("EC PARAMETERS", "BggqhkjOPQMBBw=="),
-            block("EC PRIVATE KEY", "AAEC"),
-            block("PRIVATE KEY", "AwQF"),
+            // SEQUENCE { INTEGER 0, INTEGER 7 }, and another number.
+            block("EC PRIVATE KEY", "MAYCAQACAQc="),
+            block("PRIVATE KEY", "MAYCAQACAQg="),
         ]
         .concat();
         let key = private_key(text.as_bytes()).unwrap();
-        assert!(matches!(*key, PrivateKeyDer::Sec1(_)));
-        assert_eq!(key.secret_der(), [0, 1, 2]);
+        assert_eq!(key.secret_der(), b"\x30\x06\x02\x01\x00\x02\x01\x07");
     }
 }

@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use unix::Env;
 
 use crate::crypto;
-use crate::files::pem;
+use crate::files::{key, pem};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::verify::ServerVerifier;
@@ -50,6 +50,12 @@ pub fn pem(input: &[u8]) -> bool {
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         assert!((1..=chain.len()).contains(&anchors.roots.len()));
+    }
+    if let (Ok(key), Some(shown)) = (&key, chain.first()) {
+        let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
+        let whole = key::bare_scalar(key).zip(shown);
+        let whole = whole.and_then(|(scalar, public)| key::ec_key(scalar, &public));
+        assert!(whole.is_none_or(|key| key::bare_scalar(&key).is_none()));
     }
     let signer = key
         .as_ref()
@@ -178,15 +184,17 @@ pub fn sni(input: &[u8]) -> bool {
     true
 }
 
-/// Whether `pattern` is `name`, or a wildcard for its first label.
+/// Whether `pattern` is `name`, or a wildcard for its first label; a final dot
+/// does not count.
 fn covers(pattern: &[u8], name: &[u8]) -> bool {
+    let text = std::str::from_utf8(pattern).is_ok() && !pattern.is_empty();
+    let [pattern, name] = [pattern, name].map(|name| name.strip_suffix(b".").unwrap_or(name));
     let dot = name.iter().position(|byte| *byte == b'.');
     let parent = dot.map(|dot| &name[dot..]).filter(|parent| {
         let labels = parent.split(|byte| *byte == b'.');
         labels.filter(|label| !label.is_empty()).count() >= 2
     });
     let wildcard = pattern.strip_prefix(b"*").zip(parent);
-    let text = std::str::from_utf8(pattern).is_ok() && !pattern.is_empty();
     text && (pattern.eq_ignore_ascii_case(name)
         || wildcard.is_some_and(|(suffix, parent)| suffix.eq_ignore_ascii_case(parent)))
 }

@@ -68,10 +68,10 @@ impl Certificates {
     /// The certificate for a client that asks for `name`, or for none.
     pub fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let named = name.and_then(|name| {
-            let name = name.to_ascii_lowercase();
+            let name = normal(name.as_bytes());
             self.named
-                .get(name.as_bytes())
-                .or_else(|| self.named.get(wildcard(&name)?.as_bytes()))
+                .get(&name)
+                .or_else(|| self.named.get(&wildcard(&name)?))
         });
         named.or(self.default.as_ref()).cloned()
     }
@@ -106,11 +106,11 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
             ));
         };
         let pair = Arc::new(pair::load(context, key_file, certificate_file)?);
-        if pairs.insert(name.to_ascii_lowercase(), pair).is_some() {
+        if pairs.insert(normal(name), pair).is_some() {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
-                    "environment variable KEYFILE:{shown} is there twice: case does not matter in names"
+                    "environment variable KEYFILE:{shown} is there twice: neither case nor a final dot matters in names"
                 ),
             ));
         }
@@ -118,12 +118,21 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
     Ok(pairs)
 }
 
+/// The form in which names are compared: in lower case, without the final dot
+/// that some clients send (RFC 6066 section 3 forbids it).
+fn normal(name: &[u8]) -> Vec<u8> {
+    name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
+}
+
 /// The wildcard that covers `name`: its first label replaced, if at least two
 /// remain.
-fn wildcard(name: &str) -> Option<String> {
-    let (_, parent) = name.split_once('.')?;
-    let labels = parent.split('.').filter(|label| !label.is_empty()).count();
-    (labels >= 2).then(|| format!("*.{parent}"))
+fn wildcard(name: &[u8]) -> Option<Vec<u8>> {
+    let dot = name.iter().position(|byte| *byte == b'.')?;
+    let parent = &name[dot..];
+    let labels = parent
+        .split(|byte| *byte == b'.')
+        .filter(|label| !label.is_empty());
+    (labels.count() >= 2).then(|| [b"*", parent].concat())
 }
 
 #[cfg(test)]
@@ -132,10 +141,23 @@ mod tests {
 
     #[test]
     fn a_wildcard_replaces_the_first_label_and_leaves_two() {
-        assert_eq!(wildcard("a.b.org").as_deref(), Some("*.b.org"));
-        assert_eq!(wildcard("x.a.b.org").as_deref(), Some("*.a.b.org"));
-        assert_eq!(wildcard("b.org"), None);
-        assert_eq!(wildcard("org"), None);
-        assert_eq!(wildcard("b.org."), None);
+        for (name, expected) in [
+            ("a.b.org", Some("*.b.org")),
+            ("x.a.b.org", Some("*.a.b.org")),
+            ("b.org", None),
+            ("org", None),
+            ("b.org.", None),
+        ] {
+            let expected = expected.map(|name| name.as_bytes().to_vec());
+            assert_eq!(wildcard(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn neither_case_nor_a_final_dot_matters() {
+        for name in ["a.b.org", "A.b.ORG", "a.b.org."] {
+            assert_eq!(normal(name.as_bytes()), b"a.b.org", "{name}");
+        }
+        assert_eq!(normal(b"a.."), b"a.");
     }
 }

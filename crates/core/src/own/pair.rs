@@ -1,94 +1,112 @@
 //! A private key with its certificate chain, from KEYFILE and CERTFILE.
 
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 use cli::{Context, Fatal};
 use nix::sys::stat::Mode;
-use rustls::pki_types::CertificateDer;
-use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
-use unix::Errno;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SigningKey};
 
-use crate::files::pem::{self, Defect, SecretKey};
+use crate::files::key::{self, SecretKey};
+use crate::files::problem::{Defect, unreadable, unusable};
+use crate::files::{Opened, pem};
 use crate::x509::Certificate;
-use crate::{CONTEXT, crypto, files};
+use crate::x509::public_key::PublicKey;
+use crate::{CONTEXT, crypto};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
-/// sure that they belong together.
+/// sure that they belong together. Nothing else is asked of the certificate:
+/// what we show is its owner's business.
 ///
 /// A renewal that replaces both files while they are being read gives a key
 /// and a certificate that do not fit: then both are read once more.
-///
-/// A key that everybody may read is worth a warning; one that a group may
-/// read is not, for there are groups for that purpose.
 pub fn load(
     context: &Context,
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
-    let again = |_| read(key_file, certificate_file)?;
-    let (pair, mode) = read(key_file, certificate_file)?.or_else(again)?;
-    if mode.contains(Mode::S_IROTH) {
-        let path = key_file.to_string_lossy();
-        context.warn(&format!("private key {path} is readable by everybody"));
+    for _ in 0..2 {
+        let (secret, mode) = read_key(key_file)?;
+        let chain = read_chain(certificate_file)?;
+        match signer(&secret, &chain) {
+            Ok(signer) => {
+                warn_if_open_to_all(context, key_file, mode);
+                return Ok(CertifiedKey::new(chain, signer));
+            }
+            Err(Unfit::Key) => return Err(unusable(key_file, KEYS)),
+            Err(Unfit::Pair) => {}
+        }
     }
-    Ok(pair)
+    let (key, certificate) = (
+        key_file.to_string_lossy(),
+        certificate_file.to_string_lossy(),
+    );
+    Err(Fatal::new(
+        CONTEXT,
+        format!("private key in {key} does not belong to the certificate in {certificate}"),
+    ))
 }
 
-/// The pair as the files are now, and the mode of the key's; the inner error
-/// is a pair that does not fit.
-fn read(
-    key_file: &OsStr,
-    certificate_file: &OsStr,
-) -> Result<Result<(CertifiedKey, Mode), Fatal>, Fatal> {
-    let (key, mode) = read_key(key_file)?;
-    let chain = read_chain(certificate_file)?;
-    let signer = crypto::signing_key(&key)
-        .map_err(|_| wrong(key_file, "unusable private key (RSA of 2048 to 8192 bits, ECDSA P-256 or P-384, Ed25519 can be used)"))?;
-    let pair = CertifiedKey::new(chain, signer);
-    match pair.keys_match() {
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Ok((pair, mode))),
-        Err(Error::InconsistentKeys(_)) => Ok(Err(Fatal::new(
-            CONTEXT,
-            format!(
-                "private key in {} does not belong to the certificate in {}",
-                key_file.to_string_lossy(),
-                certificate_file.to_string_lossy()
-            ),
-        ))),
-        Err(_) => Err(wrong(
-            certificate_file,
-            "unusable certificate (one of version 3 is needed)",
-        )),
+const KEYS: &str = "unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, \
+                    ECDSA P-256 or P-384, Ed25519 can be used)";
+
+/// Why a key and a chain make no pair.
+enum Unfit {
+    /// The key is not of a kind that can be used.
+    Key,
+    /// They do not belong together.
+    Pair,
+}
+
+/// What signs with `key`, if it is that of the first certificate in `chain`.
+fn signer(
+    key: &PrivateKeyDer<'_>,
+    chain: &[CertificateDer<'_>],
+) -> Result<Arc<dyn SigningKey>, Unfit> {
+    let certificate = chain.first().and_then(|der| Certificate::parse(der));
+    let shown = certificate.and_then(|certificate| certificate.public_key());
+    let shown = shown.ok_or(Unfit::Pair)?;
+    if let Some(scalar) = key::bare_scalar(key) {
+        let whole = key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
+        return crypto::signing_key(&whole).map_err(|_| Unfit::Pair);
+    }
+    let signer = crypto::signing_key(key).map_err(|_| Unfit::Key)?;
+    let info = signer.public_key();
+    let own = info.as_deref().and_then(PublicKey::parse);
+    match own.is_none_or(|own| own.is(&shown)) {
+        true => Ok(signer),
+        false => Err(Unfit::Pair),
+    }
+}
+
+/// A key that everybody may read is worth a warning to those who look for
+/// one; one that a group may read is not, for there are groups for that
+/// purpose.
+fn warn_if_open_to_all(context: &Context, key_file: &OsStr, mode: Mode) {
+    if mode.contains(Mode::S_IROTH) {
+        let path = key_file.to_string_lossy();
+        let text = format!("private key {path} is readable by everybody");
+        context.say(2, "warning", &text);
     }
 }
 
 fn read_key(path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
-    let (content, mode) = files::read_with_mode(path).map_err(|errno| unreadable(path, errno))?;
-    let key = pem::private_key(&content).map_err(|defect| unusable(path, defect))?;
+    let failed = |errno| unreadable(path, errno);
+    let file = Opened::at(path).map_err(failed)?;
+    let mode = file.mode();
+    let key = pem::private_key(&file.secret().map_err(failed)?);
+    let key = key.map_err(|defect| unusable(path, defect.text()))?;
     Ok((key, mode))
 }
 
+/// The chain. Its file may hold the key as well, so its content is wiped.
 fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = files::read(path).map_err(|errno| unreadable(path, errno))?;
-    let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect))?;
+    let content = Opened::at(path).and_then(Opened::secret);
+    let content = content.map_err(|errno| unreadable(path, errno))?;
+    let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
-        return Err(unusable(path, Defect::Malformed));
+        return Err(unusable(path, Defect::Malformed.text()));
     }
     Ok(chain)
-}
-
-fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
-    Fatal::unable(CONTEXT, &format!("read {}", path.to_string_lossy()), errno)
-}
-
-fn unusable(path: &OsStr, defect: Defect) -> Fatal {
-    wrong(path, defect.text())
-}
-
-fn wrong(path: &OsStr, why: &str) -> Fatal {
-    Fatal::new(
-        CONTEXT,
-        format!("unable to use {}: {why}", path.to_string_lossy()),
-    )
 }

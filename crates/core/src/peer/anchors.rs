@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
 
-use crate::files::{self, pem};
+use crate::files::problem::{unreadable, unusable};
+use crate::files::{Opened, pem};
 use crate::x509::Certificate;
 use crate::{CONTEXT, crypto};
 
@@ -120,14 +121,9 @@ impl Anchors {
 }
 
 fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = files::read_public(path).map_err(|errno| unreadable(path, errno))?;
-    pem::certificates(&content).map_err(|defect| {
-        let why = defect.text();
-        Fatal::new(
-            CONTEXT,
-            format!("unable to use {}: {why}", path.to_string_lossy()),
-        )
-    })
+    let content = Opened::at(path).and_then(Opened::public);
+    let content = content.map_err(|errno| unreadable(path, errno))?;
+    pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))
 }
 
 /// The certificates of every file that counts in a directory. Entries that
@@ -137,9 +133,8 @@ fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
-    let texts = names
-        .iter()
-        .filter_map(|name| files::read_regular(&directory, name).ok());
+    let read = |name: &CString| Opened::in_directory(&directory, name)?.public();
+    let texts = names.iter().filter_map(|name| read(name).ok());
     let certificates = texts.filter_map(|text| pem::certificates(&text).ok());
     Ok(certificates.flatten().collect())
 }
@@ -170,17 +165,6 @@ fn is_hashed(name: &[u8]) -> bool {
     hash.iter().all(u8::is_ascii_hexdigit)
         && !number.is_empty()
         && number.iter().all(u8::is_ascii_digit)
-}
-
-/// Anchors are read after the identity was dropped: who is refused a file
-/// wants to know who asked.
-fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
-    let path = path.to_string_lossy();
-    let what = match errno {
-        Errno::EACCES => format!("read {path} as uid {}", nix::unistd::geteuid()),
-        _ => format!("read {path}"),
-    };
-    Fatal::unable(CONTEXT, &what, errno)
 }
 
 fn none_in(path: &OsStr) -> Fatal {

@@ -2,6 +2,7 @@
 
 pub mod anchors;
 mod chain;
+mod possession;
 pub mod refusal;
 pub mod verify;
 

@@ -9,11 +9,8 @@ use std::cmp::Ordering;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
-use rustls::crypto::{
-    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-    verify_tls13_signature_with_raw_key,
-};
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
@@ -22,8 +19,7 @@ use webpki::KeyUsage;
 use crate::crypto;
 use crate::peer::anchors::Anchors;
 use crate::peer::chain::{Chain, fields};
-use crate::peer::refusal::{RSA_BITS, Refusal};
-use crate::x509::Certificate;
+use crate::peer::possession;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.
@@ -35,8 +31,7 @@ macro_rules! owns_its_key {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls12_signature(message, certificate, signature, &self.algorithms)
-                .map_err(|error| because_of_key(certificate, error))
+            possession::tls12(message, certificate, signature, &self.algorithms)
         }
 
         fn verify_tls13_signature(
@@ -45,8 +40,7 @@ macro_rules! owns_its_key {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            check_signature(message, certificate, signature, &self.algorithms)
-                .map_err(|error| because_of_key(certificate, error))
+            possession::tls13(message, certificate, signature, &self.algorithms)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -175,31 +169,6 @@ fn trust(
         Ordering::Less => Err(CertificateError::NotValidYet.into()),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(CertificateError::Expired.into()),
-    }
-}
-
-/// The peer owns its key, whatever version its certificate is of: webpki
-/// reads version 3 only, and of the others the key is all that is needed.
-fn check_signature(
-    message: &[u8],
-    certificate: &CertificateDer<'_>,
-    signature: &DigitallySignedStruct,
-    algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<HandshakeSignatureValid, Error> {
-    if ParsedCertificate::try_from(certificate).is_ok() {
-        return verify_tls13_signature(message, certificate, signature, algorithms);
-    }
-    let key = SubjectPublicKeyInfoDer::from(fields(certificate)?.public_key_info());
-    verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
-}
-
-/// Why a signature by the key of `certificate` was not accepted, if that is
-/// because of the key.
-fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
-    let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
-    match key.and_then(|key| key.rsa_bits()) {
-        Some(bits) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
-        _ => error,
     }
 }
 

@@ -13,17 +13,19 @@ pub mod peer_info;
 pub mod variables;
 mod words;
 
+use rustls::CommonState;
+
 use crate::report::variables::Variables;
-use crate::tunnel::session::Session;
 use crate::x509::Certificate;
 
 /// The notification. See [`Variables`] for its form.
-pub fn block(session: &Session, server_name: Option<&str>) -> Vec<u8> {
-    let certificate = session.peer_certificate();
+pub fn block(session: &CommonState, server_name: Option<&str>) -> Vec<u8> {
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
     let mut block = Variables::default();
-    let protocol = session.protocol().and_then(words::protocol);
+    let protocol = session.protocol_version().and_then(words::protocol);
     block.say("SSL_PROTOCOL", protocol);
-    let cipher = session.cipher_suite().and_then(words::cipher);
+    let suite = session.negotiated_cipher_suite();
+    let cipher = suite.and_then(|suite| words::cipher(suite.suite()));
     block.say("SSL_CIPHER", cipher);
     block.say("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = certificate.map(words::hash);

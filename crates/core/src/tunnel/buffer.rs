@@ -1,4 +1,4 @@
-//! A byte queue of fixed capacity in pages of its own.
+//! A byte queue in pages of its own.
 
 use std::num::NonZeroUsize;
 
@@ -59,6 +59,28 @@ impl Buffer {
         self.start = 0;
     }
 
+    /// How many bytes it has space for in all.
+    pub fn capacity(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Makes it a queue for `capacity` bytes; false if its content does not
+    /// fit in or the system has no memory.
+    pub fn resize(&mut self, capacity: NonZeroUsize) -> bool {
+        if capacity.get() == self.capacity() {
+            return true;
+        }
+        if self.len() > capacity.get() {
+            return false;
+        }
+        let Ok(mut buffer) = Self::new(capacity) else {
+            return false;
+        };
+        buffer.append(self.content());
+        *self = buffer;
+        true
+    }
+
     /// Forgets the content.
     pub fn clear(&mut self) {
         self.start = 0;
@@ -112,6 +134,23 @@ mod tests {
         buffer.consume(8);
         assert!(buffer.is_empty());
         assert_eq!(buffer.space().len(), 8);
+    }
+
+    #[test]
+    fn a_new_size_keeps_the_content_or_is_not_taken() {
+        let size = |size| NonZeroUsize::new(size).unwrap();
+        let mut buffer = Buffer::new(size(8)).unwrap();
+        buffer.append(b"abcdef");
+        buffer.consume(2);
+        assert!(!buffer.resize(size(3)));
+        assert_eq!(buffer.content(), b"cdef");
+        assert_eq!(buffer.space().len(), 2);
+        assert!(buffer.resize(size(4)));
+        assert_eq!(buffer.content(), b"cdef");
+        assert_eq!(buffer.space().len(), 0);
+        assert!(buffer.resize(size(100)));
+        assert_eq!(buffer.content(), b"cdef");
+        assert_eq!(buffer.space().len(), 96);
     }
 
     #[test]

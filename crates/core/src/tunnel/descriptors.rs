@@ -16,17 +16,21 @@ use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
 
-use crate::tunnel::pump::{End, Ends, Interest};
+use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
+use crate::tunnel::flow::Size;
+use crate::tunnel::pipe::Pipe;
 
-/// The descriptors that are still open, in the order of [`End`].
-pub struct Descriptors([Option<Descriptor>; 4]);
+/// The descriptors that are still open.
+pub struct Descriptors(PerEnd<Option<Descriptor>>);
 
 struct Descriptor {
     fd: OwnedFd,
     socket: bool,
+    /// What is known of it as a pipe to or from the program.
+    pipe: Option<Pipe>,
     /// Which descriptors are the same open file, and thus have one set of
-    /// flags: the lowest end among them.
-    group: usize,
+    /// flags: the first end among them.
+    group: End,
     /// The flags before, if they were changed.
     former: Option<OFlag>,
 }
@@ -34,21 +38,21 @@ struct Descriptor {
 impl Descriptors {
     /// Takes over the descriptors with these numbers; a number may be there
     /// twice.
-    pub fn new(numbers: [RawFd; 4]) -> Result<Self, Fatal> {
-        let mut ends = [None, None, None, None];
-        for (i, number) in numbers.into_iter().enumerate() {
-            let fd = if numbers[..i].contains(&number) {
+    pub fn new(numbers: PerEnd<RawFd>) -> Result<Self, Fatal> {
+        let mut descriptors = Self(PerEnd::default());
+        for (i, end) in End::ALL.into_iter().enumerate() {
+            let number = numbers[end];
+            let taken = End::ALL[..i].iter().any(|other| numbers[*other] == number);
+            let fd = if taken {
                 unix::fd::duplicate(number)
             } else {
                 unix::fd::claim(number)
             };
-            let descriptor = fd.and_then(|fd| Descriptor::new(fd, i));
-            ends[i] = Some(
-                descriptor
-                    .map_err(|errno| Fatal::system(&format!("use descriptor {number}"), errno))?,
-            );
+            let descriptor = fd
+                .and_then(|fd| Descriptor::new(fd, end))
+                .map_err(|errno| Fatal::system(&format!("use descriptor {number}"), errno))?;
+            descriptors.0[end] = Some(descriptor);
         }
-        let mut descriptors = Self(ends);
         descriptors
             .stop_blocking()
             .map_err(|errno| Fatal::system("set descriptors non-blocking", errno))?;
@@ -56,41 +60,42 @@ impl Descriptors {
     }
 
     /// Their numbers.
-    pub fn numbers(&self) -> [Option<RawFd>; 4] {
-        let number = |end: &Option<Descriptor>| Some(end.as_ref()?.fd.as_raw_fd());
-        self.0.each_ref().map(number)
+    pub fn numbers(&self) -> PerEnd<Option<RawFd>> {
+        PerEnd::from_fn(|end| Some(self.0[end].as_ref()?.fd.as_raw_fd()))
+    }
+
+    /// The numbers of those whose pipes [`Ends::resize`] may resize.
+    pub fn pipes(&self) -> Vec<RawFd> {
+        let ends = End::ALL.into_iter().filter_map(|end| self.0[end].as_ref());
+        let pipes = ends.filter(|descriptor| descriptor.pipe.is_some());
+        pipes.map(|descriptor| descriptor.fd.as_raw_fd()).collect()
     }
 
     /// Waits until an end is ready for what `interest` says, or until
     /// `deadline`.
     pub fn wait(
         &self,
-        interest: [Interest; 4],
+        interest: PerEnd<Interest>,
         deadline: Option<Instant>,
-    ) -> Result<[bool; 4], Fatal> {
-        let mut watched = Vec::with_capacity(4);
-        let mut which = Vec::with_capacity(4);
-        for (i, (end, interest)) in self.0.iter().zip(interest).enumerate() {
-            let events = match interest {
-                Interest::None => continue,
-                Interest::Hangup => PollFlags::empty(),
-                Interest::Read => PollFlags::POLLIN,
-                Interest::Write => PollFlags::POLLOUT,
-            };
-            if let Some(end) = end {
-                watched.push(PollFd::new(end.fd.as_fd(), events));
-                which.push(i);
-            }
-        }
+    ) -> Result<PerEnd<Option<Ready>>, Fatal> {
+        let events = |end: End| match interest[end] {
+            Interest::None => None,
+            Interest::Hangup => Some(PollFlags::empty()),
+            Interest::Read => Some(PollFlags::POLLIN),
+            Interest::Write => Some(PollFlags::POLLOUT),
+        };
+        let watch = |end| Some(PollFd::new(self.0[end].as_ref()?.fd.as_fd(), events(end)?));
+        let mut watched: Vec<PollFd<'_>> = End::ALL.into_iter().filter_map(watch).collect();
         match poll(&mut watched, timeout(deadline)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Fatal::system("poll", errno)),
         }
-        let mut ready = [false; 4];
-        for (fd, i) in watched.iter().zip(which) {
-            ready[i] = fd.any().unwrap_or(true);
-        }
-        Ok(ready)
+        let mut watched = watched.iter();
+        Ok(PerEnd::from_fn(|end| {
+            watch(end)?;
+            let happened = watched.next()?.any().unwrap_or(true);
+            interest[end].met().filter(|_| happened)
+        }))
     }
 
     /// Has what was received acknowledged at once, where the system can do
@@ -98,51 +103,50 @@ impl Descriptors {
     /// not hear of it would keep its first data back (RFC 896).
     pub fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
-        if let Some(end) = self.0[End::NetIn as usize]
-            .as_ref()
-            .filter(|end| end.socket)
-        {
+        if let Some(end) = self.0.net_in.as_ref().filter(|end| end.socket) {
             unix::connect::acknowledge(&end.fd);
         }
     }
 
     /// Switches everything but sockets to non-blocking mode.
     fn stop_blocking(&mut self) -> Result<(), Errno> {
-        let mut before = [OFlag::empty(); 4];
-        for (i, end) in self.0.iter().enumerate() {
-            if let Some(end) = end.as_ref().filter(|end| !end.socket) {
-                before[i] = flags(end.fd.as_fd())?;
+        let mut before = PerEnd::from_fn(|_| OFlag::empty());
+        for end in End::ALL {
+            if let Some(descriptor) = self.0[end].as_ref().filter(|end| !end.socket) {
+                before[end] = flags(descriptor.fd.as_fd())?;
             }
         }
-        for (i, before) in before.into_iter().enumerate() {
-            let Some(end) = self.0[i].as_mut().filter(|end| !end.socket) else {
+        for (i, end) in End::ALL.into_iter().enumerate() {
+            let Some(descriptor) = self.0[end].as_mut().filter(|end| !end.socket) else {
                 continue;
             };
+            let before = before[end];
             if before.contains(OFlag::O_NONBLOCK) {
                 continue;
             }
-            if flags(end.fd.as_fd())?.contains(OFlag::O_NONBLOCK) {
+            if flags(descriptor.fd.as_fd())?.contains(OFlag::O_NONBLOCK) {
                 // Changing another end has changed this one: it is the same
                 // open file as the nearest one that was changed.
-                let same = (0..i).rev().find(|j| self.shares(*j, i));
-                if let (Some(j), Some(end)) = (same, self.0[i].as_mut()) {
-                    end.group = j;
-                    end.former = Some(before);
+                let mut others = End::ALL[..i].iter().rev();
+                let same = others.find(|other| self.shares(**other, end));
+                if let (Some(same), Some(descriptor)) = (same, self.0[end].as_mut()) {
+                    descriptor.group = *same;
+                    descriptor.former = Some(before);
                 }
                 continue;
             }
-            fcntl(&end.fd, FcntlArg::F_SETFL(before | OFlag::O_NONBLOCK))?;
-            end.former = Some(before);
+            let flags = FcntlArg::F_SETFL(before | OFlag::O_NONBLOCK);
+            fcntl(&descriptor.fd, flags)?;
+            descriptor.former = Some(before);
         }
         Ok(())
     }
 
     /// Whether two ends are the same file, and that file was changed for the
     /// first of them.
-    fn shares(&self, first: usize, second: usize) -> bool {
-        let file = |i: usize| {
-            let end = self.0[i].as_ref()?;
-            let stat = fstat(&end.fd).ok()?;
+    fn shares(&self, first: End, second: End) -> bool {
+        let file = |end: End| {
+            let stat = fstat(&self.0[end].as_ref()?.fd).ok()?;
             Some((stat.st_dev, stat.st_ino))
         };
         let changed = self.0[first]
@@ -153,22 +157,24 @@ impl Descriptors {
 
     /// Puts back the flags of `end`, unless another open end needs them as
     /// they are.
-    fn restore(&self, i: usize) {
-        let Some(end) = &self.0[i] else { return };
-        let shared = |other: &Descriptor| other.group == end.group;
-        let others = self.0.iter().enumerate().filter(|(j, _)| *j != i);
-        if others.filter_map(|(_, other)| other.as_ref()).any(shared) {
+    fn restore(&self, end: End) {
+        let Some(descriptor) = &self.0[end] else {
+            return;
+        };
+        let others = End::ALL.into_iter().filter(|other| *other != end);
+        let mut others = others.filter_map(|other| self.0[other].as_ref());
+        if others.any(|other| other.group == descriptor.group) {
             return;
         }
-        if let Some(former) = end.former {
-            let _ = fcntl(&end.fd, FcntlArg::F_SETFL(former));
+        if let Some(former) = descriptor.former {
+            let _ = fcntl(&descriptor.fd, FcntlArg::F_SETFL(former));
         }
     }
 }
 
 impl Ends for Descriptors {
     fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno> {
-        let Some(descriptor) = &self.0[end as usize] else {
+        let Some(descriptor) = &self.0[end] else {
             return Ok(0);
         };
         if descriptor.socket {
@@ -179,7 +185,7 @@ impl Ends for Descriptors {
     }
 
     fn write(&mut self, end: End, bytes: &[u8]) -> Result<usize, Errno> {
-        let Some(descriptor) = &self.0[end as usize] else {
+        let Some(descriptor) = &self.0[end] else {
             return Err(Errno::EPIPE);
         };
         if descriptor.socket {
@@ -191,32 +197,47 @@ impl Ends for Descriptors {
     }
 
     fn close(&mut self, end: End) {
-        self.restore(end as usize);
-        if let Some(descriptor) = self.0[end as usize].take() {
+        self.resize(end, Size::Small);
+        self.restore(end);
+        if let Some(descriptor) = self.0[end].take() {
             if descriptor.socket && matches!(end, End::NetOut | End::AppOut) {
                 let _ = shutdown(descriptor.fd.as_raw_fd(), Shutdown::Write);
             }
+        }
+    }
+
+    fn resize(&mut self, end: End, size: Size) {
+        if let Some(Descriptor {
+            fd,
+            pipe: Some(pipe),
+            ..
+        }) = &mut self.0[end]
+        {
+            pipe.resize(fd.as_fd(), size);
         }
     }
 }
 
 impl Drop for Descriptors {
     fn drop(&mut self) {
-        for i in 0..self.0.len() {
-            self.restore(i);
-            self.0[i] = None;
+        for end in End::ALL {
+            self.resize(end, Size::Small);
+            self.restore(end);
+            self.0[end] = None;
         }
     }
 }
 
 impl Descriptor {
-    fn new(fd: OwnedFd, group: usize) -> Result<Self, Errno> {
+    fn new(fd: OwnedFd, end: End) -> Result<Self, Errno> {
         let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
         let own = (kind == SFlag::S_IFCHR).then(|| terminal(fd.as_fd()));
+        let pipe = kind == SFlag::S_IFIFO && matches!(end, End::AppIn | End::AppOut);
         Ok(Self {
+            pipe: if pipe { Pipe::of(fd.as_fd()) } else { None },
             fd: own.flatten().unwrap_or(fd),
             socket: kind == SFlag::S_IFSOCK,
-            group,
+            group: end,
             former: None,
         })
     }

@@ -1,10 +1,21 @@
 //! The connection. [`pump`] is the state machine; it does no I/O of its own
-//! and knows no clock. [`descriptors`] holds the four descriptors, [`run`] is
-//! the loop that brings the two together. [`session`] is the face that rustls
-//! shows to the pump.
+//! and knows no clock. [`ends`] is what it sees of the world. [`descriptors`]
+//! holds the four descriptors, [`run`] is the loop that brings the two
+//! together. [`session`] is the face that rustls shows to the pump.
 
 pub mod buffer;
 pub mod descriptors;
+pub mod ends;
+mod flow;
+mod pipe;
 pub mod pump;
 pub mod run;
 pub mod session;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a panic is a broken promise; tests and fuzzing use different parts"
+)]
+pub mod simulator;

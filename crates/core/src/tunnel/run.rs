@@ -7,12 +7,9 @@ use cli::{Common, Context, Fatal};
 
 use crate::report;
 use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::pump::{Pump, Turn};
+use crate::tunnel::ends::PerEnd;
+use crate::tunnel::pump::{Pump, Rules, Turn};
 use crate::tunnel::session::Session;
-
-/// After so long without anything to do, memory that holds nothing is given
-/// back: most connections are idle for most of their life.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// What an engine was told to do.
 pub struct Engine {
@@ -38,49 +35,52 @@ impl Engine {
         if self.options.sandbox {
             self.lock_in(context);
         }
-        let limit = u64::from(self.options.handshake_timeout);
-        let deadline = (limit != 0).then(|| self.started + Duration::from_millis(limit));
-        let mut pump = Pump::new(self.session, self.options, deadline, self.started)
+        let mut pump = Pump::new(self.session, rules(&self.options), self.started)
             .map_err(|errno| Fatal::system("allocate buffers", errno))?;
-        let mut ready = [false; 4];
-        let mut resting = false;
+        let mut ready = PerEnd::default();
         loop {
-            match pump.turn(&mut self.descriptors, ready, Instant::now()) {
-                Turn::Wait => {
-                    let quiet = (!resting).then(|| Instant::now() + QUIET);
-                    let until = pump.deadline().into_iter().chain(quiet).min();
-                    ready = self.descriptors.wait(pump.interest(), until)?;
-                    let nothing = ready == [false; 4];
-                    if nothing && !resting {
-                        pump.release();
-                        unix::pages::trim();
-                    }
-                    resting = nothing;
-                }
+            let turn = pump.turn(&mut self.descriptors, ready, Instant::now());
+            ready = PerEnd::default();
+            match turn {
+                Turn::Again => continue,
                 Turn::Established => {
                     self.descriptors.acknowledge();
                     if let Some(fd) = self.notification.take() {
                         notify(&fd, &pump, self.server_name.as_deref())?;
                     }
-                    ready = [false; 4];
+                    continue;
                 }
-                Turn::Done(result) => return result.map(|()| 0),
+                Turn::Done(ending) => return ending.result(self.options.verbosity),
+                Turn::Rest => unix::pages::trim(),
+                Turn::Wait => {}
             }
+            ready = self.descriptors.wait(pump.interest(), pump.deadline())?;
         }
     }
 
     /// Gives up everything but the descriptors, before the first byte from
     /// the network.
     fn lock_in(&self, context: &Context) {
-        let [net_in, net_out, app_in, app_out] = self.descriptors.numbers();
+        let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
-        let read: Vec<RawFd> = [net_in, app_in].into_iter().flatten().collect();
-        let write: Vec<RawFd> = [net_out, app_out, notification]
-            .into_iter()
-            .flatten()
-            .collect();
-        let enforced = sandbox::enter(&read, &write);
+        let numbers = |fds: &[Option<RawFd>]| fds.iter().flatten().copied().collect::<Vec<_>>();
+        let enforced = sandbox::enter(
+            &numbers(&[ends.net_in, ends.app_in]),
+            &numbers(&[ends.net_out, ends.app_out, notification]),
+            &self.descriptors.pipes(),
+        );
         context.info(&format!("sandbox: {enforced}"));
+    }
+}
+
+/// What these options mean for the connection: 0 is no limit.
+fn rules(options: &Common) -> Rules {
+    let limit = |millis: u32| (millis != 0).then(|| Duration::from_millis(millis.into()));
+    Rules {
+        notify: options.close_notify,
+        enforce: options.enforce_close_notify,
+        idle: limit(options.idle_timeout),
+        handshake: limit(options.handshake_timeout),
     }
 }
 
@@ -109,7 +109,7 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
 
 fn notify(fd: &OwnedFd, pump: &Pump, server_name: Option<&str>) -> Result<(), Fatal> {
     let asked = pump.session().asked_name();
-    let block = report::block(pump.session(), server_name.or(asked.as_deref()));
+    let block = report::block(pump.session().state(), server_name.or(asked.as_deref()));
     unix::fd::write_all(fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
 }
 
@@ -127,7 +127,7 @@ mod tests {
             Side::Child => {
                 unix::fd::copy_to(&writer, 2).unwrap();
                 end_on_panic("p".to_owned());
-                sandbox::enter(&[], &[]);
+                sandbox::enter(&[], &[], &[]);
                 panic!("no\nway out");
             }
             Side::Parent(pid) => {

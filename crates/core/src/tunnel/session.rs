@@ -5,12 +5,12 @@
 //! where they were received.
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{AlertDescription, CipherSuite, CommonState, Error, ProtocolVersion};
+use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 
 use crate::crypto::suites;
+use crate::ending::{Ending, Word};
 use crate::overheard::Overheard;
 use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
@@ -59,7 +59,7 @@ pub struct Buffers {
 
 /// What to send once everything received is processed.
 #[derive(Clone, Copy)]
-pub enum Send<'a> {
+pub enum ToSend<'a> {
     /// Nothing but what the protocol wants.
     Nothing,
     /// Application data; `outgoing` has space for it.
@@ -96,7 +96,7 @@ enum Step {
 impl Session {
     /// Processes the complete records of `incoming`, in their order, and then
     /// sends what `send` says. Plaintext before an error is in `plain`.
-    pub fn process(&mut self, buffers: &mut Buffers, send: Send<'_>) -> Result<Received, Error> {
+    pub fn process(&mut self, buffers: &mut Buffers, send: ToSend<'_>) -> Result<Received, Error> {
         let mut received = Received::default();
         loop {
             if buffers.outgoing.space().len() < MAX_RECORD {
@@ -126,7 +126,7 @@ impl Session {
                 Step::Closed => received.closed = true,
                 Step::Blocked => match refused {
                     Some(error) => return Err(error),
-                    None if matches!(send, Send::Nothing) => return Ok(received),
+                    None if matches!(send, ToSend::Nothing) => return Ok(received),
                     None => return Err(Error::HandshakeNotComplete),
                 },
                 Step::Ready => return Ok(received),
@@ -153,7 +153,7 @@ impl Session {
         while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
             // What is queued comes before anything that was received, so the
             // records need not be shown again.
-            let (_, step) = self.step(&mut [], None, outgoing, Send::Nothing);
+            let (_, step) = self.step(&mut [], None, outgoing, ToSend::Nothing);
             if step.is_err() {
                 return;
             }
@@ -171,25 +171,34 @@ impl Session {
         bytes.fill(0xff);
         if let (Alert::UnexpectedMessage, [a, b, c, d, e, f, ..]) = (alert, &mut *bytes) {
             // In the handshake of TLS 1.3 a valid one would be passed over.
-            let tls13 = self.protocol() == Some(ProtocolVersion::TLSv1_3);
+            let tls13 = self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3);
             let content = if tls13 && self.is_handshaking() { 2 } else { 1 };
             [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
         }
         for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
-            let (_, step) = self.step(bytes, None, outgoing, Send::Nothing);
+            let (_, step) = self.step(bytes, None, outgoing, ToSend::Nothing);
             if step.is_ok() || self.state().wants_write() {
                 return;
             }
         }
     }
 
-    /// What went wrong, in one line.
-    pub fn explain(&self, error: &Error) -> String {
+    /// What kind of end `error` is.
+    pub fn ending(&self, error: &Error) -> Ending {
         match self.refused() {
-            Some(refused) => refused,
-            None if self.is_handshaking() => format!("handshake failed: {}", explain::text(error)),
-            None => explain::text(error),
+            Some(refused) => Ending::tls(Word::NoCertificateForName, refused),
+            None => self.ended_by(error),
         }
+    }
+
+    fn ended_by(&self, error: &Error) -> Ending {
+        let handshaking = self.is_handshaking();
+        let text = explain::text(error);
+        let text = match handshaking {
+            true => format!("handshake failed: {text}"),
+            false => text,
+        };
+        Ending::tls(explain::word(error, handshaking), text)
     }
 
     /// Whether the handshake is still going on.
@@ -197,21 +206,12 @@ impl Session {
         self.state().is_handshaking()
     }
 
-    /// The protocol version.
-    pub fn protocol(&self) -> Option<ProtocolVersion> {
-        self.state().protocol_version()
-    }
-
-    /// The cipher suite.
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        self.state()
-            .negotiated_cipher_suite()
-            .map(|suite| suite.suite())
-    }
-
-    /// The peer's own certificate.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.state().peer_certificates()?.first()
+    /// What rustls says about the connection.
+    pub fn state(&self) -> &CommonState {
+        match self {
+            Self::Client(connection) => connection,
+            Self::Server(connection, _) => connection,
+        }
     }
 
     /// Server: the name that the client sent.
@@ -227,7 +227,7 @@ impl Session {
         incoming: &mut [u8],
         plain: Option<&mut Buffer>,
         outgoing: &mut Buffer,
-        send: Send<'_>,
+        send: ToSend<'_>,
     ) -> (usize, Result<Step, Error>) {
         match self {
             Self::Client(tls) => step(tls.process_tls_records(incoming), plain, outgoing, send),
@@ -239,13 +239,6 @@ impl Session {
         match self {
             Self::Client(_) => None,
             Self::Server(_, overheard) => overheard.no_certificate(),
-        }
-    }
-
-    fn state(&self) -> &CommonState {
-        match self {
-            Self::Client(connection) => connection,
-            Self::Server(connection, _) => connection,
         }
     }
 }
@@ -287,7 +280,7 @@ fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     plain: Option<&mut Buffer>,
     outgoing: &mut Buffer,
-    send: Send<'_>,
+    send: ToSend<'_>,
 ) -> (usize, Result<Step, Error>) {
     let mut discard = status.discard;
     let state = match status.state {
@@ -325,9 +318,9 @@ fn step<Data>(
         }
         ConnectionState::WriteTraffic(mut traffic) => {
             let written = match send {
-                Send::Nothing => Ok(0),
-                Send::Data(data) => encrypt(&mut traffic, data, outgoing),
-                Send::CloseNotify => traffic.queue_close_notify(outgoing.space()),
+                ToSend::Nothing => Ok(0),
+                ToSend::Data(data) => encrypt(&mut traffic, data, outgoing),
+                ToSend::CloseNotify => traffic.queue_close_notify(outgoing.space()),
             };
             written
                 .map(|count| {

@@ -28,6 +28,12 @@ impl<'a> PublicKey<'a> {
         Some(Self { algorithm, key })
     }
 
+    /// Whether both are the same key, whatever the parameters that stand with
+    /// the kind of key: for RSA some write none.
+    pub fn is(&self, other: &PublicKey<'_>) -> bool {
+        self.kind() == other.kind() && self.key == other.key
+    }
+
     /// RSA: the bits of the modulus. None for other keys.
     pub fn rsa_bits(&self) -> Option<usize> {
         if self.kind()? != RSA {
@@ -69,5 +75,17 @@ mod tests {
         }
         let point = info(&[1, 2, 3], &[], &[4; 65]);
         assert_eq!(PublicKey::parse(&point).unwrap().rsa_bits(), None);
+    }
+
+    #[test]
+    fn the_same_key_may_be_written_with_other_parameters() {
+        let [null, none, other] = [
+            info(RSA, &[5, 0], b"key"),
+            info(RSA, &[], b"key"),
+            info(RSA, &[], b"kex"),
+        ];
+        let parse = |info| PublicKey::parse(info).unwrap();
+        assert!(parse(&null).is(&parse(&none)));
+        assert!(!parse(&none).is(&parse(&other)));
     }
 }

@@ -27,12 +27,15 @@ pub fn work() {
     let enforced = sandbox::enter(
         &[near.as_raw_fd(), reader.as_raw_fd()],
         &[far.as_raw_fd(), writer.as_raw_fd()],
+        &[reader.as_raw_fd()],
     );
     assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
     assert!(enforced.no_descriptors && enforced.seccomp);
 
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     fcntl(&writer, FcntlArg::F_GETFL).unwrap();
+    let page = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(4096));
+    assert!(page.is_ok_and(|size| size < 65536));
     let fds = [near.as_fd(), far.as_fd(), reader.as_fd(), writer.as_fd()];
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
     assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);

@@ -45,6 +45,12 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("duplicate it by fcntl", |held| {
         fcntl(&held.stream, FcntlArg::F_DUPFD_CLOEXEC(3)).map(drop)
     }),
+    ("resize another pipe", |held| {
+        fcntl(&held.pipe.1, FcntlArg::F_SETPIPE_SZ(4096)).map(drop)
+    }),
+    ("ask for the size of a pipe", |held| {
+        fcntl(&held.pipe.0, FcntlArg::F_GETPIPE_SZ).map(drop)
+    }),
     ("make a pipe", |_| unix::fd::pipe().map(drop)),
     ("read what is not for reading", |held| {
         read(&held.pipe.1, &mut [0]).map(drop)
@@ -140,7 +146,7 @@ pub fn attempt(name: &str, inside: bool) {
     if inside {
         let read = [held.stream.as_raw_fd(), held.pipe.0.as_raw_fd()];
         let write = [held.datagram.as_raw_fd(), held.pipe.1.as_raw_fd()];
-        sandbox::enter(&read, &write);
+        sandbox::enter(&read, &write, &read[1..]);
     }
     std::process::exit(match attempt(held) {
         Ok(()) => DONE,
@@ -153,7 +159,7 @@ pub fn attempt(name: &str, inside: bool) {
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
         unix::fork::Side::Child => {
-            let enforced = sandbox::enter(&[], &[]);
+            let enforced = sandbox::enter(&[], &[], &[]);
             std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
         }
         unix::fork::Side::Parent(pid) => {

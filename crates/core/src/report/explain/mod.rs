@@ -41,7 +41,6 @@ pub fn text(error: &Error) -> String {
 /// The word for a connection that ends by `error`; `handshaking` if its
 /// handshake was not over. That there was no certificate for a name is not
 /// among rustls's errors: see [`crate::overheard`].
-#[allow(dead_code, reason = "the words come before those that say them")]
 pub fn word(error: &Error, handshaking: bool) -> Word {
     use PeerMisbehaved as M;
     match error {

@@ -1,0 +1,50 @@
+//! What is said of a file that cannot be used.
+
+use std::ffi::OsStr;
+
+use cli::Fatal;
+use unix::Errno;
+
+use crate::CONTEXT;
+
+/// Why a file does not give what is looked for in it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Defect {
+    /// The key is encrypted.
+    Encrypted,
+    /// A block that should be used cannot be decoded.
+    Malformed,
+    /// There is no certificate.
+    NoCertificate,
+    /// There is no private key.
+    NoKey,
+}
+
+impl Defect {
+    /// What is wrong, to follow the file's name.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Encrypted => "the private key is encrypted",
+            Self::Malformed => "malformed content",
+            Self::NoCertificate => "no certificate inside",
+            Self::NoKey => "no private key inside",
+        }
+    }
+}
+
+/// `unable to use PATH: WHY`.
+pub fn unusable(path: &OsStr, why: &str) -> Fatal {
+    let path = path.to_string_lossy();
+    Fatal::new(CONTEXT, format!("unable to use {path}: {why}"))
+}
+
+/// `unable to read PATH: STRERROR`. Identities are dropped on the way: if
+/// access is denied, the message says to whom.
+pub fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
+    let path = path.to_string_lossy();
+    let what = match errno {
+        Errno::EACCES => format!("read {path} as uid {}", nix::unistd::geteuid()),
+        _ => format!("read {path}"),
+    };
+    Fatal::unable(CONTEXT, &what, errno)
+}

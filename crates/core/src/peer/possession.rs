@@ -1,0 +1,81 @@
+//! Whether the peer owns the key of its certificate: the signature that it
+//! makes in the handshake (RFC 8446 section 4.4.3, RFC 5246 section 7.4.3).
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error};
+use webpki::RawPublicKeyEntity;
+
+use crate::peer::chain::{fields, refused};
+use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::x509::Certificate;
+
+/// Verifies a signature in TLS 1.2.
+///
+/// webpki reads certificates of version 3 only, without critical extensions
+/// that it does not know. Of the others, which only those get this far that
+/// are not verified any further, the key is all that is needed.
+pub fn tls12(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    let verified = match ParsedCertificate::try_from(certificate) {
+        Ok(_) => verify_tls12_signature(message, certificate, signature, algorithms),
+        Err(_) => tls12_with_raw_key(message, certificate, signature, algorithms),
+    };
+    verified.map_err(|error| because_of_key(certificate, error))
+}
+
+/// The same in TLS 1.3.
+pub fn tls13(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    let verified = match ParsedCertificate::try_from(certificate) {
+        Ok(_) => verify_tls13_signature(message, certificate, signature, algorithms),
+        Err(_) => {
+            let key = SubjectPublicKeyInfoDer::from(fields(certificate)?.public_key_info());
+            verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
+        }
+    };
+    verified.map_err(|error| because_of_key(certificate, error))
+}
+
+/// In TLS 1.2 a scheme does not say on which curve a key is, so any of its
+/// algorithms may be the one.
+fn tls12_with_raw_key(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    let key = SubjectPublicKeyInfoDer::from(fields(certificate)?.public_key_info());
+    let key = RawPublicKeyEntity::try_from(&key).map_err(refused)?;
+    let mut schemes = algorithms.mapping.iter();
+    let scheme = schemes.find(|(scheme, _)| *scheme == signature.scheme);
+    let mut candidates = scheme.iter().flat_map(|(_, algorithms)| algorithms.iter());
+    let signature = signature.signature();
+    match candidates.any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()) {
+        true => Ok(HandshakeSignatureValid::assertion()),
+        false => Err(CertificateError::BadSignature.into()),
+    }
+}
+
+/// Why a signature by the key of `certificate` was not accepted, if that is
+/// because of the key.
+fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
+    let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
+    match key.and_then(|key| key.rsa_bits()) {
+        Some(bits) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
+        _ => error,
+    }
+}

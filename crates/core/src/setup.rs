@@ -1,0 +1,67 @@
+//! What both engines do, in this order, before the first byte from the
+//! network.
+
+use std::os::fd::RawFd;
+use std::time::Instant;
+
+use cli::{Common, Context, Fatal};
+
+use crate::identity::Identity;
+use crate::tunnel::descriptors::Descriptors;
+use crate::tunnel::ends::PerEnd;
+use crate::tunnel::run::{self, Engine};
+use crate::tunnel::session::Session;
+
+/// What the command line says that is the same for both.
+pub struct Setup {
+    /// When the program was started.
+    pub started: Instant,
+    /// The options of both engines.
+    pub options: Common,
+    /// The numbers of the descriptors.
+    pub descriptors: PerEnd<RawFd>,
+}
+
+/// A connection that is ready to start.
+pub struct Ready {
+    /// The connection.
+    pub session: Session,
+    /// Client: the name that it asks for.
+    pub server_name: Option<String>,
+}
+
+impl Setup {
+    /// Runs an engine to its end.
+    ///
+    /// `read` looks at the variables and reads what only the user that started
+    /// the program may read: the keys. `finish` does the rest under the
+    /// identity that the engine keeps; trust anchors are read there.
+    pub fn run<Own>(
+        self,
+        context: &mut Context,
+        read: impl FnOnce(&Context) -> Result<Own, Fatal>,
+        finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
+    ) -> Result<u8, Fatal> {
+        context.verbosity = self.options.verbosity;
+        if self.options.sandbox {
+            sandbox::hide();
+        }
+        let identity = Identity::from_environment(context)?;
+        let own = read(context)?;
+        let notification = run::notification(self.options.notification)?;
+        let descriptors = Descriptors::new(self.descriptors)?;
+        if let Some(identity) = identity {
+            identity.take()?;
+        }
+        let ready = finish(own)?;
+        Engine {
+            session: ready.session,
+            started: self.started,
+            options: self.options,
+            descriptors,
+            notification,
+            server_name: ready.server_name,
+        }
+        .run(context)
+    }
+}

@@ -1,0 +1,267 @@
+//! How it ends: alerts, the order of closings, and what is still waited for.
+
+use std::time::{Duration, Instant};
+
+use rustls::Error;
+
+use super::inbound::{Ended, Inbound};
+use super::{Pump, Turn};
+use crate::ending::{Ending, Word};
+use crate::tunnel::ends::{End, Ends};
+use crate::tunnel::session::{Alert, ToSend};
+
+/// What the connection will end with.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Nothing is wrong so far.
+    Open,
+    /// This, when everything else is done.
+    Noted(Ending),
+    /// This, and nothing more is accepted: what is here is delivered, then it
+    /// is over.
+    Failing(Ending),
+}
+
+impl Verdict {
+    /// Something went wrong that concerns one direction. What went wrong
+    /// first counts.
+    pub fn note(&mut self, ending: Ending) {
+        if *self == Self::Open {
+            *self = Self::Noted(ending);
+        }
+    }
+
+    /// Something went wrong that ends both.
+    fn fail(&mut self, ending: Ending) {
+        *self = match std::mem::replace(self, Self::Open) {
+            Self::Open => Self::Failing(ending),
+            Self::Noted(first) | Self::Failing(first) => Self::Failing(first),
+        };
+    }
+
+    fn take(&mut self) -> Ending {
+        match std::mem::replace(self, Self::Open) {
+            Self::Open => Ending::closed(),
+            Self::Noted(ending) | Self::Failing(ending) => ending,
+        }
+    }
+}
+
+/// Our own close_notify.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Farewell {
+    /// There is none.
+    None,
+    /// It is on its way: so many bytes at the end of `outgoing` are nothing
+    /// but that alert.
+    Queued { bytes: usize },
+}
+
+impl Farewell {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Queued { bytes } => bytes,
+        }
+    }
+
+    /// `outgoing` holds only so much any more.
+    pub fn left(&mut self, outgoing: usize) {
+        if let Self::Queued { bytes } = self {
+            *bytes = outgoing.min(*bytes);
+        }
+    }
+}
+
+/// For how long and how much is thrown away at the end, so that the peer
+/// still gets what we sent last: closing a socket with unread bytes would
+/// reset the connection.
+struct Drain {
+    /// Time without a byte.
+    silence: Duration,
+    /// Time in all.
+    total: Duration,
+    /// Bytes in all.
+    bytes: usize,
+}
+
+/// After the program has gone.
+const LINGER: Drain = Drain {
+    silence: Duration::from_secs(5),
+    total: Duration::from_secs(30),
+    bytes: usize::MAX,
+};
+
+/// After a fatal error.
+const AFTER_FAILURE: Drain = Drain {
+    silence: Duration::from_secs(1),
+    total: Duration::from_secs(3),
+    bytes: 1 << 20,
+};
+
+pub struct Draining {
+    limits: &'static Drain,
+    since: Instant,
+    left: usize,
+}
+
+impl Draining {
+    /// So much was thrown away.
+    pub fn take(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count);
+    }
+
+    /// When it is enough, if the network was last read from at `last_read`.
+    pub fn deadline(&self, last_read: Instant) -> Instant {
+        let silent = last_read.max(self.since) + self.limits.silence;
+        silent.min(self.since + self.limits.total)
+    }
+}
+
+impl Pump {
+    /// Closes what has ended: the program's input once everything is
+    /// delivered, the network's once everything is sent.
+    pub(super) fn close_ends(&mut self, ends: &mut impl Ends, now: Instant) {
+        if self.is_failing() {
+            self.close(ends, End::AppIn);
+        }
+        let ended = self.inbound != Inbound::Open && self.established();
+        if ended && self.buffers.plain.is_empty() {
+            self.close(ends, End::AppOut);
+        }
+        if self.is_open(End::AppIn) || !self.is_open(End::NetOut) {
+            return;
+        }
+        let asked = self.inbound == Inbound::Ended(Ended::CloseNotify);
+        if (self.rules.notify || asked) && self.established() {
+            self.say_farewell(ends, now);
+        }
+        if self.buffers.outgoing.is_empty() {
+            self.close(ends, End::NetOut);
+        }
+    }
+
+    /// Sends a close_notify, once.
+    fn say_farewell(&mut self, ends: &mut impl Ends, now: Instant) {
+        // After a fatal alert nothing more can be sent, nor need be.
+        if self.farewell != Farewell::None || self.is_failing() {
+            return;
+        }
+        let before = self.buffers.outgoing.len();
+        let sent = self.session.process(&mut self.buffers, ToSend::CloseNotify);
+        let bytes = match sent {
+            Ok(_) => self.buffers.outgoing.len().saturating_sub(before),
+            Err(_) => 0,
+        };
+        self.farewell = Farewell::Queued { bytes };
+        self.transmit(ends, now);
+    }
+
+    /// Whether it is over, or what is still waited for.
+    pub(super) fn conclude(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
+        let sent = !self.is_open(End::NetOut);
+        let heard = self.inbound != Inbound::Open || !self.is_open(End::NetIn);
+        let delivered = self.buffers.plain.is_empty();
+        let deaf = !self.is_open(End::AppOut);
+        let gone = deaf && !self.is_open(End::AppIn);
+        match &self.verdict {
+            _ if self.is_idle(now) => self.end_idle(ends, now),
+            // A peer that does not take the alert is not waited for.
+            Verdict::Failing(_) if delivered => self.drained(&AFTER_FAILURE, now),
+            Verdict::Failing(_) => Turn::Wait,
+            _ if sent && delivered && heard => self.done(),
+            _ if gone && !self.established() => {
+                self.verdict.note(Ending::local_gone());
+                self.done()
+            }
+            Verdict::Noted(_) if sent && deaf => self.done(),
+            Verdict::Open if sent && deaf => self.drained(&LINGER, now),
+            _ => Turn::Wait,
+        }
+    }
+
+    /// Everything is done but for what the peer may still send.
+    fn drained(&mut self, limits: &'static Drain, now: Instant) -> Turn {
+        if !self.is_open(End::NetIn) && !self.is_open(End::NetOut) {
+            return self.done();
+        }
+        let drain = self.drain.get_or_insert(Draining {
+            limits,
+            since: now,
+            left: limits.bytes,
+        });
+        if drain.left == 0 || now >= drain.deadline(self.meter.last_read) {
+            return self.done();
+        }
+        Turn::Wait
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        let counts = self.established() && self.drain.is_none();
+        counts && self.limit().is_some_and(|limit| now >= limit)
+    }
+
+    fn end_idle(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
+        if self.buffers.outgoing.is_empty() {
+            self.say_farewell(ends, now);
+        }
+        Turn::Done(Ending::idle())
+    }
+
+    fn done(&mut self) -> Turn {
+        Turn::Done(self.verdict.take())
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        matches!(self.verdict, Verdict::Failing(_))
+    }
+
+    /// The peer has gone too far for us, though not for rustls.
+    pub(super) fn refuse(&mut self, word: Word, why: &str) {
+        self.alert(Some(Alert::DecodeError));
+        self.fail(Ending::tls(word, why));
+    }
+
+    fn alert(&mut self, wanted: Option<Alert>) {
+        self.buffers.outgoing.compact();
+        // Nothing may follow a close_notify.
+        let wanted = wanted.filter(|_| self.farewell == Farewell::None);
+        self.session.alert(&mut self.buffers, wanted);
+    }
+
+    /// rustls has found something wrong.
+    pub(super) fn fail_tls(&mut self, error: &Error) {
+        if self.answers_our_end(error) {
+            self.buffers.incoming.clear();
+            self.network_ended();
+            return;
+        }
+        let ending = self.session.ending(error);
+        match error {
+            // An alert is not answered by another one.
+            Error::AlertReceived(_) => self.alert(None),
+            // rustls has queued a close_notify, but this is not a good end.
+            Error::EncryptError => {}
+            Error::InappropriateMessage { .. } => self.alert(Some(Alert::UnexpectedMessage)),
+            _ => self.alert(Some(Alert::DecodeError)),
+        }
+        if !self.established() && self.session.is_handshaking() {
+            // What the peer says it is counts for more than that a write to
+            // it has failed.
+            self.verdict = Verdict::Open;
+        }
+        self.fail(ending);
+    }
+
+    /// Some peers take our end without close_notify for an error, and say so.
+    fn answers_our_end(&self, error: &Error) -> bool {
+        let ended = self.established() && !self.is_open(End::NetOut);
+        let alert = matches!(error, Error::AlertReceived(_));
+        alert && ended && self.farewell == Farewell::None
+    }
+
+    pub(super) fn fail(&mut self, ending: Ending) {
+        self.stopped = false;
+        self.verdict.fail(ending);
+    }
+}

@@ -1,0 +1,92 @@
+//! From the program to the network.
+
+use std::time::Instant;
+
+use unix::Errno;
+
+use super::{Pump, State};
+use crate::ending::Ending;
+use crate::tunnel::ends::{End, Ends, Ready};
+use crate::tunnel::session::ToSend;
+
+impl Pump {
+    /// Reads from the program, and encrypts that once there is a connection.
+    pub(super) fn collect(&mut self, ends: &mut impl Ends, ready: Option<Ready>, now: Instant) {
+        let wanted = self.is_open(End::AppIn) && !self.is_failing();
+        if !wanted || !self.buffers.outgoing.is_empty() {
+            return;
+        }
+        if ready.is_some() && self.scratch.is_empty() {
+            self.listen(ends, now);
+        }
+        if self.established() && !self.scratch.is_empty() {
+            self.send(ends);
+            self.scratch.clear();
+        }
+    }
+
+    fn listen(&mut self, ends: &mut impl Ends, now: Instant) {
+        self.fit_outbound(ends);
+        match ends.read(End::AppIn, self.scratch.space()) {
+            Ok(0) => self.close(ends, End::AppIn),
+            Ok(count) => {
+                self.meter.last_data = now;
+                self.scratch.commit(count);
+                self.flow_out.read(count, now);
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(errno) => {
+                self.close(ends, End::AppIn);
+                self.verdict.note(Ending::local("read from local", errno));
+            }
+        }
+    }
+
+    fn send(&mut self, ends: &mut impl Ends) {
+        let data = ToSend::Data(self.scratch.content());
+        match self.session.process(&mut self.buffers, data) {
+            Ok(received) => {
+                self.meter.encrypted(self.scratch.len());
+                self.received(received);
+            }
+            Err(error) => {
+                self.fail_tls(&error);
+                self.close(ends, End::AppIn);
+            }
+        }
+    }
+
+    /// Writes what is encrypted to the network.
+    pub(super) fn transmit(&mut self, ends: &mut impl Ends, now: Instant) {
+        let outgoing = &mut self.buffers.outgoing;
+        match self.state.net_out {
+            State::Closed => outgoing.clear(),
+            State::Blocked => {}
+            State::Open if outgoing.is_empty() => {}
+            State::Open => match ends.write(End::NetOut, outgoing.content()) {
+                Ok(count) => {
+                    if outgoing.len() > self.farewell.bytes() {
+                        self.meter.last_data = now;
+                    }
+                    outgoing.consume(count);
+                    self.farewell.left(outgoing.len());
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => self.state.net_out = State::Blocked,
+                Err(errno) => self.cannot_send(ends, errno),
+            },
+        }
+    }
+
+    /// Nothing can be sent any more. That is no error if nothing but our
+    /// closing alert is lost.
+    fn cannot_send(&mut self, ends: &mut impl Ends, errno: Errno) {
+        let lost = self.buffers.outgoing.len() > self.farewell.bytes();
+        self.buffers.outgoing.clear();
+        self.close(ends, End::NetOut);
+        self.close(ends, End::AppIn);
+        if lost {
+            let ending = Ending::network(self.established(), "write to remote", errno);
+            self.verdict.note(ending);
+        }
+    }
+}

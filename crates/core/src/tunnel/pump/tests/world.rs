@@ -1,0 +1,305 @@
+//! Two programs, two engines, and the network between them, under a scheduler
+//! with a seed: a failure names the seed that shows it again.
+
+use super::*;
+
+/// A pseudorandom sequence (xorshift64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit.max(1) as u64) as usize
+    }
+
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+/// A program: what it still has to say, and what it has heard.
+pub struct Program {
+    pub says: VecDeque<u8>,
+    pub hears: Vec<u8>,
+    /// It speaks only once it has heard the end.
+    pub answers: bool,
+    pub heard_end: bool,
+    pub output: Stream,
+    pub input: Stream,
+}
+
+impl Program {
+    fn speak(&mut self, random: &mut Random) -> bool {
+        let mut line = self.output.borrow_mut();
+        if line.ended || (self.answers && !self.heard_end) {
+            return false;
+        }
+        if self.says.is_empty() || line.reader_gone {
+            line.ended = true;
+            return true;
+        }
+        let count = line.space().min(self.says.len());
+        let count = count.min(1 + random.below(70_000));
+        line.bytes.extend(self.says.drain(..count));
+        count > 0
+    }
+
+    fn hear(&mut self, random: &mut Random) -> bool {
+        if self.heard_end {
+            return false;
+        }
+        let mut buf = vec![0; 1 + random.below(70_000)];
+        match self.input.borrow_mut().read(&mut buf) {
+            Ok(0) => self.heard_end = true,
+            Ok(count) => self.hears.extend(&buf[..count]),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// It reads nothing any more.
+    pub fn stop_hearing(&mut self) {
+        self.input.borrow_mut().reader_gone = true;
+        self.heard_end = true;
+    }
+
+    /// It writes nothing any more.
+    pub fn stop_speaking(&mut self) {
+        self.output.borrow_mut().ended = true;
+    }
+
+    /// All that it has not said yet.
+    pub fn words(&self) -> Vec<u8> {
+        self.says.iter().copied().collect()
+    }
+}
+
+/// An engine and its program.
+pub struct Party {
+    pub engine: Engine,
+    pub program: Program,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Somebody who can do something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Actor {
+    Engine(Side),
+    Speaker(Side),
+    Hearer(Side),
+}
+
+use Actor::{Engine as Pumping, Hearer, Speaker};
+use Side::{Client, Server};
+
+const EVERYBODY: [Actor; 6] = [
+    Pumping(Client),
+    Pumping(Server),
+    Speaker(Client),
+    Speaker(Server),
+    Hearer(Client),
+    Hearer(Server),
+];
+
+pub const ENGINES: [Actor; 2] = [Pumping(Client), Pumping(Server)];
+
+pub const PROGRAMS: [Actor; 4] = [
+    Speaker(Client),
+    Speaker(Server),
+    Hearer(Client),
+    Hearer(Server),
+];
+
+pub struct World {
+    pub client: Party,
+    pub server: Party,
+    pub now: Instant,
+    random: Random,
+}
+
+/// How one side is.
+#[derive(Clone, Copy, Default)]
+pub struct Manner {
+    pub rules: Rules,
+    /// How many bytes its program says.
+    pub says: usize,
+    pub answers: bool,
+}
+
+#[derive(Clone, Copy)]
+pub struct Scene {
+    pub seed: u64,
+    pub client: Manner,
+    pub server: Manner,
+    pub capacity: usize,
+    pub piece: usize,
+}
+
+impl Scene {
+    pub fn new(seed: u64) -> Self {
+        let manner = Manner {
+            says: 1000,
+            ..Manner::default()
+        };
+        Self {
+            seed,
+            client: manner,
+            server: manner,
+            capacity: 65536,
+            piece: usize::MAX,
+        }
+    }
+
+    pub fn world(&self) -> World {
+        let mut random = Random::new(self.seed);
+        let now = Instant::now();
+        let line = || Line::stream(self.capacity, self.piece);
+        let (up, down) = (line(), line());
+        let mut party = |session, manner: &Manner, net_in: &Stream, net_out: &Stream| {
+            let ends = PerEnd {
+                net_in: Rc::clone(net_in),
+                net_out: Rc::clone(net_out),
+                app_in: line(),
+                app_out: line(),
+            };
+            let program = Program {
+                says: random.bytes(manner.says).into(),
+                hears: Vec::new(),
+                answers: manner.answers,
+                heard_end: false,
+                output: Rc::clone(&ends.app_in),
+                input: Rc::clone(&ends.app_out),
+            };
+            let engine = Engine::new(session, manner.rules, ends, now);
+            Party { engine, program }
+        };
+        let client = client::test_session(CERTIFICATE);
+        let server = server::test_session(KEY, CERTIFICATE);
+        World {
+            client: party(client, &self.client, &down, &up),
+            server: party(server, &self.server, &up, &down),
+            random,
+            now,
+        }
+    }
+}
+
+impl World {
+    pub fn party(&mut self, side: Side) -> &mut Party {
+        match side {
+            Client => &mut self.client,
+            Server => &mut self.server,
+        }
+    }
+
+    pub fn start(&mut self) {
+        self.client.engine.start(self.now);
+        self.server.engine.start(self.now);
+    }
+
+    /// Lets everybody act in random order until nobody can, and time pass
+    /// then, until both engines are done.
+    pub fn run(&mut self) {
+        for side in Side::BOTH {
+            let now = self.now;
+            let engine = &mut self.party(side).engine;
+            if engine.turns == 0 {
+                engine.start(now);
+            }
+        }
+        for _ in 0..3_000_000 {
+            let first = self.random.below(EVERYBODY.len());
+            let mut acted = false;
+            for i in 0..EVERYBODY.len() {
+                acted |= self.act(EVERYBODY[(first + i) % EVERYBODY.len()]);
+            }
+            if self.client.engine.ending.is_some() && self.server.engine.ending.is_some() {
+                return self.only(&PROGRAMS);
+            }
+            if !acted {
+                self.pass_time();
+            }
+        }
+        panic!("it goes on and on");
+    }
+
+    /// Until the next moment that an engine waits for.
+    fn pass_time(&mut self) {
+        let engines = [&self.client.engine, &self.server.engine];
+        let running = engines.into_iter().filter(|engine| engine.ending.is_none());
+        let next = running.filter_map(|engine| engine.pump.deadline()).min();
+        self.now = next.unwrap_or_else(|| panic!("nobody can go on: {}", self.describe()));
+    }
+
+    /// Whether there was something to do.
+    pub fn act(&mut self, actor: Actor) -> bool {
+        match actor {
+            Pumping(Client) => self.client.engine.turn(self.now),
+            Pumping(Server) => self.server.engine.turn(self.now),
+            Speaker(Client) => self.client.program.speak(&mut self.random),
+            Speaker(Server) => self.server.program.speak(&mut self.random),
+            Hearer(Client) => self.client.program.hear(&mut self.random),
+            Hearer(Server) => self.server.program.hear(&mut self.random),
+        }
+    }
+
+    /// Lets only these act, in turn, until none of them can.
+    pub fn only(&mut self, actors: &[Actor]) {
+        loop {
+            let acted = actors.iter().filter(|actor| self.act(**actor)).count();
+            if acted == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Starts the engines and lets them make the handshake.
+    pub fn shake_hands(&mut self) {
+        self.start();
+        self.only(&ENGINES);
+    }
+
+    fn describe(&self) -> String {
+        let describe = |engine: &Engine| {
+            let lines = PerEnd::from_fn(|end| {
+                let line = engine.line(end);
+                (line.bytes.len(), line.ended, line.reader_gone)
+            });
+            let interest = engine.pump.interest();
+            format!("{:?} {interest:?} {lines:?}", engine.ending)
+        };
+        let [client, server] = [&self.client, &self.server].map(|side| describe(&side.engine));
+        format!("client {client} server {server}")
+    }
+
+    /// The exit codes of client and server.
+    pub fn codes(&self) -> [Option<u8>; 2] {
+        [self.client.engine.code(), self.server.engine.code()]
+    }
+}

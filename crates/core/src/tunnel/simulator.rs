@@ -1,0 +1,346 @@
+//! Pumps without a system: lines of bytes in memory, time that is told, and an
+//! engine that looks at what its pump does. A broken promise is a panic.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Instant;
+
+use unix::Errno;
+
+use crate::ending::Ending;
+use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
+use crate::tunnel::flow::Size;
+use crate::tunnel::pump::{Pump, Rules, Turn};
+use crate::tunnel::session::Session;
+
+/// For so many turns an end may be ready and not used, while others are.
+const PATIENCE: u8 = 3;
+
+/// So often a pump may want another turn at once.
+const AT_ONCE: usize = 10_000;
+
+/// Bytes in one direction.
+#[derive(Default)]
+pub struct Line {
+    /// Written, and not read yet.
+    pub bytes: VecDeque<u8>,
+    /// How many of them there may be.
+    pub capacity: usize,
+    /// How much one read or write moves at most.
+    pub piece: usize,
+    /// Nothing more is written.
+    pub ended: bool,
+    /// Nothing more is read.
+    pub reader_gone: bool,
+    /// Every call fails so.
+    pub broken: Option<Errno>,
+    /// So many calls will find it not ready although it is said to be.
+    pub shy: u8,
+    /// Everything that was ever written by a pump.
+    pub record: Vec<u8>,
+}
+
+/// One that two sides hold.
+pub type Stream = Rc<RefCell<Line>>;
+
+impl Line {
+    /// An empty one.
+    pub fn stream(capacity: usize, piece: usize) -> Stream {
+        Rc::new(RefCell::new(Self {
+            capacity,
+            piece,
+            ..Self::default()
+        }))
+    }
+
+    /// How much can be written.
+    pub fn space(&self) -> usize {
+        self.capacity.saturating_sub(self.bytes.len())
+    }
+
+    /// Takes what was written. The space it took is not given back.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.capacity = self.capacity.saturating_sub(self.bytes.len());
+        self.bytes.drain(..).collect()
+    }
+
+    /// Reads; 0 is the end.
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Errno> {
+        let count = self.bytes.len().min(buf.len()).min(self.piece);
+        if count == 0 && !self.ended {
+            return Err(Errno::EAGAIN);
+        }
+        for (place, byte) in buf.iter_mut().zip(self.bytes.drain(..count)) {
+            *place = byte;
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        if self.reader_gone {
+            return Err(Errno::EPIPE);
+        }
+        let count = self.space().min(bytes.len()).min(self.piece);
+        if count == 0 {
+            return Err(Errno::EAGAIN);
+        }
+        self.bytes.extend(&bytes[..count]);
+        self.record.extend(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn is_ready(&self, interest: Interest) -> bool {
+        let trouble = self.shy != 0 || self.broken.is_some();
+        match interest {
+            Interest::None => false,
+            Interest::Hangup => self.reader_gone,
+            Interest::Read => !self.bytes.is_empty() || self.ended || trouble,
+            Interest::Write => self.space() != 0 || self.reader_gone || trouble,
+        }
+    }
+
+    /// What is in the way of a call.
+    fn obstacle(&mut self) -> Result<(), Errno> {
+        if self.shy != 0 {
+            self.shy -= 1;
+            return Err([Errno::EAGAIN, Errno::EINTR][usize::from(self.shy % 2)]);
+        }
+        self.broken.map_or(Ok(()), Err)
+    }
+}
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// It does nothing and says why.
+    Error(Errno),
+    /// It moves a single byte.
+    Short,
+}
+
+/// One fault, and what has become of it.
+#[derive(Default)]
+pub struct Trouble {
+    /// Which operation fails, by its number, and how.
+    pub plan: Option<(usize, Fault)>,
+    /// The end that it happened to.
+    pub hit: Option<End>,
+    /// How many operations there were.
+    count: usize,
+}
+
+impl Trouble {
+    /// The next operation: how much of `size` it may move.
+    fn meet(&mut self, end: End, size: usize) -> Result<usize, Errno> {
+        let number = self.count;
+        self.count += 1;
+        let Some((_, fault)) = self.plan.filter(|(at, _)| *at == number) else {
+            return Ok(size);
+        };
+        self.hit = Some(end);
+        match fault {
+            Fault::Error(errno) => Err(errno),
+            Fault::Short => Ok(size.min(1)),
+        }
+    }
+}
+
+/// What a pump does with an end.
+#[derive(Default)]
+struct Seen {
+    closed: bool,
+    /// In this turn.
+    used: bool,
+    /// So many turns it was ready for nothing.
+    passed_over: u8,
+}
+
+/// The four ends of a pump, and the trouble that is made there.
+pub struct Lines {
+    /// The ends.
+    pub ends: PerEnd<Stream>,
+    /// The trouble.
+    pub trouble: Trouble,
+    /// How large the pipes are.
+    pub sizes: PerEnd<Option<Size>>,
+    seen: PerEnd<Seen>,
+}
+
+impl Lines {
+    fn ready(&self, interest: PerEnd<Interest>) -> PerEnd<Option<Ready>> {
+        PerEnd::from_fn(|end| {
+            let closed = self.seen[end].closed;
+            assert!(
+                !closed || interest[end] == Interest::None,
+                "waits for what it has closed"
+            );
+            let ready = self.ends[end].borrow().is_ready(interest[end]);
+            interest[end].met().filter(|_| ready)
+        })
+    }
+
+    /// How much of `size` the next call at `end` may move.
+    fn attempt(&mut self, end: End, size: usize) -> Result<usize, Errno> {
+        assert_ne!(size, 0, "moves nothing");
+        assert!(!self.seen[end].closed, "uses what it has closed");
+        self.seen[end].used = true;
+        self.ends[end].borrow_mut().obstacle()?;
+        self.trouble.meet(end, size)
+    }
+
+    fn close_all(&mut self) {
+        for end in End::ALL {
+            if !self.seen[end].closed {
+                self.close(end);
+            }
+        }
+    }
+}
+
+impl Ends for Lines {
+    fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno> {
+        let size = self.attempt(end, buf.len())?;
+        self.ends[end].borrow_mut().read(&mut buf[..size])
+    }
+
+    fn write(&mut self, end: End, bytes: &[u8]) -> Result<usize, Errno> {
+        let size = self.attempt(end, bytes.len())?;
+        self.ends[end].borrow_mut().write(&bytes[..size])
+    }
+
+    fn close(&mut self, end: End) {
+        let seen = &mut self.seen[end];
+        assert!(!seen.closed, "closes twice");
+        (seen.closed, seen.used) = (true, true);
+        let mut line = self.ends[end].borrow_mut();
+        match end {
+            End::NetIn | End::AppIn => line.reader_gone = true,
+            End::NetOut | End::AppOut => line.ended = true,
+        }
+    }
+
+    fn resize(&mut self, end: End, size: Size) {
+        assert!(
+            matches!(end, End::AppIn | End::AppOut),
+            "is no pipe of ours"
+        );
+        self.sizes[end] = Some(size);
+    }
+}
+
+/// A pump with its surroundings.
+pub struct Engine {
+    /// The pump.
+    pub pump: Pump,
+    /// What it is connected to.
+    pub lines: Lines,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// The program was told that the handshake is over.
+    pub established: bool,
+    /// How many turns were taken.
+    pub turns: usize,
+    /// How often it gave back memory.
+    pub rests: usize,
+}
+
+impl Engine {
+    /// One that starts at `now`.
+    pub fn new(session: Session, rules: Rules, ends: PerEnd<Stream>, now: Instant) -> Self {
+        Self {
+            pump: Pump::new(session, rules, now).unwrap(),
+            lines: Lines {
+                ends,
+                trouble: Trouble::default(),
+                sizes: PerEnd::default(),
+                seen: PerEnd::default(),
+            },
+            ending: None,
+            established: false,
+            turns: 0,
+            rests: 0,
+        }
+    }
+
+    /// The line at `end`.
+    pub fn line(&self, end: End) -> std::cell::RefMut<'_, Line> {
+        self.lines.ends[end].borrow_mut()
+    }
+
+    /// Takes the first turn, for which nothing need be ready.
+    pub fn start(&mut self, now: Instant) {
+        self.take_turn(PerEnd::default(), now);
+    }
+
+    /// Takes a turn if something is ready or due; false if there was nothing
+    /// to do.
+    pub fn turn(&mut self, now: Instant) -> bool {
+        if self.ending.is_some() {
+            return false;
+        }
+        let ready = self.lines.ready(self.pump.interest());
+        let due = self.pump.deadline().is_some_and(|deadline| now >= deadline);
+        if !due && ready == PerEnd::default() {
+            return false;
+        }
+        self.take_turn(ready, now);
+        true
+    }
+
+    /// Does what the loop around a pump does.
+    fn take_turn(&mut self, ready: PerEnd<Option<Ready>>, now: Instant) {
+        self.turns += 1;
+        let interest = self.pump.interest();
+        for end in End::ALL {
+            self.lines.seen[end].used = false;
+        }
+        let mut turn = self.pump.turn(&mut self.lines, ready, now);
+        for _ in 0..AT_ONCE {
+            match turn {
+                Turn::Again => {}
+                Turn::Established => self.establish(),
+                Turn::Rest | Turn::Wait => {
+                    self.rests += usize::from(turn == Turn::Rest);
+                    return self.check_wait(interest, ready, now);
+                }
+                Turn::Done(ending) => {
+                    self.ending = Some(ending);
+                    return self.lines.close_all();
+                }
+            }
+            turn = self.pump.turn(&mut self.lines, PerEnd::default(), now);
+        }
+        panic!("it goes on and on");
+    }
+
+    fn establish(&mut self) {
+        assert!(!self.established, "established twice");
+        self.established = true;
+        let early = &self.line(End::AppOut).record;
+        assert!(early.is_empty(), "cleartext before the notification");
+    }
+
+    /// The pump has used what was ready, and waits for something.
+    fn check_wait(&mut self, before: PerEnd<Interest>, ready: PerEnd<Option<Ready>>, now: Instant) {
+        let after = self.pump.interest();
+        for end in End::ALL {
+            let seen = &mut self.lines.seen[end];
+            let in_vain = ready[end].is_some() && !seen.used && before[end] == after[end];
+            seen.passed_over = if in_vain { seen.passed_over + 1 } else { 0 };
+            assert!(seen.passed_over < PATIENCE, "spins: {end:?}, {before:?}");
+        }
+        let deadline = self.pump.deadline();
+        assert!(
+            deadline.is_none_or(|deadline| deadline > now),
+            "a deadline has no effect"
+        );
+        let waits = after != PerEnd::default();
+        assert!(waits || deadline.is_some(), "it waits for nothing");
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> Option<u8> {
+        self.ending.as_ref().map(|ending| ending.code)
+    }
+}

@@ -1,0 +1,149 @@
+//! The parts of a page in Markdown.
+
+use cli::variables::{VARIABLES, Variable};
+use cli::{Program, Row, suite};
+
+use crate::consumer;
+
+/// No line of the pages is longer, but for tables.
+const WIDTH: usize = 84;
+
+/// The command line.
+pub fn interface(program: &Program) -> String {
+    let first = format!("    {} ", program.name);
+    let next = " ".repeat(first.len());
+    let synopsis = program.synopsis();
+    // What stands in brackets is not broken.
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in synopsis.split(' ') {
+        match words.last_mut().filter(|_| open) {
+            Some(last) => last.push_str(&format!(" {word}")),
+            None => words.push(word.to_owned()),
+        }
+        open = (open || word == "[") && word != "]";
+    }
+    fill(&first, &next, words.iter().map(String::as_str))
+}
+
+/// The options: what the program itself consumes in a list, what it hands on
+/// in a table.
+pub fn options(program: &Program) -> String {
+    let its_own = |row: &&Row| {
+        row.subject()
+            .is_some_and(|id| consumer(program, id) == program.name)
+    };
+    let own: Vec<&Row> = program.rows().filter(its_own).collect();
+    let others: Vec<&Row> = program.rows().filter(|row| !its_own(row)).collect();
+    if own.is_empty() && others.is_empty() {
+        return "None.\n".to_owned();
+    }
+    let mut text = list(program, &own);
+    if !own.is_empty() && !others.is_empty() {
+        text.push('\n');
+    }
+    text + &table(program, &others)
+}
+
+/// One item for each option; one that takes the option before it back is in
+/// the same.
+fn list(program: &Program, rows: &[&Row]) -> String {
+    let mut items: Vec<String> = Vec::new();
+    for row in rows {
+        let spelling = spelling(program, row);
+        match items.last_mut().filter(|_| row.id().is_none()) {
+            Some(item) => item.push_str(&format!(" {spelling} (default): {}", row.doc)),
+            None => items.push(format!("{spelling}: {}", row.doc)),
+        }
+    }
+    let items = items.iter().map(|item| fill("- ", "  ", item.split(' ')));
+    items.collect()
+}
+
+fn table(program: &Program, rows: &[&Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = "| option | for | |\n|---|---|---|\n".to_owned();
+    for row in rows {
+        let name = row.subject().map_or("", |id| consumer(program, id));
+        let cells = [
+            spelling(program, row),
+            format!("[{name}]({name}.md)"),
+            row.help.to_owned(),
+        ];
+        // A bar ends a cell, in code too.
+        let cells = cells.map(|cell| cell.replace('|', "\\|"));
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    text
+}
+
+/// Each way to give the option as code.
+fn spelling(program: &Program, row: &Row) -> String {
+    let spelling = program.spelling(row);
+    let each = spelling.split(", ").map(|one| format!("`{one}`"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// The variables that an engine reads.
+pub fn variables(program: &Program) -> String {
+    let text_of = |variable: &Variable| match program.name {
+        suite::TLSD_IO => variable.server,
+        _ => variable.client,
+    };
+    let mut items = String::new();
+    let mut names: Vec<String> = Vec::new();
+    for variable in VARIABLES {
+        let Some(text) = text_of(variable) else {
+            continue;
+        };
+        names.push(format!("`{}`", name(variable, "name")));
+        if !text.is_empty() {
+            let item = format!("{}: {text}", names.join(", "));
+            items.push_str(&fill("- ", "  ", item.split(' ')));
+            names.clear();
+        }
+    }
+    items
+}
+
+/// The variables that the program behind an engine does not see.
+pub fn cleaned() -> String {
+    let names: Vec<String> = VARIABLES
+        .iter()
+        .map(|variable| format!("`{}`", name(variable, "*")))
+        .collect();
+    let item = format!("removed, unless `-Z` is given: {}", names.join(", "));
+    fill("- ", "  ", item.split(' '))
+}
+
+fn name(variable: &Variable, rest: &str) -> String {
+    let more = if variable.name.ends_with(':') {
+        rest
+    } else {
+        ""
+    };
+    format!("{}{more}", variable.name)
+}
+
+/// Lines of at most [`WIDTH`].
+fn fill<'a>(first: &str, next: &str, words: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in words {
+        let needed = line.chars().count() + 1 + word.chars().count();
+        if !empty && needed > WIDTH {
+            text.push_str(&format!("{line}\n"));
+            line = next.to_owned();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    text + &format!("{line}\n")
+}

@@ -1,0 +1,30 @@
+//! Which program an option is for.
+
+use cli::{Id, Program, suite};
+
+/// The name of the program that consumes `id` when it is given to `program`;
+/// that may be `program` itself.
+pub fn consumer(program: &Program, id: Id) -> &'static str {
+    let server = program
+        .rows()
+        .any(|row| matches!(row.id(), Some(Id::Server(_))));
+    match id {
+        Id::Engine(_) if server => suite::TLSD_IO,
+        Id::Engine(_) => suite::TLSC_IO,
+        Id::Server(_) => suite::TLSD_IO,
+        Id::Client(_) => suite::TLSC_IO,
+        Id::Wrapper(_) => match program.name {
+            suite::TLSSERVER => suite::TLSD,
+            suite::TLSCLIENT => suite::TLSC,
+            itself => itself,
+        },
+        Id::Rewriter(_) => program.name,
+        Id::Socketbinder(_) => suite::TCPSERVER_SOCKETBINDER,
+        Id::Tcpserverd(_) => suite::TCPSERVERD,
+        Id::Access(_) => suite::TCPSERVER_ACCESS,
+        Id::Applyuidgid(_) => suite::APPLYUIDGID,
+        Id::Tcpclient(_) => suite::TCPCLIENT,
+        Id::IdentClient(_) => suite::IDENT_CLIENT,
+        Id::ProxyServer(_) => suite::PROXY_SERVER,
+    }
+}

@@ -1,0 +1,100 @@
+//! The tables are sound, and the pages say what they say.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+
+use cli::tables::PROGRAMS;
+use cli::{Program, Row};
+
+#[test]
+fn the_pages_are_up_to_date() {
+    // A release build leaves the paragraphs out.
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    for (path, program) in tables::pages() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rewritten = tables::rewritten(&text, program).unwrap();
+        let mut lines = text.lines().zip(rewritten.lines());
+        let first = lines.find(|(old, new)| old != new);
+        let name = program.name;
+        assert!(text == rewritten, "run `make docs`: {name}: {first:?}");
+        for part in ["interface", "options"] {
+            assert!(text.contains(&format!("<!-- table: {part} -->")), "{name}");
+        }
+        assert_eq!(text.lines().nth(2), Some(program.summary), "{name}");
+    }
+}
+
+#[test]
+fn every_row_says_what_it_is_good_for() {
+    for program in PROGRAMS {
+        for row in program.rows() {
+            let name = format!("{}: {}", program.name, row.long);
+            assert!(!row.help.is_empty() && row.help.len() <= 64, "{name}");
+            assert!(!row.help.ends_with('.'), "{name}");
+            assert!(row.doc.is_empty() != cfg!(debug_assertions), "{name}");
+            assert!(row.subject().is_some(), "{name}");
+            assert!(
+                row.short.is_some() || program.long,
+                "{name}: no way to give it"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_program_has_two_rows_for_one_thing() {
+    for program in PROGRAMS {
+        unique(program, |row| row.short.map(|letter| letter.to_string()));
+        unique(program, |row| Some(row.long.to_owned()));
+        unique(program, |row| row.id().map(|id| format!("{id:?}")));
+    }
+}
+
+fn unique(program: &Program, key: impl Fn(&Row) -> Option<String>) {
+    let mut seen = BTreeSet::new();
+    for key in program.rows().filter_map(key) {
+        assert!(seen.insert(key.clone()), "{}: {key} twice", program.name);
+    }
+}
+
+#[test]
+fn every_id_has_a_row() {
+    for id in cli::Id::ALL {
+        let known = PROGRAMS.iter().any(|program| program.row(*id).is_some());
+        assert!(known, "{id:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_back_can_be_given() {
+    for program in PROGRAMS {
+        for row in program.rows() {
+            for id in row.clears() {
+                assert!(program.row(*id).is_some(), "{}: {}", program.name, row.long);
+            }
+        }
+    }
+}
+
+/// The program that an option is handed on to knows it by the same name.
+#[test]
+fn what_is_handed_on_is_known_there() {
+    for program in PROGRAMS {
+        for row in program.rows().filter(|row| row.id().is_some()) {
+            let id = row.id().unwrap();
+            let name = tables::consumer(program, id);
+            let consumer = PROGRAMS
+                .iter()
+                .find(|program| program.name == name)
+                .unwrap();
+            let known = consumer.row(id).unwrap_or_else(|| unreachable!("{id:?}"));
+            assert_eq!(known.short, row.short, "{}: {}", program.name, row.long);
+            if consumer.long {
+                assert_eq!(known.long, row.long, "{}", program.name);
+            }
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod engine_tunnel;
 mod exam;
 mod examples;
 mod faults;
+mod groups;
 mod harness;
 mod ident;
 mod memory;

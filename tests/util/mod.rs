@@ -8,6 +8,7 @@ mod dir;
 mod dns;
 mod net;
 mod process;
+pub mod relay;
 mod run;
 pub mod tls;
 

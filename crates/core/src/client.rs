@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cli::address::Ip;
-use cli::{ClientOptions, Context, Fatal};
+use cli::{ClientOptions, Context, Fatal, Group};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
@@ -35,11 +35,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             app_out: 1,
         },
     };
-    let check = !options.accept_any_certificate;
     setup.run(
         context,
         |context| read(context, &options),
-        |own| finish(own, check),
+        |own| finish(own, &options),
     )
 }
 
@@ -74,7 +73,7 @@ fn read(context: &Context, options: &ClientOptions) -> Result<Own, Fatal> {
     })
 }
 
-fn finish(own: Own, check: bool) -> Result<Ready, Fatal> {
+fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
     let anchors = match own.anchors {
         Some(source) => Anchors::load(&source)?,
         None => Anchors::mozilla(),
@@ -83,8 +82,9 @@ fn finish(own: Own, check: bool) -> Result<Ready, Fatal> {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
+    let anchors = (!options.accept_any_certificate).then_some(anchors);
     Ok(Ready {
-        session: session(own.name, check.then_some(anchors), own.pair)?,
+        session: session(own.name, anchors, own.pair, &options.common.groups)?,
         server_name,
     })
 }
@@ -109,9 +109,10 @@ fn session(
     name: Option<ServerName<'static>>,
     anchors: Option<Anchors>,
     pair: Option<CertifiedKey>,
+    groups: &[Group],
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let provider = crypto::provider();
+    let provider = crypto::provider(groups);
     let verifier = ServerVerifier {
         anchors,
         name: name.clone(),
@@ -143,7 +144,7 @@ fn session(
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    session(Some(name), Some(anchors), None).unwrap()
+    session(Some(name), Some(anchors), None, &[Group::X25519]).unwrap()
 }
 
 #[cfg(test)]

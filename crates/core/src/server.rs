@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, Fatal, ServerOptions};
+use cli::{ClientCertificate, Context, Fatal, Group, ServerOptions};
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
@@ -34,7 +34,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     setup.run(
         context,
         |context| read(context, &options),
-        |own| finish(own, options.client_certificate),
+        |own| finish(own, &options),
     )
 }
 
@@ -57,9 +57,10 @@ fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
     })
 }
 
-fn finish(own: Own, wanted: ClientCertificate) -> Result<Ready, Fatal> {
+fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
+    let verifier = verifier(own.anchors, options.client_certificate)?;
     Ok(Ready {
-        session: session(own.certificates, verifier(own.anchors, wanted)?)?,
+        session: session(own.certificates, verifier, &options.common.groups)?,
         server_name: None,
     })
 }
@@ -80,10 +81,11 @@ fn verifier(
 fn session(
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
+    groups: &[Group],
 ) -> Result<Session, Fatal> {
     let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(crypto::provider())
+    let mut config = ServerConfig::builder_with_provider(crypto::provider(groups))
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
@@ -108,5 +110,10 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    session(Certificates::only(pair), Arc::new(NoClientAuth)).unwrap()
+    session(
+        Certificates::only(pair),
+        Arc::new(NoClientAuth),
+        &[Group::X25519],
+    )
+    .unwrap()
 }

@@ -107,18 +107,27 @@ fn count(bin: &Path) -> Result<Option<Counts>> {
     ]
     .concat();
     fs::write(work.file("anchors.pem"), pair.repeat(ANCHORS / 2))?;
-    let offer = Offer {
-        versions: &[&rustls::version::TLS13],
-        certificate: false,
-        resumption: false,
+    let config = |hybrid| {
+        let offer = Offer {
+            versions: &[&rustls::version::TLS13],
+            certificate: false,
+            hybrid,
+            resumption: false,
+        };
+        client::config(work.path(), &offer).map(Arc::new)
     };
     let bench = Bench {
         bin,
         work: &work,
-        config: Arc::new(client::config(work.path(), &offer)?),
+        config: config(false)?,
+    };
+    let hybrid = Bench {
+        config: config(true)?,
+        ..bench
     };
     let start = bench.engine(|_, _| Ok(()))?;
     let handshake = bench.engine(Bench::handshake)?;
+    let hybrid = hybrid.engine(Bench::handshake)?;
     let receive = bench.engine(Bench::receive)?;
     let send = bench.engine(Bench::send)?;
     Ok(Some(vec![
@@ -126,6 +135,7 @@ fn count(bin: &Path) -> Result<Option<Counts>> {
         ("s6-tlsd-io start", start),
         ("s6-tlsc-io start", bench.alone(&CLIENT)?),
         ("handshake", handshake.saturating_sub(start)),
+        ("handshake, X25519MLKEM768", hybrid.saturating_sub(start)),
         ("receive 10 MB", receive.saturating_sub(handshake)),
         ("send 10 MB", send.saturating_sub(handshake)),
     ]))

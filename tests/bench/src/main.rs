@@ -14,6 +14,8 @@
 )]
 
 mod client;
+#[path = "../../../crates/core/src/crypto/hybrid.rs"]
+mod hybrid;
 mod instructions;
 mod machine;
 mod measure;

@@ -28,6 +28,7 @@ mod faults;
 mod groups;
 mod harness;
 mod ident;
+mod log_line;
 mod memory;
 mod migrating;
 mod options;

@@ -101,12 +101,7 @@ pub fn run(
     });
     match result {
         Ok(code) => code,
-        Err(fatal) => {
-            if let Some(line) = fatal.line(&context.prog) {
-                fd::message(line.as_bytes());
-            }
-            fatal.code()
-        }
+        Err(fatal) => fatal.print(&context.prog).code(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sockets. They are made non-blocking, and exec closes them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -128,6 +128,12 @@ pub fn local_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
 pub fn remote_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     let address: SockaddrStorage = socket::getpeername(socket.as_fd().as_raw_fd())?;
     address_of(&address)
+}
+
+/// The same for a descriptor that nobody has claimed yet, whatever it is.
+pub fn remote_of(number: RawFd) -> Option<SocketAddr> {
+    let address: SockaddrStorage = socket::getpeername(number).ok()?;
+    address_of(&address).ok()
 }
 
 /// The address as the standard library has it. EAFNOSUPPORT if it is not of

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::address::Ip;
+use crate::groups::Group;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
 
 type Checked = Result<OsString, String>;
@@ -64,4 +65,10 @@ pub(crate) fn address(value: &OsStr) -> Checked {
         Some(_) => Ok(value.to_owned()),
         None => Err("must be an IP address".to_owned()),
     }
+}
+
+/// Key exchange groups.
+pub(crate) fn groups(value: &OsStr) -> Checked {
+    let names: Vec<&str> = Group::list(value)?.into_iter().map(Group::name).collect();
+    Ok(names.join(",").into())
 }

@@ -12,6 +12,7 @@ mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod given;
+mod groups;
 pub mod id;
 mod number;
 mod parser;
@@ -24,6 +25,7 @@ pub mod variables;
 pub use context::{Context, run};
 pub use fatal::Fatal;
 pub use given::{Given, Opt};
+pub use groups::Group;
 pub use id::Id;
 pub use number::{list_u32, rounds, unsigned};
 pub use parser::parse;
@@ -41,6 +43,6 @@ pub use unix::entry;
 #[macro_export]
 macro_rules! program {
     ($program:path, $main:path) => {
-        $crate::entry!(|args| $crate::run(&$program, args, $main));
+        $crate::entry!($program.name, |args| $crate::run(&$program, args, $main));
     };
 }

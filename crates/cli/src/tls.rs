@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::context::Context;
 use crate::fatal::Fatal;
 use crate::given::{Given, Opt};
+use crate::groups::Group;
 use crate::id::{Client, Engine, Id, Server};
 use crate::number::unsigned;
 
@@ -22,6 +23,8 @@ pub struct Common {
     pub handshake_timeout: u32,
     /// Milliseconds without a byte from either side; 0 is no limit.
     pub idle_timeout: u32,
+    /// `--groups`: the key exchange groups, the preferred one first.
+    pub groups: Vec<Group>,
     /// `-d`: where to report the handshake; 0 is nowhere.
     pub notification: u32,
     /// `--peer-info`: the notification has more variables.
@@ -39,6 +42,7 @@ impl Default for Common {
             enforce_close_notify: false,
             handshake_timeout: 0,
             idle_timeout: 0,
+            groups: Group::ALL.to_vec(),
             notification: 0,
             peer_info: false,
             sandbox: true,
@@ -58,6 +62,7 @@ impl Common {
             Engine::IdleTimeout => self.idle_timeout = opt.number(),
             Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
+            Engine::Groups => self.groups = Group::list(&opt.text).unwrap_or_default(),
         }
     }
 

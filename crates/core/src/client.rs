@@ -87,7 +87,7 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
         _ => None,
     };
     let anchors = (!options.accept_any_certificate).then_some(anchors);
-    let mut provider = crypto::provider();
+    let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let verification = match anchors {
         Some(_) => Verification::Verified,
@@ -162,7 +162,14 @@ fn session(
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    session(crypto::provider(), Some(name), Some(anchors), None, None).unwrap()
+    session(
+        crypto::provider(&[cli::Group::X25519]),
+        Some(name),
+        Some(anchors),
+        None,
+        None,
+    )
+    .unwrap()
 }
 
 #[cfg(test)]

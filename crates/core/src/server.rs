@@ -63,7 +63,7 @@ fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let verifier = verifier(own.anchors, options.client_certificate)?;
-    let mut provider = crypto::provider();
+    let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let overheard = own.certificates.overheard();
     Ok(Ready {
@@ -128,5 +128,11 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
     let certificates = Certificates::only(pair);
     let nobody = Arc::new(NoClientAuth);
-    session(crypto::provider(), certificates, nobody, None).unwrap()
+    session(
+        crypto::provider(&[cli::Group::X25519]),
+        certificates,
+        nobody,
+        None,
+    )
+    .unwrap()
 }

@@ -89,7 +89,7 @@ impl Setup {
     /// the peer is.
     fn log_line(&self, context: &Context) -> LogLine {
         let remote = log_line::remote_in_environment(&context.env);
-        let remote = remote.or_else(|| unix::connect::remote_of(self.descriptors.net_in));
+        let remote = remote.or_else(|| unix::net::remote_of(self.descriptors.net_in));
         LogLine::new(self.started, remote)
     }
 }

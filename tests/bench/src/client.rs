@@ -18,6 +18,7 @@ use rustls::{
 };
 
 use crate::Result;
+use crate::hybrid::X25519MlKem768;
 
 /// How many connections are made at the same time.
 pub const THREADS: usize = 4;
@@ -40,6 +41,8 @@ pub struct Offer<'a> {
     pub versions: &'a [&'static SupportedProtocolVersion],
     /// Whether it has a certificate.
     pub certificate: bool,
+    /// Whether it exchanges keys by X25519MLKEM768 instead of X25519.
+    pub hybrid: bool,
     /// Whether it resumes sessions.
     pub resumption: bool,
 }
@@ -66,6 +69,10 @@ pub fn config(dir: &Path, offer: &Offer<'_>) -> Result<ClientConfig> {
                 | TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
         )
     });
+    provider.kx_groups = vec![ring::kx_group::X25519];
+    if offer.hybrid {
+        provider.kx_groups = vec![&X25519MlKem768];
+    }
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(dir.join("ca.pem"))?)?;
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))

@@ -20,6 +20,12 @@ const fn row(id: &'static str, title: &'static str, digits: usize) -> Row {
 pub const ROWS: &[Row] = &[
     row("tls13.rate", "**TLS 1.3, P-256**: connections/s", 0),
     row("tls13.cpu", "CPU ms per connection", 2),
+    row(
+        "hybrid.rate",
+        "**TLS 1.3, P-256, X25519MLKEM768**: connections/s",
+        0,
+    ),
+    row("hybrid.cpu", "CPU ms per connection", 2),
     row("tls12.rate", "**TLS 1.2, P-256**: connections/s", 0),
     row("tls12.cpu", "CPU ms per connection", 2),
     row("rsa.rate", "**TLS 1.3, RSA-2048**: connections/s", 0),

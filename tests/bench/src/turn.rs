@@ -52,11 +52,17 @@ pub struct Handshakes {
     key: &'static str,
     /// Whether the client shows a certificate.
     client_certificate: bool,
+    /// Whether keys are exchanged by X25519MLKEM768.
+    hybrid: bool,
 }
 
 /// The full handshakes; the first is the one that everything else is like.
-pub static HANDSHAKES: [Handshakes; 5] = [
+pub static HANDSHAKES: [Handshakes; 6] = [
     handshakes(["tls13.rate", "tls13.cpu"], &TLS13, "p256", false),
+    Handshakes {
+        hybrid: true,
+        ..handshakes(["hybrid.rate", "hybrid.cpu"], &TLS13, "p256", false)
+    },
     handshakes(["tls12.rate", "tls12.cpu"], &TLS12, "p256", false),
     handshakes(["rsa.rate", "rsa.cpu"], &TLS13, "rsa", false),
     handshakes(["ed25519.rate", "ed25519.cpu"], &TLS13, "ed25519", false),
@@ -74,6 +80,7 @@ const fn handshakes(
         version,
         key,
         client_certificate,
+        hybrid: false,
     }
 }
 
@@ -151,6 +158,7 @@ impl Turn<'_> {
         let offer = Offer {
             versions: &[&TLS13, &TLS12],
             certificate: false,
+            hybrid: false,
             resumption: false,
         };
         let served = self.served(&service, &offer)?;
@@ -184,11 +192,16 @@ impl Turn<'_> {
         let offer = Offer {
             versions: &[kind.version],
             certificate: kind.client_certificate,
+            hybrid: kind.hybrid,
             resumption: false,
         };
         let Some((server, target)) = self.served(&service, &offer)? else {
             return Ok(Vec::new());
         };
+        // OpenSSL has the hybrid group from 3.5 on.
+        if kind.hybrid && target.visit().is_err() {
+            return Ok(Vec::new());
+        }
         let load = client::load(self.size.time, || Ok(target.clone()), visit)?;
         figures(kind.rows, &load, server.stop()?)
     }
@@ -202,6 +215,7 @@ impl Turn<'_> {
         let offer = Offer {
             versions: &[&TLS13],
             certificate: false,
+            hybrid: false,
             resumption: true,
         };
         let Some((server, target)) = self.served(&service, &offer)? else {

@@ -46,6 +46,7 @@ pub static TLSD_IO: Program = Program {
         tls::CLOSING,
         tls::ASKING,
         tls::LIMITS,
+        tls::KEY_EXCHANGE,
         tls::SNI,
     ],
     operands: DESCRIPTORS,
@@ -62,6 +63,7 @@ pub static TLSC_IO: Program = Program {
         tls::CLOSING,
         tls::TRUST,
         tls::LIMITS,
+        tls::KEY_EXCHANGE,
         tls::SERVER_NAME,
     ],
     operands: DESCRIPTORS,
@@ -73,6 +75,7 @@ const AROUND_SERVER: &[&[Row]] = &[
     tls::CLOSING,
     tls::ASKING,
     tls::LIMITS,
+    tls::KEY_EXCHANGE,
     tls::KEEP,
     tls::SNI,
 ];
@@ -84,6 +87,7 @@ const AROUND_CLIENT: &[&[Row]] = &[
     tls::TRUST,
     tls::KEEP,
     tls::LIMITS,
+    tls::KEY_EXCHANGE,
     tls::SERVER_NAME,
 ];
 
@@ -159,6 +163,7 @@ pub static TLSSERVER: Program = Program {
         tls::CLOSING,
         tls::ASKING,
         tls::LIMITS,
+        tls::KEY_EXCHANGE,
         tls::KEEP,
         tls::SNI,
         &[
@@ -199,6 +204,7 @@ pub static TLSCLIENT: Program = Program {
         tls::TRUST,
         tls::KEEP,
         tls::LIMITS,
+        tls::KEY_EXCHANGE,
         tls::SERVER_NAME,
     ],
     operands: CONNECTED,

@@ -108,6 +108,23 @@ pub(super) const LIMITS: &[Row] = &[
     },
 ];
 
+pub(super) const KEY_EXCHANGE: &[Row] = &[Row {
+    short: None,
+    long: "groups",
+    argument: Argument::Checked("list", checks::groups),
+    effect: Effect::Set(Id::Engine(Engine::Groups)),
+    help: "key exchange groups (default: X25519MLKEM768 first)",
+    doc: paragraph(
+        "the groups that keys are exchanged with: one or more of `X25519MLKEM768`, `X25519`, \
+         `secp256r1`, `secp384r1`, separated by `,` or `:`, in any case. Default: these four; \
+         TLS 1.2 has the last three. A client offers them in this order, with a share for the \
+         first; a server takes the first of the client's list that is in its own. \
+         `--groups=X25519` helps where something on the way drops long ClientHellos: one with \
+         `X25519MLKEM768` does not fit into one segment of TCP. In TLS 1.2 some servers also \
+         want the curve of their ECDSA certificate in a client's list. No group in common: 98.",
+    ),
+}];
+
 pub(super) const ASKING: &[Row] = &[
     Row {
         short: Some('Y'),

@@ -1,22 +1,27 @@
-//! The cryptography of the engines: ring's, in the form that rustls takes.
-//! No other part of this crate names a library for it.
+//! The cryptography of the engines: ring's, in the form that rustls takes, and
+//! what ring does not have. No other part of this crate names a library for it.
 
+mod groups;
+mod hybrid;
 pub mod suites;
 
 use std::sync::Arc;
 
+use cli::Group;
 use rustls::Error;
 use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
-/// Cipher suites, key exchange groups, signatures, randomness: whatever a
-/// connection of either side uses.
-pub fn provider() -> Arc<CryptoProvider> {
+/// Cipher suites, signatures, randomness, and key exchange in these groups:
+/// whatever a connection of either side uses. A client prefers the first group
+/// and sends a share for it; a server takes the client's order.
+pub fn provider(groups: &[Group]) -> Arc<CryptoProvider> {
     let provider = backend::default_provider();
     Arc::new(CryptoProvider {
         cipher_suites: suites::strict(&provider.cipher_suites),
+        kx_groups: groups.iter().copied().map(groups::exchange).collect(),
         ..provider
     })
 }

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use cli::{Common, Context, Fatal};
+use sandbox::Profile;
 
 use crate::ending::Ending;
 use crate::report::log_line::LogLine;
@@ -35,10 +36,10 @@ impl Engine {
     /// Runs until nothing can be passed on any more. What came of it is left
     /// in `line`.
     pub fn run(mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
-        unix::signal::ignore_pipe();
+        unix::signal::stay_quiet();
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
         if self.options.sandbox {
-            self.lock_in(context);
+            self.lock_in(context)?;
         }
         let mut pump = Pump::new(self.session, rules(&self.options), self.started)
             .map_err(|errno| Fatal::system("allocate buffers", errno))?;
@@ -66,16 +67,21 @@ impl Engine {
 
     /// Gives up everything but the descriptors, before the first byte from
     /// the network.
-    fn lock_in(&self, context: &Context) {
+    fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
         let numbers = |fds: &[Option<RawFd>]| fds.iter().flatten().copied().collect::<Vec<_>>();
-        let enforced = sandbox::enter(
-            &numbers(&[ends.net_in, ends.app_in]),
-            &numbers(&[ends.net_out, ends.app_out, notification]),
-            &self.descriptors.pipes(),
-        );
+        let kept = sandbox::Descriptors {
+            read: &numbers(&[ends.net_in, ends.app_in]),
+            write: &numbers(&[ends.net_out, ends.app_out, notification]),
+            pipes: &self.descriptors.pipes(),
+        };
+        let enforced = Profile::engine(kept).enter().map_err(|failure| {
+            let what = format!("enter the sandbox: {}", failure.step);
+            Fatal::system(&what, failure.errno)
+        })?;
         context.info(&format!("sandbox: {enforced}"));
+        Ok(())
     }
 }
 
@@ -94,6 +100,8 @@ fn drive(
             Turn::Again => continue,
             Turn::Established => {
                 descriptors.acknowledge();
+                // It may hold parts of the key, and the secrets of the handshake.
+                unix::pages::wipe_stack();
                 established(pump.session())?;
                 continue;
             }
@@ -141,30 +149,28 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
 
 #[cfg(test)]
 mod tests {
-    use unix::fork::{Side, fork};
-    use unix::spawn::{Ended, wait};
-
     use super::*;
+
+    const ITSELF: &str = "a_panic_inside_the_sandbox_is_one_line_and_an_exit_code";
 
     #[test]
     fn a_panic_inside_the_sandbox_is_one_line_and_an_exit_code() {
-        let (reader, writer) = unix::fd::pipe().unwrap();
-        match fork().unwrap() {
-            Side::Child => {
-                unix::fd::copy_to(&writer, 2).unwrap();
-                end_on_panic("p".to_owned(), None);
-                sandbox::enter(&[], &[], &[]);
-                panic!("no\nway out");
-            }
-            Side::Parent(pid) => {
-                drop(writer);
-                let mut line = [0; 4096];
-                let count = unix::fd::read(&reader, &mut line).unwrap();
-                let line = String::from_utf8_lossy(&line[..count]).into_owned();
-                assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
-                assert!(line.ends_with("\\nno\\nway out\n"), "{line}");
-                assert_eq!(wait(pid), Ok(Ended::Exited(111)));
-            }
+        // The second time in a process of its own.
+        if std::env::var_os("INSIDE").is_some() {
+            end_on_panic("p".to_owned(), None);
+            let none = sandbox::Descriptors {
+                read: &[],
+                write: &[],
+                pipes: &[],
+            };
+            Profile::engine(none).enter().unwrap();
+            panic!("no\nway out");
         }
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = again.arg(ITSELF).env("INSIDE", "1").output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
+        assert!(line.ends_with("\\nno\\nway out\n"), "{line}");
+        assert_eq!(output.status.code(), Some(111));
     }
 }

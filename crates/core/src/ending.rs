@@ -190,28 +190,7 @@ impl fmt::Display for Word {
 
 #[cfg(test)]
 mod tests {
-    use rustls::{AlertDescription, CertificateError};
-
     use super::*;
-
-    #[test]
-    fn errors_have_the_words_of_their_time() {
-        use Word as W;
-        let plaintext = Error::InvalidMessage(InvalidMessage::InvalidContentType);
-        let expired = Error::InvalidCertificate(CertificateError::Expired);
-        let flood = Error::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments);
-        let alert = Error::AlertReceived(AlertDescription::HandshakeFailure);
-        for (error, before, after) in [
-            (plaintext, W::Plaintext, W::ProtocolError),
-            (expired, W::PeerCertificate, W::ProtocolError),
-            (flood, W::Flood, W::Flood),
-            (alert, W::HandshakeFailed, W::ProtocolError),
-            (Error::EncryptError, W::HandshakeFailed, W::System),
-        ] {
-            assert_eq!(Ending::error(true, &error).word, before, "{error:?}");
-            assert_eq!(Ending::error(false, &error).word, after, "{error:?}");
-        }
-    }
 
     #[test]
     fn a_reset_during_the_handshake_is_one_of_tls() {

@@ -1,14 +1,14 @@
 //! Entry points for fuzzing: they panic if an input shows a defect, and say
 //! whether it was understood. See fuzz/README.md.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::id::Id;
 use crate::row::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 use crate::tls::settle_sni_level;
-use crate::{ClientOptions, Fatal, Given, ServerOptions, parse};
+use crate::{ClientOptions, Fatal, Given, Group, ServerOptions, checks, parse};
 
 static TERSE: Program = Program {
     name: TLSD.name,
@@ -93,6 +93,25 @@ fn handed_on(given: &Given, engine: &'static Program) -> Given {
     }
 }
 
+/// What `--groups` may be given: a list that is read means the same in the
+/// form in which it is handed on.
+pub fn groups(input: &[u8]) -> bool {
+    let list = OsStr::from_bytes(input);
+    match Group::list(list) {
+        Ok(groups) => {
+            let handed_on = checks::groups(list).unwrap_or_default();
+            assert_eq!(Group::list(&handed_on).as_ref(), Ok(&groups));
+            let twice = |group| groups.iter().filter(|other| *other == group).count() > 1;
+            assert!(!groups.is_empty() && !groups.iter().any(twice));
+            true
+        }
+        Err(complaint) => {
+            wrong_usage(&TLSD.invalid("groups", &complaint));
+            false
+        }
+    }
+}
+
 /// A mistake on the command line is told on one line.
 fn wrong_usage(fatal: &Fatal) {
     let line = fatal.line("prog").unwrap_or_default();
@@ -105,5 +124,10 @@ mod tests {
     #[test]
     fn options() {
         inputs::run("options", 4000, super::options);
+    }
+
+    #[test]
+    fn groups() {
+        inputs::run("groups", 4000, super::groups);
     }
 }

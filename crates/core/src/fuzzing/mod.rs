@@ -10,10 +10,11 @@ mod pump;
 
 use std::collections::BTreeSet;
 
-use cli::{Context, SniLevel};
+use cli::{Context, Group, SniLevel};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
+use rustls::{Error, PeerMisbehaved};
 use unix::Env;
 
 use crate::crypto;
@@ -199,6 +200,27 @@ fn covers(pattern: &[u8], name: &[u8]) -> bool {
         || wildcard.is_some_and(|(suffix, parent)| suffix.eq_ignore_ascii_case(parent)))
 }
 
+/// A share of X25519MLKEM768, of a client or of a server: one that is taken
+/// has the right length and gives a secret, any other one is an invalid share.
+pub fn key_share(input: &[u8]) -> bool {
+    let invalid = Error::from(PeerMisbehaved::InvalidKeyShare);
+    let group = &crypto::provider(&[Group::X25519MlKem768]).kx_groups[0];
+    let answered = group.start_and_complete(input);
+    let completed = group.start().unwrap().complete(input);
+    match &answered {
+        Ok(answer) => {
+            assert_eq!((input.len(), answer.pub_key.len()), (1216, 1120));
+            assert_eq!(answer.secret.secret_bytes().len(), 64);
+        }
+        Err(error) => assert_eq!(*error, invalid),
+    }
+    match &completed {
+        Ok(secret) => assert_eq!((input.len(), secret.secret_bytes().len()), (1120, 64)),
+        Err(error) => assert_eq!(*error, invalid),
+    }
+    answered.is_ok() || completed.is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -219,6 +241,11 @@ mod tests {
     #[test]
     fn sni() {
         inputs::run("sni", 500, super::sni);
+    }
+
+    #[test]
+    fn key_share() {
+        inputs::run("key_share", 400, super::key_share);
     }
 
     #[test]

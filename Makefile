@@ -4,7 +4,14 @@
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/s6-tls
+EXAMPLESDIR ?= $(DOCDIR)/examples
 CARGO ?= cargo
+
+# What the names of the programs end with, files, chains and messages: to
+# stand beside the original.
+ifdef PROGRAM_SUFFIX
+export S6_TLS_PROGRAM_SUFFIX = $(PROGRAM_SUFFIX)
+endif
 
 # Where the programs find each other, if not in PATH: an absolute directory,
 # fixed at build time.
@@ -12,18 +19,44 @@ ifdef LIBEXECDIR
 export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
 endif
 
-# Cargo always builds for a named target (see .cargo/config.toml): the host's,
-# or another one that is installed.
-TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
-built = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
-	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/$(TARGET)/release
+# make TARGET=... decides what to build for; else tests/target.sh does.
+target_directory = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+ifdef TARGET
+chosen = $(TARGET) as asked for
+else
+chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl")
+TARGET := $(firstword $(chosen))
+endif
+built = $(target_directory)/$(TARGET)/release
+
+# The C in ring needs no C library, but for what some compilers add by
+# themselves: the host's own compiler will do.
+ifneq (,$(findstring -musl,$(TARGET)))
+ifeq ($(firstword $(subst -, ,$(TARGET))),$(shell uname -m))
+target_ := $(subst -,_,$(TARGET))
+export CC_$(target_) ?= cc
+export CFLAGS_$(target_) ?= -U_FORTIFY_SOURCE
+endif
+endif
 
 PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
+# The dependencies' archive of `make dist` unpacks to vendor/. No program holds
+# the path of a directory that it was built in (the last prefix that fits counts).
+cargo_home = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+build_options = $(if $(wildcard vendor/config.toml),--offline --config vendor/config.toml) \
+	--config 'target."cfg(all())".rustflags = [ \
+		"--remap-path-prefix=$(cargo_home)=/crates", \
+		"--remap-path-prefix=$(cargo_home)/index.crates.io-1949cf8c6b5b557f=/crates", \
+		"--remap-path-prefix=$(CURDIR)=", \
+		"--remap-path-prefix=$(CURDIR)/vendor=/crates"]'
+
 all: need-cargo need-cc
-	$(CARGO) build --release --locked --target $(TARGET)
+	@echo "Building for $(TARGET): $(wordlist 2,99,$(chosen))"
+	$(CARGO) build $(build_options) --release --locked --target $(TARGET)
 
 demo: need-openssl all
 	@sh tests/demo.sh "$(built)"
@@ -31,7 +64,7 @@ demo: need-openssl all
 # Unit tests first, since they tell more in seconds, then the programs beside
 # their peers. One that fails hides nothing that comes after it.
 # make test T=NAME runs the tests whose names contain NAME.
-TEST = $(CARGO) test --workspace --locked --no-fail-fast
+TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
 test: need-cargo need-cc need-openssl
 ifdef T
 	$(TEST) -- $(T)
@@ -43,11 +76,16 @@ need-%:
 	@command -v $* >/dev/null || { \
 		echo "make needs $* here, and it is not installed: README.md names it all" >&2; exit 1; }
 
+# The end-to-end tests of the release build, which leaves other things in
+# memory than the one for tests. make test-release T=NAME for some of them.
+test-release: all
+	UNDER_TEST="$(built)" $(CARGO) test --locked --target $(TARGET) --test all $(T)
+
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
 soak: all
 	UNDER_TEST="$(built)" SOAK_SECONDS=$(SECONDS) \
-		$(CARGO) test --locked --test all -- --ignored --exact --nocapture soak::soak
+		$(CARGO) test --locked --target $(TARGET) --test all -- --ignored --exact --nocapture soak::soak
 
 check: lint test
 
@@ -79,24 +117,62 @@ bench: size = full
 bench-smoke: size = smoke
 bench bench-smoke: all
 	$(MAKE) -s install DESTDIR="$(built)/installed" PREFIX=/usr
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
 
-# Compares counts of instructions with those in tests/bench/instructions.txt;
+# Compares counts of instructions with those in tests/bench/instructions/TARGET.txt;
 # with RECORD=1 it writes them there.
 instructions: all
-	$(CARGO) run --release --locked -p s6-tls-bench -- $(if $(RECORD),record,instructions) "$(built)"
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- \
+		$(if $(RECORD),record,instructions) "$(built)" $(TARGET)
+
+# Every program is static and small enough.
+sizes: all
+	sh tests/sizes.sh "$(built)"
 
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
 	for program in $(PROGRAMS); do \
-		install -m 0755 "$(built)/$$program" "$(DESTDIR)$(BINDIR)/$$program" || exit 1; \
+		install -m 0755 "$(built)/$$program" \
+			"$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
-	install -m 0644 README.md LICENSE doc/*.md doc/*.svg "$(DESTDIR)$(DOCDIR)"
+	install -m 0644 $(DOCS) "$(DESTDIR)$(DOCDIR)"
+	for file in $(EXAMPLES); do \
+		if [ -x doc/examples/$$file ]; then mode=0755; else mode=0644; fi; \
+		install -D -m $$mode doc/examples/$$file "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; \
+	done
+
+# Removes what install put there, and the directories that it leaves empty.
+uninstall:
+	for program in $(PROGRAMS) s6-applyuidgid; do \
+		rm -f "$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
+	done
+	for file in $(notdir $(DOCS)); do rm -f "$(DESTDIR)$(DOCDIR)/$$file" || exit 1; done
+	for file in $(EXAMPLES); do rm -f "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; done
+	for directory in "$(DESTDIR)$(EXAMPLESDIR)" "$(DESTDIR)$(DOCDIR)"; do \
+		[ ! -d "$$directory" ] || find "$$directory" -depth -type d -empty -delete; \
+	done
+
+DOCS = README.md CHANGELOG.md LICENSE $(wildcard doc/*.md doc/*.svg)
+EXAMPLES = $(shell cd doc/examples 2>/dev/null && find . -type f | sed 's,^\./,,' | sort)
 
 # s6-applyuidgid also belongs to the s6 package: install ours only where that
-# one is not.
+# one is not, or with a suffix.
 install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
-	install -m 0755 "$(built)/s6-applyuidgid" "$(DESTDIR)$(BINDIR)/s6-applyuidgid"
+	install -m 0755 "$(built)/s6-applyuidgid" \
+		"$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
 
-.PHONY: all demo test soak check lint docs bench bench-smoke instructions install install-applyuidgid
+# The archives of a release in target/dist: sources and what they depend on.
+dist:
+	sh packaging/dist.sh "$${CARGO_TARGET_DIR:-target}/dist"
+
+# Version, date, commit, tag and archives: make release VERSION=1.2.3
+release:
+	sh packaging/release.sh "$(VERSION)"
+
+# Minutes: archives, packages, builds without a network or under other names.
+test-packaging: all
+	sh tests/packaging.sh "$(built)"
+
+.PHONY: all demo test test-release soak check lint docs bench bench-smoke instructions sizes \
+	install uninstall install-applyuidgid dist release test-packaging

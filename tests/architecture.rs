@@ -34,11 +34,17 @@ const OURS: [&str; 8] = [
 /// we show and whom we trust do not know each other; the tunnel knows no file
 /// and no option.
 const MODULES: [(&str, &[&str]); 13] = [
-    ("client", &["crypto", "own", "peer", "setup", "tunnel"]),
-    ("server", &["crypto", "own", "peer", "setup", "tunnel"]),
-    ("setup", &["identity", "tunnel"]),
-    ("tunnel", &["ending", "overheard", "report"]),
-    ("report", &["crypto", "ending", "peer", "x509"]),
+    (
+        "client",
+        &["crypto", "own", "peer", "report", "setup", "tunnel"],
+    ),
+    (
+        "server",
+        &["crypto", "own", "peer", "report", "setup", "tunnel"],
+    ),
+    ("setup", &["identity", "report", "tunnel"]),
+    ("tunnel", &["crypto", "ending", "overheard", "report"]),
+    ("report", &["crypto", "ending", "overheard", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
     ("peer", &["crypto", "files", "x509"]),
     ("identity", &[]),

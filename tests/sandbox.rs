@@ -215,7 +215,7 @@ fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
     if !need(&["strace"]) {
         return;
     }
-    let calls = "prctl,prlimit64,close_range,landlock_create_ruleset,seccomp";
+    let calls = "prctl,prlimit64,getrlimit,setrlimit,close_range,landlock_create_ruleset,seccomp";
     let server = cmd(["strace", "-f", "-o", "/dev/null"])
         .args(["-e", &format!("inject={calls}:error=ENOSYS")])
         .args(["s6-tlsd", "-v2", "cat"])
@@ -224,7 +224,82 @@ fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
     let (server, client) = connect(server, tlsc(&[], HELLO));
     assert!(client.success().out().starts_with("hello\n"));
     let text = server.success().err();
-    assert_eq!(text, "s6-tlsd-io: info: sandbox: nothing\n");
+    assert_eq!(
+        text,
+        "s6-tlsd-io: info: sandbox: other descriptors closed\n"
+    );
+}
+
+/// A server's engine and a client's, both with this fault injected.
+fn with_fault(fault: &str) -> [Cmd; 2] {
+    let strace = |argv: [&str; 3]| {
+        cmd(["strace", "-f", "-o", "/dev/null", "-e"])
+            .arg(format!("inject={fault}"))
+            .args(argv)
+    };
+    let server = strace(["s6-tlsd", "-v2", "cat"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"));
+    let client = strace(["s6-tlsc", "-v2", "true"]).env("CAFILE", certs().path("ca.pem"));
+    [server, client]
+}
+
+#[test]
+fn descriptors_are_closed_one_by_one_where_a_range_is_forbidden() {
+    if !whole() || !need(&["strace"]) {
+        return;
+    }
+    for errno in ["EPERM", "ENOSYS"] {
+        let [server, client] = with_fault(&format!("close_range:error={errno}"));
+        let (server, client) = connect(server, client);
+        for output in [server, client] {
+            let text = output.success().err();
+            assert!(text.contains(", other descriptors closed, "), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_lacks_what_its_sandbox_needs_serves_nobody() {
+    if !whole() || !need(&["strace"]) {
+        return;
+    }
+    for fault in [
+        "seccomp:error=ENOMEM",
+        "seccomp:error=EAGAIN",
+        "landlock_create_ruleset:error=ENFILE",
+        "landlock_create_ruleset:error=ENOMEM:when=2+",
+        "landlock_restrict_self:error=ENOMEM",
+    ] {
+        for command in with_fault(fault) {
+            let (mut near, far) = tcp_pair();
+            let command = [0, 1, 6, 7].iter().fold(command, |command, number| {
+                command.fd(*number, far.try_clone().unwrap())
+            });
+            drop(far);
+            let text = command.run().code(111).err();
+            assert!(
+                text.contains("-io: fatal: unable to enter the sandbox: "),
+                "{text}"
+            );
+            // The client has not said a word, nor the server.
+            let mut said = Vec::new();
+            std::io::Read::read_to_end(&mut near, &mut said).unwrap();
+            assert_eq!(said, b"", "{fault}");
+        }
+    }
+    for errno in ["EPERM", "EACCES", "EINVAL", "ENOSYS", "EOPNOTSUPP"] {
+        let [server, client] = with_fault(&format!("seccomp,landlock_restrict_self:error={errno}"));
+        let (server, client) = connect(server, client);
+        for output in [server, client] {
+            let text = output.success().err();
+            assert!(
+                text.contains("-io: info: sandbox: no-new-privs, "),
+                "{text}"
+            );
+            assert!(!text.contains("seccomp"), "{text}");
+        }
+    }
 }
 
 #[test]

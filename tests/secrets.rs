@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
-use crate::util::tls::{HELLO, connect, tlsc, tlsd};
+use crate::util::tls::{HELLO, connect, start, tlsc, tlsd};
 use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
 
 /// A server's engine that waits for a client with this key.
@@ -123,6 +123,46 @@ fn the_key_file_leaves_nothing_in_memory() {
             let found = found(&memory, &pieces(secret, &public));
             assert!(found.is_empty(), "{key}: {} {found:x?}", found.len());
         }
+    }
+}
+
+/// The private number of a key on a curve, as the library has it in memory.
+fn scalar(key: &str) -> Vec<u8> {
+    let text = cmd([
+        "openssl",
+        "pkey",
+        "-noout",
+        "-text",
+        "-in",
+        &certs().path(key),
+    ]);
+    let text = text.run().success().out();
+    let (_, rest) = text.split_once("priv:\n").unwrap();
+    let (number, _) = rest.split_once("pub:").unwrap();
+    let digits: String = number.chars().filter(char::is_ascii_hexdigit).collect();
+    let bytes = (0..digits.len() / 2).rev();
+    let bytes = bytes.map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16).unwrap());
+    bytes.collect()
+}
+
+#[test]
+fn after_the_handshake_the_key_is_in_one_place() {
+    for (key, pair) in [("p256.key", "p256"), ("p384.sec1", "p384")] {
+        let server = tlsd(&[], pair, "exec cat").env("KEYFILE", certs().path(key));
+        let (server, client) = start(server, tlsc(&[], "echo up >&7; exec cat <&6"));
+        client.wait_out("up\n");
+        let Some(memory) = memory(engine(&server)) else {
+            println!("SKIPPED: the memory of an engine may not be seen");
+            return;
+        };
+        let scalar = scalar(key);
+        let there = found(&memory, &pieces(&scalar, &[])).len();
+        // Where it is used, if at all; a library may hold it in another form.
+        let whole = scalar.len() - PIECE + 1;
+        assert!(there <= whole, "{key}: {there} pieces, {whole} in a key");
+        let backwards: Vec<u8> = scalar.iter().rev().copied().collect();
+        let left = found(&memory, &pieces(&backwards, &[]));
+        assert!(left.is_empty(), "{key}: {} {left:x?}", left.len());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
-use super::DEADLINE;
+use super::{DEADLINE, eventually};
 
 /// A listener on 127.0.0.1, and its port, which the kernel chose.
 pub fn listener() -> (TcpListener, u16) {
@@ -21,6 +21,18 @@ pub fn free_port() -> u16 {
 /// A port that refuses connections.
 pub fn refused_port() -> u16 {
     free_port()
+}
+
+/// Whether somebody listens on `port` of 127.0.0.1.
+pub fn is_listened_on(port: u16) -> bool {
+    let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    sockets.contains(&socket)
+}
+
+/// Waits until somebody listens on `port` of 127.0.0.1.
+pub fn listens(port: u16) {
+    eventually("somebody listens", || is_listened_on(port).then_some(()));
 }
 
 /// The next connection to `listener`, or a failure after the deadline.

@@ -274,8 +274,7 @@ fn inherited() -> &'static [RawFd] {
 /// The same file at a number that no program is to be given, so that placing
 /// one descriptor never overwrites another.
 fn high(fd: OwnedFd) -> OwnedFd {
-    let number = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(100)).unwrap();
-    unix::fd::claim(number).unwrap()
+    unix::fd::duplicate_above(fd, 100).unwrap()
 }
 
 fn c_string(text: &OsStr) -> CString {

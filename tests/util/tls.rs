@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{Cmd, Output, Running, certs, cmd, eventually, free_port, tcp_pair};
+use super::{Cmd, Output, Running, certs, cmd, eventually, free_port, is_listened_on, tcp_pair};
 
 /// The server's program: shows what it knows on standard error, and echoes.
 pub const ECHO: &str = "env | grep -E '^SSL_' | sort >&2; exec cat";
@@ -75,10 +75,8 @@ pub fn openssl_server<S: AsRef<OsStr>>(
             .input_pipe()
             .start();
         // It does not always say when it listens.
-        let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
         let listens = eventually("openssl listens", || {
-            let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-            (!server.alive() || sockets.contains(&socket)).then(|| server.alive())
+            (!server.alive() || is_listened_on(port)).then(|| server.alive())
         });
         // Otherwise somebody else was given the port meanwhile.
         if listens {

@@ -11,8 +11,8 @@ use crate::notification;
 /// So much fits into a pipe that nobody reads.
 const PIPE: usize = 65536;
 
-/// Notifications: one is complete or it is none, the last word on a variable
-/// that is an engine's counts, and all others stay.
+/// Notifications: an incomplete one is not taken. Of each variable that an
+/// engine may set the last value counts, and all others stay.
 pub fn notification(input: &[u8]) -> bool {
     let Some(report) = received(&input[..input.len().min(PIPE)]) else {
         return false;

@@ -5,8 +5,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use cli::{Context, Fatal};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use unix::fork::{Side as Process, fork};
+use unix::fork::{Forked, fork};
 use unix::{Pid, fd};
 
 use crate::clean_env::clean;
@@ -30,23 +29,26 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     context.prog.push_str(" (parent)");
     options.side.check()?;
     let Cleartext { program, engine } = Cleartext::new()?;
-    let (control, helper_control) = control_socket()?;
+    let pair = unix::net::socket_pair();
+    let (control, helper_control) =
+        pair.map_err(|errno| Fatal::system("create control socket", errno))?;
     let parent = Pid::this();
     match fork().map_err(|errno| Fatal::system("fork", errno))? {
-        Process::Child => {
+        Forked::Child => {
             drop((program, control));
             context.prog = helper_name;
-            help(context, options, parent, helper_control, &engine)
+            help(context, options, parent, helper_control, engine)
         }
-        Process::Parent(_) => {
+        Forked::Parent(_) => {
             drop((engine, helper_control));
             for (name, fd) in [
-                ("SSLCTLFD", &control),
-                ("SSLREADFD", &program.0),
-                ("SSLWRITEFD", &program.1),
+                ("SSLCTLFD", control),
+                ("SSLREADFD", program.0),
+                ("SSLWRITEFD", program.1),
             ] {
-                fd::inherit(fd).map_err(|errno| Fatal::system("set up descriptors", errno))?;
-                context.env.set(name, fd.as_raw_fd().to_string());
+                let number = fd::inherit(fd);
+                let number = number.map_err(|errno| Fatal::system("set up descriptors", errno))?;
+                context.env.set(name, number.to_string());
             }
             if !options.keep {
                 clean(&mut context.env);
@@ -62,7 +64,7 @@ fn help(
     options: &Options,
     parent: Pid,
     control: OwnedFd,
-    engine: &(OwnedFd, OwnedFd),
+    engine: (OwnedFd, OwnedFd),
 ) -> Result<u8, Fatal> {
     let mut command = [0];
     let count = fd::read(&control, &mut command)
@@ -82,22 +84,11 @@ fn help(
     };
     context.info(&format!("pid {parent} accepted opportunistic TLS"));
     let number = notification.as_ref().map(AsRawFd::as_raw_fd);
-    let argv = options.command(engine, number);
-    let (fdr, fdw) = options.side.cleartext(engine);
-    fd::copy_to(&engine.0, fdr)
-        .and_then(|()| fd::copy_to(&engine.1, fdw))
-        .and_then(|()| notification.iter().try_for_each(fd::inherit))
+    let argv = options.command(&engine, number);
+    let (fdr, fdw) = options.side.cleartext(&engine);
+    fd::settle(engine.0, fdr)
+        .and_then(|()| fd::settle(engine.1, fdw))
+        .and_then(|()| notification.map(fd::inherit).transpose())
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&argv))
-}
-
-/// The control socket: the program's end first.
-fn control_socket() -> Result<(OwnedFd, OwnedFd), Fatal> {
-    socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
-    .map_err(|errno| Fatal::system("create control socket", errno))
 }

@@ -93,18 +93,15 @@ pub fn run(
         env: Env::inherited(),
         verbosity: 1,
     };
-    let result = match about(program, &context.args) {
+    let reserved = fd::reserve_stderr();
+    let reserved = reserved.map_err(|errno| Fatal::system("keep the place of stderr", errno));
+    let result = reserved.and_then(|()| match about(program, &context.args) {
         Some(text) => print(&text),
         None => main(&mut context),
-    };
+    });
     match result {
         Ok(code) => code,
-        Err(fatal) => {
-            if let Some(line) = fatal.line(&context.prog) {
-                fd::message(line.as_bytes());
-            }
-            fatal.code()
-        }
+        Err(fatal) => fatal.print(&context.prog).code(),
     }
 }
 
@@ -119,7 +116,7 @@ fn about(program: &Program, args: &[OsString]) -> Option<String> {
 }
 
 fn print(text: &str) -> Result<u8, Fatal> {
-    signal::ignore_pipe();
+    signal::stay_quiet();
     fd::write_all(fd::stdout(), text.as_bytes())
         .map_err(|errno| Fatal::system("write to stdout", errno))?;
     Ok(0)

@@ -74,6 +74,15 @@ impl Fatal {
         }
     }
 
+    /// Prints the line that a program named `prog` has to print, if any, and
+    /// leaves the exit code.
+    pub fn print(self, prog: &str) -> Self {
+        if let Some(line) = self.line(prog) {
+            unix::fd::message(line.as_bytes());
+        }
+        Self::silent(self.code)
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code

@@ -29,7 +29,7 @@ ids! {
     /// Of both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, NoSandbox, Groups,
+        IdleTimeout, PeerInfo, NoSandbox, Groups,
     }
     /// Of `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }

@@ -43,6 +43,6 @@ pub use unix::entry;
 #[macro_export]
 macro_rules! program {
     ($program:path, $main:path) => {
-        $crate::entry!(|args| $crate::run(&$program, args, $main));
+        $crate::entry!($program.name, |args| $crate::run(&$program, args, $main));
     };
 }

@@ -27,6 +27,8 @@ pub struct Common {
     pub groups: Vec<Group>,
     /// `-d`: where to report the handshake; 0 is nowhere.
     pub notification: u32,
+    /// `--peer-info`: the notification has more variables.
+    pub peer_info: bool,
     /// Without `--no-sandbox`: the engine locks itself in.
     pub sandbox: bool,
     /// `-v`.
@@ -42,6 +44,7 @@ impl Default for Common {
             idle_timeout: 0,
             groups: Group::ALL.to_vec(),
             notification: 0,
+            peer_info: false,
             sandbox: true,
             verbosity: 1,
         }
@@ -57,6 +60,7 @@ impl Common {
             Engine::EnforceCloseNotify => self.enforce_close_notify = true,
             Engine::HandshakeTimeout => self.handshake_timeout = opt.number(),
             Engine::IdleTimeout => self.idle_timeout = opt.number(),
+            Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
             Engine::Groups => self.groups = Group::list(&opt.text).unwrap_or_default(),
         }

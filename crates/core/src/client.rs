@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cli::address::Ip;
-use cli::{ClientOptions, Context, Fatal, Group};
+use cli::{ClientOptions, Context, Fatal};
 use rustls::ClientConfig;
 use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::own::pair;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ServerVerifier;
+use crate::report::bindings::exporter::Exporter;
+use crate::report::notification::PeerInfo;
+use crate::report::peer_info::Verification;
 use crate::setup::{Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
@@ -83,9 +87,20 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
         _ => None,
     };
     let anchors = (!options.accept_any_certificate).then_some(anchors);
+    let mut provider = crypto::provider(&options.common.groups);
+    let exporter = Exporter::asked_for(&options.common, &mut provider);
+    let verification = match anchors {
+        Some(_) => Verification::Verified,
+        None => Verification::Unverified,
+    };
     Ok(Ready {
-        session: session(own.name, anchors, own.pair, &options.common.groups)?,
+        session: session(provider, own.name, anchors, own.pair, exporter.clone())?,
         server_name,
+        peer_info: exporter.map(|exporter| PeerInfo {
+            exporter,
+            verification,
+            own: None,
+        }),
     })
 }
 
@@ -106,13 +121,13 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 }
 
 fn session(
+    provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
     anchors: Option<Anchors>,
     pair: Option<CertifiedKey>,
-    groups: &[Group],
+    exporter: Option<Arc<Exporter>>,
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let provider = crypto::provider(groups);
     let verifier = ServerVerifier {
         anchors,
         name: name.clone(),
@@ -129,6 +144,9 @@ fn session(
     };
     // This process makes one connection.
     config.resumption = Resumption::disabled();
+    if let Some(exporter) = exporter {
+        config.key_log = exporter;
+    }
     config.enable_sni = name.is_some();
     // Without a name none is sent and none is checked; but rustls wants one.
     let name = name.unwrap_or(ServerName::IpAddress(
@@ -144,7 +162,14 @@ fn session(
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    session(Some(name), Some(anchors), None, &[Group::X25519]).unwrap()
+    session(
+        crypto::provider(&[cli::Group::X25519]),
+        Some(name),
+        Some(anchors),
+        None,
+        None,
+    )
+    .unwrap()
 }
 
 #[cfg(test)]

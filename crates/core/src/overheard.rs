@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustls::pki_types::CertificateDer;
+
 /// Shared between a callback, which has no other way to report, and the
 /// session. rustls may ask for the certificate twice (HelloRetryRequest,
 /// RFC 8446 section 4.1.4), so each fact is set as a whole: the last counts.
@@ -12,15 +14,22 @@ pub struct Overheard(Arc<Mutex<Facts>>);
 #[derive(Debug, Default)]
 struct Facts {
     server_name: Option<String>,
-    no_certificate: bool,
+    /// What was chosen for that; the outer None: nothing was asked yet.
+    certificate: Option<Option<CertificateDer<'static>>>,
 }
 
 impl Overheard {
-    /// A client asks for `name`, or for none; it has a certificate or not.
-    pub fn client_asks(&self, name: Option<&str>, has_certificate: bool) {
+    /// A client asks for `name`, or for none; there is a `certificate` for it
+    /// or not.
+    pub fn client_asks(&self, name: Option<&str>, certificate: Option<&CertificateDer<'static>>) {
         let mut facts = self.facts();
         facts.server_name = name.map(str::to_owned);
-        facts.no_certificate = !has_certificate;
+        facts.certificate = Some(certificate.cloned());
+    }
+
+    /// The certificate that the client is shown.
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        self.facts().certificate.clone().flatten()
     }
 
     /// The name that the client asked for, as it was sent (RFC 6066 section 3).
@@ -35,7 +44,7 @@ impl Overheard {
             Some(name) => format!("remote asked for {name}, which has no certificate"),
             None => "remote asked for no name, and there is no default certificate".to_owned(),
         };
-        facts.no_certificate.then_some(text)
+        matches!(facts.certificate, Some(None)).then_some(text)
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -49,22 +58,24 @@ mod tests {
 
     #[test]
     fn a_client_that_asks_twice_leaves_what_it_said_last() {
+        let certificate = CertificateDer::from(vec![1]);
         let overheard = Overheard::default();
         let session = overheard.clone();
         assert_eq!(
             (session.server_name(), session.no_certificate()),
             (None, None)
         );
-        overheard.client_asks(Some("a.org"), false);
+        overheard.client_asks(Some("a.org"), None);
         let refused = "remote asked for a.org, which has no certificate";
         assert_eq!(session.no_certificate().as_deref(), Some(refused));
         for _ in 0..2 {
-            overheard.client_asks(None, false);
+            overheard.client_asks(None, None);
             let refused = "remote asked for no name, and there is no default certificate";
             assert_eq!(session.no_certificate().as_deref(), Some(refused));
         }
-        overheard.client_asks(Some("b.org"), true);
+        overheard.client_asks(Some("b.org"), Some(&certificate));
         assert_eq!(session.server_name().as_deref(), Some("b.org"));
         assert_eq!(session.no_certificate(), None);
+        assert_eq!(session.certificate(), Some(certificate));
     }
 }

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, Fatal, Group, ServerOptions};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
 use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
+use crate::report::bindings::exporter::Exporter;
+use crate::report::notification::PeerInfo;
+use crate::report::peer_info::Verification;
 use crate::setup::{Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::session::Session;
@@ -59,9 +63,17 @@ fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let verifier = verifier(own.anchors, options.client_certificate)?;
+    let mut provider = crypto::provider(&options.common.groups);
+    let exporter = Exporter::asked_for(&options.common, &mut provider);
+    let overheard = own.certificates.overheard();
     Ok(Ready {
-        session: session(own.certificates, verifier, &options.common.groups)?,
+        session: session(provider, own.certificates, verifier, exporter.clone())?,
         server_name: None,
+        peer_info: exporter.map(|exporter| PeerInfo {
+            exporter,
+            verification: Verification::Verified,
+            own: Some(overheard),
+        }),
     })
 }
 
@@ -79,13 +91,14 @@ fn verifier(
 }
 
 fn session(
+    provider: Arc<CryptoProvider>,
     certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
-    groups: &[Group],
+    exporter: Option<Arc<Exporter>>,
 ) -> Result<Session, Fatal> {
     let overheard = certificates.overheard();
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(crypto::provider(groups))
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
@@ -98,6 +111,9 @@ fn session(
     // Early data is never accepted, for there are no tickets; but what a
     // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
     config.max_early_data_size = 16384;
+    if let Some(exporter) = exporter {
+        config.key_log = exporter;
+    }
     let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
     Ok(Session::Server(Box::new(connection), overheard))
 }
@@ -110,10 +126,13 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
+    let certificates = Certificates::only(pair);
+    let nobody = Arc::new(NoClientAuth);
     session(
-        Certificates::only(pair),
-        Arc::new(NoClientAuth),
-        &[Group::X25519],
+        crypto::provider(&[cli::Group::X25519]),
+        certificates,
+        nobody,
+        None,
     )
     .unwrap()
 }

@@ -7,6 +7,8 @@ use std::time::Instant;
 use cli::{Common, Context, Fatal};
 
 use crate::identity::Identity;
+use crate::report::log_line::{self, LogLine};
+use crate::report::notification::PeerInfo;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::{self, Engine};
@@ -28,6 +30,8 @@ pub struct Ready {
     pub session: Session,
     /// Client: the name that it asks for.
     pub server_name: Option<String>,
+    /// What else the notification says.
+    pub peer_info: Option<PeerInfo>,
 }
 
 impl Setup {
@@ -43,6 +47,21 @@ impl Setup {
         finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
     ) -> Result<u8, Fatal> {
         context.verbosity = self.options.verbosity;
+        let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
+        let result = self.run_with(context, read, finish, line.as_mut());
+        match line {
+            Some(line) => line.finish(context, result),
+            None => result,
+        }
+    }
+
+    fn run_with<Own>(
+        self,
+        context: &Context,
+        read: impl FnOnce(&Context) -> Result<Own, Fatal>,
+        finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
+        line: Option<&mut LogLine>,
+    ) -> Result<u8, Fatal> {
         if self.options.sandbox {
             sandbox::hide();
         }
@@ -61,7 +80,16 @@ impl Setup {
             descriptors,
             notification,
             server_name: ready.server_name,
+            peer_info: ready.peer_info,
         }
-        .run(context)
+        .run(context, line)
+    }
+
+    /// The line of this connection, of which no more is known yet than who
+    /// the peer is.
+    fn log_line(&self, context: &Context) -> LogLine {
+        let remote = log_line::remote_in_environment(&context.env);
+        let remote = remote.or_else(|| unix::net::remote_of(self.descriptors.net_in));
+        LogLine::new(self.started, remote)
     }
 }

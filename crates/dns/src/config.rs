@@ -121,7 +121,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .take_while(|word| !word.starts_with(b"#") && !word.starts_with(b";"))
 }
 
-/// The addresses of a list. What is no address is passed over.
+/// The addresses of a list. Words that are not addresses are skipped.
 fn addresses(list: &[u8]) -> Vec<IpAddr> {
     list.split(|byte| b",; \t\r\n".contains(byte))
         .filter_map(address)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use unix::connect::{Kind, connect, outcome, send, socket};
+use unix::net::{Kind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits};
 use unix::{Errno, fd};
 

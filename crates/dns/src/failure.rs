@@ -48,7 +48,7 @@ impl fmt::Display for Failure {
             Self::NoServer => f.write_str("no available DNS server"),
             Self::Refused => f.write_str("server refused"),
             Self::Server => f.write_str("server failure"),
-            Self::System(errno) => f.write_str(&unix::errno::text(*errno)),
+            Self::System(errno) => f.write_str(unix::errno::text(*errno)),
         }
     }
 }

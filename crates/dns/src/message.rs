@@ -50,7 +50,7 @@ impl Answer {
 /// What a packet means to the exchange that waits for it.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Reply {
-    /// It is none of ours.
+    /// It answers no question of ours.
     Foreign,
     /// The answer, or that there is none.
     Final(Result<Answer, Failure>),

@@ -2,11 +2,10 @@
 //!
 //! Everything else fails with EPERM. It does not kill: C libraries differ in
 //! the calls they make, and take up new ones; one that is refused must not
-//! cost a connection. There is no way to abort but by a crash: who wants to
-//! end with grace has exit_group.
+//! cost a connection. abort(3) needs signals, which are refused, and ends in a
+//! crash: a program that gives up calls exit_group.
 
 use std::collections::BTreeMap;
-use std::os::fd::RawFd;
 
 use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::SeccompCmpOp::{Eq, Ge, Le, MaskedEq};
@@ -14,57 +13,99 @@ use seccompiler::{
     BackendError, BpfProgram, Error, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, sock_filter,
 };
+use unix::Errno;
 
-/// Calls that are allowed with any arguments. Each one more takes the kernel
-/// time for every connection.
-const ANY: &[i64] = &[
+use crate::Profile;
+
+/// A system call that is left, and how its arguments must compare: number of
+/// the argument, an int, operator, value. All conditions hold. A call that is
+/// there twice is allowed if either row allows it. Each row more takes the
+/// kernel time for every connection.
+pub struct Call(i64, &'static [(u8, SeccompCmpOp, i32)]);
+
+/// What an engine does.
+pub const ENGINE: &[&[Call]] = &[
+    COMMON,
+    &[
+        Call(libc::SYS_recvfrom, &[]),
+        // To no address: only where the socket is connected.
+        Call(libc::SYS_sendto, &[(5, Eq, 0)]),
+        Call(libc::SYS_shutdown, &[]),
+        // The flags of descriptors and files, from F_GETFD to F_SETFL; no copies.
+        Call(
+            libc::SYS_fcntl,
+            &[(1, Ge, libc::F_GETFD), (1, Le, libc::F_SETFL)],
+        ),
+        Call(
+            libc::SYS_setsockopt,
+            &[(1, Eq, libc::IPPROTO_TCP), (2, Eq, libc::TCP_QUICKACK)],
+        ),
+    ],
+];
+
+/// What the keeper of a key does.
+pub const GUARD: &[&[Call]] = &[COMMON];
+
+/// What everybody does, besides reading.
+const COMMON: &[Call] = &[
     // Waiting. After a stop the kernel goes on by restart_syscall.
     #[cfg(target_arch = "x86_64")]
-    libc::SYS_poll,
+    Call(libc::SYS_poll, &[]),
     #[cfg(not(target_arch = "x86_64"))]
-    libc::SYS_ppoll,
-    libc::SYS_restart_syscall,
-    libc::SYS_clock_gettime,
-    // Reading and writing: see also `transfer`.
-    libc::SYS_recvfrom,
-    libc::SYS_write,
-    // Ending the directions and the process.
-    libc::SYS_shutdown,
-    libc::SYS_close,
-    libc::SYS_exit_group,
-    // Memory: see also `memory`.
-    libc::SYS_brk,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
+    Call(libc::SYS_ppoll, &[]),
+    Call(libc::SYS_restart_syscall, &[]),
+    Call(libc::SYS_clock_gettime, &[]),
+    // Writing, and the end.
+    Call(libc::SYS_write, &[]),
+    Call(libc::SYS_close, &[]),
+    Call(libc::SYS_exit_group, &[]),
+    // These are ignored while a message is written.
+    Call(libc::SYS_rt_sigaction, &[(0, Eq, libc::SIGPIPE)]),
+    Call(libc::SYS_rt_sigaction, &[(0, Eq, libc::SIGXFSZ)]),
+    // Memory that no code can come into.
+    Call(libc::SYS_brk, &[]),
+    Call(libc::SYS_munmap, &[]),
+    Call(libc::SYS_mremap, &[]),
+    Call(libc::SYS_madvise, &[]),
+    Call(
+        libc::SYS_mmap,
+        &[NO_CODE, (3, ANONYMOUS, libc::MAP_ANONYMOUS)],
+    ),
+    Call(libc::SYS_mprotect, &[NO_CODE]),
     // Keys and nonces.
-    libc::SYS_getrandom,
+    Call(libc::SYS_getrandom, &[]),
 ];
+
+const NO_CODE: (u8, SeccompCmpOp, i32) = (2, MaskedEq(libc::PROT_EXEC as u64), 0);
+const ANONYMOUS: SeccompCmpOp = MaskedEq(libc::MAP_ANONYMOUS as u64);
 
 const EPERM: u32 = libc::EPERM as u32;
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | EPERM;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Allows what an engine does, and nothing else, from now on. It reads from
-/// the descriptors `read` and resizes `pipes`; that there are no others but
-/// those it writes to is for the caller to see to.
-pub fn filter(read: &[RawFd], pipes: &[RawFd]) -> Result<(), Error> {
-    seccompiler::apply_filter(&program(read, pipes)?)
+/// Allows what `profile` leaves, and nothing else, from now on.
+pub fn filter(profile: &Profile<'_>) -> Result<(), Errno> {
+    let program = program(profile).map_err(|_| Errno::EINVAL)?;
+    seccompiler::apply_filter(&program).map_err(|error| match error {
+        Error::Prctl(error) | Error::Seccomp(error) => unix::errno::of(&error),
+        _ => Errno::EINVAL,
+    })
 }
 
-fn program(read: &[RawFd], pipes: &[RawFd]) -> Result<BpfProgram, BackendError> {
-    let mut rules: Rules = ANY.iter().map(|call| (*call, Vec::new())).collect();
-    transfer(&mut rules, read)?;
-    for fd in pipes {
-        let size = argument(1, Eq, libc::F_SETPIPE_SZ)?;
-        allow(
-            &mut rules,
-            libc::SYS_fcntl,
-            vec![argument(0, Eq, *fd)?, size],
-        )?;
+fn program(profile: &Profile<'_>) -> Result<BpfProgram, BackendError> {
+    let mut rules = Rules::new();
+    for Call(number, conditions) in profile.calls.iter().copied().flatten() {
+        allow(&mut rules, *number, conditions)?;
     }
-    memory(&mut rules)?;
+    // Not from standard error, which may be somebody's terminal.
+    for fd in profile.descriptors.read {
+        allow(&mut rules, libc::SYS_read, &[(0, Eq, *fd)])?;
+    }
+    for fd in profile.descriptors.pipes {
+        let size = [(0, Eq, *fd), (1, Eq, libc::F_SETPIPE_SZ)];
+        allow(&mut rules, libc::SYS_fcntl, &size)?;
+    }
     let mut program = refuse_gaps(rules.keys());
     let filter: BpfProgram = SeccompFilter::new(
         rules,
@@ -111,55 +152,20 @@ fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// Reading and writing, and what goes with them.
-fn transfer(rules: &mut Rules, read: &[RawFd]) -> Result<(), BackendError> {
-    // Not from standard error, which may be somebody's terminal.
-    for fd in read {
-        allow(rules, libc::SYS_read, vec![argument(0, Eq, *fd)?])?;
-    }
-    // To no address: only where the socket is connected.
-    allow(rules, libc::SYS_sendto, vec![argument(5, Eq, 0)?])?;
-    // The flags of descriptors and files, from F_GETFD to F_SETFL; no copies.
-    let flags = vec![
-        argument(1, Ge, libc::F_GETFD)?,
-        argument(1, Le, libc::F_SETFL)?,
-    ];
-    allow(rules, libc::SYS_fcntl, flags)?;
-    let acknowledge = vec![
-        argument(1, Eq, libc::IPPROTO_TCP)?,
-        argument(2, Eq, libc::TCP_QUICKACK)?,
-    ];
-    allow(rules, libc::SYS_setsockopt, acknowledge)?;
-    // It is ignored while a message is written.
-    let pipe = vec![argument(0, Eq, libc::SIGPIPE)?];
-    allow(rules, libc::SYS_rt_sigaction, pipe)
-}
-
-/// Memory that no code can come into.
-fn memory(rules: &mut Rules) -> Result<(), BackendError> {
-    let no_code = || argument(2, MaskedEq(libc::PROT_EXEC as u64), 0);
-    let anonymous = MaskedEq(libc::MAP_ANONYMOUS as u64);
-    let no_file = argument(3, anonymous, libc::MAP_ANONYMOUS)?;
-    allow(rules, libc::SYS_mmap, vec![no_code()?, no_file])?;
-    allow(rules, libc::SYS_mprotect, vec![no_code()?])
-}
-
-/// Allows `call` if all of `conditions` hold.
+/// Allows `call` if all of `conditions` hold; with any arguments if there are
+/// none.
 fn allow(
     rules: &mut Rules,
     call: i64,
-    conditions: Vec<SeccompCondition>,
+    conditions: &[(u8, SeccompCmpOp, i32)],
 ) -> Result<(), BackendError> {
-    let rule = SeccompRule::new(conditions)?;
-    rules.entry(call).or_default().push(rule);
+    let rules = rules.entry(call).or_default();
+    if !conditions.is_empty() {
+        let conditions = conditions.iter().map(|(argument, operator, value)| {
+            let value = u64::from(*value as u32);
+            SeccompCondition::new(*argument, Dword, operator.clone(), value)
+        });
+        rules.push(SeccompRule::new(conditions.collect::<Result<_, _>>()?)?);
+    }
     Ok(())
-}
-
-/// How an argument, an int, compares with this value.
-fn argument(
-    number: u8,
-    operator: SeccompCmpOp,
-    value: i32,
-) -> Result<SeccompCondition, BackendError> {
-    SeccompCondition::new(number, Dword, operator, u64::from(value as u32))
 }

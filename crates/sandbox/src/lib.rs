@@ -1,16 +1,19 @@
 //! Locks the process in: it keeps the descriptors that it has, and can read,
 //! write, wait, allocate and end. It opens, connects, runs and signals
-//! nothing any more.
+//! nothing any more. A [`Profile`] says what exactly is left.
 //!
 //! Each step stands alone. One that the system does not have, or does not let
 //! us take, is left out: a program that serves without it is better than one
-//! that does not serve. [`Enforced`] says which were taken.
+//! that does not serve. [`Enforced`] says which were taken. A step that fails
+//! for any other reason is a [`Failure`].
 //!
 //! All of this is Linux. Elsewhere nothing happens.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::os::fd::RawFd;
+
+use unix::Errno;
 
 #[cfg(all(
     target_os = "linux",
@@ -24,13 +27,40 @@ mod calls;
     any(target_arch = "aarch64", target_arch = "x86_64")
 )))]
 mod calls {
-    /// No filter is written for this system.
-    pub fn filter(_: &[super::RawFd], _: &[super::RawFd]) -> Result<(), ()> {
-        Err(())
+    //! No filter is written for this system.
+
+    use unix::Errno;
+
+    pub struct Call;
+    pub const ENGINE: &[&[Call]] = &[];
+    pub const GUARD: &[&[Call]] = &[];
+
+    pub fn filter(_: &super::Profile<'_>) -> Result<(), Errno> {
+        Err(Errno::ENOSYS)
     }
 }
 #[cfg(target_os = "linux")]
 mod rights;
+
+/// The descriptors that a process keeps, besides standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Descriptors<'a> {
+    /// Those that it reads from. No others may be read.
+    pub read: &'a [RawFd],
+    /// Those that it writes to.
+    pub write: &'a [RawFd],
+    /// The pipes among them, whose size it may change.
+    pub pipes: &'a [RawFd],
+}
+
+/// What a process is left with.
+pub struct Profile<'a> {
+    descriptors: Descriptors<'a>,
+    /// The system calls.
+    calls: &'static [&'static [calls::Call]],
+    /// How many descriptors it polls at once.
+    polled: u64,
+}
 
 /// What of the sandbox is in force.
 #[derive(Debug, Default)]
@@ -55,7 +85,7 @@ pub struct Enforced {
 }
 
 /// Keeps the memory from other processes of the same user, and out of core
-/// files. For the time before [`enter`], from before the first secret is
+/// files. For the time before [`Profile::enter`], from before the first secret is
 /// read; taking on another identity may undo it.
 pub fn hide() {
     #[cfg(target_os = "linux")]
@@ -65,44 +95,101 @@ pub fn hide() {
     }
 }
 
-/// Locks the process in for good. It may read from the descriptors `read`,
-/// write to the descriptors `write` and to standard error, change the size of
-/// the `pipes` among them, and all others are closed.
-#[cfg(target_os = "linux")]
-pub fn enter(read: &[RawFd], write: &[RawFd], pipes: &[RawFd]) -> Enforced {
-    let keep = [read, write, &[2]].concat();
-    // The order matters: Landlock needs a descriptor, and no step is possible
-    // once the calls are filtered.
-    Enforced {
-        no_new_privs: nix::sys::prctl::set_no_new_privs().is_ok(),
-        not_dumpable: nix::sys::prctl::set_dumpable(false).is_ok(),
-        no_core: no_core().is_ok(),
-        no_new_code: unix::lockdown::refuse_new_code().is_ok(),
-        descriptors_closed: unix::lockdown::close_others(&keep).is_ok(),
-        landlock: rights::give_up(),
-        no_descriptors: no_descriptors().is_ok(),
-        seccomp: calls::filter(read, pipes).is_ok(),
+/// A step that could not be taken, though the system has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// The step.
+    pub step: &'static str,
+    /// Why not.
+    pub errno: Errno,
+}
+
+impl<'a> Profile<'a> {
+    /// For an engine: two sockets, pipes, files or terminals to read from and
+    /// two to write to, and what it reports to.
+    pub const fn engine(descriptors: Descriptors<'a>) -> Self {
+        Self {
+            descriptors,
+            calls: calls::ENGINE,
+            polled: 4,
+        }
+    }
+
+    /// For the keeper of a key, which answers on one stream socket.
+    pub const fn guard(socket: &'a RawFd) -> Self {
+        let descriptors = std::slice::from_ref(socket);
+        Self {
+            descriptors: Descriptors {
+                read: descriptors,
+                write: descriptors,
+                pipes: &[],
+            },
+            calls: calls::GUARD,
+            polled: 1,
+        }
+    }
+
+    /// Locks the process in for good. It owns no descriptors but those of the
+    /// profile; what it has inherited besides is closed, but for standard error.
+    #[cfg(target_os = "linux")]
+    pub fn enter(&self) -> Result<Enforced, Failure> {
+        use nix::sys::prctl::{set_dumpable, set_no_new_privs};
+        let no_new_privs = taken("no new privileges", set_no_new_privs())?;
+        let not_dumpable = taken("not dumpable", set_dumpable(false))?;
+        let no_core = taken("no core", no_core())?;
+        let no_new_code = taken("no new code", unix::lockdown::refuse_new_code())?;
+        let Descriptors { read, write, .. } = self.descriptors;
+        let highest = read.iter().chain(write).copied().max().unwrap_or(2);
+        let descriptors_closed = taken("close descriptors", unix::fd::close_inherited(highest))?;
+        // It needs a descriptor.
+        let landlock = taken("landlock", rights::give_up())?;
+        let no_descriptors = taken("no new descriptors", limit_descriptors(self.polled))?;
+        // After this none of the steps would be possible.
+        let seccomp = taken("seccomp", calls::filter(self))?;
+        Ok(Enforced {
+            no_new_privs: no_new_privs.is_some(),
+            not_dumpable: not_dumpable.is_some(),
+            no_core: no_core.is_some(),
+            no_new_code: no_new_code.is_some(),
+            descriptors_closed: descriptors_closed.is_some(),
+            no_descriptors: no_descriptors.is_some(),
+            landlock,
+            seccomp: seccomp.is_some(),
+        })
+    }
+
+    /// Nothing of this is known here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn enter(&self) -> Result<Enforced, Failure> {
+        Ok(Enforced::default())
     }
 }
 
-/// Nothing of this is known here.
-#[cfg(not(target_os = "linux"))]
-pub fn enter(_read: &[RawFd], _write: &[RawFd], _pipes: &[RawFd]) -> Enforced {
-    Enforced::default()
+/// What came of a step; None if it was not taken. What the system does not
+/// have, or forbids, is left out. A step that fails for lack of resources must
+/// not be: the process would be less locked in than others, and nobody knows.
+#[cfg(target_os = "linux")]
+fn taken<T>(step: &'static str, result: Result<T, Errno>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPERM | Errno::EACCES) => {
+            Ok(None)
+        }
+        Err(errno) => Err(Failure { step, errno }),
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn no_core() -> Result<(), unix::Errno> {
+fn no_core() -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
 }
 
-/// poll takes as many descriptors as may be open, so this cannot be 0: an
-/// engine polls four.
+/// poll takes as many descriptors as may be open, so this cannot be 0.
 #[cfg(target_os = "linux")]
-fn no_descriptors() -> Result<(), unix::Errno> {
+fn limit_descriptors(polled: u64) -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};
-    setrlimit(Resource::RLIMIT_NOFILE, 4, 4)
+    setrlimit(Resource::RLIMIT_NOFILE, polled, polled)
 }
 
 /// What is in force, for people.
@@ -132,33 +219,26 @@ impl fmt::Display for Enforced {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
-    use unix::fork::{Side, fork};
-    use unix::spawn::{Ended, wait};
-
     use super::*;
 
-    /// What `attempt` finds in a process of its own.
-    pub fn alone(attempt: impl FnOnce() -> bool) -> bool {
-        match fork().unwrap() {
-            Side::Child => std::process::exit(attempt().into()),
-            Side::Parent(pid) => wait(pid).unwrap() == Ended::Exited(1),
-        }
-    }
-
     #[test]
-    fn no_descriptor_is_left_but_four_can_be_polled() {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        assert!(alone(|| {
-            let taken = unix::fd::pipe().unwrap();
-            no_descriptors().unwrap();
-            let refused = unix::fd::pipe().is_err();
-            let stdin = unix::fd::stdin();
-            let mut fds = [stdin; 4].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            drop(taken);
-            refused && poll(&mut fds, PollTimeout::ZERO).is_ok()
-        }));
+    fn what_the_system_lacks_is_left_out_and_what_we_lack_is_not() {
+        for errno in [
+            Errno::ENOSYS,
+            Errno::EINVAL,
+            Errno::EOPNOTSUPP,
+            Errno::EPERM,
+        ] {
+            assert_eq!(taken("x", Err::<(), _>(errno)), Ok(None));
+        }
+        for errno in [Errno::ENOMEM, Errno::EAGAIN, Errno::ENFILE, Errno::EMFILE] {
+            assert_eq!(
+                taken("x", Err::<(), _>(errno)),
+                Err(Failure { step: "x", errno })
+            );
+        }
+        assert_eq!(taken("x", Ok(7)), Ok(Some(7)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cli::id::{Id, IdentClient};
 use cli::{Context, Fatal};
-use unix::connect::{Kind, bind, connect, outcome, send, socket};
+use unix::net::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
@@ -26,8 +26,8 @@ pub enum Reply {
 }
 
 /// Asks the host of `remote` whose the connection between `remote` and
-/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for an answer that
-/// is none.
+/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for a malformed
+/// answer.
 pub fn query(
     remote: SocketAddr,
     local: SocketAddr,
@@ -211,7 +211,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn print(bytes: &[u8]) -> Result<(), Errno> {
-    let _quiet = unix::signal::Temporarily::ignoring_pipe();
+    let _quiet = unix::signal::quiet();
     let stdout = fd::claim(1)?;
     fd::write_all(&stdout, bytes)
 }

@@ -2,10 +2,12 @@
 //! descriptor 0.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use cli::id::{Id, Socketbinder};
 use cli::{Context, Fatal, Given};
-use unix::{fd, net};
+use unix::net::{self, Kind};
+use unix::{Errno, fd};
 
 use cli::address::{Endpoint, Ip, parse_port};
 
@@ -59,22 +61,30 @@ impl Options {
 
 fn open(endpoint: Endpoint, options: &Options) -> Result<(), Fatal> {
     let address = SocketAddr::from(endpoint);
-    let dual = options.dual && address.ip().is_unspecified();
     fd::close(0);
-    let socket = net::socket(&address, options.datagram, dual)
-        .and_then(|socket| {
-            if !options.block {
-                fd::nonblocking(&socket)?;
-            }
-            Ok(socket)
-        })
-        .map_err(|errno| Fatal::system("create socket", errno))?;
+    let socket = socket(address, options).map_err(|errno| Fatal::system("create socket", errno))?;
     let place = format!("{} port {} ", endpoint.ip, endpoint.port);
-    net::bind(&socket, address, options.reuse)
+    net::reuse_address(&socket, options.reuse)
+        .and_then(|()| net::bind(&socket, address))
         .map_err(|errno| Fatal::system(&format!("bind to {place}"), errno))?;
     if options.backlog > 0 {
         net::listen(&socket, options.backlog)
             .map_err(|errno| Fatal::system(&format!("listen to {place}"), errno))?;
     }
     fd::settle(socket, 0).map_err(|errno| Fatal::system("create socket", errno))
+}
+
+fn socket(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
+    let kind = match options.datagram {
+        true => Kind::Datagram,
+        false => Kind::Stream,
+    };
+    let socket = net::socket(kind, address.ip())?;
+    if options.dual && address.is_ipv6() && address.ip().is_unspecified() {
+        net::take_ipv4(&socket)?;
+    }
+    if options.block {
+        fd::blocking(&socket)?;
+    }
+    Ok(socket)
 }

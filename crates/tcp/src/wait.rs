@@ -4,7 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
+use unix::tasks::timeout;
 
 /// The deadline `milliseconds` from now; None for 0, which is no limit.
 pub fn deadline(milliseconds: u32) -> Option<Instant> {
@@ -23,7 +24,7 @@ pub fn ready(
 ) -> Result<(), Errno> {
     loop {
         let mut fds = [PollFd::new(fd, events)];
-        match poll(&mut fds, left(deadline)) {
+        match poll(&mut fds, timeout(deadline, Instant::now())) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
             Ok(0) if deadline.is_some_and(|end| Instant::now() >= end) => {
@@ -33,15 +34,4 @@ pub fn ready(
             Ok(_) => return Ok(()),
         }
     }
-}
-
-/// Rounded up, so that a wait never ends just before the deadline. A limit
-/// that poll cannot express is waited for in several rounds.
-fn left(deadline: Option<Instant>) -> PollTimeout {
-    let Some(end) = deadline else {
-        return PollTimeout::NONE;
-    };
-    let left = end.saturating_duration_since(Instant::now());
-    let milliseconds = left.as_micros().div_ceil(1000).min(i32::MAX as u128);
-    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }

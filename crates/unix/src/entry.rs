@@ -8,18 +8,30 @@
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
-/// Defines the C `main` of a program: `$run` is a `fn(Vec<OsString>) -> u8`
-/// that takes the arguments, program name included, and returns the exit code.
+/// Defines the C `main` of the program `$name`, and its memory: `$run` is a
+/// `fn(Vec<OsString>) -> u8` that takes the arguments, program name included,
+/// and returns the exit code. The program starts no threads.
 #[macro_export]
 macro_rules! entry {
-    ($run:expr) => {
+    ($name:expr, $run:expr) => {
+        /// The memory of the program.
+        #[global_allocator]
+        static ALLOCATOR: $crate::heap::Allocator =
+            // SAFETY: the programs of this project have one thread.
+            unsafe { $crate::heap::Allocator::new($name) };
+
         /// The C entry point.
+        ///
+        /// # Safety
+        ///
+        /// The C runtime calls it.
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(
+        pub unsafe extern "C" fn main(
             argc: ::std::ffi::c_int,
             argv: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
-            $crate::entry::start(argc, argv, $run)
+            // SAFETY: these are what the C runtime gave.
+            unsafe { $crate::entry::start(argc, argv, $run) }
         }
     };
 }
@@ -27,17 +39,18 @@ macro_rules! entry {
 /// Runs `run` with the arguments that the C `main` got, and ends the process
 /// with its result, without running exit handlers.
 ///
-/// Only [`entry!`] calls this: `argc` and `argv` must be what the C runtime
-/// gave to `main`.
+/// # Safety
+///
+/// `argc` and `argv` are what the C runtime gave to `main`.
 #[doc(hidden)]
-#[expect(
-    clippy::not_unsafe_ptr_arg_deref,
-    reason = "only the C main of `entry!` calls it, which keeps programs free of unsafe"
-)]
-pub fn start(argc: c_int, argv: *const *const c_char, run: fn(Vec<OsString>) -> u8) -> c_int {
+pub unsafe fn start(
+    argc: c_int,
+    argv: *const *const c_char,
+    run: fn(Vec<OsString>) -> u8,
+) -> c_int {
     let count = usize::try_from(argc).unwrap_or(0);
     let args = (0..count).map(|i| {
-        // SAFETY: the C runtime passes `argc` valid pointers to strings that
+        // SAFETY: the caller passes on `argc` valid pointers to strings that
         // end with NUL and live as long as the process.
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()

@@ -2,15 +2,16 @@
 //! that live in chains of exec.
 //!
 //! All unsafe code of the project is here, behind functions that are safe to
-//! call. Nothing in this crate prints, and nothing exits but [`entry`].
+//! call. Nothing in this crate prints but [`fd::message`], and nothing exits but
+//! [`entry`].
 
-pub mod connect;
 pub mod entry;
 pub mod env;
 pub mod errno;
 pub mod exec;
 pub mod fd;
 pub mod fork;
+pub mod heap;
 #[cfg(target_os = "linux")]
 pub mod lockdown;
 pub mod net;
@@ -20,7 +21,6 @@ pub mod spawn;
 pub mod suite;
 pub mod tasks;
 pub mod user;
-mod vfork;
 
 pub use env::Env;
 pub use nix::errno::Errno;

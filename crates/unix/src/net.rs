@@ -1,38 +1,68 @@
-//! Making sockets that listen.
+//! Sockets. They are made non-blocking, and exec closes them.
 
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
+use nix::sys::socket::{
+    self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, sockopt,
+};
 
 /// The longest queue of connections that a program may ask for by default.
 pub const MAX_BACKLOG: u32 = libc::SOMAXCONN as u32;
 
-/// A socket of the family of `address`, blocking and kept by exec. An IPv6
-/// socket takes IPv4 connections only if `dual`.
-pub fn socket(address: &SocketAddr, datagram: bool, dual: bool) -> Result<OwnedFd, Errno> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::Inet,
-        SocketAddr::V6(_) => AddressFamily::Inet6,
+/// What a socket carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Datagrams: UDP.
+    Datagram,
+    /// A stream of bytes: TCP.
+    Stream,
+}
+
+/// A new socket for addresses of the family of `ip`. Those of IPv6 speak no
+/// IPv4, but see [`take_ipv4`].
+pub fn socket(kind: Kind, ip: IpAddr) -> Result<OwnedFd, Errno> {
+    let family = match ip {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
     };
-    let kind = if datagram {
-        SockType::Datagram
-    } else {
-        SockType::Stream
+    let kind = match kind {
+        Kind::Datagram => SockType::Datagram,
+        Kind::Stream => SockType::Stream,
     };
-    let socket = nix::sys::socket::socket(family, kind, SockFlag::empty(), None)?;
-    if address.is_ipv6() {
-        setsockopt(&socket, sockopt::Ipv6V6Only, &!dual)?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket::socket(family, kind, flags, None)?;
+    if ip.is_ipv6() {
+        socket::setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
     }
     Ok(socket)
 }
 
-/// Binds to a local address, which may be in use by connections that ended
-/// if `reuse`.
-pub fn bind(socket: &OwnedFd, address: SocketAddr, reuse: bool) -> Result<(), Errno> {
-    setsockopt(socket, sockopt::ReuseAddr, &reuse)?;
-    nix::sys::socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(address))
+/// Two stream sockets that are connected with each other. They block.
+pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socket::socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+}
+
+/// Lets a socket of IPv6 that is not bound yet take connections of IPv4 too.
+pub fn take_ipv4(socket: impl AsFd) -> Result<(), Errno> {
+    socket::setsockopt(&socket.as_fd(), sockopt::Ipv6V6Only, &false)
+}
+
+/// Lets `socket` have an address that connections which have ended still use,
+/// or not.
+pub fn reuse_address(socket: impl AsFd, reuse: bool) -> Result<(), Errno> {
+    socket::setsockopt(&socket.as_fd(), sockopt::ReuseAddr, &reuse)
+}
+
+/// Gives `socket` its own address.
+pub fn bind(socket: impl AsFd, local: SocketAddr) -> Result<(), Errno> {
+    socket::bind(socket.as_fd().as_raw_fd(), &SockaddrStorage::from(local))
 }
 
 /// Lets up to `backlog` connections wait; the system may allow fewer.
@@ -40,4 +70,97 @@ pub fn listen(socket: impl AsFd, backlog: u32) -> Result<(), Errno> {
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     // SAFETY: the descriptor is borrowed for the call.
     Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) }).map(drop)
+}
+
+/// Begins to connect. True if that is done already; otherwise it is when the
+/// socket becomes writable, and [`outcome`] then tells how it went.
+pub fn connect(socket: impl AsFd, remote: SocketAddr) -> Result<bool, Errno> {
+    match socket::connect(socket.as_fd().as_raw_fd(), &SockaddrStorage::from(remote)) {
+        Ok(()) => Ok(true),
+        // An interrupted connect goes on by itself (POSIX).
+        Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// How connecting ended, once the socket is writable.
+pub fn outcome(socket: impl AsFd) -> Result<(), Errno> {
+    match socket::getsockopt(&socket.as_fd(), sockopt::SocketError)? {
+        0 => Ok(()),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
+/// Sends what the socket takes of `bytes`. It never raises SIGPIPE.
+pub fn send(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    socket::send(socket.as_fd().as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)
+}
+
+/// Turns Nagle's algorithm off: small writes leave at once.
+pub fn no_delay(socket: impl AsFd) -> Result<(), Errno> {
+    socket::setsockopt(&socket.as_fd(), sockopt::TcpNoDelay, &true)
+}
+
+/// Sends the acknowledgement that a TCP socket may be holding back, now. A
+/// socket of another kind is left alone.
+#[cfg(target_os = "linux")]
+pub fn acknowledge(socket: impl AsFd) {
+    let on: libc::c_int = 1;
+    // SAFETY: the option is an int, and it lives for the call.
+    unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_QUICKACK,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        );
+    }
+}
+
+/// The socket's own address.
+pub fn local_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
+    let address: SockaddrStorage = socket::getsockname(socket.as_fd().as_raw_fd())?;
+    address_of(&address)
+}
+
+/// The address of the other end. ENOTCONN if there is none.
+pub fn remote_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
+    let address: SockaddrStorage = socket::getpeername(socket.as_fd().as_raw_fd())?;
+    address_of(&address)
+}
+
+/// The same for a descriptor that nobody has claimed yet, whatever it is.
+pub fn remote_of(number: RawFd) -> Option<SocketAddr> {
+    let address: SockaddrStorage = socket::getpeername(number).ok()?;
+    address_of(&address).ok()
+}
+
+/// The address as the standard library has it. EAFNOSUPPORT if it is not of
+/// the Internet.
+fn address_of(address: &SockaddrStorage) -> Result<SocketAddr, Errno> {
+    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(v4), _) => Ok(SocketAddr::from((v4.ip(), v4.port()))),
+        (_, Some(v6)) => Ok(SocketAddr::from((v6.ip(), v6.port()))),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_into_one_socket_of_a_pair_comes_out_of_the_other() {
+        let (a, b) = socket_pair().unwrap();
+        for (from, to) in [(&a, &b), (&b, &a)] {
+            assert_eq!(send(from, b"abc"), Ok(3));
+            assert_eq!(crate::fd::read(to, &mut [0; 8]), Ok(3));
+        }
+        drop(a);
+        assert_eq!(send(&b, b"x"), Err(Errno::EPIPE));
+        assert_eq!(crate::fd::read(&b, &mut [0; 8]), Ok(0));
+        // They are ours: nobody else can take them.
+        assert_eq!(crate::fd::claim(b.as_raw_fd()).err(), Some(Errno::EBADF));
+    }
 }

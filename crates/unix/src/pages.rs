@@ -48,13 +48,22 @@ impl Pages {
 /// that have returned left there.
 const STACK: usize = 64 << 10;
 
+/// The smallest page that a system of ours has.
+pub(crate) const PAGE: usize = 4096;
+
+/// The size of a page.
+pub(crate) fn page_size() -> usize {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    let size = size
+        .ok()
+        .flatten()
+        .and_then(|size| usize::try_from(size).ok());
+    size.unwrap_or(PAGE).max(PAGE)
+}
+
 /// Gives back what the heap and the stack do not use any more.
 pub fn trim() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it has no preconditions.
-    unsafe {
-        libc::malloc_trim(0)
-    };
+    crate::heap::trim();
     #[cfg(target_os = "linux")]
     trim_stack();
 }
@@ -62,7 +71,6 @@ pub fn trim() {
 #[cfg(target_os = "linux")]
 #[inline(never)]
 fn trim_stack() {
-    const PAGE: usize = 4096;
     let here = 0u8;
     let here = (&raw const here).addr();
     // What this function and the call below need fits into this.
@@ -74,6 +82,14 @@ fn trim_stack() {
         // frames of functions that have returned.
         let _ = unsafe { madvise(start, STACK, MmapAdvise::MADV_DONTNEED) };
     }
+}
+
+/// Overwrites what functions that have returned left on the stack, as deep as
+/// the handling of a private key goes.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut left = [0u8; 16 << 10];
+    std::hint::black_box(&mut left);
 }
 
 impl Deref for Pages {

@@ -99,11 +99,6 @@ pub struct Temporarily {
 }
 
 impl Temporarily {
-    /// SIGPIPE is ignored.
-    pub fn ignoring_pipe() -> Self {
-        Self::with(Signal::SIGPIPE, SigHandler::SigIgn)
-    }
-
     /// SIGCHLD has its default action: where it is ignored, the system throws
     /// the exit codes of children away.
     pub fn keeping_children() -> Self {
@@ -127,10 +122,20 @@ impl Drop for Temporarily {
     }
 }
 
-/// Ignores SIGPIPE for the rest of the process, for programs that exec
-/// nothing.
-pub fn ignore_pipe() {
-    let _ = set(Signal::SIGPIPE, SigHandler::SigIgn);
+/// The signals that a write which fails raises: nobody reads, or a file may not
+/// grow.
+const OF_WRITES: [Signal; 2] = [Signal::SIGPIPE, Signal::SIGXFSZ];
+
+/// A write that fails is an error and no signal while the result lives.
+pub fn quiet() -> [Temporarily; 2] {
+    OF_WRITES.map(|signal| Temporarily::with(signal, SigHandler::SigIgn))
+}
+
+/// The same for the rest of the process, for programs that exec nothing.
+pub fn stay_quiet() {
+    for signal in OF_WRITES {
+        let _ = set(signal, SigHandler::SigIgn);
+    }
 }
 
 /// Sets `signal` to its default or to be ignored; the former action is
@@ -139,28 +144,4 @@ fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.
     unsafe { sigaction(signal, &action) }
-}
-
-#[cfg(test)]
-mod tests {
-    use nix::sys::signal::raise;
-    use nix::sys::wait::{WaitStatus, waitpid};
-
-    use super::*;
-    use crate::fork::{Side, fork};
-
-    #[test]
-    fn a_signal_that_comes_while_the_process_ends_does_not_keep_it() {
-        match fork().unwrap() {
-            Side::Child => {
-                nix::unistd::alarm::set(20);
-                let _ = catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
-                raise(Signal::SIGCHLD).unwrap();
-                crate::entry::exit(u8::from(!take().has(Signal::SIGCHLD)))
-            }
-            Side::Parent(pid) => {
-                assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
-            }
-        }
-    }
 }

@@ -1,9 +1,16 @@
 //! The names of the suite's programs. They look for each other beside the
 //! running executable when PATH does not have them.
 
+/// What the names end with: nothing, unless the build lets the suite stand
+/// beside another one with the same names.
+pub const SUFFIX: &str = env!("S6_TLS_PROGRAM_SUFFIX");
+
 macro_rules! suite {
     ($($name:ident = $text:literal)*) => {
-        $(#[doc = concat!("`", $text, "`")] pub const $name: &str = $text;)*
+        $(
+            #[doc = concat!("`", $text, "`")]
+            pub const $name: &str = concat!($text, env!("S6_TLS_PROGRAM_SUFFIX"));
+        )*
         /// All of them.
         pub const ALL: &[&str] = &[$($name),*];
     };

@@ -77,13 +77,14 @@ pub fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 }
 
 /// The time from `now` to `end` as poll(2) takes it, rounded up so that the
-/// moment has come when it is over.
-fn timeout(end: Option<Instant>, now: Instant) -> PollTimeout {
+/// moment has come when it is over; but what poll cannot express is over
+/// before. None is never.
+pub fn timeout(end: Option<Instant>, now: Instant) -> PollTimeout {
     let Some(end) = end else {
         return PollTimeout::NONE;
     };
-    let micros = end.saturating_duration_since(now).as_micros();
-    PollTimeout::try_from(micros.div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+    let nanos = end.saturating_duration_since(now).as_nanos();
+    PollTimeout::try_from(nanos.div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
 }
 
 #[cfg(test)]
@@ -139,6 +140,21 @@ mod tests {
         let (mut one, _to) = reader(Some(Duration::from_millis(2)));
         assert_eq!(turn(&mut [&mut one], None), Ok(true));
         assert_eq!(one.read, Some(0));
+    }
+
+    #[test]
+    fn a_timeout_is_never_over_too_soon() {
+        let now = Instant::now();
+        let millis = |nanos| timeout(Some(now + Duration::from_nanos(nanos)), now);
+        for (nanos, expected) in [(0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2)] {
+            assert_eq!(millis(nanos), PollTimeout::from(expected as u16));
+        }
+        assert_eq!(millis(u64::MAX / 2), PollTimeout::MAX);
+        assert_eq!(timeout(None, now), PollTimeout::NONE);
+        assert_eq!(
+            timeout(Some(now), now + Duration::from_secs(1)),
+            PollTimeout::ZERO
+        );
     }
 
     #[test]

@@ -35,7 +35,6 @@ pub fn set_uid(uid: u32) -> Result<(), Errno> {
 }
 
 /// Sets the supplementary groups; an empty list leaves none.
-#[cfg(not(target_vendor = "apple"))]
 pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
     let groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     nix::unistd::setgroups(&groups)

@@ -1,12 +1,12 @@
 //! Counts of instructions, by callgrind: unlike times they stay the same on
 //! a busy machine, and show what a change costs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::{ClientConfig, ClientConnection, Stream};
@@ -17,8 +17,8 @@ use crate::client::{self, Offer};
 use crate::work::{self, Work};
 use crate::{Result, TREE};
 
-/// The recorded counts.
-const RECORDED: &str = "tests/bench/instructions.txt";
+/// The counts recorded for each target.
+const RECORDED: &str = "tests/bench/instructions";
 
 /// How far a count may be from the recorded one.
 const TOLERANCE: f64 = 0.05;
@@ -40,12 +40,18 @@ const ANCHORS: usize = 140;
 type Counts = Vec<(&'static str, u64)>;
 
 /// Counts, and fails if a count is not as recorded.
-pub fn compare(bin: &Path) -> Result<()> {
+pub fn compare(bin: &Path, target: &OsStr) -> Result<()> {
+    let Ok(recorded) = fs::read_to_string(record_of(target)) else {
+        println!(
+            "SKIPPED: no counts are recorded for {}",
+            target.to_string_lossy()
+        );
+        return Ok(());
+    };
     let Some(counts) = count(bin)? else {
         println!("SKIPPED: valgrind is not installed, or counts are recorded for x86_64 only");
         return Ok(());
     };
-    let recorded = fs::read_to_string(Path::new(TREE).join(RECORDED))?;
     let mut bad = 0;
     for (name, count) in counts {
         let before = recorded_count(&recorded, name).ok_or_else(|| format!("no record: {name}"))?;
@@ -69,15 +75,20 @@ pub fn compare(bin: &Path) -> Result<()> {
 }
 
 /// Counts, and records that.
-pub fn record(bin: &Path) -> Result<()> {
+pub fn record(bin: &Path, target: &OsStr) -> Result<()> {
     let counts = count(bin)?.ok_or("valgrind is not installed, or this is not x86_64")?;
-    let mut text =
-        "# Instructions by callgrind, x86_64. Made by `make instructions RECORD=1`.\n".to_owned();
+    let mut text = "# By callgrind. Made by `make instructions RECORD=1`.\n".to_owned();
     for (name, count) in counts {
         let _ = writeln!(text, "{name}\t{count}");
     }
     print!("{text}");
-    Ok(fs::write(Path::new(TREE).join(RECORDED), text)?)
+    Ok(fs::write(record_of(target), text)?)
+}
+
+fn record_of(target: &OsStr) -> PathBuf {
+    let mut name = target.to_owned();
+    name.push(".txt");
+    Path::new(TREE).join(RECORDED).join(name)
 }
 
 fn recorded_count(text: &str, name: &str) -> Option<u64> {

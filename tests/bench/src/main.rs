@@ -4,8 +4,8 @@
 //! - `bench full DIR`: measures the programs in DIR, writes doc/performance.md,
 //!   doc/performance.svg and the summary in README.md
 //! - `bench smoke DIR`: the same in small, writes nothing that stays
-//! - `bench instructions DIR`: compares counts with the recorded ones;
-//!   `bench record DIR` records them
+//! - `bench instructions DIR TARGET`: compares counts with those recorded for
+//!   the target; `bench record DIR TARGET` records them
 
 #![allow(
     clippy::print_stderr,
@@ -55,14 +55,16 @@ fn main() -> ExitCode {
 
 fn run(args: &[OsString]) -> Result<()> {
     let [mode, rest @ ..] = args else {
-        return Err("usage: bench full|smoke|instructions|record DIRECTORY".into());
+        return Err(
+            "usage: bench full|smoke DIRECTORY, bench instructions|record DIRECTORY TARGET".into(),
+        );
     };
     match (mode.to_str(), rest) {
         (Some(reaper::MODE), server) => reaper::run(server),
         (Some("full"), [bin]) => measured(&measure::FULL, Path::new(bin)),
         (Some("smoke"), [bin]) => measured(&measure::SMOKE, Path::new(bin)),
-        (Some("instructions"), [bin]) => instructions::compare(Path::new(bin)),
-        (Some("record"), [bin]) => instructions::record(Path::new(bin)),
+        (Some("instructions"), [bin, target]) => instructions::compare(Path::new(bin), target),
+        (Some("record"), [bin, target]) => instructions::record(Path::new(bin), target),
         _ => run(&[]),
     }
 }

@@ -109,11 +109,11 @@ pub(super) const WHO: &[Row] = &[
         long: "paranoid",
         argument: Argument::None,
         effect: Effect::Set(Id::Access(Access::Paranoid)),
-        help: "the client's name must have his address",
+        help: "the client's name must have the client's address",
         doc: paragraph(
-            "the client's name must have the client's address, else he is refused; without a \
-             name, or if it cannot be checked, he goes on nameless (refused with `-w`). It needs \
-             names, whatever `-H` says.",
+            "the client's name must have the client's address, otherwise the client is refused. \
+             Without a name, or with one that cannot be checked, it goes on without one (with \
+             `-w` it is refused). Names are looked up for this, whatever `-H` says.",
         ),
     },
     Row {

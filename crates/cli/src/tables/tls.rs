@@ -14,7 +14,8 @@ pub(super) const VERBOSITY: &[Row] = &[Row {
     help: "0: errors, 1: warnings too (default), 2: everything",
     doc: paragraph(
         "0 drops warnings and the line about the handshake limit; 1 is the default; 2 adds a \
-         line that says what the sandbox consists of.",
+         line that says what the sandbox consists of and one at the end ([logging](logging.md)), \
+         and warns of keys that everybody may read.",
     ),
 }];
 
@@ -84,6 +85,17 @@ pub(super) const LIMITS: &[Row] = &[
             "end the connection after so long without a byte of cleartext in either direction; \
              0 (default): never. A record counts once it is there whole: what comes a byte at a \
              time, and what is no data, does not put the end off.",
+        ),
+    },
+    Row {
+        short: None,
+        long: "peer-info",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::PeerInfo)),
+        help: "tell the program more about the peer",
+        doc: paragraph(
+            "set more variables: key exchange, channel bindings, and all of the peer's \
+             certificate ([peer-info](peer-info.md)).",
         ),
     },
     Row {

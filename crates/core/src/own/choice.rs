@@ -80,8 +80,8 @@ impl Certificates {
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let chosen = self.choose(hello.server_name());
-        self.overheard
-            .client_asks(hello.server_name(), chosen.is_some());
+        let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
+        self.overheard.client_asks(hello.server_name(), certificate);
         chosen
     }
 }

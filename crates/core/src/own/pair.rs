@@ -26,6 +26,19 @@ pub fn load(
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
+    let pair = read(context, key_file, certificate_file);
+    // Keys are moved while they are decoded.
+    unix::pages::wipe_stack();
+    pair
+}
+
+/// Not inlined, so that all it leaves on the stack is below its caller.
+#[inline(never)]
+fn read(
+    context: &Context,
+    key_file: &OsStr,
+    certificate_file: &OsStr,
+) -> Result<CertifiedKey, Fatal> {
     for _ in 0..2 {
         let (secret, mode) = read_key(key_file)?;
         let chain = read_chain(certificate_file)?;

@@ -2,40 +2,89 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
+use cli::{Context, Fatal};
+use rustls::CommonState;
 use unix::Env;
 
 use crate::ending::Word;
+use crate::report::words;
 
-/// What the line says, in its order.
+/// What the line says, as far as it is known yet.
 #[derive(Clone, Debug)]
 pub struct LogLine {
-    /// The peer's address and port.
-    pub remote: Option<SocketAddr>,
-    /// The names of protocol version, cipher suite and key exchange group.
-    pub protocol: Option<&'static str>,
-    /// See `protocol`.
-    pub cipher: Option<&'static str>,
-    /// See `protocol`.
-    pub group: Option<&'static str>,
-    /// The server name that the client sent.
-    pub sni: Option<String>,
-    /// The application protocol.
-    pub alpn: Option<Vec<u8>>,
-    /// Whether the session goes on with an earlier one, once that is known.
-    pub resumed: Option<bool>,
-    /// The hash of the peer's certificate.
-    pub certificate: Option<String>,
-    /// Bytes of cleartext from the network.
-    pub bytes_in: u64,
-    /// Bytes of cleartext to the network.
-    pub bytes_out: u64,
-    /// Milliseconds since the engine was started.
-    pub ms: u128,
-    /// The exit code.
-    pub code: u8,
+    started: Instant,
+    remote: Option<SocketAddr>,
+    protocol: Option<&'static str>,
+    cipher: Option<&'static str>,
+    group: Option<&'static str>,
+    sni: Option<String>,
+    alpn: Option<Vec<u8>>,
+    resumed: Option<bool>,
+    certificate: Option<String>,
+    received: u64,
+    sent: u64,
+    code: u8,
+    end: Word,
+}
+
+impl LogLine {
+    /// The line of an engine that was `started` then and is connected with
+    /// `remote`; so far nothing else is known, and an end would be the
+    /// system's doing.
+    pub fn new(started: Instant, remote: Option<SocketAddr>) -> Self {
+        Self {
+            started,
+            remote: remote.map(plain),
+            protocol: None,
+            cipher: None,
+            group: None,
+            sni: None,
+            alpn: None,
+            resumed: None,
+            certificate: None,
+            received: 0,
+            sent: 0,
+            code: Fatal::SYSTEM,
+            end: Word::System,
+        }
+    }
+
+    /// What came of the connection: what was agreed on, the server name that
+    /// the client sent, and how many bytes of cleartext came from the network
+    /// and went to it.
+    pub fn connection(&mut self, state: &CommonState, sni: Option<String>, bytes: [u64; 2]) {
+        let certificate = state.peer_certificates().and_then(<[_]>::first);
+        self.protocol = words::protocol(state);
+        self.cipher = words::cipher(state);
+        self.group = words::group(state);
+        self.sni = sni;
+        self.alpn = state.alpn_protocol().map(<[u8]>::to_vec);
+        self.resumed = words::is_resumed(state);
+        self.certificate = certificate.map(words::hash);
+        [self.received, self.sent] = bytes;
+    }
+
     /// How it ended.
-    pub end: Word,
+    pub fn end(&mut self, word: Word) {
+        self.end = word;
+    }
+
+    /// Prints what `result` has to say and then this line, unless it is about
+    /// wrong usage. What is left of `result` is the exit code.
+    pub fn finish(mut self, context: &Context, result: Result<u8, Fatal>) -> Result<u8, Fatal> {
+        self.code = match &result {
+            Ok(code) => *code,
+            Err(fatal) => fatal.code(),
+        };
+        if self.code == Fatal::USER {
+            return result;
+        }
+        let result = result.map_err(|fatal| fatal.print(&context.prog));
+        context.info(&self.to_string());
+        result
+    }
 }
 
 impl fmt::Display for LogLine {
@@ -60,17 +109,14 @@ impl fmt::Display for LogLine {
             write!(f, "{name}={} ", value.unwrap_or("-"))?;
         }
         let Self {
-            bytes_in,
-            bytes_out,
-            ms,
+            received,
+            sent,
             code,
             end,
             ..
         } = self;
-        write!(
-            f,
-            "in={bytes_in} out={bytes_out} ms={ms} code={code} end={end}"
-        )
+        let ms = self.started.elapsed().as_millis();
+        write!(f, "in={received} out={sent} ms={ms} code={code} end={end}")
     }
 }
 
@@ -96,12 +142,12 @@ pub fn remote_in_environment(env: &Env) -> Option<SocketAddr> {
     let proto = text("PROTO").unwrap_or("TCP");
     let ip: IpAddr = text(&format!("{proto}REMOTEIP"))?.parse().ok()?;
     let port = text(&format!("{proto}REMOTEPORT"))?.parse().ok()?;
-    Some(plain(SocketAddr::new(ip, port)))
+    Some(SocketAddr::new(ip, port))
 }
 
 /// An address of IPv4 as such, even if its socket is one of IPv6 (RFC 4291
 /// section 2.5.5.2): rules are written for that.
-pub fn plain(address: SocketAddr) -> SocketAddr {
+fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
@@ -109,35 +155,31 @@ pub fn plain(address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    const NOTHING: LogLine = LogLine {
-        remote: None,
-        protocol: None,
-        cipher: None,
-        group: None,
-        sni: None,
-        alpn: None,
-        resumed: None,
-        certificate: None,
-        bytes_in: 0,
-        bytes_out: 0,
-        ms: 7,
-        code: 96,
-        end: Word::System,
-    };
+    fn nothing() -> LogLine {
+        LogLine::new(Instant::now(), None)
+    }
+
+    /// The line without the time, which nobody knows.
+    fn text(line: &LogLine) -> String {
+        let text = line.to_string();
+        let (before, after) = text.split_once(" ms=").unwrap();
+        let (ms, after) = after.split_once(' ').unwrap();
+        assert!(ms.parse::<u64>().is_ok());
+        format!("{before} {after}")
+    }
 
     #[test]
     fn a_field_without_a_value_is_a_dash() {
         assert_eq!(
-            NOTHING.to_string(),
+            text(&nothing()),
             "remote=- protocol=- cipher=- group=- sni=- alpn=- resumed=- cert=- \
-             in=0 out=0 ms=7 code=96 end=system"
+             in=0 out=0 code=111 end=system"
         );
     }
 
     #[test]
     fn the_fields_are_there_in_their_order() {
         let line = LogLine {
-            remote: Some("[2001:db8::1]:443".parse().unwrap()),
             protocol: Some("TLSv1.3"),
             cipher: Some("TLS_AES_128_GCM_SHA256"),
             group: Some("X25519"),
@@ -145,18 +187,24 @@ mod tests {
             alpn: Some(b"h2".into()),
             resumed: Some(false),
             certificate: Some("SHA256:00".into()),
-            bytes_in: 1,
-            bytes_out: u64::MAX,
+            received: 1,
+            sent: u64::MAX,
             code: 0,
             end: Word::Closed,
-            ..NOTHING
+            ..LogLine::new(Instant::now(), "[2001:db8::1]:443".parse().ok())
         };
         assert_eq!(
-            line.to_string(),
+            text(&line),
             "remote=[2001:db8::1]:443 protocol=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 \
              group=X25519 sni=a.test alpn=h2 resumed=no cert=SHA256:00 \
-             in=1 out=18446744073709551615 ms=7 code=0 end=closed"
+             in=1 out=18446744073709551615 code=0 end=closed"
         );
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_shown_as_one() {
+        let line = LogLine::new(Instant::now(), "[::ffff:192.0.2.1]:5".parse().ok());
+        assert!(line.to_string().starts_with("remote=192.0.2.1:5 "));
     }
 
     #[test]
@@ -165,15 +213,11 @@ mod tests {
             sni: Some("a end=closed\n\\x20é".into()),
             alpn: Some(vec![0, b'=', 0x7f]),
             resumed: Some(true),
-            ..NOTHING
+            ..nothing()
         };
-        let line = line.to_string();
-        assert!(
-            line.contains(
-                " sni=a\\x20end\\x3dclosed\\x0a\\x5cx20\\xc3\\xa9 alpn=\\x00\\x3d\\x7f resumed=yes "
-            ),
-            "{line}"
-        );
+        let sni = "sni=a\\x20end\\x3dclosed\\x0a\\x5cx20\\xc3\\xa9";
+        let expected = format!(" {sni} alpn=\\x00\\x3d\\x7f resumed=yes ");
+        assert!(line.to_string().contains(&expected), "{line}");
     }
 
     #[test]
@@ -195,8 +239,6 @@ mod tests {
             tcp[1],
         ];
         assert_eq!(remote(&other).as_deref(), Some("[::1]:65535"));
-        let mapped = [("TCPREMOTEIP", "::ffff:192.0.2.1"), tcp[1]];
-        assert_eq!(remote(&mapped).as_deref(), Some("192.0.2.1:5"));
         assert_eq!(remote(&tcp[..1]), None);
         let forged = [("TCPREMOTEIP", "a end=closed"), ("TCPREMOTEPORT", "1")];
         assert_eq!(remote(&forged), None);

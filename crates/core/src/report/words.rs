@@ -1,13 +1,13 @@
 //! The names of what was agreed on, as programs and logs know them.
 
 use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
+use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
 
 use crate::crypto;
 
 /// The version's name as OpenSSL has it.
-pub fn protocol(version: ProtocolVersion) -> Option<&'static str> {
-    match version {
+pub fn protocol(state: &CommonState) -> Option<&'static str> {
+    match state.protocol_version()? {
         ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
         ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
         _ => None,
@@ -15,7 +15,22 @@ pub fn protocol(version: ProtocolVersion) -> Option<&'static str> {
 }
 
 /// The suite's name as OpenSSL has it, which is what programs know.
-pub fn cipher(suite: CipherSuite) -> Option<&'static str> {
+pub fn cipher(state: &CommonState) -> Option<&'static str> {
+    cipher_name(state.negotiated_cipher_suite()?.suite())
+}
+
+/// The group's name in IANA's registry of TLS Supported Groups; None if there
+/// was no key exchange.
+pub fn group(state: &CommonState) -> Option<&'static str> {
+    group_name(state.negotiated_key_exchange_group()?.name())
+}
+
+/// Whether an earlier session goes on, once that is known.
+pub fn is_resumed(state: &CommonState) -> Option<bool> {
+    Some(state.handshake_kind()? == HandshakeKind::Resumed)
+}
+
+fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
     use CipherSuite as S;
     Some(match suite {
         S::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
@@ -31,9 +46,7 @@ pub fn cipher(suite: CipherSuite) -> Option<&'static str> {
     })
 }
 
-#[allow(dead_code, reason = "not asked for yet")]
-/// The group's name in IANA's registry of TLS Supported Groups.
-pub fn group(group: NamedGroup) -> Option<&'static str> {
+fn group_name(group: NamedGroup) -> Option<&'static str> {
     Some(match group {
         NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
         NamedGroup::X25519 => "X25519",
@@ -70,10 +83,10 @@ mod tests {
     fn all_that_the_provider_can_agree_on_has_a_name() {
         let provider = crypto::provider(&cli::Group::ALL);
         for suite in &provider.cipher_suites {
-            assert!(cipher(suite.suite()).is_some(), "{suite:?}");
+            assert!(cipher_name(suite.suite()).is_some(), "{suite:?}");
         }
         for kx in &provider.kx_groups {
-            assert!(group(kx.name()).is_some(), "{kx:?}");
+            assert!(group_name(kx.name()).is_some(), "{kx:?}");
         }
     }
 }

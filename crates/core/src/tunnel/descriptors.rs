@@ -104,7 +104,7 @@ impl Descriptors {
     pub fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         if let Some(end) = self.0.net_in.as_ref().filter(|end| end.socket) {
-            unix::connect::acknowledge(&end.fd);
+            unix::net::acknowledge(&end.fd);
         }
     }
 

@@ -5,9 +5,11 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Instant, SystemTime};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
+use sandbox::{Descriptors, Profile};
 
 /// Runs all of it.
 pub fn all() {
@@ -16,6 +18,41 @@ pub fn all() {
     assert!(output.status.success(), "{:?}: {text}", output.status);
     assert_eq!(text, "a message\n");
     println!("allowed: an engine's work");
+    assert_eq!(super::run("INSIDE", "keep").status.code(), Some(0));
+    println!("allowed: a key's keeper's work");
+}
+
+/// Everything that the keeper of a key does, and what an engine does beyond
+/// that.
+pub fn keep() {
+    let (near, far) = unix::net::socket_pair().unwrap();
+    let (reader, writer) = unix::fd::pipe().unwrap();
+    // With a number above those of the others, which thus stay open.
+    let near = unix::fd::duplicate_above(near, 50).unwrap();
+    let enforced = Profile::guard(&near.as_raw_fd()).enter().unwrap();
+    assert!(enforced.no_descriptors && enforced.seccomp);
+
+    let mut buf = [0; 4];
+    unix::fd::write_all(&far, b"ask").unwrap();
+    let mut polled = [PollFd::new(near.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut polled, PollTimeout::from(1000u16)), Ok(1));
+    assert_eq!(unix::fd::read(&near, &mut buf), Ok(3));
+    unix::fd::write_all(&near, b"answer").unwrap();
+    memory();
+    assert_eq!(HashMap::from([(1, 2)]).len(), 1);
+
+    unix::fd::write_all(&writer, b"x").unwrap();
+    let refused = Err(Errno::EPERM);
+    assert_eq!(unix::fd::read(&reader, &mut buf), refused);
+    assert_eq!(unix::fd::read(&far, &mut buf), refused);
+    assert_eq!(recv(far.as_raw_fd(), &mut buf, MsgFlags::empty()), refused);
+    assert_eq!(
+        shutdown(near.as_raw_fd(), Shutdown::Write),
+        Err(Errno::EPERM)
+    );
+    assert_eq!(fcntl(&near, FcntlArg::F_GETFL), Err(Errno::EPERM));
+    drop((far, writer));
+    std::process::exit(0)
 }
 
 /// Everything that an engine does, once.
@@ -24,11 +61,14 @@ pub fn work() {
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (far, _) = listener.accept().unwrap();
     let (reader, writer) = unix::fd::pipe().unwrap();
-    let enforced = sandbox::enter(
-        &[near.as_raw_fd(), reader.as_raw_fd()],
-        &[far.as_raw_fd(), writer.as_raw_fd()],
-        &[reader.as_raw_fd()],
-    );
+    let read = [near.as_raw_fd(), reader.as_raw_fd()];
+    let write = [far.as_raw_fd(), writer.as_raw_fd()];
+    let kept = Descriptors {
+        read: &read,
+        write: &write,
+        pipes: &read[1..],
+    };
+    let enforced = Profile::engine(kept).enter().unwrap();
     assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
     assert!(enforced.no_descriptors && enforced.seccomp);
 
@@ -39,7 +79,7 @@ pub fn work() {
     let fds = [near.as_fd(), far.as_fd(), reader.as_fd(), writer.as_fd()];
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
     assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);
-    unix::connect::acknowledge(&far);
+    unix::net::acknowledge(&far);
 
     let (mut buf, flags) = ([0; 4], MsgFlags::MSG_NOSIGNAL);
     assert_eq!(send(far.as_raw_fd(), b"abc", flags), Ok(3));

@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
+use sandbox::{Descriptors, Profile};
 
 /// How the process of an attempt ends.
 const DONE: i32 = 0;
@@ -134,7 +135,7 @@ pub fn attempt(name: &str, inside: bool) {
         stream: socket(
             AddressFamily::Inet,
             SockType::Stream,
-            SockFlag::empty(),
+            SockFlag::SOCK_CLOEXEC,
             None,
         )
         .unwrap(),
@@ -146,7 +147,12 @@ pub fn attempt(name: &str, inside: bool) {
     if inside {
         let read = [held.stream.as_raw_fd(), held.pipe.0.as_raw_fd()];
         let write = [held.datagram.as_raw_fd(), held.pipe.1.as_raw_fd()];
-        sandbox::enter(&read, &write, &read[1..]);
+        let kept = Descriptors {
+            read: &read,
+            write: &write,
+            pipes: &read[1..],
+        };
+        Profile::engine(kept).enter().unwrap();
     }
     std::process::exit(match attempt(held) {
         Ok(()) => DONE,
@@ -158,11 +164,11 @@ pub fn attempt(name: &str, inside: bool) {
 /// Whether the kernel has the filter that all this is about.
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
-        unix::fork::Side::Child => {
-            let enforced = sandbox::enter(&[], &[], &[]);
+        unix::fork::Forked::Child => {
+            let enforced = Profile::guard(&0).enter().unwrap();
             std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
         }
-        unix::fork::Side::Parent(pid) => {
+        unix::fork::Forked::Parent(pid) => {
             let ended = unix::spawn::wait(pid).unwrap();
             ended == unix::spawn::Ended::Exited(0)
         }

@@ -1,5 +1,5 @@
-//! `s6-tcpserver-access`: who is calling, and may he. See
-//! doc/s6-tcpserver-access.md.
+//! `s6-tcpserver-access`: finds out who is calling, and decides whether the
+//! program runs. See doc/s6-tcpserver-access.md.
 
 mod cdb;
 mod directory;
@@ -146,7 +146,7 @@ struct Access<'a> {
 impl Access<'_> {
     fn run(mut self, prog: Vec<OsString>) -> Result<u8, Fatal> {
         if self.options.no_nagle {
-            if let Err(errno) = unix::connect::no_delay(fd::stdout()) {
+            if let Err(errno) = unix::net::no_delay(fd::stdout()) {
                 self.context.warn_unable("set TCP_NODELAY", errno);
             }
         }
@@ -222,7 +222,7 @@ impl Access<'_> {
     }
 
     fn banner(&self) -> Result<(), Fatal> {
-        let _quiet = unix::signal::Temporarily::ignoring_pipe();
+        let _quiet = unix::signal::quiet();
         let mut rest = &self.options.banner[..];
         while !rest.is_empty() {
             let ready = wait::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);

@@ -53,7 +53,7 @@ impl From<unix::Errno> for Defect {
 impl Defect {
     fn text(&self) -> String {
         match self {
-            Self::System(errno) => unix::errno::text(*errno),
+            Self::System(errno) => unix::errno::text(*errno).to_owned(),
             Self::Malformed(what) => (*what).to_owned(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cli::{Context, Fatal};
 use unix::Errno;
-use unix::connect::{Kind, bind, connect, outcome, socket};
+use unix::net::{Kind, bind, connect, outcome, socket};
 use unix::tasks::{Task, Waits, earlier, turn};
 
 use cli::address::Ip;
@@ -124,9 +124,7 @@ impl Task for Attempt {
     fn step(&mut self, _now: Instant) {
         self.result = match outcome(&self.socket) {
             // Without a peer there is no connection yet.
-            Ok(()) => unix::connect::remote_address(&self.socket)
-                .ok()
-                .map(|_| Ok(())),
+            Ok(()) => unix::net::remote_address(&self.socket).ok().map(|_| Ok(())),
             Err(errno) => Some(Err(errno)),
         };
     }

@@ -5,13 +5,12 @@ mod connecting;
 
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::id::{Id, Tcpclient};
 use cli::{Context, Fatal, Opt};
 use dns::{Families, Resolver};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use unix::tasks::Task;
 use unix::{Errno, fd};
 
@@ -177,7 +176,7 @@ fn resolve(
     let name = host.to_string_lossy();
     let failed = |why: &str| Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"));
     let resolver = Resolver::new(&context.env, options.hosts, deadline)
-        .map_err(|errno| failed(&unix::errno::text(errno)))?;
+        .map_err(|errno| failed(unix::errno::text(errno)))?;
     resolver
         .addresses(&name, options.families, options.qualify)
         .map_err(|failure| failed(&failure.to_string()))
@@ -192,14 +191,14 @@ fn set_up(
     deadline: Option<Instant>,
 ) -> Result<Endpoint, Fatal> {
     let failed = |what: &'static str| move |errno: Errno| Fatal::system(what, errno);
-    blocking(socket).map_err(failed("set up socket"))?;
+    fd::blocking(socket).map_err(failed("set up socket"))?;
     if options.no_nagle {
-        if let Err(errno) = unix::connect::no_delay(socket) {
+        if let Err(errno) = unix::net::no_delay(socket) {
             context.warn_unable("set TCP_NODELAY", errno);
         }
     }
-    let local = unix::connect::local_address(socket).map_err(failed("get local address"))?;
-    let remote = unix::connect::remote_address(socket).map_err(failed("get remote address"))?;
+    let local = unix::net::local_address(socket).map_err(failed("get local address"))?;
+    let remote = unix::net::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
     let mut question = options.ident.then(|| Question::new(remote, local));
     let ips = [remote.ip(), local.ip()];
@@ -272,20 +271,14 @@ fn names(
     [remote_name, given.or_else(next)]
 }
 
-fn blocking(socket: &OwnedFd) -> Result<(), Errno> {
-    let flags = OFlag::from_bits_retain(fcntl(socket, FcntlArg::F_GETFL)?);
-    fcntl(socket, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(drop)
-}
-
 /// Puts the socket where the program expects it, and nowhere else.
 fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
-    for number in DESCRIPTORS {
-        fd::copy_to(&socket, number)?;
+    let [mut other, mut own] = DESCRIPTORS;
+    if socket.as_raw_fd() == other {
+        std::mem::swap(&mut other, &mut own);
     }
-    if DESCRIPTORS.contains(&socket.as_raw_fd()) {
-        let _ = socket.into_raw_fd();
-    }
-    Ok(())
+    fd::copy_to(&socket, other)?;
+    fd::settle(socket, own)
 }
 
 #[cfg(test)]

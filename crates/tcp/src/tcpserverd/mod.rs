@@ -50,7 +50,6 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (listener, local) = listener()?;
     // Taken before anything of ours can land on its number.
     let stdout = fd::claim(1).ok();
-    fd::reserve_stderr().map_err(|errno| Fatal::system("open /dev/null", errno))?;
     let wake = signal::catch(&SIGNALS).map_err(|errno| Fatal::system("trap signals", errno))?;
     context.info(&format!(
         "starting - bound to ip {} port {}",
@@ -78,8 +77,6 @@ fn listener() -> Result<(TcpListener, Endpoint), Fatal> {
             unusable(error)
         }
     })?;
-    fd::close_on_exec(&listener)
-        .and_then(|()| fd::nonblocking(&listener))
-        .map_err(|errno| Fatal::system("prepare stdin", errno))?;
+    fd::nonblocking(&listener).map_err(|errno| Fatal::system("prepare stdin", errno))?;
     Ok((listener, local.into()))
 }

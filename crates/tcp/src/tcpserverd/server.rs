@@ -22,6 +22,10 @@ const WAKE: Token = Token(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
+/// What a connection takes beside what its child is given: a place in the
+/// table, messages, variables.
+const MEMORY: usize = 16 << 10;
+
 /// A running server.
 pub struct Server<'a> {
     context: &'a mut Context,
@@ -37,6 +41,8 @@ pub struct Server<'a> {
     /// No accept before this.
     resume: Option<Instant>,
     pause: Duration,
+    /// The memory that a connection takes.
+    need: usize,
 }
 
 impl<'a> Server<'a> {
@@ -51,6 +57,7 @@ impl<'a> Server<'a> {
     ) -> Self {
         context.env.set("PROTO", "TCP");
         context.env.set("TCPLOCALPORT", local.port.to_string());
+        let need = MEMORY + Child::new(&prog, &context.env).memory();
         Self {
             context,
             listener,
@@ -62,6 +69,7 @@ impl<'a> Server<'a> {
             ready: true,
             resume: None,
             pause: FIRST_PAUSE,
+            need,
         }
     }
 
@@ -163,6 +171,13 @@ impl<'a> Server<'a> {
         }
         self.resume = None;
         while self.ready && self.table.len() < self.maximum as usize {
+            // A server that ended for lack of memory would leave its children
+            // uncounted. What a connection takes, its end included, is there
+            // before it is accepted.
+            if let Err(errno) = unix::heap::reserve(self.need) {
+                self.pause_after("allocate memory", errno);
+                break;
+            }
             match self.listener.accept() {
                 Ok((connection, peer)) => {
                     self.pause = FIRST_PAUSE;
@@ -191,13 +206,16 @@ impl<'a> Server<'a> {
             | Errno::EHOSTDOWN
             | Errno::EHOSTUNREACH
             | Errno::ETIMEDOUT => self.context.warn_unable("accept", errno),
-            _ => {
-                self.context.warn_unable("accept", errno);
-                self.resume = Some(Instant::now() + self.pause);
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-            }
+            _ => self.pause_after("accept", errno),
         }
         Ok(())
+    }
+
+    /// Something is lacking that will be there again.
+    fn pause_after(&mut self, what: &str, errno: Errno) {
+        self.context.warn_unable(what, errno);
+        self.resume = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
     /// Starts the program for a connection, or turns it away.

@@ -7,6 +7,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cli::Common;
 use rustls::crypto::tls12::Prf;
 use rustls::crypto::tls13::OkmBlock;
 use rustls::crypto::{ActiveKeyExchange, CryptoProvider};
@@ -37,6 +38,14 @@ struct Exported {
 }
 
 impl Exporter {
+    /// What `--peer-info` needs of a connection with `provider`: see
+    /// [`Self::new`].
+    pub fn asked_for(options: &Common, provider: &mut Arc<CryptoProvider>) -> Option<Arc<Self>> {
+        options
+            .peer_info
+            .then(|| Self::new(Arc::make_mut(provider)))
+    }
+
     /// An exporter for the one connection that will be made with `provider`,
     /// which is changed for that, and with this exporter as its [`KeyLog`].
     /// The new suites stay in memory as long as the process.

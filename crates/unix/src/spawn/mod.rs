@@ -1,15 +1,21 @@
 //! Starting a child without copying the parent, and waiting for it.
 
-use std::ffi::OsString;
+mod vfork;
+mod wait;
+
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::Pid;
 
 use crate::exec::{Image, c_strings, search};
-use crate::vfork::until_exec;
 use crate::{Env, fd, signal};
+use vfork::until_exec;
+
+pub use wait::{Ended, reap_any, wait};
 
 /// A child to be started. It inherits what the parent has, but for what is
 /// said here; and what the parent catches has its default action.
@@ -44,6 +50,19 @@ impl<'a> Child<'a> {
         self
     }
 
+    /// No less than the memory that [`Child::spawn`] takes for a while: for
+    /// copies of the arguments, for the program's path once for each place
+    /// where it may be, and for the lists of all these.
+    pub fn memory(&self) -> usize {
+        const EACH: usize = 128;
+        let len = |text: &OsString| text.len() + EACH;
+        let args: usize = self.argv.iter().map(len).sum();
+        let env = self.env.entries().len() * EACH;
+        let path = self.env.get("PATH").map_or(&[][..], OsStr::as_bytes);
+        let places = 2 + path.iter().filter(|byte| **byte == b':').count();
+        args + env + 2 * (path.len() + places * self.argv.first().map_or(EACH, len))
+    }
+
     /// Starts the child. The error tells why nothing runs.
     pub fn spawn(self) -> Result<Pid, Errno> {
         let args = c_strings(self.argv)?;
@@ -70,53 +89,11 @@ impl<'a> Child<'a> {
     /// In the child: makes everything as it was asked for.
     fn prepare(&self, mask: &SigSet) -> Result<(), Errno> {
         for (fd, number) in &self.descriptors {
-            fd::copy_to(fd, *number)?;
+            // SAFETY: this is the child, which execs or ends; the descriptors
+            // of the parent are not touched.
+            unsafe { fd::replace(fd, *number) }?;
         }
         signal::reset_caught();
         mask.thread_set_mask()
     }
-}
-
-/// How a child ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ended {
-    /// It exited with this code.
-    Exited(u8),
-    /// This signal killed it.
-    Signaled(u8),
-}
-
-/// Waits for the end of the child `pid`.
-pub fn wait(pid: Pid) -> Result<Ended, Errno> {
-    loop {
-        match reap(Some(pid), 0) {
-            Ok(Some((_, ended))) => return Ok(ended),
-            Ok(None) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Takes note of one child that has ended, if there is one, without waiting.
-/// ECHILD when there are no children at all.
-pub fn reap_any() -> Result<Option<(Pid, Ended)>, Errno> {
-    reap(None, libc::WNOHANG)
-}
-
-/// waitpid(2). nix's own does not know real-time signals and fails on a child
-/// that one of them killed.
-fn reap(pid: Option<Pid>, options: libc::c_int) -> Result<Option<(Pid, Ended)>, Errno> {
-    let mut status = 0;
-    let which = pid.map_or(-1, Pid::as_raw);
-    // SAFETY: `status` is a valid place for the result.
-    let pid = Errno::result(unsafe { libc::waitpid(which, &mut status, options) })?;
-    if pid == 0 {
-        return Ok(None);
-    }
-    let ended = if libc::WIFSIGNALED(status) {
-        Ended::Signaled(libc::WTERMSIG(status) as u8)
-    } else {
-        Ended::Exited(libc::WEXITSTATUS(status) as u8)
-    };
-    Ok(Some((Pid::from_raw(pid), ended)))
 }

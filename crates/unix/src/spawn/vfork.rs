@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use crate::spawn::wait;
+use super::wait;
 
 /// The stack of a child between its start and its exec.
 #[cfg(target_os = "linux")]
@@ -41,10 +41,10 @@ pub(crate) fn until_exec(child: &dyn Fn() -> Errno) -> Result<Pid, Errno> {
 /// that exec closes.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn until_exec(child: &dyn Fn() -> Errno) -> Result<Pid, Errno> {
-    use crate::fork::{Side, fork};
+    use crate::fork::{Forked, fork};
     let (failure, told) = crate::fd::pipe()?;
     match fork()? {
-        Side::Parent(pid) => {
+        Forked::Parent(pid) => {
             drop(told);
             let mut errno = [0; 4];
             match crate::fd::read(&failure, &mut errno)? {
@@ -52,7 +52,7 @@ pub(crate) fn until_exec(child: &dyn Fn() -> Errno) -> Result<Pid, Errno> {
                 _ => wait(pid).and(Err(Errno::from_raw(i32::from_ne_bytes(errno)))),
             }
         }
-        Side::Child => {
+        Forked::Child => {
             let errno = child() as i32;
             let _ = crate::fd::write_all(&told, &errno.to_ne_bytes());
             crate::entry::exit(127)

@@ -1,0 +1,74 @@
+//! What the program is told about the connection once the handshake is over.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::CommonState;
+use rustls::pki_types::CertificateDer;
+
+use crate::overheard::Overheard;
+use crate::report::bindings::end_point;
+use crate::report::bindings::exporter::Exporter;
+use crate::report::peer_info::{self, Verification};
+use crate::report::variables::Variables;
+use crate::report::words;
+use crate::x509::Certificate;
+
+/// What `--peer-info` needs besides the session.
+pub struct PeerInfo {
+    /// Where the keying material of this connection is exported to.
+    pub exporter: Arc<Exporter>,
+    /// How the peer's certificate was judged, if it has sent one.
+    pub verification: Verification,
+    /// In a server: what knows the certificate that was shown.
+    pub own: Option<Overheard>,
+}
+
+/// The notification. See [`Variables`] for its form.
+pub fn write(
+    state: &CommonState,
+    server_name: Option<&str>,
+    peer_info: Option<&PeerInfo>,
+) -> Vec<u8> {
+    let chain = state.peer_certificates().unwrap_or_default();
+    let mut variables = Variables::default();
+    variables.say("SSL_PROTOCOL", words::protocol(state));
+    variables.say("SSL_CIPHER", words::cipher(state));
+    variables.say("SSL_TLS_SNI_SERVERNAME", server_name);
+    let hash = chain.first().map(words::hash);
+    variables.say("SSL_PEER_CERT_HASH", hash.as_deref());
+    let subject = chain.first();
+    let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());
+    variables.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
+    if let Some(peer_info) = peer_info {
+        variables.say("SSL_GROUP", words::group(state));
+        peer_info.add(&mut variables, words::is_resumed(state), chain);
+    }
+    variables.finish()
+}
+
+impl PeerInfo {
+    fn add(
+        &self,
+        variables: &mut Variables,
+        resumed: Option<bool>,
+        chain: &[CertificateDer<'static>],
+    ) {
+        let resumed = match resumed {
+            Some(true) => "Resumed",
+            _ => "Initial",
+        };
+        variables.say("SSL_SESSION_RESUMED", Some(resumed));
+        let exported = self.exporter.value().map(|value| STANDARD.encode(value));
+        variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
+        let (prefix, server) = match &self.own {
+            Some(overheard) => ("SSL_CLIENT", overheard.certificate()),
+            None => ("SSL_SERVER", chain.first().cloned()),
+        };
+        let end_point = server.and_then(|der| end_point::of_certificate(&der));
+        let end_point = end_point.map(|digest| STANDARD.encode(digest));
+        variables.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
+        peer_info::say(variables, prefix, chain, self.verification);
+    }
+}

@@ -1,0 +1,144 @@
+//! What changes a whole process, each tried in one of its own. This one has no
+//! threads, as the programs have none, so that it can be copied.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::os::fd::{AsRawFd, IntoRawFd};
+
+use unix::fork::{Forked, fork};
+use unix::spawn::{Ended, wait};
+use unix::{Errno, Signal, fd, signal};
+
+/// What is promised, and whether it holds, which changes the process.
+type Promise = (&'static str, fn() -> bool);
+
+const PROMISES: &[Promise] = &[
+    ("a copy has what the process had", copied),
+    ("memory does not become executable", no_new_code),
+    ("only what was inherited is closed", inherited_closed),
+    ("a reserved standard error takes nothing", reserved),
+    ("a guarded standard error is the null device", guarded),
+    (
+        "a signal that comes while the process ends does not keep it",
+        late,
+    ),
+    (
+        "a write that fails raises no signal while that is wanted",
+        quiet,
+    ),
+];
+
+fn main() {
+    for (promise, holds) in PROMISES {
+        assert!(ends_well(*holds), "{promise}");
+        println!("ok: {promise}");
+    }
+}
+
+fn ends_well(attempt: fn() -> bool) -> bool {
+    match fork().unwrap() {
+        Forked::Child => {
+            nix::unistd::alarm::set(20);
+            unix::entry::exit(u8::from(!attempt()))
+        }
+        Forked::Parent(pid) => wait(pid) == Ok(Ended::Exited(0)),
+    }
+}
+
+fn copied() -> bool {
+    let (near, far) = unix::net::socket_pair().unwrap();
+    match fork().unwrap() {
+        Forked::Child => {
+            drop(near);
+            fd::write_all(&far, b"here").unwrap();
+            unix::entry::exit(7)
+        }
+        Forked::Parent(pid) => {
+            drop(far);
+            let mut buf = [0; 8];
+            // What it says, and then that it has gone.
+            let said = [fd::read(&near, &mut buf), fd::read(&near, &mut buf)];
+            said == [Ok(4), Ok(0)] && wait(pid) == Ok(Ended::Exited(7))
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn no_new_code() -> bool {
+    let can = || {
+        let mut page = memmap2::MmapMut::map_anon(4096).unwrap();
+        page[0] = 1;
+        page.make_exec().is_ok()
+    };
+    let before = can();
+    match unix::lockdown::refuse_new_code() {
+        Ok(()) => before && !can(),
+        Err(errno) => errno == Errno::EINVAL,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn no_new_code() -> bool {
+    true
+}
+
+fn inherited_closed() -> bool {
+    let low = fd::inherit(fd::pipe().unwrap().0).unwrap();
+    let claimed = fd::inherit(fd::pipe().unwrap().0).unwrap();
+    let claimed = fd::claim(claimed).unwrap();
+    let (reader, writer) = fd::pipe().unwrap();
+    let high = fd::inherit(fd::duplicate_above(&reader, 90).unwrap()).unwrap();
+    fd::close_inherited(reader.as_raw_fd().max(writer.as_raw_fd())).unwrap();
+    let open = |number| fd::duplicate(number).is_ok();
+    let ours = [&claimed, &reader, &writer].map(|fd| fd.as_raw_fd());
+    ours.into_iter().chain([2]).all(open) && ![low, high, 0, 1].into_iter().any(open)
+}
+
+fn reserved() -> bool {
+    fd::close(2);
+    fd::reserve_stderr().unwrap();
+    let next = fd::pipe().unwrap().0.into_raw_fd();
+    fd::message(b"lost\n");
+    // Nobody can have it, and exec closes it.
+    next > 2 && fd::claim(2).err() == Some(Errno::EBADF) && fd::duplicate(2).is_ok()
+}
+
+fn guarded() -> bool {
+    for number in 0..=2 {
+        fd::close(number);
+    }
+    fd::reserve_stderr().unwrap();
+    fd::guard_standard().unwrap();
+    (0..=2).all(|number| fd::check(number).is_ok())
+        && fd::read(fd::stdin(), &mut [0]) == Ok(0)
+        && fd::write_all(fd::claim(2).unwrap(), b"x").is_ok()
+}
+
+fn late() -> bool {
+    let _ = signal::catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
+    signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
+    signal::take().has(Signal::SIGCHLD)
+}
+
+fn quiet() -> bool {
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    use nix::sys::resource::{Resource, setrlimit};
+    let file = memfd_create(c"full", MFdFlags::MFD_CLOEXEC).unwrap();
+    setrlimit(Resource::RLIMIT_FSIZE, 0, 0).unwrap();
+    let refused = {
+        let _quiet = signal::quiet();
+        fd::write_all(&file, b"x")
+    };
+    let killed = match fork().unwrap() {
+        Forked::Child => {
+            let _ = fd::write_all(&file, b"x");
+            unix::entry::exit(0)
+        }
+        Forked::Parent(pid) => wait(pid),
+    };
+    refused == Err(Errno::EFBIG) && killed == Ok(Ended::Signaled(Signal::SIGXFSZ as u8))
+}

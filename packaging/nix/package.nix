@@ -1,0 +1,37 @@
+# nix-build -E 'with import <nixpkgs> { }; callPackage ./packaging/nix/package.nix { }'
+{ lib, rustPlatform, openssl }:
+
+rustPlatform.buildRustPackage {
+  pname = "s6-tls";
+  version = "0.1.0";
+
+  src = lib.cleanSource ../..;
+  cargoLock.lockFile = ../../Cargo.lock;
+
+  buildPhase = ''
+    runHook preBuild
+    make
+    runHook postBuild
+  '';
+
+  nativeCheckInputs = [ openssl ];
+  checkPhase = ''
+    runHook preCheck
+    make demo
+    runHook postCheck
+  '';
+
+  # In a store path of its own nothing is in the way: s6-applyuidgid as well.
+  installPhase = ''
+    runHook preInstall
+    make install install-applyuidgid PREFIX=$out
+    runHook postInstall
+  '';
+
+  meta = {
+    description = "TLS and TCP programs of s6-networking, in Rust on rustls";
+    license = lib.licenses.isc;
+    platforms = lib.platforms.linux;
+    mainProgram = "s6-tlsserver";
+  };
+}

@@ -1,0 +1,466 @@
+//! The examples of doc/examples, started as their pages say and visited by
+//! clients that others have written.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::util::{
+    Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
+};
+
+/// A copy of an example, to be set up like an operator's.
+struct Example {
+    dir: TempDir,
+    home: PathBuf,
+    port: u16,
+}
+
+impl Example {
+    /// The example `name`, whose service directory is `service` in it, with a
+    /// key, a certificate and a port; none if this machine lacks one of
+    /// `peers` or the test is not root, whom a service that becomes others needs.
+    fn new(name: &str, service: &str, peers: &[&str]) -> Option<Self> {
+        if !need(peers) {
+            return None;
+        }
+        if !nix::unistd::geteuid().is_root() {
+            println!("SKIPPED {name}: only for root");
+            return None;
+        }
+        let dir = TempDir::new();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/examples");
+        cmd(["cp", "-r"])
+            .args([source.join(name), dir.path().to_owned()])
+            .run()
+            .success();
+        let home = dir.join(name).join(service);
+        let example = Self {
+            dir,
+            home,
+            port: free_port(),
+        };
+        example.set("IP", "127.0.0.1");
+        example.set("PORT", &example.port.to_string());
+        example.set("KEYFILE", &certs().path("p256.key"));
+        example.set("CERTFILE", &certs().path("p256.pem"));
+        Some(example)
+    }
+
+    /// Writes a file of `env/`, if the example has that.
+    fn set(&self, name: &str, value: &str) {
+        let file = self.home.join("env").join(name);
+        if file.exists() {
+            fs::write(file, format!("{value}\n")).unwrap();
+        }
+    }
+
+    /// A web page, for those that serve files.
+    fn page(&self) {
+        let file = self.dir.file("www/index.html", "a page\n");
+        let root = file.parent().unwrap();
+        self.set("ROOT", root.to_str().unwrap());
+    }
+
+    /// Starts its program, and waits until it listens.
+    fn start(&self, program: &str) -> Running {
+        self.start_as(cmd([program]))
+    }
+
+    fn start_as(&self, command: Cmd) -> Running {
+        let running = command.cwd(&self.home).start();
+        listens(self.port);
+        running
+    }
+}
+
+/// What curl reads from this URL on localhost.
+fn curl(port: u16, args: &[&str]) -> String {
+    cmd(["curl", "-sS", "--cacert", &certs().path("ca.pem")])
+        .args(args)
+        .arg(format!("https://localhost:{port}/"))
+        .run()
+        .success()
+        .out()
+}
+
+/// Somebody who is told how to end a service that is not of our group.
+struct OnDrop<'a>(&'a [&'a str], &'a Path);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        let _ = cmd(self.0).arg(self.1).run();
+    }
+}
+
+#[test]
+fn s6_supervises_a_web_server() {
+    for (name, service) in [("s6", ""), ("s6-rc", "httpsd")] {
+        let peers = ["s6-supervise", "s6-svwait", "execlineb", "busybox", "curl"];
+        let Some(example) = Example::new(name, service, &peers) else {
+            return;
+        };
+        example.page();
+        let home = example.home.as_path();
+        let mut supervise = cmd(["s6-supervise"]).arg(home).start();
+        let stop = OnDrop(&["s6-svc", "-wD", "-T", "5000", "-xd"], home);
+        eventually("s6-supervise is there", || {
+            let status = home.join("supervise/control");
+            status.exists().then_some(())
+        });
+        // It is told by the port that s6-tlsserver prints.
+        cmd(["s6-svwait", "-U", "-t", "20000"])
+            .arg(home)
+            .run()
+            .success();
+        assert_eq!(curl(example.port, &[]), "a page\n");
+        drop(stop);
+        supervise.wait();
+    }
+}
+
+#[test]
+fn runit_runs_a_web_server() {
+    let peers = ["runsv", "chpst", "busybox", "curl"];
+    let Some(example) = Example::new("runit", "", &peers) else {
+        return;
+    };
+    example.page();
+    let _runsv = example.start_as(cmd(["runsv"]).arg(&example.home));
+    assert_eq!(curl(example.port, &[]), "a page\n");
+}
+
+#[test]
+fn systemd_hands_over_a_socket() {
+    let Some(example) = Example::new("systemd", "", &["systemd-analyze", "busybox", "curl"]) else {
+        return;
+    };
+    example.page();
+    // The programs and files of this machine instead of the installed ones.
+    let units = example.home.as_path();
+    let text = fs::read_to_string(units.join("https.service")).unwrap();
+    let mut words = Vec::new();
+    for word in text.split_inclusive([' ', '\n', '=']) {
+        let installed = word.trim_end().strip_prefix("/usr/bin/");
+        let here = installed.and_then(|program| find_in(program, &path()));
+        match here {
+            Some(here) => words.push(word.replace(word.trim_end(), here.to_str().unwrap())),
+            None => words.push(word.to_owned()),
+        }
+    }
+    let text = words
+        .concat()
+        .replace("/srv/www", example.dir.join("www").to_str().unwrap())
+        .replace(
+            "/etc/ssl/private/example.org.pem",
+            &certs().path("p256.key"),
+        )
+        .replace("/etc/ssl/example.org-chain.pem", &certs().path("p256.pem"));
+    fs::write(units.join("https.service"), &text).unwrap();
+    let verified = cmd([
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        "--recursive-errors=no",
+    ])
+    .args([units.join("https.service"), units.join("https.socket")])
+    .env("SYSTEMD_LOG_LEVEL", "warning")
+    .run()
+    .success();
+    assert!(!verified.err().contains("https."), "{}", verified.err());
+
+    // What systemd would do with it.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let start = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let mut service = cmd(start.unwrap().split(' ')).fd(0, listener);
+    for line in text.lines() {
+        let assignments = line.strip_prefix("Environment=").unwrap_or_default();
+        for (name, value) in assignments.split(' ').filter_map(|one| one.split_once('=')) {
+            service = service.env(name, value);
+        }
+    }
+    let _service = service.start();
+    assert_eq!(curl(port, &[]), "a page\n");
+}
+
+/// A Maildir of `example` that its smtpd may write to.
+fn maildir(example: &Example) -> PathBuf {
+    let maildir = example.dir.join("mail");
+    fs::create_dir(&maildir).unwrap();
+    std::os::unix::fs::chown(&maildir, Some(8), Some(8)).unwrap();
+    example.set("MAILDIR", maildir.to_str().unwrap());
+    maildir
+}
+
+fn only_mail(maildir: &Path) -> String {
+    let mut mails = fs::read_dir(maildir.join("new")).unwrap();
+    let mail = mails.next().unwrap().unwrap().path();
+    assert!(mails.next().is_none());
+    fs::read_to_string(mail).unwrap()
+}
+
+#[test]
+fn mail_comes_in_over_starttls() {
+    let Some(example) = Example::new("smtp-starttls", "", &["python3", "swaks", "s6-envdir"])
+    else {
+        return;
+    };
+    let maildir = maildir(&example);
+    let _server = example.start("./run");
+    let output = cmd(["swaks", "--tls", "--tls-verify", "--tls-sni", "localhost"])
+        .args(["--tls-ca-path", &certs().path("ca.pem")])
+        .args(["--server", "127.0.0.1", "--port", &example.port.to_string()])
+        .args(["--to", "you@example.org", "--from", "me@example.org"])
+        .args(["--body", "It came in safely."])
+        .run()
+        .success()
+        .out();
+    assert!(output.contains("=== TLS started"), "{output}");
+    let mail = only_mail(&maildir);
+    assert!(mail.contains("\nIt came in safely.\n"), "{mail}");
+}
+
+#[test]
+fn an_imap_server_is_given_tls() {
+    let Some(example) = Example::new("imaps", "", &["dovecot", "s6-ioconnect", "curl"]) else {
+        return;
+    };
+    let cleartext = free_port();
+    example.set("CLEARTEXT_PORT", &cleartext.to_string());
+    let home = example.dir.path().to_str().unwrap();
+    fs::create_dir(example.dir.join("mail")).unwrap();
+    std::os::unix::fs::chown(example.dir.join("mail"), Some(8), Some(8)).unwrap();
+    example.dir.file("users", "you:{PLAIN}secret\n");
+    let config = format!(
+        "base_dir = {home}/run\nlog_path = /dev/stderr\nprotocols = imap\nlisten = 127.0.0.1\n\
+         ssl = no\ndisable_plaintext_auth = no\nfirst_valid_uid = 1\n\
+         service imap-login {{\n inet_listener imap {{\n port = {cleartext}\n }}\n \
+         inet_listener imaps {{\n port = 0\n }}\n chroot =\n}}\n\
+         passdb {{\n driver = passwd-file\n args = {home}/users\n}}\n\
+         userdb {{\n driver = static\n args = uid=8 gid=8 home={home}/mail mail=maildir:{home}/mail\n}}\n"
+    );
+    let config = example.dir.file("dovecot.conf", config);
+    let _dovecot = cmd(["dovecot", "-F", "-c"]).arg(config).start();
+    listens(cleartext);
+    let _front = example.start("./run");
+    let output = cmd(["curl", "-sS", "-u", "you:secret"])
+        .args(["--cacert", &certs().path("ca.pem")])
+        .args(["-X", "STATUS INBOX (MESSAGES)"])
+        .arg(format!("imaps://localhost:{}/", example.port))
+        .run()
+        .success()
+        .out();
+    assert!(output.contains("* STATUS INBOX (MESSAGES 0)"), "{output}");
+}
+
+#[test]
+fn programs_without_tls_reach_servers_with_it() {
+    let Some(web) = Example::new("s6", "", &["execlineb", "busybox", "s6-ioconnect"]) else {
+        return;
+    };
+    web.page();
+    let _server = web.start_as(cmd(["./run"]).fd(3, crate::util::pipe().1));
+    let client = Example::new("client", "", &[]).unwrap();
+    let output = cmd(["s6-tlsclient", "-h", "localhost", &web.port.to_string()])
+        .args(["./fetch", "localhost", "/"])
+        .cwd(&client.home)
+        .env("CAFILE", certs().path("ca.pem"))
+        .run()
+        .success()
+        .out();
+    assert!(output.starts_with("HTTP/1.1 200 OK\r\n"), "{output}");
+    assert!(output.ends_with("\r\n\r\na page\n"), "{output}");
+}
+
+#[test]
+fn a_mail_client_runs_a_command_instead_of_connecting() {
+    let peers = ["python3", "swaks", "s6-ioconnect", "s6-envdir"];
+    let Some(example) = Example::new("smtp-starttls", "", &peers) else {
+        return;
+    };
+    let maildir = maildir(&example);
+    let _server = cmd(["s6-tlsserver", "-H", "-u8", "-g8", "127.0.0.1"])
+        .args([example.port.to_string().as_str(), "./smtpd"])
+        .arg(&maildir)
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .cwd(&example.home)
+        .start();
+    listens(example.port);
+    let pipe = format!("s6-tlsclient -h localhost {} s6-ioconnect", example.port);
+    cmd(["swaks", "--pipe", &pipe, "--to", "you@example.org"])
+        .args(["--from", "me@example.org", "--body", "It went out safely."])
+        .env("CAFILE", certs().path("ca.pem"))
+        .run()
+        .success();
+    assert!(only_mail(&maildir).contains("\nIt went out safely.\n"));
+}
+
+#[test]
+fn behind_haproxy_the_client_has_its_own_address() {
+    let Some(example) = Example::new("haproxy", "", &["haproxy", "s6-envdir", "curl"]) else {
+        return;
+    };
+    let backend = free_port();
+    example.set("BACKEND_PORT", &backend.to_string());
+    let _haproxy = example.start_as(cmd(["s6-envdir", "env", "haproxy", "-f", "haproxy.cfg"]));
+    let _server = cmd(["./run"]).cwd(&example.home).start();
+    listens(backend);
+    let output = cmd(["curl", "-sS", "--http0.9", "--interface", "127.0.0.9"])
+        .args(["--cacert", &certs().path("ca.pem")])
+        .arg(format!("https://localhost:{}/", example.port))
+        .run()
+        .out();
+    assert_eq!(output, "You are 127.0.0.9, with TLSv1.3.\n");
+}
+
+#[test]
+fn a_certificate_opens_and_closes_the_door() {
+    let Some(example) = Example::new("certificate-rules", "", &["openssl", "s6-envdir"]) else {
+        return;
+    };
+    example.set("CAFILE", &certs().path("ca.pem"));
+    let der = cmd(["openssl", "x509", "-outform", "DER", "-in"])
+        .arg(certs().path("client.pem"))
+        .run()
+        .success()
+        .stdout;
+    let rule = format!("clients/{}", sha256(&der));
+    let rule = example.home.join(rule);
+    fs::create_dir(&rule).unwrap();
+    fs::write(rule.join("CLIENT"), "Alice\n").unwrap();
+    let server = example.start("./run");
+    let greeting = |client: &str| {
+        cmd([
+            "s6-tlsclient",
+            "-h",
+            "-y",
+            "localhost",
+            &example.port.to_string(),
+        ])
+        .args(["sh", "-c", "cat <&6"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .env("KEYFILE", certs().path(&format!("{client}.key")))
+        .env("CERTFILE", certs().path(&format!("{client}.pem")))
+        .run()
+        .out()
+    };
+    assert_eq!(greeting("client"), "Hello Alice.\n");
+    assert_eq!(greeting("p256"), "");
+    server.wait_out("by-certificate: refused 127.0.0.1: ");
+    fs::remove_dir_all(rule).unwrap();
+    assert_eq!(greeting("client"), "");
+}
+
+#[test]
+fn a_renewed_certificate_is_served_and_open_connections_go_on() {
+    let Some(example) = Example::new("renewal", "", &["openssl"]) else {
+        return;
+    };
+    let lineage = example.dir.join("live/example.org");
+    fs::create_dir_all(&lineage).unwrap();
+    let renew = |pair: &str| {
+        fs::copy(
+            certs().path(&format!("{pair}.key")),
+            lineage.join("privkey.pem"),
+        )
+        .unwrap();
+        fs::copy(
+            certs().path(&format!("{pair}.pem")),
+            lineage.join("fullchain.pem"),
+        )
+        .unwrap();
+        cmd(["./deploy-hook"])
+            .cwd(&example.home)
+            .env("RENEWED_LINEAGE", &lineage)
+            .env("S6_TLS_DIRECTORY", example.dir.join("etc"))
+            .run()
+            .success();
+    };
+    fs::create_dir(example.dir.join("etc")).unwrap();
+    renew("p256");
+    let _server = cmd([
+        "s6-tlsserver",
+        "-H",
+        "127.0.0.1",
+        &example.port.to_string(),
+        "cat",
+    ])
+    .env("KEYFILE", example.dir.join("etc/example.org/privkey.pem"))
+    .env(
+        "CERTFILE",
+        example.dir.join("etc/example.org/fullchain.pem"),
+    )
+    .env("TLS_UID", "65534")
+    .env("TLS_GID", "65534")
+    .start();
+    listens(example.port);
+    let connect = || {
+        let client = cmd(["s6-tlsclient", "-h", "localhost", &example.port.to_string()])
+            .args(["sh", "-c", "echo $SSL_PEER_CERT_HASH; exec s6-ioconnect"])
+            .env("CAFILE", certs().path("ca.pem"))
+            .input_pipe()
+            .start();
+        let hash = client.out_line(0);
+        (client, hash)
+    };
+    let (mut old, hash) = connect();
+    assert_eq!(hash, format!("SHA256:{}", certs().hash("p256")));
+    renew("rsa");
+    let (_new, hash) = connect();
+    assert_eq!(hash, format!("SHA256:{}", certs().hash("rsa")));
+    old.write("still here\n");
+    old.wait_out("still here\n");
+    let versions = fs::read_dir(example.dir.join("etc")).unwrap().count();
+    assert_eq!(versions, 2, "the link and one version");
+}
+
+#[test]
+fn a_container_needs_nothing_but_the_programs() {
+    let peers = ["chroot", "curl", "busybox"];
+    let Some(example) = Example::new("container", "", &peers) else {
+        return;
+    };
+    let dockerfile = fs::read_to_string(example.home.join("Dockerfile")).unwrap();
+    let list = |keyword: &str| -> Vec<String> {
+        let line = dockerfile
+            .lines()
+            .find_map(|line| line.strip_prefix(keyword));
+        let words = line.unwrap().trim_matches(['[', ']']).split(", ");
+        words
+            .map(|word| word.trim_matches('"').to_owned())
+            .collect()
+    };
+    let image = |name: &str| example.dir.join("image").join(name);
+    for directory in ["usr/bin", "bin", "tls", "srv/www"] {
+        fs::create_dir_all(image(directory)).unwrap();
+    }
+    for entry in fs::read_dir(crate::util::bin_dir()).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if (name.starts_with("s6-") || name == "proxy-server") && !name.ends_with(".d") {
+            fs::copy(entry.path(), image("usr/bin").join(name)).unwrap();
+        }
+    }
+    let busybox = find_in("busybox", &path()).unwrap();
+    fs::copy(busybox, image("bin/busybox")).unwrap();
+    fs::copy(certs().path("p256.key"), image("tls/key.pem")).unwrap();
+    fs::copy(certs().path("p256.pem"), image("tls/chain.pem")).unwrap();
+    fs::write(image("srv/www/index.html"), "a page\n").unwrap();
+    let mut command = list("ENTRYPOINT ");
+    let (port, address) = (command.pop().unwrap(), command.pop().unwrap());
+    assert_eq!([address.as_str(), &port], ["0.0.0.0", "443"]);
+    command.extend(["127.0.0.1".to_owned(), example.port.to_string()]);
+    command.extend(list("CMD "));
+    let mut container = cmd(["chroot"]).arg(image("")).args(command);
+    for setting in list("ENV ")[0].split(' ') {
+        let (name, value) = setting.split_once('=').unwrap();
+        container = container.env(name, value);
+    }
+    let _container = container.deadline(Duration::from_secs(60)).start();
+    listens(example.port);
+    assert_eq!(curl(example.port, &[]), "a page\n");
+}

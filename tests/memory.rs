@@ -1,0 +1,144 @@
+//! Programs that get no more memory: each says so in one line and ends, and
+//! a server goes on.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::util::tls::{start, tlsc, tlsd};
+use crate::util::{Cmd, Ended, Running, TempDir, bin_dir, certs, cmd, eventually, need, noise};
+
+/// Lets a process have no more memory than it has, or as much as it wants.
+fn limit(pid: i32, limit: &str) {
+    cmd(["prlimit", &format!("--as={limit}:"), "--pid"])
+        .arg(pid.to_string())
+        .run()
+        .success();
+}
+
+/// An environment of 1.6 MB.
+fn much(command: Cmd) -> Cmd {
+    let names = (0..16).map(|i| format!("MUCH{i}"));
+    names.fold(command, |command, name| {
+        command.env(name, "x".repeat(100_000))
+    })
+}
+
+#[test]
+fn a_program_that_gets_no_memory_says_so() {
+    for argv in [
+        &["s6-tlsd", "true"][..],
+        &["s6-ucspitlsd", "true"],
+        &["s6-tcpclient", "127.0.0.1", "1", "true"],
+        &["s6-tcpserverd", "true"],
+        &["s6-tcpserver-access", "true"],
+        &["proxy-server", "true"],
+    ] {
+        // It gets as far as a second copy of its environment.
+        let image = std::fs::metadata(bin_dir().join(argv[0])).unwrap().len() / 1024;
+        let prelude = format!("ulimit -Sv {}", image + 2300);
+        let output = much(cmd(argv)).prelude(&prelude).run();
+        output.fatal(111, &format!("{}: fatal: out of memory", argv[0]));
+    }
+}
+
+#[test]
+fn an_engine_that_gets_no_memory_says_so() {
+    let dir = TempDir::new();
+    let many = dir.file("many.pem", certs().read("ca.pem").repeat(20_000));
+    let command = |engine: &str| {
+        let options = if engine == "s6-tlsd-io" { "-y" } else { "-v1" };
+        cmd([engine, options, "0", "1"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .env("CAFILE", &many)
+            .prelude("ulimit -Sv 12000")
+    };
+    for engine in ["s6-tlsd-io", "s6-tlsc-io"] {
+        let output = command(engine).run();
+        output.fatal(111, &format!("{engine}: fatal: out of memory"));
+    }
+}
+
+fn engine(running: &Running) -> i32 {
+    eventually("an engine", || {
+        let mut pids = running.group().into_iter().map(|pid| pid.as_raw());
+        pids.find(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim().ends_with("-io")
+        })
+    })
+}
+
+#[test]
+fn a_connection_that_is_there_needs_no_more_memory() {
+    if !need(&["prlimit"]) {
+        return;
+    }
+    for options in [&[][..], &["--no-sandbox"]] {
+        let client = "echo up >&7; head -n 1 <&6; exec 3<&0; cat <&3 >&7 & cat <&6";
+        let client = tlsc(options, client).input_pipe();
+        let (server, mut client) = start(tlsd(options, "p256", "exec cat"), client);
+        client.wait_out("up\n");
+        for engine in [engine(&server), engine(&client)] {
+            limit(engine, "4096");
+        }
+        for round in 0..20 {
+            let mut message = noise(2500, round);
+            message
+                .iter_mut()
+                .for_each(|byte| *byte = b'a' + *byte % 16);
+            let text = format!("{}{round}\n", String::from_utf8(message).unwrap().repeat(2));
+            client.write(&text);
+            client.wait_out(&text);
+        }
+        assert_eq!(server.stderr.text() + &client.stderr.text(), "");
+    }
+}
+
+/// Whether a service echoes within its deadline.
+fn echoes(port: u16) -> bool {
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _ = client.write_all(b"x");
+    matches!(client.read(&mut [0]), Ok(1))
+}
+
+#[test]
+fn a_super_server_outlives_lack_of_memory() {
+    if !need(&["prlimit"]) {
+        return;
+    }
+    for size in (0..=1000).step_by(100).chain([100_000]) {
+        let server = cmd(["s6-tcpserver", "-1", "-v", "127.0.0.1", "0", "cat"])
+            .env("SIZE", "x".repeat(size))
+            .start();
+        let (port, pid) = (server.port(), server.pid().as_raw());
+        if size % 200 == 0 {
+            assert!(echoes(port));
+        }
+        limit(pid, "4096");
+        // Its children do not get as far as their program.
+        for _ in 0..3 {
+            let before = server.stderr.text().len();
+            let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            eventually("it says what came of it", || {
+                let text = server.stderr.text();
+                assert!(server.alive(), "{size}: {text}");
+                let said = &text[before..];
+                let said = said.contains("warning: unable to ") || said.contains(" signal ");
+                said.then_some(())
+            });
+        }
+        limit(pid, "unlimited");
+        eventually("it serves again", || echoes(port).then_some(()));
+        eventually("it counts right", || {
+            let text = server.stderr.text();
+            text.ends_with("status: 0/40\n").then_some(())
+        });
+        server.signal(nix::sys::signal::Signal::SIGTERM);
+        let output = server.finish();
+        assert_eq!(output.ended, Ended::Exited(0));
+        let text = output.err();
+        let known = |line: &str| line.starts_with("s6-tcpserverd: ") && !line.contains("fatal");
+        assert!(text.lines().all(known), "{text}");
+    }
+}

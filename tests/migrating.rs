@@ -1,0 +1,160 @@
+//! The lines of doc/migrating.md, run as they stand there, with addresses and
+//! ports of the test: the foreign one and ours do the same.
+
+use std::fs;
+use std::path::Path;
+
+use crate::util::{Cmd, Running, TempDir, certs, cmd, find_in, free_port, listens, need, path};
+
+/// A command of the page: the suite it belongs to, what it is, its lines.
+struct Line {
+    suite: String,
+    kind: String,
+    command: String,
+}
+
+/// All commands of the page's blocks.
+fn lines() -> Vec<Line> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/migrating.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut found: Vec<Line> = Vec::new();
+    for block in page.split("```sh ").skip(1) {
+        let (kind, rest) = block.split_once('\n').unwrap();
+        let (block, _) = rest.split_once("```").unwrap();
+        for text in block.lines() {
+            match (text.strip_prefix("# "), found.last_mut()) {
+                (Some(suite), _) => found.push(Line {
+                    suite: suite.to_owned(),
+                    kind: kind.to_owned(),
+                    command: String::new(),
+                }),
+                (None, Some(line)) => line.command += &format!("{text}\n"),
+                (None, None) => panic!("{text:?} belongs to nobody"),
+            }
+        }
+    }
+    found
+}
+
+/// Two ports and a directory for a command: the TLS one and the cleartext one.
+struct Place {
+    dir: TempDir,
+    tls: u16,
+    clear: u16,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = TempDir::new();
+        dir.program("prog", "#!/bin/sh\necho hello\n");
+        for (from, to) in [
+            ("p256.key", "key.pem"),
+            ("p256.pem", "chain.pem"),
+            ("ca.pem", "ca.pem"),
+        ] {
+            dir.file(to, certs().read(from));
+        }
+        // The name by which Debian has it.
+        let stunnel = find_in("stunnel4", &path()).unwrap_or_default();
+        let script = format!("#!/bin/sh\nexec {} \"$@\"\n", stunnel.display());
+        dir.program("bin/stunnel", script);
+        Self {
+            dir,
+            tls: free_port(),
+            clear: free_port(),
+        }
+    }
+
+    /// The page's command, here.
+    fn command(&self, line: &Line) -> Cmd {
+        let command = line
+            .command
+            .replace("0.0.0.0", "127.0.0.1")
+            .replace("443", &self.tls.to_string())
+            .replace("8080", &self.clear.to_string())
+            // Ours ask DNS alone, unless they are told to look into /etc/hosts.
+            .replace("s6-tlsclient example", "s6-tlsclient -h example")
+            .replace("example.org", "localhost");
+        cmd(["sh", "-c", &command])
+            .path_first(&self.dir.join("bin"))
+            .cwd(self.dir.path())
+    }
+
+    fn serve(&self, line: &Line, port: u16) -> Running {
+        let running = self.command(line).start();
+        listens(port);
+        running
+    }
+
+    /// Our server of `prog` on the TLS port.
+    fn ours(&self) -> Running {
+        let server = cmd(["s6-tlsserver", "-H", "127.0.0.1"])
+            .args([self.tls.to_string().as_str(), "./prog"])
+            .cwd(self.dir.path())
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .start();
+        listens(self.tls);
+        server
+    }
+
+    /// What a client of the TLS port reads, with these options.
+    fn visit(&self, options: &[&str]) -> String {
+        cmd(["s6-tlsclient", "-h"])
+            .args(options)
+            .args(["localhost", &self.tls.to_string()])
+            .args(["sh", "-c", "cat <&6"])
+            .env("CAFILE", certs().path("ca.pem"))
+            .env("KEYFILE", certs().path("client.key"))
+            .env("CERTFILE", certs().path("client.pem"))
+            .run()
+            .out()
+    }
+}
+
+#[test]
+fn each_line_for_coming_from_elsewhere_works() {
+    if !need(&["ncat", "socat", "stunnel4", "s6-ioconnect"]) {
+        return;
+    }
+    let lines = lines();
+    let ours = lines.iter().filter(|line| line.suite == "s6-tls").count();
+    assert_eq!((lines.len(), ours), (18, 9));
+    for line in lines {
+        let place = Place::new();
+        let what = format!("{}: {}", line.suite, line.command);
+        match line.kind.as_str() {
+            "server" => {
+                let _server = place.serve(&line, place.tls);
+                assert_eq!(place.visit(&[]), "hello\n", "{what}");
+            }
+            "server-with-client-certificates" => {
+                let _server = place.serve(&line, place.tls);
+                assert_eq!(place.visit(&["-y"]), "hello\n", "{what}");
+                assert_eq!(place.visit(&[]), "", "{what}");
+            }
+            "client" => {
+                let _server = place.ours();
+                let output = place.command(&line).run();
+                assert_eq!(output.out(), "hello\n", "{what}{}", output.err());
+            }
+            "forward-in" => {
+                let _backend = cmd(["s6-tcpserver", "127.0.0.1", &place.clear.to_string()])
+                    .args(["echo", "hello"])
+                    .start();
+                listens(place.clear);
+                let _front = place.serve(&line, place.tls);
+                assert_eq!(place.visit(&[]), "hello\n", "{what}");
+            }
+            "forward-out" => {
+                let _server = place.ours();
+                let _front = place.serve(&line, place.clear);
+                let output = cmd(["s6-tcpclient", "-H", "127.0.0.1", &place.clear.to_string()])
+                    .args(["sh", "-c", "cat <&6"])
+                    .run();
+                assert_eq!(output.out(), "hello\n", "{what}");
+            }
+            other => panic!("{other}: {what}"),
+        }
+    }
+}

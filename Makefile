@@ -29,6 +29,7 @@ chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl")
 TARGET := $(firstword $(chosen))
 endif
 built = $(target_directory)/$(TARGET)/release
+host = $(shell rustc -vV | sed -n 's/^host: //p')
 
 # The C in ring needs no C library, but for what some compilers add by
 # themselves: the host's own compiler will do.
@@ -69,7 +70,7 @@ test: need-cargo need-cc need-openssl
 ifdef T
 	$(TEST) -- $(T)
 else
-	@unit=0; $(TEST) --lib || unit=$$?; $(TEST) --bins --test '*' && exit $$unit
+	@unit=0; $(TEST) --exclude s6-tls --lib --bins || unit=$$?; $(TEST) --test '*' && exit $$unit
 endif
 
 need-%:
@@ -116,8 +117,12 @@ docs:
 bench: size = full
 bench-smoke: size = smoke
 bench bench-smoke: all
-	$(MAKE) -s install DESTDIR="$(built)/installed" PREFIX=/usr
-	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin"
+	$(MAKE) -s install TARGET=$(TARGET) DESTDIR="$(built)/installed" PREFIX=/usr
+ifneq ($(TARGET),$(host))
+	$(MAKE) -s install TARGET=$(host) DESTDIR="$(built)/host" PREFIX=/usr
+endif
+	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin" \
+		$(TARGET) $(if $(filter-out $(host),$(TARGET)),"$(built)/host/usr/bin")
 
 # Compares counts of instructions with those in tests/bench/instructions/TARGET.txt;
 # with RECORD=1 it writes them there.

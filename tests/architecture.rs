@@ -44,7 +44,7 @@ const MODULES: [(&str, &[&str]); 13] = [
     ),
     ("setup", &["identity", "report", "tunnel"]),
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
-    ("report", &["crypto", "ending", "overheard", "x509"]),
+    ("report", &["crypto", "ending", "overheard", "peer", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
     ("peer", &["crypto", "files", "x509"]),
     ("identity", &[]),

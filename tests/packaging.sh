@@ -140,16 +140,17 @@ install_and_uninstall() {
 
 # Debug builds, which share all that the tests have built.
 debug_programs() {
+  target=$(basename "$(dirname "$built")")
   quietly cargo install --locked --debug --path . --root "$work/cargo" \
-    --target-dir "${CARGO_TARGET_DIR:-target}"
+    --target-dir "${CARGO_TARGET_DIR:-target}" --target "$target"
   visit "$work/cargo/bin" ''
   ok "cargo install: the programs find each other"
 
   debug=$(dirname "$built")/debug
-  S6_TLS_PROGRAM_SUFFIX=-rs quietly cargo build --locked
+  S6_TLS_PROGRAM_SUFFIX=-rs quietly cargo build --locked --target "$target"
   quietly make -o all install install-applyuidgid PROGRAM_SUFFIX=-rs built="$debug" \
     DESTDIR="$work/suffix" PREFIX=/usr
-  quietly cargo build --locked
+  quietly cargo build --locked --target "$target"
   visit "$work/suffix/usr/bin" -rs
   ok "PROGRAM_SUFFIX reaches files, chains and messages"
 }

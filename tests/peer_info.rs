@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::util::tls::{connect, openssl_server, serve, tlsc, tlsd};
-use crate::util::{Cmd, TempDir, accept, certs, cmd, listener, need, pipe};
+use crate::util::{Cmd, TempDir, accept, certs, cmd, listener, need};
 
 /// Shows every variable of the notification, each with a NUL behind it.
 const SHOW: &str = "env -0 | grep -az '^SSL_' >&2";
@@ -54,6 +54,10 @@ const NAMES: [&str; 2] = ["-nameopt", "RFC2253,-esc_msb,utf8"];
 fn digest(file: &str, hash: &str) -> String {
     let script = "openssl x509 -in \"$0\" -outform DER | openssl dgst -\"$1\" -binary | base64 -w0";
     cmd(["sh", "-c", script, file, hash]).run().success().out()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    cmd(["base64", "-w0"]).input(bytes).run().success().out()
 }
 
 /// The client of `serve` is openssl, with a certificate of its own.
@@ -124,7 +128,7 @@ fn a_server_says_everything_of_a_client_that_openssl_knows() {
     for (version, group) in [("-tls1_2", "P-256"), ("-tls1_3", "P-384")] {
         let server = cmd(["s6-tlsserver", "-1Hy", "--peer-info"])
             .args(["127.0.0.1", "0", "sh", "-c"])
-            .arg(format!("{SHOW}; exec cat"))
+            .arg(format!("{SHOW}; echo shown >&2; exec cat"))
             .env("KEYFILE", certs().path("p256.key"))
             .env("CERTFILE", certs().path("p256.pem"))
             .env("CAFILE", certs().path("ca.pem"))
@@ -138,7 +142,7 @@ fn a_server_says_everything_of_a_client_that_openssl_knows() {
             .start();
         client.write("done\n");
         client.wait_out("done\n");
-        let variables = Variables::of(&server.stderr.bytes());
+        let variables = Variables::of(server.wait_err("shown\n").as_bytes());
         expect_rich(&variables, "SSL_CLIENT");
         let group = format!("sec{}r1", group.to_lowercase().replace('-', ""));
         let end_point = digest(&certs().path("p256.pem"), "sha256");
@@ -296,7 +300,7 @@ fn the_exporter_is_that_of_openssl() {
     let (server, port) = serve(
         &["--peer-info"],
         "p256",
-        &["sh", "-c", &format!("{SHOW}; exec cat")],
+        &["sh", "-c", &format!("{SHOW}; echo shown >&2; exec cat")],
     );
     let mut client = cmd(["openssl", "s_client", "-tls1_3", "-keymatexport", LABEL])
         .args([
@@ -311,9 +315,10 @@ fn the_exporter_is_that_of_openssl() {
     let shown = client.wait_out("done\n");
     let (_, hex) = shown.split_once("Keying material: ").unwrap();
     let hex = hex.split('\n').next().unwrap();
-    let script = "printf %s \"$0\" | xxd -r -p | base64 -w0";
-    let expected = cmd(["sh", "-c", script, hex]).run().success().out();
-    let variables = Variables::of(&server.stderr.bytes());
+    let digits = hex.as_bytes().chunks(2);
+    let bytes = digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16));
+    let expected = base64(&bytes.collect::<Result<Vec<_>, _>>().unwrap());
+    let variables = Variables::of(server.wait_err("shown\n").as_bytes());
     assert_eq!(
         variables.get("SSL_CB_TLS_EXPORTER"),
         Some(expected.as_str())
@@ -340,10 +345,7 @@ fn both_versions_export_what_a_foreign_end_exports() {
         server.send_close_notify();
         server.complete_io(&mut stream).unwrap();
         let variables = Variables::of(&client.finish().success().stderr);
-        let (reader, writer) = pipe();
-        unix::fd::write_all(&writer, &exported.unwrap()).unwrap();
-        drop(writer);
-        let base64 = cmd(["base64", "-w0"]).fd(0, reader).run().success().out();
+        let base64 = base64(&exported.unwrap());
         assert_eq!(variables.get("SSL_CB_TLS_EXPORTER"), Some(base64.as_str()));
     }
 }
@@ -366,7 +368,7 @@ fn without_an_extended_master_secret_there_is_no_exporter() {
         return;
     }
     for (priority, exports) in [("", true), (":%NO_SESSION_HASH", false)] {
-        let program = format!("{SHOW}; exec cat");
+        let program = format!("{SHOW}; echo shown >&2; exec cat");
         let (server, port) = serve(&["--peer-info"], "p256", &["sh", "-c", &program]);
         let priority = format!("NORMAL:-VERS-ALL:+VERS-TLS1.2{priority}");
         let mut client = cmd([
@@ -381,7 +383,7 @@ fn without_an_extended_master_secret_there_is_no_exporter() {
         client.wait_out("Handshake was completed");
         client.write("done\n");
         client.wait_out("done\n");
-        let variables = Variables::of(&server.stderr.bytes());
+        let variables = Variables::of(server.wait_err("shown\n").as_bytes());
         let exporter = variables.get("SSL_CB_TLS_EXPORTER");
         assert_eq!(exporter.is_some(), exports, "{priority}");
     }

@@ -215,7 +215,8 @@ fn no_message_holds_any_of_the_key() {
     for name in ["p256.key", "p256.sec1.der", "rsa.pkcs1", "ed25519.key"] {
         let mut content = certs().read(name);
         let middle = content.len() / 2;
-        content[middle] = b'!';
+        // Keys are made by chance: this may be what is there already.
+        content[middle] = if content[middle] == b'!' { b'?' } else { b'!' };
         let key = dir.file(name, &content);
         std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
         let server = cmd(["s6-tlsd-io", "-v3", "0", "1"])

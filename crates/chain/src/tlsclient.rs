@@ -113,10 +113,8 @@ mod tests {
     fn no_option_is_ignored() {
         let without = rewritten("h 1 p");
         for row in cli::tables::TLSCLIENT.rows() {
-            let value = match row.long {
-                "local-ip" => "=::1",
-                _ => row.value_name().map_or("", |_| "=5"),
-            };
+            let value = row.argument.sample().map(|value| format!("={value}"));
+            let value = value.unwrap_or_default();
             let line = format!("--{}{value} h 1 p", row.long);
             assert_eq!(rewritten(&line) == without, row.id().is_none(), "{line}");
         }

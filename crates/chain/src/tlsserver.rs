@@ -176,7 +176,8 @@ mod tests {
     fn no_option_is_ignored() {
         let without = rewritten("-H 0 1 p");
         for row in cli::tables::TLSSERVER.rows() {
-            let value = row.value_name().map_or("", |_| "=5");
+            let value = row.argument.sample().map(|value| format!("={value}"));
+            let value = value.unwrap_or_default();
             let line = format!("-H --{}{value} 0 1 p", row.long);
             // What is there already, or needs DNS.
             let known = matches!(row.long, "no-dns" | "hosts");

@@ -42,6 +42,24 @@ pub enum Argument {
 /// it: `must be ...`, which is printed behind the option's name.
 pub type Check = fn(&OsStr) -> Result<OsString, String>;
 
+impl Argument {
+    /// A value that the option takes; None if it takes none. For tests that
+    /// go through all options.
+    #[doc(hidden)]
+    pub fn sample(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Number(_) | Self::Text(_) => Some("5"),
+            Self::Checked(_, check) => {
+                let mut values = ["5", "::1", "X25519", "h2", "leaf", SAMPLE_HASH].into_iter();
+                values.find(|value| check(OsStr::new(value)).is_ok())
+            }
+        }
+    }
+}
+
+const SAMPLE_HASH: &str = "SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect {

@@ -142,3 +142,32 @@ impl fmt::Display for Word {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_during_the_handshake_is_one_of_tls() {
+        let what = "read from remote";
+        let early = Ending::network(false, what, Errno::ECONNRESET);
+        assert_eq!((early.code, early.word), (98, Word::Reset));
+        let late = Ending::network(true, what, Errno::ENOMEM);
+        assert_eq!((late.code, late.word), (111, Word::System));
+        assert!(late.text.starts_with("unable to read from remote: "));
+    }
+
+    #[test]
+    fn only_the_line_about_the_handshakes_limit_can_be_left_out() {
+        let line = |ending: Ending, verbosity| {
+            let fatal = ending.result(verbosity).unwrap_err();
+            (fatal.code(), fatal.line("p"))
+        };
+        assert_eq!(Ending::closed().result(0), Ok(0));
+        assert_eq!(line(Ending::handshake_timeout(), 0), (98, None));
+        let late = "p: fatal: handshake timed out\n".to_owned();
+        assert_eq!(line(Ending::handshake_timeout(), 1), (98, Some(late)));
+        let idle = "p: fatal: connection idle for too long\n".to_owned();
+        assert_eq!(line(Ending::idle(), 0), (98, Some(idle)));
+    }
+}

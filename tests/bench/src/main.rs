@@ -1,9 +1,10 @@
 //! The benchmark: s6-tlsserver beside its peers under one load, and counts of
 //! instructions. doc/performance.md tells what is measured and how.
 //!
-//! - `bench full DIR`: measures the programs in DIR, writes doc/performance.md,
+//! - `bench full DIR TARGET [OTHER]`: measures the programs in DIR, built for
+//!   TARGET, and those in OTHER, built for the host; writes doc/performance.md,
 //!   doc/performance.svg and the summary in README.md
-//! - `bench smoke DIR`: the same in small, writes nothing that stays
+//! - `bench smoke DIR TARGET [OTHER]`: the same in small, writes nothing that stays
 //! - `bench instructions DIR TARGET`: compares counts with those recorded for
 //!   the target; `bench record DIR TARGET` records them
 
@@ -32,7 +33,7 @@ mod work;
 
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -56,23 +57,25 @@ fn main() -> ExitCode {
 fn run(args: &[OsString]) -> Result<()> {
     let [mode, rest @ ..] = args else {
         return Err(
-            "usage: bench full|smoke DIRECTORY, bench instructions|record DIRECTORY TARGET".into(),
+            "usage: bench full|smoke DIRECTORY TARGET [OTHER], bench instructions|record DIRECTORY TARGET".into(),
         );
     };
     match (mode.to_str(), rest) {
         (Some(reaper::MODE), server) => reaper::run(server),
-        (Some("full"), [bin]) => measured(&measure::FULL, Path::new(bin)),
-        (Some("smoke"), [bin]) => measured(&measure::SMOKE, Path::new(bin)),
+        (Some("full"), [bin, target, other @ ..]) => measured(&measure::FULL, bin, target, other),
+        (Some("smoke"), [bin, target, other @ ..]) => measured(&measure::SMOKE, bin, target, other),
         (Some("instructions"), [bin, target]) => instructions::compare(Path::new(bin), target),
         (Some("record"), [bin, target]) => instructions::record(Path::new(bin), target),
         _ => run(&[]),
     }
 }
 
-fn measured(size: &measure::Size, bin: &Path) -> Result<()> {
+fn measured(size: &measure::Size, bin: &OsStr, target: &OsStr, other: &[OsString]) -> Result<()> {
     let work = work::Work::new()?;
-    let peers = peers::all(bin)?;
-    let machine = machine::describe();
+    let peers = peers::all(Path::new(bin), other.first().map(Path::new))?;
+    let mut machine = machine::describe();
+    // Among the lines that stand in the summary.
+    machine.insert(1, format!("s6-tls built for {}", target.to_string_lossy()));
     let results = measure::run(size, &work, &peers)?;
     let report = report::Report {
         machine: &machine,

@@ -44,6 +44,8 @@ pub struct Service<'a> {
     pub key: &'a str,
     /// Whether clients have to show a certificate.
     pub client_certificate: bool,
+    /// What else s6-tlsserver is told: other servers cannot do that.
+    pub options: &'a [&'a str],
     /// The program and its arguments, without blanks.
     pub program: &'a [&'a str],
 }
@@ -56,8 +58,9 @@ pub struct Launch {
     pub env: Vec<(&'static str, OsString)>,
 }
 
-/// Ours in `bin` first, the floor last, and between them what is installed.
-pub fn all(bin: &Path) -> Result<Vec<Peer>> {
+/// Ours in `bin` first, the floor last, and between them what is installed,
+/// with ours in `other`, another build.
+pub fn all(bin: &Path, other: Option<&Path>) -> Result<Vec<Peer>> {
     if !bin.join("s6-tlsserver").is_file() {
         return Err(format!("{}: no s6-tlsserver there", bin.display()).into());
     }
@@ -82,6 +85,10 @@ pub fn all(bin: &Path) -> Result<Vec<Peer>> {
             version: version.unwrap_or_else(|| format!("{name} is not installed")),
             file: file.unwrap_or_default(),
         });
+    }
+    if let Some(other) = other {
+        let version = format!("{version} for the host's C library");
+        peers.push(suite("s6-tls, host's libc", Kind::Suite, other, version));
     }
     if let Some(dir) = std::env::var_os(REFERENCE) {
         let version = format!("s6-networking in {}", dir.to_string_lossy());
@@ -124,6 +131,9 @@ impl Peer {
 
     /// How to serve that on `port`. None if it cannot do what is asked.
     pub fn launch(&self, service: &Service<'_>, port: u16, work: &Work) -> Result<Option<Launch>> {
+        if !service.options.is_empty() && self.kind != Kind::Suite {
+            return Ok(None);
+        }
         let mut env = vec![("PATH", std::env::var_os("PATH").unwrap_or_default())];
         let argv = match self.kind {
             Kind::Suite => {
@@ -162,6 +172,7 @@ impl Peer {
         if service.client_certificate {
             argv.push("-y".into());
         }
+        argv.extend(service.options.iter().map(OsString::from));
         argv.extend(["-c", "1200", "-C", "1200", "127.0.0.1"].map(OsString::from));
         argv.push(port.to_string().into());
         argv.extend(service.program.iter().map(OsString::from));
@@ -169,7 +180,7 @@ impl Peer {
     }
 
     fn stunnel(&self, service: &Service<'_>, port: u16, work: &Work) -> Result<Vec<OsString>> {
-        let program = work::find(service.program[0]).unwrap_or_default();
+        let program = found(service.program[0]);
         let mut lines = vec![
             "foreground = yes".to_owned(),
             "pid =".to_owned(),
@@ -192,7 +203,7 @@ impl Peer {
     }
 
     fn ncat(&self, service: &Service<'_>, port: u16, work: &Work) -> Vec<OsString> {
-        let program = work::find(service.program[0]).unwrap_or_default();
+        let program = found(service.program[0]);
         let mut command = program.display().to_string();
         for argument in &service.program[1..] {
             command = format!("{command} {argument}");
@@ -232,6 +243,14 @@ impl Peer {
         );
         let exec = format!("EXEC:{}", service.program.join(" "));
         vec![self.file.clone().into(), listen.into(), exec.into()]
+    }
+}
+
+/// The path of a program, for those who do not look in PATH.
+fn found(program: &str) -> PathBuf {
+    match program.contains('/') {
+        true => program.into(),
+        false => work::find(program).unwrap_or_default(),
     }
 }
 

@@ -22,7 +22,8 @@ pub const MODE: &str = "__subreaper";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a server until standard input ends, takes note of everything that
-/// ever ran below it, and prints the CPU time of all that in microseconds.
+/// ever ran below it, and prints the CPU time of all that in microseconds and
+/// its page faults.
 pub fn run(server: &[OsString]) -> Result<()> {
     let [program, args @ ..] = server else {
         return Err("no server to run".into());
@@ -55,7 +56,8 @@ pub fn run(server: &[OsString]) -> Result<()> {
     }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let spent = usage.user_time() + usage.system_time();
-    println!("{}", spent.num_microseconds());
+    let faults = usage.minor_page_faults() + usage.major_page_faults();
+    println!("{} {faults}", spent.num_microseconds());
     Ok(())
 }
 

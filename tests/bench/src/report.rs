@@ -29,7 +29,7 @@ const NOTHING: &str = "–";
 
 /// Everything that is told.
 pub struct Report<'a> {
-    /// Lines about the machine. The first two stand in the summary.
+    /// Lines about the machine. The first three stand in the summary.
     pub machine: &'a [String],
     /// The peers: ours first, then those that ratios are made to.
     pub peers: &'a [Peer],
@@ -106,7 +106,7 @@ impl Report<'_> {
             let figures = row.map(|row| self.figures(row)).unwrap_or_default();
             let _ = writeln!(text, "| {title} |{figures}");
         }
-        let lines = &self.machine[..self.machine.len().min(2)];
+        let lines = &self.machine[..self.machine.len().min(3)];
         let _ = writeln!(text, "\n{}.", lines.join("; "));
         text
     }

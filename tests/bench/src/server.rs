@@ -15,6 +15,14 @@ use crate::{Result, reaper};
 /// How long a server may take to listen, or its connections to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a server and all that it started have cost.
+pub struct Cost {
+    /// Of CPU.
+    pub seconds: f64,
+    /// Page faults.
+    pub faults: f64,
+}
+
 /// A server that runs. When it is dropped it is ended.
 pub struct Server {
     reaper: Child,
@@ -64,8 +72,8 @@ impl Server {
     }
 
     /// Waits for the end of what the connections have started, then ends it.
-    /// The CPU seconds of everything that ever ran below it.
-    pub fn stop(mut self) -> Result<f64> {
+    /// What everything that ever ran below it has cost.
+    pub fn stop(mut self) -> Result<Cost> {
         let until = Instant::now() + PATIENCE;
         while self.processes().len() > self.alone && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(30));
@@ -75,11 +83,15 @@ impl Server {
         if let Some(mut stdout) = self.reaper.stdout.take() {
             stdout.read_to_string(&mut printed)?;
         }
-        let microseconds: u32 = printed
-            .trim()
-            .parse()
-            .map_err(|_| self.failure("no accounts"))?;
-        Ok(f64::from(microseconds) / 1e6)
+        let numbers = printed.trim().split(' ').map(str::parse::<u32>);
+        let numbers: Vec<u32> = numbers.filter_map(|number| number.ok()).collect();
+        let [microseconds, faults] = numbers[..] else {
+            return Err(self.failure("no accounts").into());
+        };
+        Ok(Cost {
+            seconds: f64::from(microseconds) / 1e6,
+            faults: f64::from(faults),
+        })
     }
 
     fn listening(&mut self) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::client::{self, Offer, Stream, Target};
 use crate::measure::Size;
 use crate::peers::{Kind, Peer, Service};
 use crate::results::median;
-use crate::server::Server;
+use crate::server::{Cost, Server};
 use crate::work::Work;
 use crate::{Result, processes, start};
 
@@ -27,7 +27,7 @@ pub enum Task {
     /// The same with resumed ones.
     Resumed,
     /// Many bytes.
-    Bulk(Way),
+    Bulk(Way, Piece),
     /// Few bytes, there and back.
     Ping,
     /// The memory of connections that have never done much.
@@ -44,8 +44,8 @@ pub enum Task {
 
 /// A kind of full handshake, and its rows.
 pub struct Handshakes {
-    /// Connections/s and CPU.
-    rows: [&'static str; 2],
+    /// Connections/s, CPU and page faults.
+    rows: [&'static str; 3],
     /// The protocol.
     version: &'static rustls::SupportedProtocolVersion,
     /// The name of the server's key.
@@ -54,33 +54,87 @@ pub struct Handshakes {
     client_certificate: bool,
     /// Whether keys are exchanged by X25519MLKEM768.
     hybrid: bool,
+    /// What runs.
+    chain: Chain,
+}
+
+/// What is between the network and the program, and the program.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Chain {
+    /// No more than is needed, and echo.
+    Plain,
+    /// The same, and the smallest program.
+    Smallest,
+    /// A change of identity.
+    Identity,
+    /// Rules on addresses.
+    Access,
 }
 
 /// The full handshakes; the first is the one that everything else is like.
-pub static HANDSHAKES: [Handshakes; 6] = [
-    handshakes(["tls13.rate", "tls13.cpu"], &TLS13, "p256", false),
+pub static HANDSHAKES: [Handshakes; 9] = [
+    handshakes(["tls13.rate", "tls13.cpu", "tls13.faults"], &TLS13, "p256"),
     Handshakes {
         hybrid: true,
-        ..handshakes(["hybrid.rate", "hybrid.cpu"], &TLS13, "p256", false)
+        ..handshakes(
+            ["hybrid.rate", "hybrid.cpu", "hybrid.faults"],
+            &TLS13,
+            "p256",
+        )
     },
-    handshakes(["tls12.rate", "tls12.cpu"], &TLS12, "p256", false),
-    handshakes(["rsa.rate", "rsa.cpu"], &TLS13, "rsa", false),
-    handshakes(["ed25519.rate", "ed25519.cpu"], &TLS13, "ed25519", false),
-    handshakes(["client.rate", "client.cpu"], &TLS13, "p256", true),
+    handshakes(["tls12.rate", "tls12.cpu", "tls12.faults"], &TLS12, "p256"),
+    handshakes(["rsa.rate", "rsa.cpu", "rsa.faults"], &TLS13, "rsa"),
+    handshakes(
+        ["ed25519.rate", "ed25519.cpu", "ed25519.faults"],
+        &TLS13,
+        "ed25519",
+    ),
+    Handshakes {
+        client_certificate: true,
+        ..handshakes(
+            ["client.rate", "client.cpu", "client.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Smallest,
+        ..handshakes(
+            ["smallest.rate", "smallest.cpu", "smallest.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Identity,
+        ..handshakes(
+            ["identity.rate", "identity.cpu", "identity.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Access,
+        ..handshakes(
+            ["access.rate", "access.cpu", "access.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
 ];
 
 const fn handshakes(
-    rows: [&'static str; 2],
+    rows: [&'static str; 3],
     version: &'static rustls::SupportedProtocolVersion,
     key: &'static str,
-    client_certificate: bool,
 ) -> Handshakes {
     Handshakes {
         rows,
         version,
         key,
-        client_certificate,
+        client_certificate: false,
         hybrid: false,
+        chain: Chain::Plain,
     }
 }
 
@@ -92,15 +146,24 @@ pub enum Way {
     Both,
 }
 
+/// How much the program reads or writes at a time.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub enum Piece {
+    /// As much as most programs do, 8 KiB.
+    Ordinary,
+    /// 64 KiB.
+    Large,
+}
+
 impl Task {
     /// How a note calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Handshakes(kind) => kind.rows[0],
             Self::Resumed => "resumed",
-            Self::Bulk(Way::Down) => "download",
-            Self::Bulk(Way::Up) => "upload",
-            Self::Bulk(Way::Both) => "full duplex",
+            Self::Bulk(Way::Down, _) => "download",
+            Self::Bulk(Way::Up, _) => "upload",
+            Self::Bulk(Way::Both, _) => "full duplex",
             Self::Ping => "ping-pong",
             Self::Idle => "idle",
             Self::IdleAfter => "idle after a transfer",
@@ -126,16 +189,20 @@ impl Turn<'_> {
     pub fn measure(&self, task: Task) -> Result<Figures> {
         let floor = self.peer.kind == Kind::Floor;
         match task {
-            Task::Handshakes(kind) if !floor || kind.rows[0] == HANDSHAKES[0].rows[0] => {
+            Task::Handshakes(kind)
+                if !floor
+                    || kind.rows[0] == HANDSHAKES[0].rows[0]
+                    || kind.chain == Chain::Smallest =>
+            {
                 self.handshakes(kind)
             }
             Task::Resumed if !floor => self.resumed(),
             // Its two directions wait for each other for ever: it writes to the
             // program, which writes to it.
-            Task::Bulk(Way::Both) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
+            Task::Bulk(Way::Both, _) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
                 Ok(Vec::new())
             }
-            Task::Bulk(way) => self.bulk(way),
+            Task::Bulk(way, piece) => self.bulk(way, piece),
             Task::Ping => self.ping(),
             Task::Idle => self.idle(),
             Task::IdleAfter => self.idle_after(),
@@ -153,6 +220,7 @@ impl Turn<'_> {
         let service = Service {
             key: "p256",
             client_certificate: false,
+            options: &[],
             program,
         };
         let offer = Offer {
@@ -184,10 +252,24 @@ impl Turn<'_> {
     }
 
     fn handshakes(&self, kind: &Handshakes) -> Result<Figures> {
+        let smallest = self.work.smallest();
+        let rules = self.work.file("rules").display().to_string();
+        let program = match (kind.chain, &smallest) {
+            (Chain::Smallest, None) => return Err("cc cannot compile the smallest program".into()),
+            (Chain::Smallest, Some(program)) => &[program.as_str()][..],
+            _ => &["echo", client::GREETING],
+        };
+        let options = match kind.chain {
+            Chain::Identity if !nix::unistd::geteuid().is_root() => return Ok(Vec::new()),
+            Chain::Identity => &["-u", "65534", "-g", "65534"][..],
+            Chain::Access => &["-i", &rules],
+            Chain::Plain | Chain::Smallest => &[],
+        };
         let service = Service {
             key: kind.key,
             client_certificate: kind.client_certificate,
-            program: &["echo", client::GREETING],
+            options,
+            program,
         };
         let offer = Offer {
             versions: &[kind.version],
@@ -210,6 +292,7 @@ impl Turn<'_> {
         let service = Service {
             key: "p256",
             client_certificate: false,
+            options: &[],
             program: &["echo", client::GREETING],
         };
         let offer = Offer {
@@ -227,18 +310,26 @@ impl Turn<'_> {
         }
         let own = || self.target(&server, &offer);
         let load = client::load(self.size.time, own, visit)?;
-        figures(["resumed.rate", "resumed.cpu"], &load, server.stop()?)
+        figures(
+            ["resumed.rate", "resumed.cpu", "resumed.faults"],
+            &load,
+            server.stop()?,
+        )
     }
 
-    fn bulk(&self, way: Way) -> Result<Figures> {
+    fn bulk(&self, way: Way, piece: Piece) -> Result<Figures> {
         let blocks = self.size.blocks.to_string();
         let bytes = self.size.blocks * 65536;
-        let count = format!("count={blocks}");
-        let script = self.work.file("upload").display().to_string();
-        let (server, target) = match way {
-            Way::Down => self.serve(&["dd", "if=/dev/zero", "bs=64k", &count, "status=none"])?,
-            Way::Up => self.serve(&["sh", &script, &blocks])?,
-            Way::Both => self.serve(&["cat"])?,
+        let (count, all) = (format!("count={blocks}"), bytes.to_string());
+        let script = |name| self.work.file(name).display().to_string();
+        let (server, target) = match (way, piece) {
+            (Way::Down, Piece::Ordinary) => self.serve(&["head", "-c", &all, "/dev/zero"])?,
+            (Way::Down, Piece::Large) => {
+                self.serve(&["dd", "if=/dev/zero", "bs=64k", &count, "status=none"])?
+            }
+            (Way::Up, Piece::Ordinary) => self.serve(&["sh", &script("read"), &all])?,
+            (Way::Up, Piece::Large) => self.serve(&["sh", &script("upload"), &blocks])?,
+            (Way::Both, _) => self.serve(&["cat"])?,
         };
         let mut stream = target.connect()?;
         let started = Instant::now();
@@ -252,12 +343,14 @@ impl Turn<'_> {
         }
         let seconds = started.elapsed().as_secs_f64();
         stream.close();
-        let spent = server.stop()?;
+        let spent = server.stop()?.seconds;
         let moved = bytes as f64 / 1e9 * if way == Way::Both { 2.0 } else { 1.0 };
-        let [cpu, rate] = match way {
-            Way::Down => ["down.cpu", "down.rate"],
-            Way::Up => ["up.cpu", "up.rate"],
-            Way::Both => ["both.cpu", "both.rate"],
+        let [cpu, rate] = match (way, piece) {
+            (Way::Down, Piece::Ordinary) => ["down.cpu", "down.rate"],
+            (Way::Down, Piece::Large) => ["down64.cpu", "down64.rate"],
+            (Way::Up, Piece::Ordinary) => ["up.cpu", "up.rate"],
+            (Way::Up, Piece::Large) => ["up64.cpu", "up64.rate"],
+            (Way::Both, _) => ["both.cpu", "both.rate"],
         };
         Ok(vec![(cpu, spent / moved), (rate, moved / seconds)])
     }
@@ -324,7 +417,7 @@ impl Turn<'_> {
             let held = client::hold(&target, open, LONG)?;
             let load = client::load(time, || Ok(target.clone()), Target::echo)?;
             held.into_iter().for_each(Stream::close);
-            Ok((load.connections, server.stop()?))
+            Ok((load.connections, server.stop()?.seconds))
         };
         let (_, alone) = with(Duration::ZERO)?;
         let (connections, all) = with(self.size.time)?;
@@ -355,15 +448,16 @@ fn visit(target: &Target) -> Result<()> {
     target.visit().map(|_| ())
 }
 
-fn figures(rows: [&'static str; 2], load: &client::Load, spent: f64) -> Result<Figures> {
+fn figures(rows: [&'static str; 3], load: &client::Load, spent: Cost) -> Result<Figures> {
     let connections = f64::from(load.connections);
     if load.connections == 0 {
         return Err("no connection".into());
     }
-    let [rate, cpu] = rows;
+    let [rate, cpu, faults] = rows;
     Ok(vec![
         (rate, connections / load.seconds),
-        (cpu, spent * 1e3 / connections),
+        (cpu, spent.seconds * 1e3 / connections),
+        (faults, spent.faults / connections),
     ])
 }
 

@@ -10,6 +10,13 @@ use crate::Result;
 /// argument says.
 const UPLOAD: &str = "dd of=/dev/null bs=64k count=\"$1\" iflag=fullblock status=none; echo ok\n";
 
+/// The same with a program that reads as little at a time as most do.
+const READ: &str = "head -c \"$1\" >/dev/null; echo ok\n";
+
+/// A program that writes three bytes and ends, without any library: what is
+/// left is the server's alone.
+const SMALLEST: &str = include_str!("smallest.c");
+
 /// The directory. It is removed in the end.
 pub struct Work(PathBuf);
 
@@ -20,6 +27,9 @@ impl Work {
         fs::create_dir(&path).map_err(|error| format!("create {}: {error}", path.display()))?;
         let work = Self(path);
         fs::write(work.file("upload"), UPLOAD)?;
+        fs::write(work.file("read"), READ)?;
+        fs::create_dir_all(work.file("rules/ip4/127.0.0.1_32"))?;
+        fs::write(work.file("rules/ip4/127.0.0.1_32/allow"), "")?;
         let made = Command::new("sh")
             .args(["-c", include_str!("certs.sh")])
             .current_dir(work.path())
@@ -29,6 +39,21 @@ impl Work {
             return Err("cannot make certificates with openssl".into());
         }
         Ok(work)
+    }
+
+    /// The path of the smallest program, which is compiled first. None where
+    /// that is not possible.
+    pub fn smallest(&self) -> Option<String> {
+        let (source, program) = (self.file("smallest.c"), self.file("smallest"));
+        if !program.exists() {
+            fs::write(&source, SMALLEST).ok()?;
+            let options = ["-O1", "-static", "-nostdlib", "-ffreestanding", "-o"];
+            let mut compiler = Command::new("cc");
+            compiler.args(options).arg(&program).arg(&source);
+            let made = compiler.stderr(Stdio::null()).status().ok()?;
+            made.success().then_some(())?;
+        }
+        Some(program.display().to_string())
     }
 
     /// Its path.

@@ -1,0 +1,162 @@
+//! Alerts and records that are out of place, and the alerts they get.
+
+use rustls::ContentType;
+use rustls::version::TLS13;
+
+use super::attacker::*;
+use super::*;
+
+/// A ClientHello of 1024 bytes that begins in one piece and goes on in one
+/// that looks like records.
+fn hello_in_pieces() -> Vec<Vec<u8>> {
+    let begin = [&[1, 0, 4, 0, 3, 3][..], &[0; 32]].concat();
+    vec![piece(&begin), piece(&[CLOSE_NOTIFY, &[0; 50]].concat())]
+}
+
+const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
+
+fn piece(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    [&[22, 3, 1], &length[..], body].concat()
+}
+
+#[test]
+fn an_alert_inside_a_message_in_pieces_is_none() {
+    let rest = piece(&[0; 1024]);
+    let third = piece(&[0; 20]);
+    let many = vec![
+        piece(CLOSE_NOTIFY),
+        piece(&CLOSE_NOTIFY.repeat(3)),
+        rest.clone(),
+    ];
+    let bytes = rest.iter().map(|byte| vec![*byte]).collect();
+    for more in [
+        vec![third.clone(), rest.clone()],
+        vec![third, piece(&[9; 20]), rest],
+        many,
+        bytes,
+    ] {
+        let mut attack = Attack::on_server();
+        for part in hello_in_pieces().iter().chain(&more) {
+            attack.send(part);
+        }
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(!line.contains("close_notify"), "{line}");
+        assert_eq!(attack.answer()[..6], [21, 3, 3, 0, 2, 2]);
+    }
+}
+
+#[test]
+fn an_alert_behind_pieces_of_a_message_counts() {
+    for bytewise in [false, true] {
+        let mut attack = Attack::on_server();
+        hello_in_pieces().iter().for_each(|part| attack.send(part));
+        let sizes = if bytewise { 1 } else { CLOSE_NOTIFY.len() };
+        CLOSE_NOTIFY
+            .chunks(sizes)
+            .for_each(|part| attack.send(part));
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(line.contains("close_notify"), "{line}");
+    }
+}
+
+#[test]
+fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
+    for version in BOTH {
+        for bad in [false, true] {
+            let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+            attack.engine.pump.rules.notify = true;
+            attack.engine.line(End::AppIn).ended = true;
+            attack.send(&[]);
+            let close_notify = (ContentType::Alert, vec![1, 0]);
+            assert_eq!(keys.open_all(&attack.answer()), [close_notify]);
+            attack.send(&match bad {
+                false => keys.flood(100, ContentType::ApplicationData, b""),
+                true => [&[23, 3, 3, 0, 100][..], &[7; 100]].concat(),
+            });
+            let (code, line) = attack.end();
+            assert_eq!(code, 98, "{line}");
+            assert_eq!(attack.answer(), b"", "something after the end");
+        }
+    }
+}
+
+#[test]
+fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
+    const DECODE_ERROR: [u8; 2] = [2, 50];
+    for version in BOTH {
+        for (notify, enforce, code) in [
+            (false, false, 0),
+            (false, true, 98),
+            (true, false, 98),
+            (true, true, 98),
+        ] {
+            let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+            attack.engine.pump.rules.notify = notify;
+            attack.engine.pump.rules.enforce = enforce;
+            attack.send(&keys.seal(ContentType::ApplicationData, b"good"));
+            attack.engine.line(End::AppIn).ended = true;
+            attack.send(&[]);
+            attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
+            let (ended, line) = attack.end();
+            assert_eq!(ended, code, "{notify} {enforce} {line}");
+            let why = if notify {
+                "decode_error"
+            } else {
+                "without a close_notify"
+            };
+            assert!(code == 0 || line.contains(why), "{line}");
+            let program = attack.engine.line(End::AppOut);
+            assert!(program.ended && program.record == b"good");
+        }
+    }
+    // While there still is something to send it is what it says.
+    let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
+    attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
+    assert_eq!(attack.end().0, 98);
+}
+
+#[test]
+fn a_handshake_record_without_content_is_an_unexpected_message() {
+    for version in BOTH {
+        for (attack, connection) in [
+            (Attack::on_server(), client(version)),
+            (Attack::on_client(), server(version)),
+        ] {
+            let (mut attack, mut keys) = met(attack, connection);
+            let mut bytes = keys.seal(ContentType::ApplicationData, b"good");
+            bytes.extend(keys.seal(ContentType::Handshake, b""));
+            bytes.extend(keys.seal(ContentType::ApplicationData, b"never"));
+            attack.send(&bytes);
+            let program = attack.engine.line(End::AppOut);
+            assert_eq!(program.record, b"good");
+            drop(program);
+            let (code, line) = attack.end();
+            assert_eq!(code, 98, "{line}");
+            assert!(line.contains("unexpected message"), "{line}");
+            let last = keys.open_all(&attack.answer()).pop();
+            assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
+        }
+    }
+}
+
+#[test]
+fn a_handshake_record_without_content_is_refused_in_the_handshake() {
+    let empty = [22, 3, 3, 0, 0];
+    for mut attack in [Attack::on_server(), Attack::on_client()] {
+        attack.answer();
+        attack.send(&empty);
+        let (code, line) = attack.end();
+        assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 10]));
+        assert!(line.contains("unexpected message"), "{line}");
+    }
+    // Between the messages, too, and one byte after the other.
+    let mut attack = Attack::on_server();
+    hello_in_pieces().iter().for_each(|part| attack.send(part));
+    empty.iter().for_each(|byte| attack.send(&[*byte]));
+    let (code, line) = attack.end();
+    assert_eq!(code, 98);
+    assert!(line.contains("unexpected message"), "{line}");
+}

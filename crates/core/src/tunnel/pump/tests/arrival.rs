@@ -1,0 +1,101 @@
+//! Every byte arrives, whoever ends first.
+
+use super::*;
+
+/// Runs a scene in which nothing is lost: both programs hear all that the
+/// other has said.
+fn nothing_is_lost(scene: &Scene) {
+    let mut world = scene.world();
+    let said = Side::BOTH.map(|side| (side, world.party(side).program.words()));
+    world.run();
+    let seed = scene.seed;
+    for (side, said) in said {
+        let engine = &world.party(side).engine;
+        let ending = engine.ending.as_ref();
+        assert_eq!(ending, Some(&Ending::closed()), "seed {seed}: {side:?}");
+        let sent = engine.pump.meter().sent;
+        assert_eq!(sent, said.len() as u64, "seed {seed}: {side:?}");
+        let other = world.party(side.other());
+        let received = other.engine.pump.meter().received;
+        assert_eq!(received, said.len() as u64, "seed {seed}: {side:?}");
+        let heard = &other.program.hears;
+        assert!(*heard == said, "seed {seed}: what {side:?} said is lost");
+    }
+}
+
+#[test]
+fn everything_arrives_whatever_the_order() {
+    for seed in 0..60 {
+        let mut random = Random::new(seed * 77 + 1);
+        let close_notify = random.pick(&[false, true]);
+        let mut scene = Scene::new(seed);
+        scene.client.rules.notify = close_notify;
+        scene.server.rules.notify = random.pick(&[false, true]) || close_notify;
+        scene.client.rules.enforce = scene.server.rules.notify;
+        scene.server.rules.enforce = scene.client.rules.notify;
+        scene.client.says = random.pick(&[0, 1, 16384, 16385, 150_000]);
+        scene.server.says = random.pick(&[0, 5, 65536, 100_000]);
+        let answers = [[false, false], [true, false], [false, true]];
+        [scene.client.answers, scene.server.answers] = random.pick(&answers);
+        scene.capacity = random.pick(&[1, 100, 4096, 65536]);
+        scene.piece = random.pick(&[1000, 16389, usize::MAX]);
+        if scene.capacity == 1 {
+            scene.client.says = scene.client.says.min(2000);
+            scene.server.says = scene.server.says.min(2000);
+        }
+        nothing_is_lost(&scene);
+    }
+}
+
+#[test]
+fn one_byte_at_a_time_is_enough() {
+    let mut scene = Scene::new(1);
+    scene.piece = 1;
+    (scene.client.says, scene.server.says) = (17_000, 5_000);
+    nothing_is_lost(&scene);
+}
+
+#[test]
+fn a_program_that_does_not_read_still_says_everything() {
+    let mut scene = Scene::new(8);
+    (scene.client.says, scene.server.says) = (200_000, 150_000);
+    let mut world = scene.world();
+    let said = world.server.program.words();
+    world.server.program.stop_hearing();
+    world.run();
+    assert_eq!(world.codes(), [Some(0), Some(0)]);
+    assert!(world.client.program.hears == said);
+}
+
+#[test]
+fn what_a_program_that_has_gone_had_to_say_arrives() {
+    for say in [1, 200_000] {
+        let mut scene = Scene::new(19);
+        (scene.client.says, scene.server.says) = (0, say);
+        let mut world = scene.world();
+        let said = world.server.program.words();
+        world.server.program.stop_hearing();
+        world.only(&[Speaker(Server), Pumping(Server)]);
+        world.run();
+        assert_eq!(world.codes(), [Some(0), Some(0)]);
+        assert!(world.client.program.hears == said);
+    }
+}
+
+#[test]
+fn nobody_turns_in_vain_while_nothing_moves() {
+    let mut scene = Scene::new(16);
+    (scene.client.says, scene.server.says) = (500_000, 500_000);
+    scene.capacity = 4096;
+    let mut world = scene.world();
+    world.shake_hands();
+    // Both programs write, and neither reads.
+    world.only(&[Speaker(Client), Speaker(Server)]);
+    world.only(&[Speaker(Client), Speaker(Server), ENGINES[0], ENGINES[1]]);
+    assert!(!world.client.engine.turn(world.now));
+    assert!(!world.server.engine.turn(world.now));
+    assert_eq!(world.codes(), [None, None]);
+    // And now they do.
+    world.run();
+    assert_eq!(world.codes(), [Some(0), Some(0)]);
+}

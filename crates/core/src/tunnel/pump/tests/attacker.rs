@@ -1,0 +1,237 @@
+//! A peer that follows the protocol to the end of the handshake and then does
+//! what it likes: rustls makes the handshake, and records that rustls would
+//! never send are made with the keys it had.
+
+use std::sync::Arc;
+
+use rustls::crypto::cipher::{
+    InboundOpaqueMessage, MessageDecrypter, MessageEncrypter, OutboundPlainMessage,
+};
+use rustls::crypto::ring::cipher_suite as suites;
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, Connection, ConnectionTrafficSecrets, ContentType, ProtocolVersion, ServerConfig,
+    SupportedCipherSuite, SupportedProtocolVersion,
+};
+
+use super::*;
+
+pub type Version = &'static SupportedProtocolVersion;
+
+/// Our side, with nothing between it and a connection of rustls's buffered
+/// kind.
+pub struct Attack {
+    pub engine: Engine,
+    pub now: Instant,
+    /// What the other side sent first.
+    pub hello: Vec<u8>,
+    /// How much of what our side sent has been looked at.
+    heard: usize,
+}
+
+/// What the other side holds once its handshake is over.
+pub struct Keys {
+    seal: Box<dyn MessageEncrypter>,
+    sealed: u64,
+    open: Box<dyn MessageDecrypter>,
+    opened: u64,
+}
+
+impl Attack {
+    pub fn new(session: Session) -> Self {
+        let now = Instant::now();
+        let ends = PerEnd::from_fn(|_| Line::stream(1 << 24, usize::MAX));
+        let mut engine = Engine::new(session, Rules::default(), ends, now);
+        engine.start(now);
+        Self {
+            engine,
+            now,
+            hello: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    pub fn on_server() -> Self {
+        Self::new(server::test_session(KEY, CERTIFICATE))
+    }
+
+    pub fn on_client() -> Self {
+        Self::new(client::test_session(CERTIFICATE))
+    }
+
+    /// Sends bytes, and lets our side do what there is to do.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.engine.line(End::NetIn).bytes.extend(bytes);
+        while self.engine.turn(self.now) {}
+    }
+
+    /// What our side has sent since it was last asked.
+    pub fn answer(&mut self) -> Vec<u8> {
+        let answer = self.engine.line(End::NetOut).record[self.heard..].to_vec();
+        self.heard += answer.len();
+        answer
+    }
+
+    /// Carries everything between the two until neither has more to say.
+    pub fn carry(&mut self, connection: &mut Connection) -> Result<(), rustls::Error> {
+        loop {
+            let mut bytes = Vec::new();
+            while connection.wants_write() {
+                connection.write_tls(&mut bytes).unwrap();
+            }
+            if self.hello.is_empty() {
+                self.hello.clone_from(&bytes);
+            }
+            self.send(&bytes);
+            let answer = self.answer();
+            if bytes.is_empty() && answer.is_empty() {
+                return Ok(());
+            }
+            let mut rest = &answer[..];
+            while !rest.is_empty() {
+                connection.read_tls(&mut rest).unwrap();
+                connection.process_new_packets()?;
+            }
+        }
+    }
+
+    /// Lets time pass until our side is done.
+    pub fn end(&mut self) -> (u8, String) {
+        loop {
+            if let Some(ending) = &self.engine.ending {
+                return (ending.code, ending.text.clone());
+            }
+            self.now = self.engine.pump.deadline().expect("it would stay for ever");
+            self.engine.turn(self.now);
+        }
+    }
+
+    /// Fails unless this is how our side ends, after a failure of TLS.
+    pub fn fails(&mut self, word: Word) {
+        let (code, line) = self.end();
+        assert_eq!(code, 98, "{line}");
+        let ending = self.engine.ending.as_ref();
+        assert_eq!(ending.map(|ending| ending.word), Some(word), "{line}");
+    }
+
+    /// The same, and its last record is a fatal alert.
+    pub fn cut_off(&mut self, keys: &mut Keys, word: Word) {
+        self.fails(word);
+        let last = keys.open_all(&self.answer()).pop();
+        let last = last.expect("nothing was said");
+        assert!(
+            matches!(last, (ContentType::Alert, ref alert) if alert[0] == 2),
+            "{last:?}"
+        );
+    }
+}
+
+pub fn client(version: Version) -> Connection {
+    let provider = Arc::new(rustls::crypto::CryptoProvider {
+        cipher_suites: vec![
+            suites::TLS13_CHACHA20_POLY1305_SHA256,
+            suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        ],
+        ..rustls::crypto::ring::default_provider()
+    });
+    let verifier = crate::peer::verify::ServerVerifier {
+        anchors: None,
+        name: None,
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.enable_secret_extraction = true;
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name);
+    connection.unwrap().into()
+}
+
+pub fn server(version: Version) -> Connection {
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| matches!(suite.suite(), suite if format!("{suite:?}").contains("CHACHA")));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.clone_key())
+        .unwrap();
+    config.send_tls13_tickets = 0;
+    config.enable_secret_extraction = true;
+    let connection = rustls::ServerConnection::new(Arc::new(config));
+    connection.unwrap().into()
+}
+
+/// Our side and the other one's keys after a good handshake.
+pub fn met(mut attack: Attack, mut connection: Connection) -> (Attack, Keys) {
+    attack.carry(&mut connection).unwrap();
+    assert!(attack.engine.established && !connection.is_handshaking());
+    let suite = connection.negotiated_cipher_suite().unwrap();
+    let secrets = connection.dangerous_extract_secrets().unwrap();
+    let [seal, open] = [secrets.tx.1, secrets.rx.1].map(|secrets| match secrets {
+        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
+        _ => panic!("another suite"),
+    });
+    let (seal, open) = match suite {
+        SupportedCipherSuite::Tls12(suite) => (
+            suite.aead_alg.encrypter(seal.0, seal.1.as_ref(), &[]),
+            suite.aead_alg.decrypter(open.0, open.1.as_ref()),
+        ),
+        SupportedCipherSuite::Tls13(suite) => (
+            suite.aead_alg.encrypter(seal.0, seal.1),
+            suite.aead_alg.decrypter(open.0, open.1),
+        ),
+    };
+    let keys = Keys {
+        seal,
+        sealed: secrets.tx.0,
+        open,
+        opened: secrets.rx.0,
+    };
+    (attack, keys)
+}
+
+impl Keys {
+    /// One record.
+    pub fn seal(&mut self, typ: ContentType, payload: &[u8]) -> Vec<u8> {
+        let record = OutboundPlainMessage {
+            typ,
+            version: ProtocolVersion::TLSv1_2,
+            payload: payload.into(),
+        };
+        let record = self.seal.encrypt(record, self.sealed).unwrap();
+        self.sealed += 1;
+        record.encode()
+    }
+
+    /// The same record `count` times.
+    pub fn flood(&mut self, count: usize, typ: ContentType, payload: &[u8]) -> Vec<u8> {
+        (0..count).flat_map(|_| self.seal(typ, payload)).collect()
+    }
+
+    pub fn open_all(&mut self, mut bytes: &[u8]) -> Vec<(ContentType, Vec<u8>)> {
+        let mut records = Vec::new();
+        while let [typ, _, _, high, low, rest @ ..] = bytes {
+            let (payload, rest) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            let mut payload = payload.to_vec();
+            let version = ProtocolVersion::TLSv1_2;
+            let record = InboundOpaqueMessage::new((*typ).into(), version, &mut payload);
+            let record = self.open.decrypt(record, self.opened).unwrap();
+            self.opened += 1;
+            records.push((record.typ, record.payload.to_vec()));
+            bytes = rest;
+        }
+        records
+    }
+}
+
+pub const BOTH: [Version; 2] = [&TLS12, &TLS13];

@@ -1,0 +1,193 @@
+//! How a connection ends, and what each side is told.
+
+use super::*;
+
+#[test]
+fn the_closing_alert_is_sent_only_if_asked_for_or_to_answer_one() {
+    let last_record = |stream: &Stream| {
+        let record = stream.borrow().record.clone();
+        let mut rest = &record[..];
+        let mut last = 0;
+        while let [_, _, _, high, low, ..] = rest {
+            last = usize::from(u16::from_be_bytes([*high, *low]));
+            rest = &rest[5 + last..];
+        }
+        // An alert in TLS 1.3: two bytes, the content type, the tag.
+        last == 2 + 1 + 16
+    };
+    for (client, server, sent) in [
+        (false, false, [false, false]),
+        (true, false, [true, true]),
+        (true, true, [true, true]),
+    ] {
+        let mut scene = Scene::new(3);
+        scene.client.rules.notify = client;
+        scene.server.rules.notify = server;
+        scene.server.answers = true;
+        let mut world = scene.world();
+        world.run();
+        assert_eq!(world.codes(), [Some(0), Some(0)]);
+        let ends = &world.client.engine.lines.ends;
+        assert_eq!(
+            [&ends.net_out, &ends.net_in].map(last_record),
+            sent,
+            "{client} {server}"
+        );
+    }
+}
+
+#[test]
+fn an_end_without_close_notify_is_an_error_only_under_enforcement() {
+    let mut scene = Scene::new(4);
+    scene.client.rules.enforce = true;
+    (scene.client.says, scene.server.says) = (10, 50_000);
+    let mut world = scene.world();
+    let said = world.server.program.words();
+    world.run();
+    assert_eq!(world.codes(), [Some(98), Some(0)]);
+    assert!(
+        world.client.program.hears == said,
+        "all of it was there before the end"
+    );
+}
+
+#[test]
+fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
+    let mut scene = Scene::new(5);
+    (scene.client.says, scene.server.says) = (0, 300);
+    let mut whole = scene.world();
+    whole.run();
+    let total = whole.client.engine.line(End::NetIn).record.len();
+    let said = whole.client.program.hears.clone();
+    let mut tried = 0;
+    for cut in 0..total {
+        let mut world = scene.world();
+        let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+        // The network carries so many bytes and then ends.
+        down.borrow_mut().capacity = usize::MAX;
+        world.shake_hands();
+        world.only(&[Speaker(Server), Pumping(Server)]);
+        {
+            let mut pipe = down.borrow_mut();
+            let taken = pipe.record.len() - pipe.bytes.len();
+            if cut < taken {
+                // The handshake has been read in one piece: nothing to cut.
+                continue;
+            }
+            pipe.bytes.truncate(cut - taken);
+            pipe.ended = true;
+            tried += 1;
+        }
+        world.only(&[Pumping(Client), Speaker(Client), Hearer(Client)]);
+        let code = world.client.engine.code();
+        assert!(matches!(code, Some(0 | 98)), "cut at {cut}: {code:?}");
+        let heard = &world.client.program.hears;
+        assert!(said.starts_with(heard), "cut at {cut}");
+        assert!(
+            heard.is_empty() || *heard == said,
+            "half a record, cut at {cut}"
+        );
+    }
+    // The record of data at least.
+    assert!(tried > 300, "only {tried} cuts");
+}
+
+#[test]
+fn a_handshake_cut_short_is_a_failure() {
+    let mut tried = 0;
+    for cut in 0..1200 {
+        let scene = Scene::new(6);
+        let mut world = scene.world();
+        let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+        world.client.engine.start(world.now);
+        world.server.engine.start(world.now);
+        world.act(Pumping(Server));
+        if down.borrow().record.len() <= cut {
+            break;
+        }
+        down.borrow_mut().bytes.truncate(cut);
+        down.borrow_mut().ended = true;
+        world.only(&[Pumping(Client)]);
+        assert_eq!(world.client.engine.code(), Some(98), "cut at {cut}");
+        assert!(!world.client.engine.established);
+        tried += 1;
+    }
+    // A ServerHello and a certificate at least.
+    assert!(tried > 500, "only {tried} cuts");
+}
+
+#[test]
+fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
+    let mut scene = Scene::new(7);
+    (scene.client.says, scene.server.says) = (0, 16384 * 3);
+    let mut world = scene.world();
+    let said = world.server.program.words();
+    world.shake_hands();
+    while !world.server.program.says.is_empty() {
+        world.only(&[Pumping(Server)]);
+        world.act(Speaker(Server));
+    }
+    world.only(&[Pumping(Server)]);
+    let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+    {
+        let mut pipe = down.borrow_mut();
+        let last = pipe.bytes.len() - 1;
+        pipe.bytes[last] ^= 1;
+    }
+    // It does not end before it hears of that.
+    world.server.program.answers = true;
+    world.run();
+    assert_eq!(world.codes(), [Some(98), Some(98)]);
+    let heard = &world.client.program.hears;
+    assert!(heard.len() < said.len() && said.starts_with(heard) && !heard.is_empty());
+    let error = format!("{:?}", world.server.engine.ending);
+    assert!(error.contains("bad_record_mac"), "{error}");
+}
+
+#[test]
+fn a_write_that_fails_does_not_lose_what_was_received() {
+    let mut scene = Scene::new(10);
+    (scene.client.says, scene.server.says) = (100_000, 5000);
+    let mut world = scene.world();
+    world.shake_hands();
+    let said = world.server.program.words();
+    world.only(&[Speaker(Server), Pumping(Server)]);
+    // The server has answered and is gone before the client has written.
+    world.server.engine.line(End::NetIn).reader_gone = true;
+    world.server.engine.line(End::NetOut).ended = true;
+    world.only(&[Speaker(Client), Pumping(Client), Hearer(Client)]);
+    assert_eq!(world.client.engine.code(), Some(111));
+    assert!(world.client.program.hears == said);
+}
+
+#[test]
+fn a_close_notify_that_nothing_protects_is_a_failed_handshake() {
+    let scene = Scene::new(14);
+    let mut world = scene.world();
+    world.server.engine.start(world.now);
+    let alert = [21, 3, 3, 0, 2, 1, 0];
+    world.server.engine.line(End::NetIn).bytes.extend(alert);
+    world.act(Pumping(Server));
+    world.server.engine.line(End::NetIn).ended = true;
+    world.only(&[Pumping(Server)]);
+    assert_eq!(world.server.engine.code(), Some(98));
+}
+
+#[test]
+fn plaintext_is_answered_by_an_alert() {
+    let scene = Scene::new(15);
+    let mut world = scene.world();
+    world.server.engine.start(world.now);
+    let up = Rc::clone(&world.server.engine.lines.ends.net_in);
+    up.borrow_mut().bytes.extend(b"GET / HTTP/1.0\r\n\r\n");
+    world.act(Pumping(Server));
+    up.borrow_mut().ended = true;
+    world.only(&[Pumping(Server)]);
+    assert_eq!(world.server.engine.code(), Some(98));
+    let down = world.server.engine.line(End::NetOut);
+    assert!(
+        matches!(down.record[..], [21, 3, _, 0, 2, 2, _]),
+        "{:?}",
+        down.record
+    );
+}

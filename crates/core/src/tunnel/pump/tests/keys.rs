@@ -1,0 +1,86 @@
+//! How long a key is good for.
+
+use std::sync::Arc;
+
+use rustls::version::{TLS12, TLS13};
+use rustls::{Connection, ServerConfig};
+
+use crate::overheard::Overheard;
+
+use super::attacker::*;
+use super::*;
+
+/// A server whose keys are good for so many records.
+fn limited(records: u64) -> Session {
+    let provider = rustls::crypto::ring::default_provider();
+    let cipher_suites = provider.cipher_suites.iter();
+    let provider = rustls::crypto::CryptoProvider {
+        cipher_suites: cipher_suites
+            .map(|suite| crate::crypto::suites::suite(*suite, records))
+            .collect(),
+        ..provider
+    };
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.clone_key())
+        .unwrap();
+    config.send_tls13_tickets = 0;
+    let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
+    Session::Server(Box::new(connection.unwrap()), Overheard::default())
+}
+
+/// What a program says in pieces of this size, and what the peer hears of it.
+fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Connection, usize) {
+    let mut attack = Attack::new(limited(records));
+    let mut client = client(version);
+    attack.carry(&mut client).unwrap();
+    let mut heard = 0;
+    for _ in 0..100 {
+        let program = Rc::clone(&attack.engine.lines.ends.app_in);
+        program.borrow_mut().bytes.extend(vec![b'x'; size]);
+        attack.send(&[]);
+        let answer = attack.answer();
+        let mut rest = &answer[..];
+        while !rest.is_empty() {
+            client.read_tls(&mut rest).unwrap();
+            client.process_new_packets().unwrap();
+            let mut bytes = vec![0; 1 << 16];
+            heard += std::io::Read::read(&mut client.reader(), &mut bytes).unwrap_or(0);
+        }
+    }
+    (attack, client, heard)
+}
+
+#[test]
+fn tls_1_3_takes_new_keys_when_the_old_ones_are_used_up() {
+    for size in [1, 16384, 50_000] {
+        let (attack, _, heard) = past_the_limit(&TLS13, 20, size);
+        assert_eq!(attack.engine.ending, None);
+        assert_eq!(heard, 100 * size);
+    }
+}
+
+#[test]
+fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
+    // One record was the handshake's. 50000 bytes are three full ones and a
+    // small one.
+    for (size, all) in [
+        (1, 19),
+        (16384, 19 * 16384),
+        (50_000, 4 * 50_000 + 3 * 16384),
+    ] {
+        let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
+        assert_eq!(heard, all);
+        attack.fails(Word::System);
+        let pipe = attack.engine.line(End::NetOut);
+        assert!(pipe.ended, "the peer is not told");
+        assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);
+        let end = std::io::Read::read(&mut client.reader(), &mut [0]);
+        let cut = std::io::ErrorKind::UnexpectedEof;
+        assert_eq!(end.unwrap_err().kind(), cut, "it looks like a good end");
+    }
+}

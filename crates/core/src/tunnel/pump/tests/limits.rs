@@ -1,0 +1,143 @@
+//! What takes too long.
+
+use rustls::ContentType;
+use rustls::version::TLS13;
+
+use super::attacker::*;
+use super::*;
+
+#[test]
+fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
+    let scene = Scene::new(9);
+    let mut world = scene.world();
+    world.shake_hands();
+    let started = world.now;
+    world.server.program.says.clear();
+    world.server.program.stop_hearing();
+    world.only(&[Speaker(Server), Pumping(Server)]);
+    // The client says nothing and closes nothing.
+    while world.server.engine.ending.is_none() {
+        let deadline = world.server.engine.pump.deadline();
+        let deadline = deadline.expect("it would stay for ever");
+        world.now = deadline;
+        assert!(world.server.engine.turn(world.now));
+    }
+    assert_eq!(world.server.engine.code(), Some(0));
+    assert_eq!(world.now - started, Duration::from_secs(5));
+}
+
+#[test]
+fn the_handshake_has_its_limit() {
+    let mut scene = Scene::new(11);
+    scene.server.rules.handshake = Some(Duration::from_millis(1234));
+    let mut world = scene.world();
+    let started = world.now;
+    world.server.engine.start(world.now);
+    let deadline = world.server.engine.pump.limit().unwrap();
+    assert_eq!(deadline - started, Duration::from_millis(1234));
+    // One byte just before does not move it.
+    world.server.engine.line(End::NetIn).bytes.push_back(22);
+    world.now = deadline - Duration::from_millis(1);
+    world.act(Pumping(Server));
+    assert_eq!(world.server.engine.pump.limit(), Some(deadline));
+    world.now = deadline;
+    world.act(Pumping(Server));
+    assert_eq!(
+        world.server.engine.ending,
+        Some(Ending::handshake_timeout())
+    );
+}
+
+#[test]
+fn a_program_that_has_gone_ends_the_handshake() {
+    let mut world = Scene::new(18).world();
+    world.server.engine.start(world.now);
+    world.server.program.stop_hearing();
+    world.act(Pumping(Server));
+    assert_eq!(world.server.engine.ending, None, "it may still write");
+    world.server.program.stop_speaking();
+    world.act(Pumping(Server));
+    assert_eq!(world.server.engine.ending, Some(Ending::local_gone()));
+}
+
+#[test]
+fn the_handshake_limit_stops_with_the_handshake() {
+    let mut scene = Scene::new(12);
+    scene.server.rules.handshake = Some(Duration::from_millis(1234));
+    let mut world = scene.world();
+    world.shake_hands();
+    assert!(world.server.engine.established);
+    assert_eq!(world.server.engine.pump.limit(), None);
+}
+
+#[test]
+fn an_idle_connection_has_its_limit() {
+    let mut scene = Scene::new(13);
+    scene.server.rules.idle = Some(Duration::from_millis(500));
+    let mut world = scene.world();
+    world.shake_hands();
+    world.now += Duration::from_millis(499);
+    assert!(!world.act(Pumping(Server)));
+    world.now += Duration::from_millis(1);
+    assert!(world.act(Pumping(Server)));
+    assert_eq!(world.server.engine.code(), Some(98));
+}
+
+#[test]
+fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
+    let mut attack = Attack::on_server();
+    // It reads nothing any more, so it is listened to.
+    attack.engine.line(End::AppOut).reader_gone = true;
+    attack.engine.line(End::AppIn).bytes.extend(b"said");
+    while attack.engine.turn(attack.now) {}
+    attack.engine.pump.release();
+    let mut client = client(&TLS13);
+    attack.carry(&mut client).unwrap();
+    let mut heard = [0; 4];
+    std::io::Read::read_exact(&mut client.reader(), &mut heard).unwrap();
+    assert_eq!(&heard, b"said");
+}
+
+#[test]
+fn a_slow_reader_puts_off_the_idle_limit() {
+    let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
+    attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
+    let program = Rc::clone(&attack.engine.lines.ends.app_out);
+    program.borrow_mut().capacity = 100;
+    let data = keys.seal(ContentType::ApplicationData, &[7; 2000]);
+    attack.send(&data);
+    for _ in 0..19 {
+        attack.now += Duration::from_millis(300);
+        program.borrow_mut().bytes.clear();
+        attack.send(&[]);
+        assert!(attack.engine.ending.is_none());
+    }
+    assert_eq!(program.borrow().record.len(), 2000);
+}
+
+#[test]
+fn what_is_no_data_does_not_put_off_the_idle_limit() {
+    for version in BOTH {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+        attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
+        let step = Duration::from_millis(300);
+        // Data does.
+        for _ in 0..10 {
+            attack.now += step;
+            attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
+        }
+        let last = attack.now;
+        attack.now += step;
+        attack.send(&keys.seal(ContentType::ApplicationData, b""));
+        let record = keys.seal(ContentType::ApplicationData, b"never whole");
+        for byte in record {
+            attack.now += step;
+            attack.send(&[byte]);
+            if attack.engine.ending.is_some() {
+                break;
+            }
+        }
+        assert!(attack.now - last <= Duration::from_millis(1200));
+        assert_eq!(attack.end().1, "connection idle for too long");
+    }
+}

@@ -313,6 +313,47 @@ fn tls_1_2_has_the_classical_groups() {
     server.wait_err("no key exchange group in common");
 }
 
+/// Says which group was agreed on.
+const NODE_CLIENT: &str = "const [port, ca] = process.argv.slice(1);
+    const client = require('tls').connect({ port, ca: require('fs').readFileSync(ca),
+        host: '127.0.0.1', servername: 'localhost', ecdhCurve: 'X25519MLKEM768' }, () => {
+        console.log(client.getEphemeralKeyInfo().name);
+        client.end();
+    });";
+
+/// Says its port, and echoes.
+const NODE_SERVER: &str = "const [key, cert] = process.argv.slice(1);
+    const read = require('fs').readFileSync;
+    const server = require('tls').createServer({ key: read(key), cert: read(cert),
+        ecdhCurve: 'X25519MLKEM768' }, (client) => client.pipe(client));
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));";
+
+#[test]
+fn openssl_in_node_exchanges_keys_by_the_hybrid_group() {
+    if !need(&["node"]) {
+        return;
+    }
+    let version = "const [major, minor] = process.versions.openssl.split('.');
+        process.exit(major > 3 || (major == 3 && minor >= 5) ? 0 : 1)";
+    if cmd(["node", "-e", version]).run().ended != Ended::Exited(0) {
+        println!("SKIPPED: the OpenSSL of node is older than 3.5");
+        return;
+    }
+    let (_server, port) = serve(&[], "p256", &["cat"]);
+    let client = cmd(["node", "-e", NODE_CLIENT, &port.to_string()]);
+    let told = client.arg(certs().path("ca.pem")).run().success().out();
+    assert_eq!(told, "X25519MLKEM768\n");
+
+    let server = cmd(["node", "-e", NODE_SERVER])
+        .args([certs().path("p256.key"), certs().path("p256.pem")])
+        .start();
+    let client = cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
+        .arg(server.port().to_string())
+        .args(["sh", "-c", "echo abc >&7; read -r line <&6; echo $line"])
+        .env("CAFILE", certs().path("ca.pem"));
+    assert_eq!(client.run().success().out(), "abc\n");
+}
+
 #[test]
 fn chromium_exchanges_keys_by_the_hybrid_group() {
     if !need(&["chromium-headless-shell"]) {

@@ -33,16 +33,11 @@ const OURS: [&str; 8] = [
 /// Each module of the engines' crate with those of them that it may use. What
 /// we show and whom we trust do not know each other; the tunnel knows no file
 /// and no option.
-const MODULES: [(&str, &[&str]); 13] = [
-    (
-        "client",
-        &["crypto", "own", "peer", "report", "setup", "tunnel"],
-    ),
-    (
-        "server",
-        &["crypto", "own", "peer", "report", "setup", "tunnel"],
-    ),
-    ("setup", &["identity", "report", "tunnel"]),
+const MODULES: [(&str, &[&str]); 14] = [
+    ("client", ABOVE),
+    ("server", ABOVE),
+    ("setup", &["guard", "identity", "report", "tunnel"]),
+    ("guard", &["ending", "identity", "overheard", "own"]),
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
     ("report", &["crypto", "ending", "overheard", "peer", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
@@ -53,6 +48,18 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("ending", &[]),
     ("overheard", &[]),
     ("x509", &[]),
+];
+
+/// What the two programs may use.
+const ABOVE: &[&str] = &[
+    "crypto",
+    "guard",
+    "overheard",
+    "own",
+    "peer",
+    "report",
+    "setup",
+    "tunnel",
 ];
 
 /// What the programs are made of: the dependencies of a manifest.

@@ -67,6 +67,19 @@ pub(crate) fn address(value: &OsStr) -> Checked {
     }
 }
 
+/// Names of application protocols: from 1 to 255 bytes each (RFC 7301 section
+/// 3.1), separated by commas.
+pub(crate) fn protocols(value: &OsStr) -> Checked {
+    let names = value.as_bytes().split(|byte| *byte == b',');
+    match names
+        .map(<[u8]>::len)
+        .all(|length| (1..=255).contains(&length))
+    {
+        true => Ok(value.to_owned()),
+        false => Err("must be a list of protocol names of 1 to 255 bytes".to_owned()),
+    }
+}
+
 /// Key exchange groups.
 pub(crate) fn groups(value: &OsStr) -> Checked {
     let names: Vec<&str> = Group::list(value)?.into_iter().map(Group::name).collect();

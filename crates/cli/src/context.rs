@@ -11,6 +11,7 @@ use crate::row::Program;
 
 /// A running program: which one, its name in messages, its arguments without
 /// the name, and the environment that it reads and hands on.
+#[derive(Clone, Debug)]
 pub struct Context {
     /// What its table says.
     pub program: &'static Program,

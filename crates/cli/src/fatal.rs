@@ -88,6 +88,14 @@ impl Fatal {
         self.code
     }
 
+    /// The message, without the program's name; empty if there is none.
+    pub fn message(&self) -> &str {
+        match &self.line {
+            Line::Message(message) => message,
+            Line::Usage(_) | Line::Silent => "",
+        }
+    }
+
     /// The same, with another exit code.
     pub fn with_code(self, code: u8) -> Self {
         Self { code, ..self }

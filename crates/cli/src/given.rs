@@ -24,6 +24,12 @@ impl Opt {
         unsigned(self.text.as_bytes()).unwrap_or_default()
     }
 
+    /// The parts of a value that are separated by commas.
+    pub fn list(&self) -> Vec<Vec<u8>> {
+        let parts = self.text.as_bytes().split(|byte| *byte == b',');
+        parts.map(<[u8]>::to_vec).collect()
+    }
+
     /// The row is in a table where it does not belong.
     pub fn misplaced(&self) -> Fatal {
         Fatal::user(format!("unexpected option: {}", self.row.long))

@@ -29,7 +29,7 @@ ids! {
     /// Of both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, PeerInfo, NoSandbox, Groups,
+        IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard,
     }
     /// Of `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }

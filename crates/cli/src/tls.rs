@@ -31,6 +31,10 @@ pub struct Common {
     pub peer_info: bool,
     /// Without `--no-sandbox`: the engine locks itself in.
     pub sandbox: bool,
+    /// `--alpn`: protocols to agree on, the best first.
+    pub alpn: Vec<Vec<u8>>,
+    /// `--key-guard`: the private key is in another process.
+    pub key_guard: bool,
     /// `-v`.
     pub verbosity: u32,
 }
@@ -46,6 +50,8 @@ impl Default for Common {
             notification: 0,
             peer_info: false,
             sandbox: true,
+            alpn: Vec::new(),
+            key_guard: false,
             verbosity: 1,
         }
     }
@@ -62,6 +68,8 @@ impl Common {
             Engine::IdleTimeout => self.idle_timeout = opt.number(),
             Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
+            Engine::Alpn => self.alpn = opt.list(),
+            Engine::KeyGuard => self.key_guard = true,
             Engine::Groups => self.groups = Group::list(&opt.text).unwrap_or_default(),
         }
     }

@@ -63,6 +63,30 @@ pub static VARIABLES: &[Variable] = &[
         client: None,
     },
     Variable {
+        name: "SNIDIR",
+        server: Some(paragraph(
+            "with an SNI level of 1 or more, a directory of pairs, of which only the one for the \
+             name is opened, when the client asks for it: `NAME/privkey.pem` with \
+             `NAME/fullchain.pem` (certbot's `live` directory as it stands), or `NAME.key` with \
+             `NAME.crt` or `NAME.pem`, or `NAME.pem` with both inside; then the same for \
+             `_.PARENT` and `*.PARENT`, where PARENT is NAME without its first label. Pairs for \
+             names come first, then SNIDIR, then the default pair. It implies `--key-guard`.",
+        )),
+        client: None,
+    },
+    Variable {
+        name: "TICKETKEYFILE",
+        server: Some(paragraph(
+            "a text file of keys for session tickets, so that clients resume sessions, with this \
+             machine or another one that has the file: a line for each, base64 of 32 bytes or \
+             more (`openssl rand -base64 48`); blank lines and those that begin with `#` are \
+             skipped. The first seals, all open: to rotate, put a new line in front. Nobody but \
+             owner and group may have access to it (mode 007). A ticket is good for 12 hours. \
+             Clients that are asked for a certificate get none.",
+        )),
+        client: None,
+    },
+    Variable {
         name: "CADIR",
         server: Some(""),
         client: Some(""),

@@ -7,21 +7,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cli::address::Ip;
-use cli::{ClientOptions, Context, Fatal};
+use cli::{ClientOptions, Context, Fatal, SniLevel};
 use rustls::ClientConfig;
-use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::SingleCertAndKey;
 
-use crate::own::pair;
+use crate::guard::{Held, Role, Secrets, process};
+use crate::overheard::Overheard;
+use crate::own::choice::Certificates;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
-use crate::setup::{Ready, Setup};
+use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
+use crate::tunnel::run::Guard;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -41,7 +44,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     setup.run(
         context,
-        |context| read(context, &options),
+        |context| read(context, &options, started),
         |own| finish(own, &options),
     )
 }
@@ -53,27 +56,44 @@ struct Own {
     /// None: Mozilla's.
     anchors: Option<Source>,
     /// What we show if the server asks.
-    pair: Option<CertifiedKey>,
+    held: Option<Held>,
+    /// Where it leaves its troubles.
+    overheard: Overheard,
 }
 
-fn read(context: &Context, options: &ClientOptions) -> Result<Own, Fatal> {
+fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<Own, Fatal> {
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
     let anchors = match options.webpki_roots {
         true => None,
         false => Some(Source::from_environment(context)?),
     };
-    let pair = match options.client_certificate {
-        true => {
-            let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
-            Some(pair::load(context, key, certificate)?)
+    let overheard = Overheard::default();
+    let load = || {
+        Ok(Secrets {
+            certificates: Certificates::load(context, SniLevel::Ignore)?,
+            tickets: None,
+        })
+    };
+    let held = match (options.client_certificate, options.common.key_guard) {
+        (false, _) => None,
+        (true, false) => Some(Held::Here(load()?)),
+        (true, true) => {
+            let engine = process::Engine {
+                role: Role::Client,
+                context,
+                options: &options.common,
+                started,
+                overheard: &overheard,
+            };
+            Some(process::guarded(&engine, load)?)
         }
-        false => None,
     };
     Ok(Own {
         name,
         anchors,
-        pair,
+        held,
+        overheard,
     })
 }
 
@@ -93,15 +113,40 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
         Some(_) => Verification::Verified,
         None => Verification::Unverified,
     };
+    let (pair, guard) = own.held.map_or((None, None), shows);
+    let config = Config {
+        provider,
+        name: own.name,
+        anchors,
+        pair,
+        protocols: &options.common.alpn,
+        exporter: exporter.clone(),
+    };
     Ok(Ready {
-        session: session(provider, own.name, anchors, own.pair, exporter.clone())?,
+        session: config.session(own.overheard)?,
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification,
             own: None,
         }),
+        guard,
     })
+}
+
+/// What is held, for rustls; and for the loop, where it is in another process.
+fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
+    match held {
+        Held::Here(secrets) => {
+            let pair = secrets.certificates.default_pair();
+            let pair = pair.map(|pair| Arc::new(SingleCertAndKey::from(pair)) as _);
+            (pair, None)
+        }
+        Held::Guarded(remote) => {
+            let guard = setup::guard(&remote);
+            (Some(Arc::new(remote)), guard)
+        }
+    }
 }
 
 /// A host name or an address.
@@ -120,56 +165,62 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
 }
 
-fn session(
+/// What a connection is made of.
+struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
     anchors: Option<Anchors>,
-    pair: Option<CertifiedKey>,
+    pair: Option<Arc<dyn ResolvesClientCert>>,
+    protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
-) -> Result<Session, Fatal> {
-    let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let verifier = ServerVerifier {
-        anchors,
-        name: name.clone(),
-        algorithms: provider.signature_verification_algorithms,
-    };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match pair {
-        Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
-        None => builder.with_no_client_auth(),
-    };
-    // This process makes one connection.
-    config.resumption = Resumption::disabled();
-    if let Some(exporter) = exporter {
-        config.key_log = exporter;
+}
+
+impl Config<'_> {
+    fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
+        let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+        let verifier = ServerVerifier {
+            anchors: self.anchors,
+            name: self.name.clone(),
+            algorithms: self.provider.signature_verification_algorithms,
+        };
+        let builder = ClientConfig::builder_with_provider(self.provider)
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match self.pair {
+            Some(pair) => builder.with_client_cert_resolver(pair),
+            None => builder.with_no_client_auth(),
+        };
+        // This process makes one connection.
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = self.protocols.to_vec();
+        if let Some(exporter) = self.exporter {
+            config.key_log = exporter;
+        }
+        config.enable_sni = self.name.is_some();
+        // Without a name none is sent and none is checked; but rustls wants one.
+        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let name = self.name.unwrap_or(nobody);
+        let connection = UnbufferedClientConnection::new(Arc::new(config), name);
+        let connection = connection.map_err(failed)?;
+        Ok(Session::Client(Box::new(connection), overheard))
     }
-    config.enable_sni = name.is_some();
-    // Without a name none is sent and none is checked; but rustls wants one.
-    let name = name.unwrap_or(ServerName::IpAddress(
-        std::net::Ipv4Addr::UNSPECIFIED.into(),
-    ));
-    let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
-    Ok(Session::Client(Box::new(connection)))
 }
 
 /// A session that trusts this certificate, for tests of the pump.
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
-    let anchors = Anchors::parse(certificate).unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    session(
-        crypto::provider(&[cli::Group::X25519]),
-        Some(name),
-        Some(anchors),
-        None,
-        None,
-    )
-    .unwrap()
+    let config = Config {
+        provider: crypto::provider(&[cli::Group::X25519]),
+        name: Some(ServerName::try_from("localhost").unwrap()),
+        anchors: Anchors::parse(certificate),
+        pair: None,
+        protocols: &[],
+        exporter: None,
+    };
+    config.session(Overheard::default()).unwrap()
 }
 
 #[cfg(test)]

@@ -48,6 +48,15 @@ impl Ending {
         Self::tls(Word::Idle, "connection idle for too long")
     }
 
+    /// The process that holds the key has ended before its work was done.
+    pub fn guard_gone() -> Self {
+        Self {
+            code: Fatal::SYSTEM,
+            word: Word::System,
+            text: "the key guard has gone".to_owned(),
+        }
+    }
+
     /// The program left before the handshake was over.
     pub fn local_gone() -> Self {
         let text = "local program has gone during the handshake";

@@ -14,6 +14,7 @@ mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod guard;
 mod identity;
 mod overheard;
 mod own;
@@ -21,6 +22,8 @@ mod peer;
 mod report;
 pub mod server;
 mod setup;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 mod x509;
 

@@ -5,6 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::CertificateDer;
 
+/// Why the handshake cannot go on, though the peer has done nothing wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Trouble {
+    /// The key guard is gone.
+    GuardGone,
+    /// The key guard did not answer within the handshake's time limit.
+    Late,
+    /// The key guard failed: an exit code and a message.
+    Failed(u8, String),
+}
+
 /// Shared between a callback, which has no other way to report, and the
 /// session. rustls may ask for the certificate twice (HelloRetryRequest,
 /// RFC 8446 section 4.1.4), so each fact is set as a whole: the last counts.
@@ -16,6 +27,8 @@ struct Facts {
     server_name: Option<String>,
     /// What was chosen for that; the outer None: nothing was asked yet.
     certificate: Option<Option<CertificateDer<'static>>>,
+    protocols: Vec<Vec<u8>>,
+    trouble: Option<Trouble>,
 }
 
 impl Overheard {
@@ -32,6 +45,18 @@ impl Overheard {
         self.facts().certificate.clone().flatten()
     }
 
+    /// A client offers these application protocols (RFC 7301 section 3.1).
+    pub fn client_offers<'a>(&self, protocols: impl Iterator<Item = &'a [u8]>) {
+        self.facts().protocols = protocols.map(<[u8]>::to_vec).collect();
+    }
+
+    /// None of the protocols that the client offers is ours: that, in words.
+    pub fn no_protocol(&self) -> String {
+        let offer = self.facts().protocols.join(&b',');
+        let offer = String::from_utf8_lossy(&offer);
+        format!("remote offers no application protocol of ours, but {offer}")
+    }
+
     /// The name that the client asked for, as it was sent (RFC 6066 section 3).
     pub fn server_name(&self) -> Option<String> {
         self.facts().server_name.clone()
@@ -45,6 +70,16 @@ impl Overheard {
             None => "remote asked for no name, and there is no default certificate".to_owned(),
         };
         matches!(facts.certificate, Some(None)).then_some(text)
+    }
+
+    /// The handshake cannot go on.
+    pub fn give_up(&self, trouble: Trouble) {
+        self.facts().trouble.get_or_insert(trouble);
+    }
+
+    /// Why the handshake cannot go on: the first reason.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.facts().trouble.clone()
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

@@ -8,16 +8,23 @@ use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
+use rustls::server::{
+    NoClientAuth, NoServerSessionStorage, ProducesTickets, ResolvesServerCert,
+    UnbufferedServerConnection,
+};
 
-use crate::own::choice::Certificates;
+use crate::guard::{Held, Role, Secrets, process};
+use crate::overheard::Overheard;
+use crate::own::choice::{self, Certificates, Chooser};
+use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
-use crate::setup::{Ready, Setup};
+use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
+use crate::tunnel::run::Guard;
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -37,27 +44,57 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     setup.run(
         context,
-        |context| read(context, &options),
+        |context| read(context, &options, started),
         |own| finish(own, &options),
     )
 }
 
 /// What is read before the identity is dropped.
 struct Own {
-    certificates: Certificates,
+    held: Held,
+    /// Where it leaves what it learns of the client.
+    overheard: Overheard,
+    /// Whether there are keys for tickets.
+    tickets: bool,
     /// None: no client is asked for a certificate.
     anchors: Option<Source>,
 }
 
-fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
+fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<Own, Fatal> {
     let anchors = match options.client_certificate {
         ClientCertificate::None => None,
         _ => Some(Source::from_environment(context)?),
     };
-    let certificates = Certificates::load(context, options.sni())?;
+    let overheard = Overheard::default();
+    let load = || secrets(context, options);
+    let guarded = options.common.key_guard || choice::has_directory(context, options.sni());
+    let held = match guarded {
+        false => Held::Here(load()?),
+        true => {
+            let engine = process::Engine {
+                role: Role::Server,
+                context,
+                options: &options.common,
+                started,
+                overheard: &overheard,
+            };
+            process::guarded(&engine, load)?
+        }
+    };
     Ok(Own {
-        certificates,
+        held,
+        overheard,
+        tickets: context.env.get("TICKETKEYFILE").is_some(),
         anchors,
+    })
+}
+
+fn secrets(context: &Context, options: &ServerOptions) -> Result<Secrets, Fatal> {
+    let certificates = Certificates::load(context, options.sni())?;
+    let tickets = context.env.get("TICKETKEYFILE").map(TicketKeys::load);
+    Ok(Secrets {
+        certificates,
+        tickets: tickets.transpose()?,
     })
 }
 
@@ -65,16 +102,62 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let verifier = verifier(own.anchors, options.client_certificate)?;
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let overheard = own.certificates.overheard();
+    // What a session says about the client is what was verified on this
+    // connection: no session with a certificate is resumed.
+    let resumes = own.tickets && options.client_certificate == ClientCertificate::None;
+    let overheard = own.overheard;
+    let (shows, guard) = shows(own.held, &overheard, resumes);
+    let config = Config {
+        provider,
+        verifier,
+        shows,
+        protocols: &options.common.alpn,
+        exporter: exporter.clone(),
+    };
     Ok(Ready {
-        session: session(provider, own.certificates, verifier, exporter.clone())?,
+        session: config.session(overheard.clone())?,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification: Verification::Verified,
             own: Some(overheard),
         }),
+        guard,
     })
+}
+
+/// What is shown to clients.
+struct Shows {
+    certificates: Arc<dyn ResolvesServerCert>,
+    tickets: Option<Arc<dyn ProducesTickets>>,
+}
+
+/// What is `held`, for rustls; and for the loop, where it is in another
+/// process.
+fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Guard>) {
+    let overheard = overheard.clone();
+    match held {
+        Held::Here(Secrets {
+            certificates: from,
+            tickets,
+        }) => {
+            let tickets = tickets.filter(|_| resumes).map(|keys| Arc::new(keys) as _);
+            let certificates = Arc::new(Chooser { from, overheard });
+            let shows = Shows {
+                certificates,
+                tickets,
+            };
+            (shows, None)
+        }
+        Held::Guarded(remote) => {
+            let from = remote.clone();
+            let shows = Shows {
+                certificates: Arc::new(Chooser { from, overheard }),
+                tickets: resumes.then(|| Arc::new(remote.clone()) as _),
+            };
+            (shows, setup::guard(&remote))
+        }
+    }
 }
 
 /// Who is asked for a certificate, and which one will do.
@@ -90,33 +173,48 @@ fn verifier(
     Ok(Arc::new(verifier))
 }
 
-fn session(
+/// What a connection is made of.
+struct Config<'a> {
     provider: Arc<CryptoProvider>,
-    certificates: Certificates,
     verifier: Arc<dyn ClientCertVerifier>,
+    shows: Shows,
+    protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
-) -> Result<Session, Fatal> {
-    let overheard = certificates.overheard();
-    let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(certificates));
-    config.ignore_client_order = true;
-    // Tickets would be bound to the memory of this process, which serves one
-    // connection.
-    config.send_tls13_tickets = 0;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    // Early data is never accepted, for there are no tickets; but what a
-    // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
-    config.max_early_data_size = 16384;
-    if let Some(exporter) = exporter {
-        config.key_log = exporter;
-    }
-    let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-    Ok(Session::Server(Box::new(connection), overheard))
 }
+
+impl Config<'_> {
+    fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
+        let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+        let mut config = ServerConfig::builder_with_provider(self.provider)
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?
+            .with_client_cert_verifier(self.verifier)
+            .with_cert_resolver(self.shows.certificates);
+        config.ignore_client_order = true;
+        config.alpn_protocols = self.protocols.to_vec();
+        // A ticket that is bound to the memory of this process, which serves
+        // one connection, is of no use.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        if let Some(tickets) = self.shows.tickets {
+            config.ticketer = tickets;
+            config.send_tls13_tickets = TICKETS;
+            config.max_tls13_tickets = TICKETS;
+        }
+        // Early data is never accepted, with or without tickets; but what a
+        // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
+        config.max_early_data_size = 16384;
+        if let Some(exporter) = self.exporter {
+            config.key_log = exporter;
+        }
+        let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
+        Ok(Session::Server(Box::new(connection), overheard))
+    }
+}
+
+/// How many tickets a client of TLS 1.3 gets, unless it asks for fewer (RFC
+/// 9149).
+const TICKETS: usize = 2;
 
 /// A session that shows this certificate, for tests of the pump.
 #[cfg(any(test, feature = "fuzzing"))]
@@ -126,13 +224,17 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    let certificates = Certificates::only(pair);
-    let nobody = Arc::new(NoClientAuth);
-    session(
-        crypto::provider(&[cli::Group::X25519]),
-        certificates,
-        nobody,
-        None,
-    )
-    .unwrap()
+    let overheard = Overheard::default();
+    let secrets = Secrets {
+        certificates: Certificates::only(pair),
+        tickets: None,
+    };
+    let config = Config {
+        provider: crypto::provider(&[cli::Group::X25519]),
+        verifier: Arc::new(NoClientAuth),
+        shows: shows(Held::Here(secrets), &overheard, false).0,
+        protocols: &[],
+        exporter: None,
+    };
+    config.session(overheard).unwrap()
 }

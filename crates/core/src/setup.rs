@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
 
+use crate::guard::remote::Remote;
 use crate::identity::Identity;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::ends::PerEnd;
-use crate::tunnel::run::{self, Engine};
+use crate::tunnel::run::{self, Engine, Guard};
 use crate::tunnel::session::Session;
 
 /// What the command line says that is the same for both.
@@ -32,6 +33,18 @@ pub struct Ready {
     pub server_name: Option<String>,
     /// What else the notification says.
     pub peer_info: Option<PeerInfo>,
+    /// The process that holds the key, if it is another one.
+    pub guard: Option<Guard>,
+}
+
+/// What the loop has to know of the guard, while there is one.
+pub fn guard(remote: &Remote) -> Option<Guard> {
+    let number = remote.number()?;
+    let remote = remote.clone();
+    Some(Guard {
+        number,
+        hang_up: Box::new(move || remote.hang_up()),
+    })
 }
 
 impl Setup {
@@ -39,7 +52,8 @@ impl Setup {
     ///
     /// `read` looks at the variables and reads what only the user that started
     /// the program may read: the keys. `finish` does the rest under the
-    /// identity that the engine keeps; trust anchors are read there.
+    /// identity that the engine keeps; trust anchors are read there. No
+    /// descriptor is claimed, and so none kept from a key guard, before `read`.
     pub fn run<Own>(
         self,
         context: &mut Context,
@@ -81,6 +95,7 @@ impl Setup {
             notification,
             server_name: ready.server_name,
             peer_info: ready.peer_info,
+            guard: ready.guard,
         }
         .run(context, line)
     }

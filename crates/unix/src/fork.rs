@@ -29,6 +29,25 @@ pub fn fork() -> Result<Forked, Errno> {
     }
 }
 
+/// The same, and the copy is killed when this process ends, however it ends;
+/// no one has to wait for the copy either. Elsewhere than on Linux the copy
+/// outlives this process until it looks.
+pub fn fork_companion() -> Result<Forked, Errno> {
+    crate::signal::forget_children();
+    #[cfg(target_os = "linux")]
+    let parent = nix::unistd::getpid();
+    let forked = fork()?;
+    #[cfg(target_os = "linux")]
+    if matches!(forked, Forked::Child) {
+        let bound = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
+        // It may have ended before that.
+        if bound.is_err() || nix::unistd::getppid() != parent {
+            crate::entry::exit(0);
+        }
+    }
+    Ok(forked)
+}
+
 /// Whether there are other threads: to be taken out of their group is an error
 /// then, and changes nothing otherwise (unshare(2)).
 #[cfg(target_os = "linux")]

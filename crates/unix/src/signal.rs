@@ -131,6 +131,11 @@ pub fn quiet() -> [Temporarily; 2] {
     OF_WRITES.map(|signal| Temporarily::with(signal, SigHandler::SigIgn))
 }
 
+/// Children that end leave nothing to wait for, from now on.
+pub(crate) fn forget_children() {
+    let _ = set(Signal::SIGCHLD, SigHandler::SigIgn);
+}
+
 /// The same for the rest of the process, for programs that exec nothing.
 pub fn stay_quiet() {
     for signal in OF_WRITES {

@@ -108,6 +108,33 @@ pub(super) const LIMITS: &[Row] = &[
     },
 ];
 
+pub(super) const EXTENSIONS: &[Row] = &[
+    Row {
+        short: None,
+        long: "alpn",
+        argument: Argument::Checked("protocol,...", checks::protocols),
+        effect: Effect::Set(Id::Engine(Engine::Alpn)),
+        help: "application protocols to agree on, the best first",
+        doc: paragraph(
+            "agree on one of these application protocols (ALPN, RFC 7301), the best first; the \
+             program finds it in `SSL_ALPN_PROTOCOL`, or that variable unset if there is none. A \
+             server chooses by its own order; a client that offers only others gets the alert \
+             no_application_protocol. A server may pass over what a client offers.",
+        ),
+    },
+    Row {
+        short: None,
+        long: "key-guard",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Engine(Engine::KeyGuard)),
+        help: "keep the private key in a process that never hears the network",
+        doc: paragraph(
+            "keep private keys, and those of tickets, in a process of their own, which never \
+             hears the network and signs for the one that does: \
+             [the key guard](security.md#the-key-guard).",
+        ),
+    },
+];
 pub(super) const KEY_EXCHANGE: &[Row] = &[Row {
     short: None,
     long: "groups",

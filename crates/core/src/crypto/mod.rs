@@ -3,6 +3,7 @@
 
 mod groups;
 mod hybrid;
+pub mod sealing;
 pub mod suites;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ pub mod key;
 pub mod pem;
 pub mod problem;
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::{OFlag, open, openat};
@@ -36,7 +36,23 @@ impl Opened {
     /// another kind: a pipe could be waited for without end.
     pub fn in_directory(directory: impl AsFd, name: &CStr) -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let opened = Self::new(openat(directory, name, flags, Mode::empty())?)?;
+        Self::regular(openat(directory, name, flags, Mode::empty())?)
+    }
+
+    /// The regular file `name`, or `directory/name`, in an open directory. No
+    /// link in that one leads out of it; what the inner directory holds may be
+    /// links to anywhere.
+    pub fn beneath(directory: impl AsFd, path: &str) -> Result<Self, Errno> {
+        let Some((inner, name)) = path.split_once('/') else {
+            return Self::regular(open_beneath(directory, path, OFlag::O_NONBLOCK)?);
+        };
+        let inner = open_beneath(directory, inner, OFlag::O_DIRECTORY)?;
+        let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
+        Self::in_directory(inner, &name)
+    }
+
+    fn regular(file: OwnedFd) -> Result<Self, Errno> {
+        let opened = Self::new(file)?;
         match is_regular(&opened.stat) {
             true => Ok(opened),
             false => Err(Errno::EINVAL),
@@ -66,6 +82,23 @@ impl Opened {
         fill(&mut content, &self.file, &self.stat)?;
         Ok(content)
     }
+}
+
+/// Opens `name` for reading without leaving `directory` (openat2(2)). Where
+/// the system cannot promise that, the name, which has no `/`, has to do.
+fn open_beneath(directory: impl AsFd, name: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    #[cfg(target_os = "linux")]
+    {
+        use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+        let inside = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let how = OpenHow::new().flags(flags).resolve(inside);
+        match openat2(directory.as_fd(), name, how) {
+            Err(Errno::ENOSYS | Errno::EPERM) => {}
+            opened => return opened,
+        }
+    }
+    openat(directory, name, flags, Mode::empty())
 }
 
 fn is_regular(stat: &FileStat) -> bool {

@@ -2,6 +2,7 @@
 //! (server_name, RFC 6066 section 3).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use cli::{Context, Fatal, SniLevel};
@@ -9,35 +10,31 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
-use crate::overheard::Overheard;
+use crate::overheard::{Overheard, Trouble};
+use crate::own::directory::Directory;
 use crate::own::pair;
 
-/// The certificates of a server. Names are those of the variables, never
-/// those inside the certificates.
-#[derive(Debug)]
+/// The certificates of a server. Names are those of the variables and files,
+/// never those inside the certificates.
 pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
     named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
-    overheard: Overheard,
+    directory: Option<Directory>,
 }
 
 impl Certificates {
     /// Loads what `level` asks for: KEYFILE and CERTFILE, KEYFILE:x and
-    /// CERTFILE:x.
+    /// CERTFILE:x; and opens SNIDIR.
     pub fn load(context: &Context, level: SniLevel) -> Result<Self, Fatal> {
         let default = match level {
             SniLevel::Require => None,
-            _ => {
-                let (key, certificate) =
-                    (context.require("KEYFILE")?, context.require("CERTFILE")?);
-                Some(Arc::new(pair::load(context, key, certificate)?))
-            }
+            _ => Some(Arc::new(default(context)?)),
         };
-        let named = match level {
-            SniLevel::Ignore => BTreeMap::new(),
-            _ => named(context)?,
+        let (named, directory) = match level {
+            SniLevel::Ignore => (BTreeMap::new(), None),
+            _ => (named(context)?, directory(context)?),
         };
-        if default.is_none() && named.is_empty() {
+        if default.is_none() && named.is_empty() && directory.is_none() {
             return Err(Fatal::new(
                 CONTEXT,
                 "no certificate: neither KEYFILE:name nor CERTFILE:name is set for any name",
@@ -46,7 +43,7 @@ impl Certificates {
         Ok(Self {
             default,
             named,
-            overheard: Overheard::default(),
+            directory,
         })
     }
 
@@ -56,33 +53,97 @@ impl Certificates {
         Self {
             default: Some(Arc::new(pair)),
             named: BTreeMap::new(),
-            overheard: Overheard::default(),
+            directory: None,
         }
     }
 
-    /// Where they leave what the client asks for.
-    pub fn overheard(&self) -> Overheard {
-        self.overheard.clone()
+    /// The pair of KEYFILE and CERTFILE.
+    pub fn default_pair(self) -> Option<Arc<CertifiedKey>> {
+        self.default
     }
 
-    /// The certificate for a client that asks for `name`, or for none.
-    pub fn choose(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        let named = name.and_then(|name| {
-            let name = normal(name.as_bytes());
-            self.named
-                .get(&name)
-                .or_else(|| self.named.get(&wildcard(&name)?))
-        });
-        named.or(self.default.as_ref()).cloned()
+    /// Whether files are still to be read when the name is known.
+    pub fn needs_files(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// The certificate for a client that asks for `name`, or for none. An
+    /// error is a pair that is there and cannot be used.
+    pub fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
+        let Some(name) = name else {
+            return Ok(self.default.clone());
+        };
+        let wanted = normal(name.as_bytes());
+        let named = self.named.get(&wanted);
+        if let Some(pair) = named.or_else(|| self.named.get(&wildcard(&wanted)?)) {
+            return Ok(Some(Arc::clone(pair)));
+        }
+        let found = match &self.directory {
+            Some(directory) => directory.pair(name)?,
+            None => None,
+        };
+        Ok(found.map(Arc::new).or_else(|| self.default.clone()))
     }
 }
 
-impl ResolvesServerCert for Certificates {
+/// Whether SNIDIR is set and counts at this level.
+pub fn has_directory(context: &Context, level: SniLevel) -> bool {
+    level != SniLevel::Ignore && context.env.get("SNIDIR").is_some()
+}
+
+fn directory(context: &Context) -> Result<Option<Directory>, Fatal> {
+    let path = context.env.get("SNIDIR");
+    path.map(|path| Directory::open(context, path)).transpose()
+}
+
+fn default(context: &Context) -> Result<CertifiedKey, Fatal> {
+    let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
+    pair::load(context, key, certificate)
+}
+
+/// What knows the pair for a name.
+pub trait Choose: Send + Sync {
+    /// The pair for this name, or for none.
+    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble>;
+}
+
+impl Choose for Certificates {
+    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
+        let failed = |fatal: Fatal| Trouble::Failed(fatal.code(), fatal.message().to_owned());
+        Self::choose(self, name).map_err(failed)
+    }
+}
+
+/// Chooses for rustls, and leaves what it learns of the client.
+pub struct Chooser<C> {
+    /// What is chosen from.
+    pub from: C,
+    /// Where to leave it.
+    pub overheard: Overheard,
+}
+
+impl<C> fmt::Debug for Chooser<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chooser")
+    }
+}
+
+impl<C: Choose> ResolvesServerCert for Chooser<C> {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let chosen = self.choose(hello.server_name());
-        let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
-        self.overheard.client_asks(hello.server_name(), certificate);
-        chosen
+        let offer = hello.alpn().into_iter().flatten();
+        self.overheard.client_offers(offer);
+        match self.from.choose(hello.server_name()) {
+            Ok(chosen) => {
+                let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
+                self.overheard.client_asks(hello.server_name(), certificate);
+                chosen
+            }
+            Err(trouble) => {
+                self.overheard.client_asks(hello.server_name(), None);
+                self.overheard.give_up(trouble);
+                None
+            }
+        }
     }
 }
 

@@ -2,4 +2,6 @@
 //! by the name that the client asks for.
 
 pub mod choice;
+pub mod directory;
 pub mod pair;
+pub mod tickets;

@@ -7,6 +7,7 @@ use cli::{Context, Fatal};
 use nix::sys::stat::Mode;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
+use unix::Errno;
 
 use crate::files::key::{self, SecretKey};
 use crate::files::problem::{Defect, unreadable, unusable};
@@ -26,7 +27,20 @@ pub fn load(
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
-    let pair = read(context, key_file, certificate_file);
+    load_by(context, &Opened::at, key_file, certificate_file)
+}
+
+/// How a file is opened.
+pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<Opened, Errno>;
+
+/// The same with files that are opened by `open`.
+pub fn load_by(
+    context: &Context,
+    open: Open<'_>,
+    key_file: &OsStr,
+    certificate_file: &OsStr,
+) -> Result<CertifiedKey, Fatal> {
+    let pair = read(context, open, key_file, certificate_file);
     // Keys are moved while they are decoded.
     unix::pages::wipe_stack();
     pair
@@ -36,12 +50,13 @@ pub fn load(
 #[inline(never)]
 fn read(
     context: &Context,
+    open: Open<'_>,
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
     for _ in 0..2 {
-        let (secret, mode) = read_key(key_file)?;
-        let chain = read_chain(certificate_file)?;
+        let (secret, mode) = read_key(open, key_file)?;
+        let chain = read_chain(open, certificate_file)?;
         match signer(&secret, &chain) {
             Ok(signer) => {
                 warn_if_open_to_all(context, key_file, mode);
@@ -104,9 +119,9 @@ fn warn_if_open_to_all(context: &Context, key_file: &OsStr, mode: Mode) {
     }
 }
 
-fn read_key(path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
+fn read_key(open: Open<'_>, path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
     let failed = |errno| unreadable(path, errno);
-    let file = Opened::at(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     let mode = file.mode();
     let key = pem::private_key(&file.secret().map_err(failed)?);
     let key = key.map_err(|defect| unusable(path, defect.text()))?;
@@ -114,8 +129,8 @@ fn read_key(path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
 }
 
 /// The chain. Its file may hold the key as well, so its content is wiped.
-fn read_chain(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = Opened::at(path).and_then(Opened::secret);
+fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+    let content = open(path).and_then(Opened::secret);
     let content = content.map_err(|errno| unreadable(path, errno))?;
     let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {

@@ -25,10 +25,12 @@ pub struct PeerInfo {
     pub own: Option<Overheard>,
 }
 
-/// The notification. See [`Variables`] for its form.
+/// The notification. See [`Variables`] for its form. It has the application
+/// protocol only if one was to be agreed on.
 pub fn write(
     state: &CommonState,
     server_name: Option<&str>,
+    alpn: bool,
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
     let chain = state.peer_certificates().unwrap_or_default();
@@ -41,6 +43,9 @@ pub fn write(
     let subject = chain.first();
     let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());
     variables.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
+    if alpn {
+        variables.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
+    }
     if let Some(peer_info) = peer_info {
         variables.say("SSL_GROUP", words::group(state));
         peer_info.add(&mut variables, words::is_resumed(state), chain);

@@ -9,10 +9,15 @@ impl Variables {
     /// Sets `name`, or unsets it if there is no `value`. A value that holds a
     /// NUL, whose rest would pass for another variable, is as good as none.
     pub fn say(&mut self, name: &str, value: Option<&str>) {
+        self.say_bytes(name, value.map(str::as_bytes));
+    }
+
+    /// The same with a value that may not be UTF-8.
+    pub fn say_bytes(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.extend_from_slice(name.as_bytes());
-        if let Some(value) = value.filter(|value| !value.contains('\0')) {
+        if let Some(value) = value.filter(|value| !value.contains(&0)) {
             self.0.push(b'=');
-            self.0.extend_from_slice(value.as_bytes());
+            self.0.extend_from_slice(value);
         }
         self.0.push(0);
     }

@@ -14,8 +14,19 @@ use crate::tunnel::ends::PerEnd;
 use crate::tunnel::pump::{Pump, Rules, Turn};
 use crate::tunnel::session::Session;
 
+/// What holds the key, as far as the loop has to know: it is needed until the
+/// handshake is over.
+pub struct Guard {
+    /// The descriptor to ask it over.
+    pub number: RawFd,
+    /// Lets it go.
+    pub hang_up: Box<dyn FnOnce()>,
+}
+
 /// What an engine was told to do.
 pub struct Engine {
+    /// The process that holds the key, if it is another one.
+    pub guard: Option<Guard>,
     /// The connection, ready to start.
     pub session: Session,
     /// When the program was started.
@@ -45,12 +56,19 @@ impl Engine {
             .map_err(|errno| Fatal::system("allocate buffers", errno))?;
         let name = |session: &Session| self.server_name.clone().or_else(|| session.asked_name());
         let ended = drive(&mut pump, &mut self.descriptors, |session| {
+            if let Some(guard) = self.guard.take() {
+                (guard.hang_up)();
+            }
             let Some(fd) = self.notification.take() else {
                 return Ok(());
             };
             let name = name(session);
-            let block =
-                notification::write(session.state(), name.as_deref(), self.peer_info.as_ref());
+            let block = notification::write(
+                session.state(),
+                name.as_deref(),
+                !self.options.alpn.is_empty(),
+                self.peer_info.as_ref(),
+            );
             unix::fd::write_all(&fd, &block)
                 .map_err(|errno| Fatal::system("notify the program", errno))
         });
@@ -70,10 +88,11 @@ impl Engine {
     fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
+        let guard = self.guard.as_ref().map(|guard| guard.number);
         let numbers = |fds: &[Option<RawFd>]| fds.iter().flatten().copied().collect::<Vec<_>>();
         let kept = sandbox::Descriptors {
-            read: &numbers(&[ends.net_in, ends.app_in]),
-            write: &numbers(&[ends.net_out, ends.app_out, notification]),
+            read: &numbers(&[ends.net_in, ends.app_in, guard]),
+            write: &numbers(&[ends.net_out, ends.app_out, notification, guard]),
             pipes: &self.descriptors.pipes(),
         };
         let enforced = Profile::engine(kept).enter().map_err(|failure| {

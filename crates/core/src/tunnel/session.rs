@@ -11,7 +11,7 @@ use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
 
 use crate::crypto::suites;
 use crate::ending::{Ending, Word};
-use crate::overheard::Overheard;
+use crate::overheard::{Overheard, Trouble};
 use crate::report::explain;
 use crate::tunnel::buffer::Buffer;
 
@@ -31,16 +31,18 @@ const SMALLEST_MESSAGE: usize = 4;
 /// An unencrypted fatal alert unrecognized_name (RFC 6066 section 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
+/// The same, internal_error (RFC 8446 section 6.2).
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
 /// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
 /// any other warning; here it ends a handshake.
 const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
 
 /// One end of a TLS connection.
 pub enum Session {
-    /// The client's end.
-    Client(Box<UnbufferedClientConnection>),
-    /// The server's end, and where its choice of certificate leaves what the
-    /// client asked for.
+    /// The client's end, and where its callbacks leave what they learn.
+    Client(Box<UnbufferedClientConnection>, Overheard),
+    /// The server's end, and the same.
     Server(Box<UnbufferedServerConnection>, Overheard),
 }
 
@@ -112,7 +114,8 @@ impl Session {
                 outgoing,
                 next_record,
             } = buffers;
-            let (shown, refused) = if self.is_handshaking() {
+            let handshaking = self.is_handshaking();
+            let (shown, refused) = if handshaking {
                 until_refused(incoming.content(), next_record)
             } else {
                 (incoming.len(), None)
@@ -121,6 +124,10 @@ impl Session {
             let (discard, step) = self.step(shown, Some(plain), outgoing, send);
             incoming.consume(discard);
             *next_record = next_record.saturating_sub(discard);
+            if handshaking && self.overheard().trouble().is_some() {
+                // rustls would go on without what a callback could not give.
+                return Err(Error::General("a callback has failed".into()));
+            }
             match step? {
                 Step::More => {}
                 Step::Closed => received.closed = true,
@@ -143,8 +150,8 @@ impl Session {
             incoming, outgoing, ..
         } = buffers;
         incoming.clear();
-        if self.refused().is_some() {
-            outgoing.append(&UNRECOGNIZED_NAME);
+        if let Some(alert) = self.plain_alert() {
+            outgoing.append(&alert);
             return;
         }
         if let Some(alert) = wanted.filter(|_| !self.state().wants_write()) {
@@ -185,15 +192,29 @@ impl Session {
 
     /// What kind of end `error` is.
     pub fn ending(&self, error: &Error) -> Ending {
-        match self.refused() {
-            Some(refused) => Ending::tls(Word::NoCertificateForName, refused),
-            None => self.ended_by(error),
+        match (self.overheard().trouble(), self.refused()) {
+            (Some(trouble), _) => troubled(trouble),
+            (None, Some(refused)) => Ending::tls(Word::NoCertificateForName, refused),
+            (None, None) => self.ended_by(error),
+        }
+    }
+
+    /// The alert for what rustls does not know of, where nothing is encrypted
+    /// yet: it is still to choose the certificate.
+    fn plain_alert(&self) -> Option<[u8; 7]> {
+        let choosing = self.state().negotiated_cipher_suite().is_none();
+        match self.overheard().trouble() {
+            Some(_) => choosing.then_some(INTERNAL_ERROR),
+            None => self.refused().map(|_| UNRECOGNIZED_NAME),
         }
     }
 
     fn ended_by(&self, error: &Error) -> Ending {
         let handshaking = self.is_handshaking();
-        let text = explain::text(error);
+        let text = match (self, error) {
+            (Self::Server(_, overheard), Error::NoApplicationProtocol) => overheard.no_protocol(),
+            _ => explain::text(error),
+        };
         let text = match handshaking {
             true => format!("handshake failed: {text}"),
             false => text,
@@ -209,7 +230,7 @@ impl Session {
     /// What rustls says about the connection.
     pub fn state(&self) -> &CommonState {
         match self {
-            Self::Client(connection) => connection,
+            Self::Client(connection, _) => connection,
             Self::Server(connection, _) => connection,
         }
     }
@@ -217,7 +238,7 @@ impl Session {
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
         match self {
-            Self::Client(_) => None,
+            Self::Client(..) => None,
             Self::Server(_, overheard) => overheard.server_name(),
         }
     }
@@ -230,16 +251,32 @@ impl Session {
         send: ToSend<'_>,
     ) -> (usize, Result<Step, Error>) {
         match self {
-            Self::Client(tls) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+            Self::Client(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
             Self::Server(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
         }
     }
 
     fn refused(&self) -> Option<String> {
+        self.overheard().no_certificate()
+    }
+
+    fn overheard(&self) -> &Overheard {
         match self {
-            Self::Client(_) => None,
-            Self::Server(_, overheard) => overheard.no_certificate(),
+            Self::Client(_, overheard) | Self::Server(_, overheard) => overheard,
         }
+    }
+}
+
+/// How a handshake ends that cannot go on.
+fn troubled(trouble: Trouble) -> Ending {
+    match trouble {
+        Trouble::GuardGone => Ending::guard_gone(),
+        Trouble::Late => Ending::handshake_timeout(),
+        Trouble::Failed(code, text) => Ending {
+            code,
+            word: Word::System,
+            text,
+        },
     }
 }
 

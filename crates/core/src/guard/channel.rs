@@ -1,0 +1,69 @@
+//! One end of the socket pair between the halves: whole messages, in and out.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::wire::{HEADER, header};
+
+/// Why no message comes.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Silence {
+    /// The other side is gone, or does not keep to the form of messages.
+    Gone,
+    /// It is too late.
+    Late,
+}
+
+/// Sends a whole message.
+pub fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), Silence> {
+    unix::fd::write_all(socket, message).map_err(|_| Silence::Gone)
+}
+
+/// Receives a message whose content has at most `limit` bytes, until
+/// `deadline`: its kind and its content.
+pub fn receive(
+    socket: &OwnedFd,
+    limit: usize,
+    deadline: Option<Instant>,
+) -> Result<(u8, Vec<u8>), Silence> {
+    let mut head = [0; HEADER];
+    fill(socket, &mut head, deadline)?;
+    let (kind, length) = header(&head, limit).ok_or(Silence::Gone)?;
+    let mut content = vec![0; length];
+    fill(socket, &mut content, deadline)?;
+    Ok((kind, content))
+}
+
+fn fill(socket: &OwnedFd, mut buf: &mut [u8], deadline: Option<Instant>) -> Result<(), Silence> {
+    while !buf.is_empty() {
+        wait(socket, deadline)?;
+        match unix::fd::read(socket, buf) {
+            Ok(0) | Err(_) => return Err(Silence::Gone),
+            Ok(count) => buf = &mut buf[count..],
+        }
+    }
+    Ok(())
+}
+
+/// Waits for bytes, or for the end.
+fn wait(socket: &OwnedFd, deadline: Option<Instant>) -> Result<(), Silence> {
+    let Some(deadline) = deadline else {
+        return Ok(());
+    };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Silence::Late);
+        }
+        let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
+        let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(_) => return Err(Silence::Gone),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The guard's side of the conversation, without I/O: what it may do for the
+//! other half, and how often.
+
+use std::sync::Arc;
+
+use rustls::SignatureScheme;
+use rustls::pki_types::UnixTime;
+use rustls::sign::{CertifiedKey, SigningKey};
+
+use super::shape::is_handshake;
+use super::wire::{Answer, Public, Question};
+use super::{Role, Secrets};
+
+/// Every scheme that a key of ours may be able to sign by.
+const SCHEMES: [SignatureScheme; 9] = [
+    SignatureScheme::RSA_PSS_SHA512,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ED25519,
+];
+
+/// Holds the secrets, and answers.
+pub struct Keeper {
+    role: Role,
+    secrets: Secrets,
+    chosen: Option<Choice>,
+    signatures: u8,
+    seals: u8,
+    opens: u8,
+}
+
+/// What was chosen, once for the whole connection.
+struct Choice {
+    name: Option<Vec<u8>>,
+    pair: Option<Arc<CertifiedKey>>,
+}
+
+impl Keeper {
+    /// A keeper that has done nothing yet. A handshake needs one signature,
+    /// opens one ticket and makes two; a second signature is allowed for.
+    pub fn new(role: Role, secrets: Secrets) -> Self {
+        Self {
+            role,
+            secrets,
+            chosen: None,
+            signatures: 2,
+            seals: 2,
+            opens: 1,
+        }
+    }
+
+    /// Whether the pair was chosen: no file is needed any more.
+    pub fn has_chosen(&self) -> bool {
+        self.chosen.is_some()
+    }
+
+    /// The answer to the message of this kind and content.
+    pub fn answer(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Answer {
+        let bytes = match Question::parse(kind, content) {
+            Some(Question::Pair(name)) => return self.pair(name),
+            Some(Question::Signature(scheme, text)) => self.sign(scheme, text),
+            Some(Question::Seal(state)) => self.seal(state, now),
+            Some(Question::Open(ticket)) => self.open(ticket, now),
+            None => None,
+        };
+        bytes.map_or(Answer::None, Answer::Bytes)
+    }
+
+    /// The first question decides; later ones, as after a HelloRetryRequest,
+    /// get the same pair if they ask for the same name.
+    fn pair(&mut self, name: Option<&[u8]>) -> Answer {
+        let mut failed = None;
+        let choice = self.chosen.get_or_insert_with(|| Choice {
+            name: name.map(<[u8]>::to_vec),
+            pair: self.secrets.choose(name).unwrap_or_else(|fatal| {
+                failed = Some(fatal);
+                None
+            }),
+        });
+        match (&choice.pair, failed) {
+            (_, Some(fatal)) => Answer::Failed(fatal.code(), fatal.message().to_owned()),
+            (Some(pair), None) if choice.name.as_deref() == name => Answer::Pair(public(pair)),
+            _ => Answer::None,
+        }
+    }
+
+    fn sign(&mut self, scheme: SignatureScheme, text: &[u8]) -> Option<Vec<u8>> {
+        let pair = self.chosen.as_ref()?.pair.as_ref()?;
+        if !is_handshake(self.role, text) {
+            return None;
+        }
+        spend(&mut self.signatures)?;
+        pair.key.choose_scheme(&[scheme])?.sign(text).ok()
+    }
+
+    fn seal(&mut self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+        let keys = self.secrets.tickets.as_ref()?;
+        spend(&mut self.seals)?;
+        keys.seal(state, now)
+    }
+
+    fn open(&mut self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+        let keys = self.secrets.tickets.as_ref()?;
+        spend(&mut self.opens)?;
+        keys.open(ticket, now)
+    }
+}
+
+/// Takes one from what is left; None if nothing is.
+fn spend(left: &mut u8) -> Option<()> {
+    *left = left.checked_sub(1)?;
+    Some(())
+}
+
+fn public(pair: &CertifiedKey) -> Public {
+    Public {
+        algorithm: pair.key.algorithm(),
+        schemes: schemes(&*pair.key),
+        chain: pair.cert.clone(),
+        ocsp: pair.ocsp.clone(),
+    }
+}
+
+/// How `key` can sign, in the order in which it prefers to.
+fn schemes(key: &dyn SigningKey) -> Vec<SignatureScheme> {
+    let mut offered = SCHEMES.to_vec();
+    let mut schemes = Vec::new();
+    while let Some(signer) = key.choose_scheme(&offered) {
+        schemes.push(signer.scheme());
+        offered.retain(|scheme| *scheme != signer.scheme());
+    }
+    schemes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::wire::HEADER;
+    use crate::own::choice::Certificates;
+    use crate::own::tickets::TicketKeys;
+    use crate::testing;
+
+    const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
+
+    fn keeper() -> Keeper {
+        let secrets = Secrets {
+            certificates: Certificates::only(testing::pair()),
+            tickets: Some(TicketKeys::for_tests()),
+        };
+        Keeper::new(Role::Server, secrets)
+    }
+
+    fn ask(keeper: &mut Keeper, question: &Question<'_>) -> Answer {
+        let message = question.encode();
+        keeper.answer(message[0], &message[HEADER..], UnixTime::now())
+    }
+
+    fn verify() -> Vec<u8> {
+        [
+            &[0x20; 64],
+            &b"TLS 1.3, server CertificateVerify\0"[..],
+            &[7; 32],
+        ]
+        .concat()
+    }
+
+    fn is_bytes(answer: &Answer) -> bool {
+        matches!(answer, Answer::Bytes(_))
+    }
+
+    #[test]
+    fn two_signatures_two_tickets_one_opened_and_no_more() {
+        let mut keeper = keeper();
+        let text = verify();
+        ask(&mut keeper, &Question::Pair(None));
+        let signature = Question::Signature(P256, &text);
+        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(b"state")) else {
+            panic!("no ticket");
+        };
+        for (question, left) in [
+            (signature, 2),
+            (Question::Seal(b"state"), 1),
+            (Question::Open(&ticket), 1),
+        ] {
+            let answers: Vec<_> = (0..4).map(|_| ask(&mut keeper, &question)).collect();
+            let given = answers.iter().filter(|answer| is_bytes(answer)).count();
+            assert_eq!(given, left, "{question:?}");
+            assert!(answers[left..].iter().all(|answer| *answer == Answer::None));
+        }
+    }
+
+    #[test]
+    fn nothing_is_signed_before_a_pair_is_chosen_nor_what_no_handshake_signs() {
+        let mut keeper = keeper();
+        let text = verify();
+        let signature = Question::Signature(P256, &text);
+        assert_eq!(ask(&mut keeper, &signature), Answer::None);
+        ask(&mut keeper, &Question::Pair(None));
+        let other = Question::Signature(P256, &text[1..]);
+        assert_eq!(ask(&mut keeper, &other), Answer::None);
+        let scheme = Question::Signature(SignatureScheme::ED25519, &text);
+        assert_eq!(ask(&mut keeper, &scheme), Answer::None);
+        assert!(is_bytes(&ask(&mut keeper, &signature)));
+    }
+
+    #[test]
+    fn the_first_name_decides() {
+        let mut keeper = keeper();
+        let first = ask(&mut keeper, &Question::Pair(Some(b"a.example")));
+        assert!(matches!(first, Answer::Pair(_)));
+        assert_eq!(ask(&mut keeper, &Question::Pair(Some(b"a.example"))), first);
+        for name in [None, Some(&b"b.example"[..])] {
+            assert_eq!(ask(&mut keeper, &Question::Pair(name)), Answer::None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_gets_no_answer() {
+        let mut keeper = keeper();
+        for kind in 0..=255 {
+            for content in [&[][..], &[0], &[0xff; 40]] {
+                let answer = keeper.answer(kind, content, UnixTime::now());
+                assert!(!is_bytes(&answer) || kind == 4, "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_prefers_what_it_prefers_when_it_is_here() {
+        let pair = testing::pair();
+        assert_eq!(schemes(&*pair.key), [P256]);
+    }
+}

@@ -1,0 +1,59 @@
+//! The guard: a process that holds the private keys and never hears the
+//! network, forked off before anything secret is read. The half that hears
+//! the network asks it over a socket pair ([`wire`]) for the pair to show, for
+//! signatures and for tickets. [`keeper`] is its side, [`remote`] the other;
+//! [`process`] parts the two.
+
+mod channel;
+mod keeper;
+pub mod process;
+pub mod remote;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::Arc;
+
+use cli::Fatal;
+use rustls::sign::CertifiedKey;
+
+use crate::own::choice::Certificates;
+use crate::own::tickets::TicketKeys;
+
+/// Which side of the handshake the engine is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// s6-tlsc-io.
+    Client,
+    /// s6-tlsd-io.
+    Server,
+}
+
+/// What is read before the identity is dropped, and what no half that hears
+/// the network has to have.
+pub struct Secrets {
+    /// The pairs.
+    pub certificates: Certificates,
+    /// The keys of tickets, if there are any.
+    pub tickets: Option<TicketKeys>,
+}
+
+/// Where an engine has its secrets.
+pub enum Held {
+    /// In this process.
+    Here(Secrets),
+    /// With the guard at the other end.
+    Guarded(remote::Remote),
+}
+
+impl Secrets {
+    /// The pair for `name`, which comes from the network.
+    fn choose(&self, name: Option<&[u8]>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
+        // A host name in rustls's sense is ASCII.
+        match name.map(std::str::from_utf8).transpose() {
+            Ok(name) => self.certificates.choose(name),
+            Err(_) => Ok(None),
+        }
+    }
+}

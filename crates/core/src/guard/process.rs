@@ -1,0 +1,148 @@
+//! The two processes: when they part, and what each of them gives up.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use cli::{Common, Context, Fatal};
+use rustls::pki_types::UnixTime;
+use sandbox::Profile;
+use unix::Errno;
+use unix::fork::{Forked, fork_companion};
+
+use super::channel::{self, Silence};
+use super::keeper::Keeper;
+use super::remote::Remote;
+use super::wire::{Answer, MAX_ANSWER, MAX_QUESTION};
+use super::{Held, Role, Secrets};
+use crate::ending::Ending;
+use crate::identity::Identity;
+use crate::overheard::Overheard;
+
+/// The engine that a guard is for.
+pub struct Engine<'a> {
+    /// Which side.
+    pub role: Role,
+    /// Its variables.
+    pub context: &'a Context,
+    /// Its options.
+    pub options: &'a Common,
+    /// When it was started.
+    pub started: Instant,
+    /// Where its trouble with the guard is left.
+    pub overheard: &'a Overheard,
+}
+
+/// Forks the guard off, which loads its secrets by `load` and gives up what it
+/// does not need, and waits until it is ready.
+///
+/// Nothing secret may have been read yet, and there is one thread. The guard's
+/// own failures are returned here, as if this process had done the loading.
+pub fn guarded(
+    engine: &Engine<'_>,
+    load: impl FnOnce() -> Result<Secrets, Fatal>,
+) -> Result<Held, Fatal> {
+    let failed = |errno: Errno| Fatal::system("start the key guard", errno);
+    let confinement = Confinement {
+        identity: Identity::from_environment(engine.context)?,
+        sandbox: engine.options.sandbox,
+    };
+    let (ours, theirs) = unix::net::socket_pair().map_err(failed)?;
+    match fork_companion().map_err(failed)? {
+        Forked::Child => {
+            drop(ours);
+            unix::signal::stay_quiet();
+            let _ = keep(engine.role, load, confinement, &theirs);
+            unix::entry::exit(0)
+        }
+        Forked::Parent(_) => {
+            drop(theirs);
+            let limit = u64::from(engine.options.handshake_timeout);
+            let deadline = (limit != 0).then(|| engine.started + Duration::from_millis(limit));
+            ready(&ours, deadline, engine.options.verbosity)?;
+            let overheard = engine.overheard.clone();
+            Ok(Held::Guarded(Remote::new(ours, deadline, overheard)))
+        }
+    }
+}
+
+/// What becomes of the guard once it needs no file any more.
+struct Confinement {
+    /// Who it is then.
+    identity: Option<Identity>,
+    /// Whether it locks itself in.
+    sandbox: bool,
+}
+
+/// In the network's half: waits until the guard has loaded everything.
+fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<(), Fatal> {
+    let received = channel::receive(socket, MAX_ANSWER, deadline);
+    match received.map(|(kind, content)| Answer::parse(kind, content)) {
+        Ok(Some(Answer::Ready)) => Ok(()),
+        Ok(Some(Answer::Failed(code, text))) => Err(Fatal::new(code, text)),
+        Err(Silence::Late) => Ending::handshake_timeout().result(verbosity).map(drop),
+        Ok(_) | Err(Silence::Gone) => Ending::guard_gone().result(verbosity).map(drop),
+    }
+}
+
+/// The guard's life. It ends when the other half hangs up.
+fn keep(
+    role: Role,
+    load: impl FnOnce() -> Result<Secrets, Fatal>,
+    confinement: Confinement,
+    socket: &OwnedFd,
+) -> Result<(), Silence> {
+    let mut later = Some(confinement);
+    let loaded = alone(socket).and_then(|()| load()).and_then(|secrets| {
+        if !secrets.certificates.needs_files() {
+            later.take().map_or(Ok(()), |it| it.enter(socket))?;
+        }
+        Ok(secrets)
+    });
+    let secrets = match loaded {
+        Ok(secrets) => secrets,
+        Err(fatal) => return say(socket, &failed(&fatal)),
+    };
+    let mut keeper = Keeper::new(role, secrets);
+    say(socket, &Answer::Ready)?;
+    loop {
+        let (kind, content) = channel::receive(socket, MAX_QUESTION, None)?;
+        let mut answer = keeper.answer(kind, &content, UnixTime::now());
+        if keeper.has_chosen() {
+            if let Some(Err(fatal)) = later.take().map(|it| it.enter(socket)) {
+                answer = failed(&fatal);
+            }
+        }
+        say(socket, &answer)?;
+    }
+}
+
+/// Leaves everything to the other half but the socket and standard error. What
+/// it has in hand besides is not opened here, and closed by its number.
+fn alone(socket: &OwnedFd) -> Result<(), Fatal> {
+    unix::fd::close_inherited(socket.as_raw_fd())
+        .map_err(|errno| Fatal::system("close descriptors", errno))
+}
+
+fn failed(fatal: &Fatal) -> Answer {
+    Answer::Failed(fatal.code(), fatal.message().to_owned())
+}
+
+fn say(socket: &OwnedFd, answer: &Answer) -> Result<(), Silence> {
+    channel::send(socket, &answer.encode())
+}
+
+impl Confinement {
+    fn enter(&self, socket: &OwnedFd) -> Result<(), Fatal> {
+        if let Some(identity) = &self.identity {
+            identity.take()?;
+        }
+        if self.sandbox {
+            let entered = Profile::guard(&socket.as_raw_fd()).enter();
+            entered.map_err(|failure| {
+                let what = format!("enter the sandbox: {}", failure.step);
+                Fatal::system(&what, failure.errno)
+            })?;
+        }
+        Ok(())
+    }
+}

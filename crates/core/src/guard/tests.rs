@@ -1,0 +1,159 @@
+//! Both halves, in one process and over a real socket pair.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
+    SupportedProtocolVersion,
+};
+
+use super::channel::{self, Silence};
+use super::keeper::Keeper;
+use super::remote::Remote;
+use super::wire::{Answer, HEADER, MAX_QUESTION, Question};
+use super::{Role, Secrets};
+use crate::crypto;
+use crate::overheard::{Overheard, Trouble};
+use crate::own::choice::{Certificates, Chooser};
+use crate::own::tickets::TicketKeys;
+use crate::peer::anchors::Anchors;
+use crate::peer::verify::ServerVerifier;
+use crate::testing::{self, CERTIFICATE};
+
+/// A line to a guard that answers `answers` questions and is gone then.
+fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<()>) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let secrets = Secrets {
+        certificates: Certificates::only(testing::pair()),
+        tickets: Some(TicketKeys::for_tests()),
+    };
+    let mut keeper = Keeper::new(Role::Server, secrets);
+    let keeping = spawn(move || {
+        let socket = OwnedFd::from(theirs);
+        for _ in 0..answers {
+            let Ok((kind, content)) = channel::receive(&socket, MAX_QUESTION, None) else {
+                return;
+            };
+            let answer = keeper.answer(kind, &content, UnixTime::now());
+            channel::send(&socket, &answer.encode()).unwrap();
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let remote = Remote::new(ours.into(), Some(deadline), overheard.clone());
+    (remote, keeping)
+}
+
+fn server(remote: &Remote, overheard: &Overheard) -> ServerConfig {
+    let mut config = ServerConfig::builder_with_provider(crypto::provider(&[cli::Group::X25519]))
+        .with_protocol_versions(&[&TLS12, &TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Chooser {
+            from: remote.clone(),
+            overheard: overheard.clone(),
+        }));
+    config.ticketer = Arc::new(remote.clone());
+    config
+}
+
+fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+    let provider = crypto::provider(&[cli::Group::X25519]);
+    let verifier = ServerVerifier {
+        anchors: Anchors::parse(CERTIFICATE),
+        name: Some(ServerName::try_from("localhost").unwrap()),
+        algorithms: provider.signature_verification_algorithms,
+    };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// A whole handshake, and whether it resumed a session.
+fn handshake(
+    (remote, overheard): (&Remote, &Overheard),
+    client: &Arc<ClientConfig>,
+) -> Result<HandshakeKind, Error> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = ClientConnection::new(Arc::clone(client), name)?;
+    let mut server = ServerConnection::new(Arc::new(server(remote, overheard)))?;
+    while client.is_handshaking() || server.wants_write() || client.wants_write() {
+        let mut flight = Vec::new();
+        client.write_tls(&mut flight).unwrap();
+        server.read_tls(&mut &flight[..]).unwrap();
+        server.process_new_packets()?;
+        let mut flight = Vec::new();
+        server.write_tls(&mut flight).unwrap();
+        client.read_tls(&mut &flight[..]).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(server.handshake_kind().unwrap())
+}
+
+#[test]
+fn a_handshake_needs_four_answers_and_the_next_one_resumes() {
+    for version in [&TLS12, &TLS13] {
+        let client = client(version);
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let overheard = Overheard::default();
+            let (remote, keeping) = guard(4, &overheard);
+            assert_eq!(
+                handshake((&remote, &overheard), &client),
+                Ok(kind),
+                "{version:?}"
+            );
+            assert_eq!(overheard.trouble(), None);
+            assert_eq!(overheard.server_name().as_deref(), Some("localhost"));
+            remote.hang_up();
+            keeping.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_guard_that_is_gone_ends_the_handshake_at_any_question() {
+    for answers in 0..2 {
+        let overheard = Overheard::default();
+        let (remote, keeping) = guard(answers, &overheard);
+        assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
+        assert_eq!(overheard.trouble(), Some(Trouble::GuardGone));
+        keeping.join().unwrap();
+    }
+}
+
+#[test]
+fn a_guard_that_is_silent_costs_no_more_than_the_time_limit() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let overheard = Overheard::default();
+    let deadline = Instant::now() + Duration::from_millis(50);
+    let remote = Remote::new(ours.into(), Some(deadline), overheard.clone());
+    assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
+    assert_eq!(overheard.trouble(), Some(Trouble::Late));
+    drop(theirs);
+}
+
+#[test]
+fn a_message_is_whole_however_it_comes_and_bounded() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
+    let message = Question::Seal(b"state").encode();
+    for byte in &message {
+        channel::send(&ours, &[*byte]).unwrap();
+    }
+    let received = channel::receive(&theirs, 5, None);
+    assert_eq!(received, Ok((message[0], b"state".to_vec())));
+    channel::send(&ours, &message).unwrap();
+    assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
+    channel::send(&ours, &Answer::None.encode()[..HEADER - 1]).unwrap();
+    drop(ours);
+    assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
+}

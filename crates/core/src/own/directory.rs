@@ -1,0 +1,174 @@
+//! SNIDIR: a directory of pairs, of which only the one for the name that the
+//! client asks for is opened. The layouts are those of certbot and dehydrated
+//! (`NAME/privkey.pem`) and of flat directories (`NAME.key`).
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+
+use cli::{Context, Fatal};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use rustls::sign::CertifiedKey;
+use unix::Errno;
+
+use crate::CONTEXT;
+use crate::files::Opened;
+use crate::files::problem::unreadable;
+use crate::own::pair;
+
+/// The directory, open for as long as it may be needed.
+pub struct Directory {
+    context: Context,
+    path: OsString,
+    fd: OwnedFd,
+}
+
+impl Directory {
+    /// Opens it. The `context` is for warnings about what is read later.
+    pub fn open(context: &Context, path: &OsStr) -> Result<Self, Fatal> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let failed = |errno| {
+            let what = format!("open directory {}", path.to_string_lossy());
+            Fatal::unable(CONTEXT, &what, errno)
+        };
+        let fd = open(path, flags, Mode::empty()).map_err(failed)?;
+        Ok(Self {
+            context: context.clone(),
+            path: path.to_owned(),
+            fd,
+        })
+    }
+
+    /// The pair for `name`, which comes from the network.
+    pub fn pair(&self, name: &str) -> Result<Option<CertifiedKey>, Fatal> {
+        for place in places(name) {
+            if self.has(&place.key)? && self.has(&place.certificate)? {
+                return self.load(&place).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn has(&self, file: &str) -> Result<bool, Fatal> {
+        match Opened::beneath(&self.fd, file) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            Err(errno) => Err(unreadable(&self.shown(file), errno)),
+        }
+    }
+
+    fn load(&self, place: &Place) -> Result<CertifiedKey, Fatal> {
+        let (key, certificate) = (self.shown(&place.key), self.shown(&place.certificate));
+        let open = |path: &OsStr| {
+            let file = if path == key {
+                &place.key
+            } else {
+                &place.certificate
+            };
+            Opened::beneath(&self.fd, file)
+        };
+        pair::load_by(&self.context, &open, &key, &certificate)
+    }
+
+    /// The path of a file in it, for people.
+    fn shown(&self, file: &str) -> OsString {
+        [&self.path, OsStr::new("/"), OsStr::new(file)]
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The longest host name (RFC 1035 section 2.3.4, without the final dot).
+const MAX_NAME: usize = 253;
+
+/// Where a pair may be: the names of its files in the directory, without any
+/// `..` and with at most one `/`. Both are the same if one file holds both.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Place {
+    /// The private key.
+    pub key: String,
+    /// The chain.
+    pub certificate: String,
+}
+
+/// The places of the pair for `name`, in the order in which they count. There
+/// are none for what is no host name: nothing else gets near the directory.
+pub fn places(name: &str) -> Vec<Place> {
+    let Some(name) = host_name(name) else {
+        return Vec::new();
+    };
+    let parent = name.split_once('.').map(|(_, parent)| parent);
+    let parent = parent.filter(|parent| parent.contains('.'));
+    let wildcards = parent.map(|parent| [format!("_.{parent}"), format!("*.{parent}")]);
+    let stems = [name].into_iter().chain(wildcards.into_iter().flatten());
+    stems.flat_map(|stem| of_stem(&stem)).collect()
+}
+
+/// The places under one name.
+fn of_stem(stem: &str) -> [Place; 4] {
+    let place = |key: &str, certificate: &str| Place {
+        key: format!("{stem}{key}"),
+        certificate: format!("{stem}{certificate}"),
+    };
+    [
+        place("/privkey.pem", "/fullchain.pem"),
+        place(".key", ".crt"),
+        place(".key", ".pem"),
+        place(".pem", ".pem"),
+    ]
+}
+
+/// `name` in lower case and without a final dot, if it consists of letters,
+/// digits, `-`, `_` and dots, and no label is empty.
+fn host_name(name: &str) -> Option<String> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let good = name.len() <= MAX_NAME
+        && name.bytes().all(allowed)
+        && name.split('.').all(|label| !label.is_empty());
+    good.then(|| name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_itself_and_then_by_its_wildcards() {
+        let keys: Vec<_> = places("A.b.Org.")
+            .into_iter()
+            .map(|place| place.key)
+            .collect();
+        let stem = |stem: &str| of_stem(stem).map(|place| place.key);
+        let wanted = [stem("a.b.org"), stem("_.b.org"), stem("*.b.org")].concat();
+        assert_eq!(keys, wanted);
+        assert_eq!(places("b.org").len(), 4, "two labels must remain");
+        assert_eq!(places("localhost").len(), 4);
+    }
+
+    #[test]
+    fn only_a_host_name_gets_near_the_directory() {
+        let long = "a".repeat(254);
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a..b",
+            ".a",
+            "a b",
+            "a\0",
+            "\u{e4}.org",
+            "*",
+            "*.b.org",
+            "a.b.org..",
+            &long,
+        ] {
+            assert_eq!(places(name), [], "{name:?}");
+        }
+        for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1", &long[1..]] {
+            assert!(!places(name).is_empty(), "{name:?}");
+        }
+    }
+}

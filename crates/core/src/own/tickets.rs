@@ -1,0 +1,200 @@
+//! Session tickets under the keys of TICKETKEYFILE (RFC 5077, RFC 8446
+//! section 4.6.1), so that a client resumes with any process and any machine
+//! that has the file.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use base64ct::{Base64, Encoding};
+use cli::Fatal;
+use rustls::pki_types::UnixTime;
+use rustls::server::ProducesTickets;
+use zeroize::Zeroizing;
+
+use crate::CONTEXT;
+use crate::crypto::sealing::SealingKey;
+use crate::files::Opened;
+use crate::files::problem::{unreadable, unusable};
+
+/// Seconds for which a ticket opens.
+pub const LIFETIME: u32 = 12 * 60 * 60;
+
+/// By how many seconds the clocks of machines that share keys may differ.
+const SKEW: u64 = 60;
+
+/// At most so many keys in a file.
+const MAX_KEYS: usize = 16;
+
+/// At least so many bytes in a line.
+const MIN_SECRET: usize = 32;
+
+/// The keys of TICKETKEYFILE: the first seals, all open.
+pub struct TicketKeys(Vec<SealingKey>);
+
+/// What is wrong with a file of keys.
+#[derive(Debug, Eq, PartialEq)]
+enum Defect {
+    Line(usize, &'static str),
+    NoKey,
+    TooMany,
+}
+
+impl TicketKeys {
+    /// Reads the file at `path`. It holds secrets, so nobody but owner and
+    /// group may have access to it.
+    pub fn load(path: &OsStr) -> Result<Self, Fatal> {
+        let failed = |errno| unreadable(path, errno);
+        let file = Opened::at(path).map_err(failed)?;
+        if file.mode().bits() & 0o007 != 0 {
+            let text = format!("{} is accessible by others", path.to_string_lossy());
+            return Err(Fatal::new(CONTEXT, text));
+        }
+        let content = file.secret().map_err(failed)?;
+        Self::parse(&content).map_err(|defect| unusable(path, &defect.to_string()))
+    }
+
+    /// One key that no file has.
+    #[cfg(test)]
+    pub fn for_tests() -> Self {
+        Self(SealingKey::derive(b"secret").into_iter().collect())
+    }
+
+    /// One key for each line that is neither blank nor a comment.
+    fn parse(content: &[u8]) -> Result<Self, Defect> {
+        let mut keys = Vec::new();
+        for (number, line) in (1..).zip(content.split(|byte| *byte == b'\n')) {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            if keys.len() == MAX_KEYS {
+                return Err(Defect::TooMany);
+            }
+            keys.push(key(line).map_err(|why| Defect::Line(number, why))?);
+        }
+        if keys.is_empty() {
+            return Err(Defect::NoKey);
+        }
+        Ok(Self(keys))
+    }
+
+    /// A ticket made at `now` out of a session's `state`.
+    pub fn seal(&self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+        let made = now.as_secs().to_be_bytes();
+        let plain = Zeroizing::new([&made[..], state].concat());
+        self.0.first()?.seal(&plain)
+    }
+
+    /// The state in a ticket that one of the keys has sealed not too long
+    /// before `now`.
+    pub fn open(&self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+        let plain = Zeroizing::new(self.0.iter().find_map(|key| key.open(ticket))?);
+        let (made, state) = plain.split_first_chunk()?;
+        let made = u64::from_be_bytes(*made);
+        let fresh = made.saturating_sub(SKEW)..made.saturating_add(LIFETIME.into());
+        fresh.contains(&now.as_secs()).then(|| state.to_vec())
+    }
+}
+
+/// The key of one line: base64 of the secret.
+fn key(line: &[u8]) -> Result<SealingKey, &'static str> {
+    let line = std::str::from_utf8(line).map_err(|_| "not base64")?;
+    let secret = Base64::decode_vec(line).map_err(|_| "not base64")?;
+    let secret = Zeroizing::new(secret);
+    if secret.len() < MIN_SECRET {
+        return Err("fewer than 32 bytes");
+    }
+    SealingKey::derive(&secret).ok_or("unusable")
+}
+
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TicketKeys({})", self.0.len())
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number, why) => write!(f, "line {number}: {why}"),
+            Self::NoKey => f.write_str("no key"),
+            Self::TooMany => write!(f, "more than {MAX_KEYS} keys"),
+        }
+    }
+}
+
+impl ProducesTickets for TicketKeys {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        LIFETIME
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.seal(plain, UnixTime::now())
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.open(cipher, UnixTime::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+    fn keys(text: &str) -> Result<TicketKeys, Defect> {
+        TicketKeys::parse(text.as_bytes())
+    }
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_open() {
+        let before = keys(OLD).unwrap();
+        let during = keys(&format!("# rotated\n\n{NEW}\r\n  {OLD}")).unwrap();
+        let after = keys(NEW).unwrap();
+        let old = before.seal(b"state", at(0)).unwrap();
+        let new = during.seal(b"state", at(0)).unwrap();
+        assert_eq!(during.open(&old, at(1)).as_deref(), Some(&b"state"[..]));
+        assert_eq!(after.open(&new, at(1)).as_deref(), Some(&b"state"[..]));
+        assert_eq!(after.open(&old, at(1)), None);
+        assert_eq!(before.open(&new, at(1)), None);
+    }
+
+    #[test]
+    fn a_ticket_opens_for_twelve_hours_and_not_before_it_was_made() {
+        let keys = keys(OLD).unwrap();
+        let made = 1_000_000;
+        let ticket = keys.seal(b"state", at(made)).unwrap();
+        let opens = |now| keys.open(&ticket, at(now)).is_some();
+        assert!(opens(made) && opens(made + 12 * 3600 - 1) && opens(made - 60));
+        assert!(!opens(made + 12 * 3600) && !opens(made - 61) && !opens(0));
+    }
+
+    #[test]
+    fn each_defect_names_its_line() {
+        let short = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
+        for (text, defect) in [
+            (String::new(), "no key"),
+            ("# none\n\n".into(), "no key"),
+            (format!("{OLD}\n!"), "line 2: not base64"),
+            (format!("\u{fc}\n{OLD}"), "line 1: not base64"),
+            (format!("{OLD}\n#\n{short}"), "line 3: fewer than 32 bytes"),
+            (format!("{OLD}\n").repeat(17), "more than 16 keys"),
+        ] {
+            let found = keys(&text).err().map(|defect| defect.to_string());
+            assert_eq!(found.as_deref(), Some(defect), "{text:?}");
+        }
+        assert_eq!(keys(&format!("{OLD}\n").repeat(16)).unwrap().0.len(), 16);
+    }
+}

@@ -1,0 +1,20 @@
+//! A pair and what trusts it, for tests.
+#![allow(clippy::unwrap_used, reason = "the test data is usable")]
+
+use rustls::sign::CertifiedKey;
+
+use crate::crypto;
+use crate::files::pem;
+
+/// The private key, ECDSA P-256.
+pub const KEY: &[u8] = include_bytes!("testdata/key.pem");
+
+/// Its certificate, for localhost, which is its own issuer.
+pub const CERTIFICATE: &[u8] = include_bytes!("testdata/certificate.pem");
+
+/// Both.
+pub fn pair() -> CertifiedKey {
+    let key = pem::private_key(KEY).unwrap();
+    let chain = pem::certificates(CERTIFICATE).unwrap();
+    CertifiedKey::new(chain, crypto::signing_key(&key).unwrap())
+}

@@ -12,9 +12,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod tickets;
 mod util;
 
 mod access;
+mod alpn;
 mod architecture;
 mod chains;
 mod dns;
@@ -28,6 +30,7 @@ mod faults;
 mod groups;
 mod harness;
 mod ident;
+mod key_guard;
 mod log_line;
 mod memory;
 mod migrating;
@@ -37,6 +40,7 @@ mod proxy;
 mod sandbox;
 mod secrets;
 #[cfg(target_os = "linux")]
+mod snidir;
 mod soak;
 mod stderr;
 mod tcp;

@@ -33,7 +33,7 @@ fn engine(server: &Running) -> i32 {
 }
 
 /// Its memory, but for zeros and what it cannot write to; None if that may not be seen.
-fn memory(pid: i32) -> Option<Vec<u8>> {
+pub fn memory(pid: i32) -> Option<Vec<u8>> {
     let file = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let mut all = Vec::new();
@@ -56,13 +56,13 @@ fn memory(pid: i32) -> Option<Vec<u8>> {
 const PIECE: usize = 16;
 
 /// The sequences of `secret` that are not in `public`.
-fn pieces<'a>(secret: &'a [u8], public: &[u8]) -> HashSet<&'a [u8]> {
+pub fn pieces<'a>(secret: &'a [u8], public: &[u8]) -> HashSet<&'a [u8]> {
     let public: HashSet<&[u8]> = public.windows(PIECE).collect();
     let all = secret.windows(PIECE);
     all.filter(|piece| !public.contains(piece)).collect()
 }
 
-fn found(memory: &[u8], pieces: &HashSet<&[u8]>) -> Vec<Vec<u8>> {
+pub fn found(memory: &[u8], pieces: &HashSet<&[u8]>) -> Vec<Vec<u8>> {
     let mut first = vec![false; 256];
     pieces
         .iter()
@@ -127,7 +127,7 @@ fn the_key_file_leaves_nothing_in_memory() {
 }
 
 /// The private number of a key on a curve, as the library has it in memory.
-fn scalar(key: &str) -> Vec<u8> {
+pub fn scalar(key: &str) -> Vec<u8> {
     let text = cmd([
         "openssl",
         "pkey",

@@ -10,10 +10,19 @@ pub const ECHO: &str = "env | grep -E '^SSL_' | sort >&2; exec cat";
 /// The client's program: says hello, and shows the answer and what it knows.
 pub const HELLO: &str = "echo hello >&7; exec 7>&-; cat <&6; env | grep -E '^SSL_' | sort";
 
+/// Options that all engines of a run get besides: with ENGINE_OPTIONS in the
+/// environment, the same tests hold for an engine that is something else
+/// inside, such as two processes.
+fn besides() -> Vec<String> {
+    let options = std::env::var("ENGINE_OPTIONS").unwrap_or_default();
+    options.split_whitespace().map(str::to_owned).collect()
+}
+
 /// `s6-tlsd` with these options around a shell command, with the key and the
 /// certificate `pair`; the network is still to be given.
 pub fn tlsd(options: &[&str], pair: &str, program: &str) -> Cmd {
     cmd(["s6-tlsd"])
+        .args(besides())
         .args(options)
         .args(["sh", "-c", program])
         .env("KEYFILE", certs().path(&format!("{pair}.key")))
@@ -24,6 +33,7 @@ pub fn tlsd(options: &[&str], pair: &str, program: &str) -> Cmd {
 /// the tests.
 pub fn tlsc(options: &[&str], program: &str) -> Cmd {
     cmd(["s6-tlsc"])
+        .args(besides())
         .args(options)
         .args(["sh", "-c", program])
         .env("CAFILE", certs().path("ca.pem"))
@@ -49,6 +59,7 @@ pub fn start(server: Cmd, client: Cmd) -> (Running, Running) {
 /// there already.
 pub fn serve(options: &[&str], pair: &str, program: &[&str]) -> (Running, u16) {
     let server = cmd(["s6-tlsserver", "-1H"])
+        .args(besides())
         .args(options)
         .args(["127.0.0.1", "0"])
         .args(program)

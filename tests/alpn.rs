@@ -1,0 +1,130 @@
+//! Application protocols (ALPN, RFC 7301).
+
+use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, tlsc, tlsd};
+use crate::util::{certs, cmd, need};
+
+/// What `openssl s_client` with these arguments says, against a server that
+/// agrees on h2 or else http/1.1; and what the server says.
+fn offered(args: &[&str], says: &str) -> String {
+    let (server, port) = serve(&["--alpn=h2,http/1.1"], "p256", &["sh", "-c", ECHO]);
+    let client = cmd(["openssl", "s_client", "-CAfile", &certs().path("ca.pem")])
+        .args(["-connect", &format!("127.0.0.1:{port}")])
+        .args(args)
+        .input_pipe()
+        .start();
+    server.wait_err(says);
+    drop(client);
+    server.stderr.text()
+}
+
+#[test]
+fn the_servers_order_decides() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        let said = "SSL_ALPN_PROTOCOL=h2\n";
+        offered(&[version, "-alpn", "http/1.1,h2"], said);
+        let said = "SSL_ALPN_PROTOCOL=http/1.1\n";
+        offered(&[version, "-alpn", "x,http/1.1"], said);
+    }
+}
+
+#[test]
+fn a_client_that_offers_none_has_none() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let said = offered(&[], "SSL_PROTOCOL=TLSv1.3\n");
+    assert!(!said.contains("ALPN"), "{said}");
+    let inherits = |program| tlsd(&["--alpn=h2"], "p256", program).env("SSL_ALPN_PROTOCOL", "x");
+    let (server, _) = connect(inherits(ECHO), tlsc(&["-klocalhost"], HELLO));
+    assert!(!server.err().contains("ALPN"), "{}", server.err());
+}
+
+#[test]
+fn a_client_that_offers_others_is_told_so() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        offered(
+            &[version, "-alpn", "x,y"],
+            "s6-tlsd-io: fatal: handshake failed: remote offers no application protocol of ours, \
+             but x,y\n",
+        );
+    }
+    let (server, client) = connect(
+        tlsd(&["--alpn=h2"], "p256", "echo never >&2"),
+        tlsc(&["-klocalhost", "--alpn=x"], "echo never >&2"),
+    );
+    server.code(98);
+    let client = client.code(98);
+    let alert = "remote sent alert no_application_protocol";
+    assert!(client.err().contains(alert), "{}", client.err());
+}
+
+#[test]
+fn both_programs_learn_what_was_agreed_on() {
+    let (server, client) = connect(
+        tlsd(&["--alpn=a b,h2"], "p256", ECHO),
+        tlsc(&["-klocalhost", "--alpn=h2,a b"], HELLO),
+    );
+    assert!(
+        server.err().contains("SSL_ALPN_PROTOCOL=a b\n"),
+        "{}",
+        server.err()
+    );
+    assert!(
+        client.out().contains("SSL_ALPN_PROTOCOL=a b\n"),
+        "{}",
+        client.out()
+    );
+    // Nobody is told what was not asked for.
+    let (server, client) = connect(
+        tlsd(&[], "p256", ECHO).env("SSL_ALPN_PROTOCOL", "inherited"),
+        tlsc(&["-klocalhost", "--alpn=h2"], HELLO).env("SSL_ALPN_PROTOCOL", "inherited"),
+    );
+    assert!(
+        server.err().contains("SSL_ALPN_PROTOCOL=inherited\n"),
+        "{}",
+        server.err()
+    );
+    assert!(!client.out().contains("ALPN"), "{}", client.out());
+}
+
+#[test]
+fn a_server_may_pass_over_what_a_client_offers() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (alpn, said) in [(&["-alpn", "h2"][..], true), (&[], false)] {
+        let (_server, port) = openssl_server("p256", [&["-rev"], alpn].concat());
+        let program = "echo hello >&7; read -r line <&6; echo \"$line\"; env | grep SSL_";
+        let client = cmd(["s6-tlsclient", "-H", "-klocalhost", "--alpn=x,h2"])
+            .args(["127.0.0.1", &port.to_string(), "sh", "-c", program])
+            .env("CAFILE", certs().path("ca.pem"))
+            .run();
+        assert!(client.out().contains("olleh"), "{}", client.err());
+        assert_eq!(client.out().contains("SSL_ALPN_PROTOCOL=h2\n"), said);
+    }
+}
+
+#[test]
+fn a_list_that_is_none_is_wrong_usage_at_the_first_program() {
+    let long = format!("--alpn={}", "x".repeat(256));
+    for program in [
+        "s6-tlsserver",
+        "s6-tlsclient",
+        "s6-tlsd",
+        "s6-ucspitlsc",
+        "s6-tlsd-io",
+    ] {
+        for list in ["--alpn=", "--alpn=h2,", "--alpn=,h2", "--alpn=a,,b", &long] {
+            let line = "alpn must be a list of protocol names of 1 to 255 bytes";
+            cmd([program, list, "127.0.0.1", "1", "true"])
+                .run()
+                .fatal(100, &format!("{program}: fatal: {line}"));
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The private key in a process of its own.
+
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::secrets::{found, memory, pieces, scalar};
+use crate::util::tls::{ECHO, HELLO, connect, start, tlsc, tlsd};
+use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
+
+const GUARD: &[&str] = &["--key-guard"];
+
+/// A server whose client has not said anything yet, and the two halves of its
+/// engine: the one that hears the network, and the guard.
+fn halves(server: &Running) -> [i32; 2] {
+    eventually("both halves wait", || {
+        let engines = server.group().into_iter().map(Pid::as_raw);
+        let engines = engines.filter_map(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let (_, rest) = stat.split_once(" (s6-tlsd-io) S ")?;
+            let parent: i32 = rest.split(' ').next()?.parse().ok()?;
+            Some((pid, parent))
+        });
+        let engines: Vec<_> = engines.collect();
+        let [(a, of_a), (b, of_b)] = engines[..] else {
+            return None;
+        };
+        match (of_a == b, of_b == a) {
+            (true, _) => Some([b, a]),
+            (_, true) => Some([a, b]),
+            _ => None,
+        }
+    })
+}
+
+/// A guarded server, and a client that is silent.
+fn silent(options: &[&str], pair: &str) -> (Running, std::net::TcpStream) {
+    let (near, far) = tcp_pair();
+    let server = tlsd(&[GUARD, options].concat(), pair, "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    (server, near)
+}
+
+fn descriptors(pid: i32) -> Vec<String> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let mut targets: Vec<_> = entries
+        .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap())
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect();
+    targets.sort();
+    targets
+}
+
+#[test]
+fn every_kind_of_key_signs_from_there() {
+    for pair in ["p256", "p384", "rsa", "ed25519"] {
+        let (server, client) = connect(tlsd(GUARD, pair, ECHO), tlsc(&["-klocalhost"], HELLO));
+        assert!(client.success().out().starts_with("hello\n"), "{pair}");
+        server.success();
+    }
+}
+
+#[test]
+fn a_clients_key_signs_from_there_too() {
+    let server = tlsd(&["-y"], "p256", ECHO).env("CAFILE", certs().path("ca.pem"));
+    let client = tlsc(&["-klocalhost", "-y", "--key-guard"], HELLO)
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"));
+    let (server, client) = connect(server, client);
+    assert!(
+        server
+            .success()
+            .err()
+            .contains("SSL_PEER_CERT_HASH=SHA256:")
+    );
+    client.success();
+}
+
+#[test]
+fn the_half_that_hears_the_network_never_has_the_key() {
+    for pair in ["p256", "rsa"] {
+        let (server, _network) = silent(&[], pair);
+        let [network, guard] = halves(&server);
+        let Some(seen) = memory(network) else {
+            println!("SKIPPED: the memory of an engine may not be seen");
+            return;
+        };
+        let public = certs().read(&format!("{pair}.der"));
+        let key = certs().path(&format!("{pair}.key"));
+        let der = cmd(["openssl", "pkey", "-outform", "DER", "-in", &key]);
+        let der = der.run().success().stdout;
+        let secret = pieces(&der, &public);
+        assert!(found(&seen, &secret).is_empty(), "{pair}");
+        if pair == "p256" {
+            let scalar = scalar("p256.key");
+            let backwards: Vec<u8> = scalar.iter().rev().copied().collect();
+            for number in [&scalar, &backwards] {
+                assert!(found(&seen, &pieces(number, &[])).is_empty());
+            }
+            // What is there at any rate, so that finding nothing means something.
+            let seen = memory(guard).unwrap();
+            assert!(!found(&seen, &pieces(&public, &[])).is_empty());
+        }
+    }
+}
+
+#[test]
+fn nor_has_it_after_the_handshake_and_the_guard_is_gone_then() {
+    let (server, client) = start(
+        tlsd(GUARD, "p256", "exec cat"),
+        tlsc(&["-klocalhost"], "echo up >&7; exec cat <&6"),
+    );
+    client.wait_out("up\n");
+    let engine = eventually("only one half is left", || {
+        let pids = server.group().into_iter().map(Pid::as_raw);
+        let engines = pids.filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.unwrap_or_default().contains(" (s6-tlsd-io) ")
+        });
+        match engines.collect::<Vec<_>>()[..] {
+            [engine] => Some(engine),
+            _ => None,
+        }
+    });
+    let Some(seen) = memory(engine) else { return };
+    let scalar = scalar("p256.key");
+    let backwards: Vec<u8> = scalar.iter().rev().copied().collect();
+    for number in [&scalar, &backwards] {
+        assert!(found(&seen, &pieces(number, &[])).is_empty());
+    }
+}
+
+#[test]
+fn the_guard_has_one_socket_and_standard_error_and_is_locked_in() {
+    let (server, _network) = silent(&[], "p256");
+    let [network, guard] = halves(&server);
+    let theirs = descriptors(guard);
+    assert_eq!(theirs.len(), 2, "{theirs:?}");
+    assert_eq!(
+        theirs
+            .iter()
+            .filter(|target| target.starts_with("socket:"))
+            .count(),
+        1
+    );
+    for pid in [network, guard] {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"));
+    }
+}
+
+#[test]
+fn both_halves_have_the_identity_of_the_engine() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let (near, far) = tcp_pair();
+    let dir = TempDir::new();
+    let key = dir.file("key", certs().read("p256.key"));
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    let server = tlsd(GUARD, "p256", "echo never")
+        .env("KEYFILE", &key)
+        .env("TLS_UID", "65534")
+        .env("TLS_GID", "65533")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    for pid in halves(&server) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(
+            status.contains("\nUid:\t65534\t65534\t65534\t65534\n"),
+            "{status}"
+        );
+        assert!(
+            status.contains("\nGid:\t65533\t65533\t65533\t65533\n"),
+            "{status}"
+        );
+        assert!(status.contains("\nGroups:\t \n"), "{status}");
+    }
+    drop(near);
+}
+
+#[test]
+fn the_halves_end_together() {
+    let (server, network) = silent(&[], "p256");
+    let [_, guard] = halves(&server);
+    kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
+    // It is noticed when it is needed.
+    let client = cmd(["s6-tlsc", "-klocalhost", "true"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(6, network.try_clone().unwrap())
+        .fd(7, network)
+        .start();
+    server
+        .finish()
+        .fatal(111, "s6-tlsd-io: fatal: the key guard has gone");
+    client
+        .finish()
+        .fatal_with(98, "s6-tlsc-io: fatal: ", &["internal_error"]);
+    let (server, _network) = silent(&[], "p256");
+    let [network, guard] = halves(&server);
+    kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+    eventually("the guard is gone", || {
+        let state = std::fs::read_to_string(format!("/proc/{guard}/stat"));
+        let gone = state.is_err() || state.is_ok_and(|state| state.contains(") Z "));
+        gone.then_some(())
+    });
+    drop(server);
+}
+
+#[test]
+fn a_guard_that_is_stopped_costs_no_more_than_the_handshakes_limit() {
+    let (server, network) = silent(&["-K", "1500"], "p256");
+    let [_, guard] = halves(&server);
+    kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
+    let _client = cmd(["s6-tlsc", "-klocalhost", "true"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(6, network.try_clone().unwrap())
+        .fd(7, network)
+        .start();
+    server
+        .finish()
+        .fatal(98, "s6-tlsd-io: fatal: handshake timed out");
+}
+
+#[test]
+fn what_is_wrong_is_said_as_without_it() {
+    let dir = TempDir::new();
+    let missing = dir.join("missing");
+    let bad = dir.file("bad", "no key");
+    let run = |options: &[&str], key: &std::path::Path| {
+        let engine = cmd(["s6-tlsd-io"])
+            .args(options)
+            .args(["0", "1"])
+            .env("KEYFILE", key)
+            .env("CERTFILE", certs().path("p256.pem"));
+        engine.run()
+    };
+    for key in [&missing, &bad, &certs().path("rsa.key").into()] {
+        let plain = run(&[], key).code(96).err();
+        assert_eq!(run(GUARD, key).code(96).err(), plain);
+    }
+    cmd(["s6-tlsd-io", "--key-guard", "0", "1"])
+        .env_remove("KEYFILE")
+        .run()
+        .fatal(100, "s6-tlsd-io: fatal: KEYFILE not set");
+}
+
+#[test]
+fn without_processes_it_says_so() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let engine = cmd([
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=fork,vfork,clone:error=EAGAIN",
+    ])
+    .args(["s6-tlsd-io", "--key-guard", "0", "1"])
+    .env("KEYFILE", certs().path("p256.key"))
+    .env("CERTFILE", certs().path("p256.pem"));
+    engine.run().fatal_with(
+        111,
+        "s6-tlsd-io: fatal: unable to start the key guard: ",
+        &["temporarily unavailable"],
+    );
+}

@@ -1,0 +1,210 @@
+//! SNIDIR: a directory of pairs.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use crate::util::tls::{HELLO, connect, tlsc, tlsd};
+use crate::util::{Cmd, Output, TempDir, certs};
+
+/// A server at this SNI level with pairs from `dir`, and no others.
+fn server(options: &[&str], dir: &Path, program: &str) -> Cmd {
+    tlsd(options, "p256", program)
+        .env_remove("KEYFILE")
+        .env_remove("CERTFILE")
+        .env("SNIDIR", dir)
+}
+
+/// What a client that asks for `name` and takes any certificate hears.
+fn visit(server: Cmd, name: &str) -> (Output, Output) {
+    let name = format!("-k{name}");
+    connect(server, tlsc(&[&name, "--no-verify-cert"], HELLO))
+}
+
+/// The pair whose certificate the client was shown.
+fn shown(client: &Output) -> &'static str {
+    let out = client.out();
+    let pairs = ["p256", "p384", "rsa", "ed25519"];
+    let hash = |pair: &&&str| {
+        let der = certs().read(&format!("{pair}.der"));
+        out.contains(&format!(
+            "SSL_PEER_CERT_HASH=SHA256:{}\n",
+            crate::util::sha256(&der)
+        ))
+    };
+    pairs.iter().find(hash).copied().unwrap_or("none")
+}
+
+/// A copy of a pair's key or chain.
+fn copy(pair: &str, to: &Path) {
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let end = to.to_string_lossy();
+    let key = certs().read(&format!("{pair}.key"));
+    let chain = certs().read(&format!("{pair}.pem"));
+    let content = match () {
+        () if end.ends_with("privkey.pem") || end.ends_with(".key") => key,
+        () if end.ends_with("both.pem") => [chain, key].concat(),
+        () => chain,
+    };
+    std::fs::write(to, content).unwrap();
+}
+
+#[test]
+fn certbots_directory_is_served_as_it_stands() {
+    let dir = TempDir::new();
+    for (name, pair) in [("a.example", "p384"), ("b.example", "rsa")] {
+        for file in ["privkey", "fullchain"] {
+            let archive = format!("archive/{name}/{file}1.pem");
+            copy(pair, &dir.join(&format!("tmp/{file}.pem")));
+            std::fs::create_dir_all(dir.join(&archive).parent().unwrap()).unwrap();
+            std::fs::rename(dir.join(&format!("tmp/{file}.pem")), dir.join(&archive)).unwrap();
+            let live = dir.join(&format!("live/{name}/{file}.pem"));
+            std::fs::create_dir_all(live.parent().unwrap()).unwrap();
+            symlink(format!("../../{archive}"), live).unwrap();
+        }
+    }
+    let live = dir.join("live");
+    for (name, pair) in [("a.example", "p384"), ("B.Example", "rsa")] {
+        let (server, client) = visit(server(&["--mandatory-sni"], &live, "cat"), name);
+        assert_eq!(shown(&client.success()), pair, "{name}");
+        server.success();
+    }
+}
+
+#[test]
+fn the_first_place_that_has_a_whole_pair_counts() {
+    let dir = TempDir::new();
+    let ask = |name: &str| {
+        let (server, client) = visit(server(&["-k2"], dir.path(), "cat"), name);
+        drop(server);
+        shown(&client)
+    };
+    // From the last place to the first.
+    let both = [certs().read("rsa.pem"), certs().read("rsa.key")].concat();
+    std::fs::write(dir.join("*.example.org.pem"), both).unwrap();
+    assert_eq!(ask("www.example.org"), "rsa");
+    copy("p384", &dir.join("_.example.org/privkey.pem"));
+    assert_eq!(ask("www.example.org"), "rsa", "half a pair is none");
+    copy("p384", &dir.join("_.example.org/fullchain.pem"));
+    assert_eq!(ask("www.example.org"), "p384");
+    copy("ed25519", &dir.join("www.example.org.key"));
+    copy("ed25519", &dir.join("www.example.org.crt"));
+    assert_eq!(ask("www.example.org"), "ed25519");
+    copy("p256", &dir.join("www.example.org/privkey.pem"));
+    copy("p256", &dir.join("www.example.org/fullchain.pem"));
+    assert_eq!(ask("www.example.org"), "p256");
+    assert_eq!(ask("example.org"), "none");
+    assert_eq!(ask("a.b.example.org"), "none");
+}
+
+#[test]
+fn variables_come_first_and_the_default_pair_last() {
+    let dir = TempDir::new();
+    for name in ["a.example", "b.example"] {
+        copy("p384", &dir.join(&format!("{name}.key")));
+        copy("p384", &dir.join(&format!("{name}.crt")));
+    }
+    for (name, pair) in [
+        ("a.example", "rsa"),
+        ("b.example", "p384"),
+        ("c.example", "p256"),
+    ] {
+        let server = tlsd(&["--sni"], "p256", "cat")
+            .env("KEYFILE:a.example", certs().path("rsa.key"))
+            .env("CERTFILE:a.example", certs().path("rsa.pem"))
+            .env("SNIDIR", dir.path());
+        let (server, client) = visit(server, name);
+        assert_eq!(shown(&client.success()), pair, "{name}");
+        server.success();
+    }
+}
+
+#[test]
+fn a_name_without_a_pair_is_refused_at_level_2() {
+    let dir = TempDir::new();
+    for name in ["a.example", "under_score.example", "192.0.2.1"] {
+        let (server, client) = visit(server(&["-k2"], dir.path(), "echo never"), name);
+        server.code(98);
+        client.fatal_with(98, "s6-tlsc-io: fatal: ", &["unrecognized_name"]);
+    }
+}
+
+#[test]
+fn a_pair_that_cannot_be_used_is_told_to_both_sides() {
+    let dir = TempDir::new();
+    copy("p384", &dir.join("a.example.key"));
+    copy("rsa", &dir.join("a.example.crt"));
+    let (server, client) = visit(server(&["-k2"], dir.path(), "echo never"), "a.example");
+    let path = dir.path().display();
+    server.fatal(
+        96,
+        &format!(
+            "s6-tlsd-io: fatal: private key in {path}/a.example.key does not belong to the \
+             certificate in {path}/a.example.crt"
+        ),
+    );
+    client.fatal_with(98, "s6-tlsc-io: fatal: ", &["internal_error"]);
+}
+
+#[test]
+fn links_in_the_directory_itself_stay_inside() {
+    let outside = TempDir::new();
+    copy("p384", &outside.join("x.key"));
+    copy("p384", &outside.join("x.crt"));
+    let dir = TempDir::new();
+    for end in ["key", "crt"] {
+        symlink(
+            outside.join(&format!("x.{end}")),
+            dir.join(&format!("a.example.{end}")),
+        )
+        .unwrap();
+    }
+    let (server, _) = visit(server(&["-k2"], dir.path(), "echo never"), "a.example");
+    server.fatal_with(96, "s6-tlsd-io: fatal: ", &["a.example.key"]);
+}
+
+#[test]
+fn a_renewal_is_served_at_once() {
+    let dir = TempDir::new();
+    for pair in ["p384", "rsa", "ed25519"] {
+        for file in ["privkey.pem", "fullchain.pem"] {
+            copy(pair, &dir.join(&format!("a.example/{file}")));
+        }
+        let (_, client) = visit(server(&["-k2"], dir.path(), "cat"), "a.example");
+        assert_eq!(shown(&client.success()), pair);
+    }
+}
+
+#[test]
+fn only_root_reads_the_directory_and_nobody_hears_the_network_as_root() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let dir = TempDir::new();
+    copy("p384", &dir.join("a.example.key"));
+    copy("p384", &dir.join("a.example.crt"));
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let server = server(&["-k2"], dir.path(), "cat").env("TLS_UID", "65534");
+    let (server, client) = visit(server, "a.example");
+    assert_eq!(shown(&client.success()), "p384");
+    server.success();
+}
+
+#[test]
+fn a_directory_that_cannot_be_opened_is_known_at_the_start() {
+    let dir = TempDir::new();
+    let file = dir.file("file", "");
+    for (path, why) in [
+        (dir.join("missing"), "No such file or directory"),
+        (file, "Not a directory"),
+    ] {
+        let shown = path.display().to_string();
+        server(&["-k1"], &path, "echo never")
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .run()
+            .fatal(
+                96,
+                &format!("s6-tlsd-io: fatal: unable to open directory {shown}: {why}"),
+            );
+    }
+}

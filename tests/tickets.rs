@@ -1,0 +1,242 @@
+//! Sessions that are resumed (RFC 5077, RFC 8446 section 2.2) with keys from
+//! a file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::util::tls::{ECHO, serve};
+use crate::util::{Running, TempDir, certs, cmd, need};
+
+const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
+
+fn keys(dir: &TempDir, name: &str, lines: &str) -> PathBuf {
+    let file = dir.file(name, lines);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    file
+}
+
+/// A server of its own, with these options and these keys.
+fn server(options: &[&str], keys: &Path) -> (Running, u16) {
+    let server = cmd(["s6-tlsserver", "-1H"])
+        .args(options)
+        .args(["127.0.0.1", "0", "sh", "-c", ECHO])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CAFILE", certs().path("ca.pem"))
+        .env("TICKETKEYFILE", keys)
+        .start();
+    let port = server.port();
+    (server, port)
+}
+
+/// A connection by openssl, which takes its session from `from` and leaves it
+/// in `to`: whether it was resumed.
+fn visit(port: u16, args: &[&str], from: Option<&Path>, to: &Path) -> bool {
+    let mut client = cmd(["openssl", "s_client", "-CAfile", &certs().path("ca.pem")])
+        .args(["-connect", &format!("127.0.0.1:{port}"), "-ign_eof"])
+        .args(args)
+        .args(["-sess_out", to.to_str().unwrap()])
+        .input_pipe();
+    if let Some(from) = from {
+        client = client.args(["-sess_in", from.to_str().unwrap()]);
+    }
+    let mut client = client.start();
+    client.write("a line\n");
+    client.wait_out("\na line\n");
+    client.close_stdin();
+    let out = client.stdout.text();
+    drop(client);
+    assert!(
+        out.contains("\nNew, ") || out.contains("\nReused, "),
+        "{out}"
+    );
+    out.contains("\nReused, ")
+}
+
+const VERSIONS: [&[&str]; 2] = [
+    &["-tls1_2", "-servername", "localhost"],
+    &["-tls1_3", "-servername", "localhost"],
+];
+
+#[test]
+fn another_server_with_the_same_file_resumes() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let keys = keys(&dir, "keys", OLD);
+    for options in [&[][..], &["--key-guard"]] {
+        for version in VERSIONS {
+            let session = dir.join("session");
+            let (_first, port) = server(options, &keys);
+            assert!(!visit(port, version, None, &session));
+            let (second, port) = server(options, &keys);
+            assert!(
+                visit(port, version, Some(&session), &session),
+                "{version:?}"
+            );
+            second.wait_err("SSL_PROTOCOL=");
+            // And again, from what the resumed one has left.
+            assert!(
+                visit(port, version, Some(&session), &session),
+                "{version:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_first_line_rotates_and_a_lost_one_ends() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let file = keys(&dir, "keys", OLD);
+    let (_server, port) = server(&[], &file);
+    for version in VERSIONS {
+        std::fs::write(&file, OLD).unwrap();
+        let [before, during, after] = ["before", "during", "after"].map(|name| dir.join(name));
+        assert!(!visit(port, version, None, &before));
+        // Files are read for each connection: no restart.
+        std::fs::write(&file, [NEW, OLD].concat()).unwrap();
+        assert!(visit(port, version, Some(&before), &after));
+        assert!(!visit(port, version, None, &during));
+        std::fs::write(&file, NEW).unwrap();
+        assert!(
+            visit(port, version, Some(&during), &after),
+            "the new key has sealed it"
+        );
+        assert!(
+            !visit(port, version, Some(&before), &after),
+            "its key is gone"
+        );
+    }
+}
+
+#[test]
+fn another_name_costs_a_full_handshake() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let (_server, port) = server(&[], &keys(&dir, "keys", OLD));
+    for version in ["-tls1_2", "-tls1_3"] {
+        let session = dir.join("session");
+        let other = dir.join("other");
+        let name = |name| [version, "-servername", name];
+        assert!(!visit(port, &name("localhost"), None, &session));
+        assert!(!visit(
+            port,
+            &name("www.example.org"),
+            Some(&session),
+            &other
+        ));
+        assert!(visit(port, &name("localhost"), Some(&session), &other));
+    }
+}
+
+#[test]
+fn without_the_variable_and_with_client_certificates_there_are_none() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let file = keys(&dir, "keys", OLD);
+    let (_asking, asking) = server(&["-Y"], &file);
+    let (_plain, plain) = serve(&[], "p256", &["sh", "-c", ECHO]);
+    for port in [asking, plain] {
+        for version in VERSIONS {
+            let session = dir.join("session");
+            let _ = std::fs::remove_file(&session);
+            visit(port, version, None, &session);
+            let left = session.exists();
+            let again = left && visit(port, version, Some(&session), &dir.join("other"));
+            assert!(!again, "{version:?}");
+        }
+    }
+    // Nor is one accepted that another server has given.
+    let (_giving, giving) = server(&[], &file);
+    for version in VERSIONS {
+        let session = dir.join("given");
+        visit(giving, version, None, &session);
+        assert!(!visit(asking, version, Some(&session), &dir.join("other")));
+    }
+}
+
+#[test]
+fn gnutls_resumes_too() {
+    if !need(&["gnutls-cli"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let (_server, port) = server(&[], &keys(&dir, "keys", OLD));
+    for version in ["VERS-TLS1.2", "VERS-TLS1.3"] {
+        let client = cmd([
+            "gnutls-cli",
+            "--resume",
+            "--x509cafile",
+            &certs().path("ca.pem"),
+        ])
+        .args([
+            "--sni-hostname",
+            "localhost",
+            "--verify-hostname",
+            "localhost",
+        ])
+        .args(["--priority", &format!("NORMAL:-VERS-ALL:+{version}")])
+        .args(["--port", &port.to_string(), "127.0.0.1"])
+        .input("a line\n")
+        .run();
+        let out = client.out();
+        assert!(out.contains("*** This is a resumed session"), "{out}");
+    }
+}
+
+#[test]
+fn the_file_is_checked() {
+    let dir = TempDir::new();
+    let run = |file: &Path| {
+        let engine = cmd(["s6-tlsd-io", "0", "1"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .env("TICKETKEYFILE", file);
+        engine.run()
+    };
+    let say = |file: &Path, why: &str| {
+        let file = file.display();
+        why.replace("FILE", &format!("{file}"))
+    };
+    for (lines, why) in [
+        ("# nothing\n\n", "unable to use FILE: no key"),
+        ("!\n", "unable to use FILE: line 1: not base64"),
+        (
+            "#\nAAAA\n",
+            "unable to use FILE: line 2: fewer than 32 bytes",
+        ),
+        (&OLD.repeat(17), "unable to use FILE: more than 16 keys"),
+    ] {
+        let file = keys(&dir, "keys", lines);
+        run(&file).fatal(96, &format!("s6-tlsd-io: fatal: {}", say(&file, why)));
+    }
+    let missing = dir.join("missing");
+    let why = say(&missing, "unable to read FILE: No such file or directory");
+    run(&missing).fatal(96, &format!("s6-tlsd-io: fatal: {why}"));
+    let file = keys(&dir, "keys", OLD);
+    for mode in [0o604, 0o602, 0o601] {
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let why = say(&file, "FILE is accessible by others");
+        run(&file).fatal(96, &format!("s6-tlsd-io: fatal: {why}"));
+    }
+}
+
+#[test]
+fn the_program_does_not_see_the_variable() {
+    let dir = TempDir::new();
+    let file = keys(&dir, "keys", OLD);
+    let server =
+        crate::util::tls::tlsd(&[], "p256", "env >&2; exec cat").env("TICKETKEYFILE", file);
+    let client = crate::util::tls::tlsc(&["-klocalhost"], crate::util::tls::HELLO);
+    let (server, _) = crate::util::tls::connect(server, client);
+    assert!(!server.success().err().contains("TICKETKEYFILE"));
+}

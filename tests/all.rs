@@ -29,6 +29,7 @@ mod groups;
 mod harness;
 mod ident;
 mod log_line;
+mod manual;
 mod memory;
 mod migrating;
 mod options;

@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/s6-tls
 EXAMPLESDIR ?= $(DOCDIR)/examples
+MANDIR ?= $(PREFIX)/share/man
 CARGO ?= cargo
 
 # What the names of the programs end with, files, chains and messages: to
@@ -105,7 +106,7 @@ if_installed = @if command -v $(1) >/dev/null; then echo $(1) $(2); $(1) $(2); \
 	else echo "SKIPPED: no $(1)" >&2; [ "$$CI" != true ]; fi
 
 # Rewrites what doc/*.md says about options and variables, from the tables in
-# crates/cli. A test fails where they differ.
+# crates/cli, and from both the manual pages. A test fails where they differ.
 docs:
 	$(CARGO) run --quiet --locked -p s6-tls-tables
 
@@ -140,6 +141,7 @@ install: all
 		install -m 0755 "$(built)/$$program" \
 			"$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
+	$(texts) install s6-tls $(PROGRAMS)
 	install -m 0644 $(DOCS) "$(DESTDIR)$(DOCDIR)"
 	for file in $(EXAMPLES); do \
 		if [ -x doc/examples/$$file ]; then mode=0755; else mode=0644; fi; \
@@ -151,6 +153,7 @@ uninstall:
 	for program in $(PROGRAMS) s6-applyuidgid; do \
 		rm -f "$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
+	$(texts) remove s6-tls $(PROGRAMS) s6-applyuidgid
 	for file in $(notdir $(DOCS)); do rm -f "$(DESTDIR)$(DOCDIR)/$$file" || exit 1; done
 	for file in $(EXAMPLES); do rm -f "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; done
 	for directory in "$(DESTDIR)$(EXAMPLESDIR)" "$(DESTDIR)$(DOCDIR)"; do \
@@ -158,6 +161,8 @@ uninstall:
 	done
 
 DOCS = README.md CHANGELOG.md LICENSE $(wildcard doc/*.md doc/*.svg)
+texts = DESTDIR="$(DESTDIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" \
+	PROGRAM_SUFFIX="$(PROGRAM_SUFFIX)" sh packaging/texts.sh
 EXAMPLES = $(shell cd doc/examples 2>/dev/null && find . -type f | sed 's,^\./,,' | sort)
 
 # s6-applyuidgid also belongs to the s6 package: install ours only where that
@@ -166,6 +171,7 @@ install-applyuidgid: all
 	install -d "$(DESTDIR)$(BINDIR)"
 	install -m 0755 "$(built)/s6-applyuidgid" \
 		"$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
+	$(texts) install s6-applyuidgid
 
 # The archives of a release in target/dist: sources and what they depend on.
 dist:

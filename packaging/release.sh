@@ -41,6 +41,11 @@ s6-tls ($version-1) unstable; urgency=medium
 
 EOF
 mv packaging/debian/changelog.new packaging/debian/changelog
+# The date of the manual pages is that of the changelog above.
+for page in doc/man/*; do
+  sed "s/^\.Dd .*/.Dd $(LC_ALL=C date -u '+%B %-d, %Y')/" "$page" >"$page.new"
+  mv "$page.new" "$page"
+done
 # Cargo writes the versions of our own packages into the lock files.
 cargo metadata --format-version=1 >/dev/null
 cargo metadata --format-version=1 --manifest-path fuzz/Cargo.toml >/dev/null

@@ -32,6 +32,7 @@ mod harness;
 mod ident;
 mod key_guard;
 mod log_line;
+mod manual;
 mod memory;
 mod migrating;
 mod options;

@@ -152,7 +152,10 @@ debug_programs() {
     DESTDIR="$work/suffix" PREFIX=/usr
   quietly cargo build --locked --target "$target"
   visit "$work/suffix/usr/bin" -rs
-  ok "PROGRAM_SUFFIX reaches files, chains and messages"
+  page=$work/suffix/usr/share/man/man8/s6-tlsserver-rs.8
+  grep -q '^\.Xr s6-tlsd-rs 8' "$page" || fail "names in $page"
+  ! grep -E 's6[\\]?-(tcp|tls|ucspi)[a-z]+[^a-z\-]' "$page" || fail "names in $page"
+  ok "PROGRAM_SUFFIX reaches files, chains, messages and manual pages"
 }
 
 recipes() {

@@ -1,31 +1,59 @@
-//! Writes what doc/*.md says about options and variables, from the tables of
-//! [`cli::tables`] and [`cli::variables`]. It replaces what stands between
-//! `<!-- table: PART -->` and `<!-- table: end -->`; everything else in a page
-//! is written by hand.
+//! Writes what is said about options and variables, from the tables of
+//! [`cli::tables`] and [`cli::variables`].
+//!
+//! In doc/*.md it replaces what stands between `<!-- table: PART -->` and
+//! `<!-- table: end -->`; everything else in a page is written by hand. The
+//! manual pages in doc/man are those pages in another language.
 
+mod manual;
 mod markdown;
+mod mdoc;
+mod reader;
 mod who;
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use cli::Program;
+use cli::tables::PROGRAMS;
 
 pub use who::consumer;
 
 const BEGIN: &str = "<!-- table: ";
 const END: &str = "<!-- table: end -->";
 
-/// The pages that have such parts, with the program that each is about.
-pub fn pages() -> impl Iterator<Item = (PathBuf, &'static Program)> {
-    let doc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc");
-    let page =
-        move |program: &'static Program| (doc.join(program.name).with_extension("md"), program);
-    cli::tables::PROGRAMS.into_iter().map(page)
+/// The directories in which everything is written by the generator.
+pub const DIRECTORIES: [&str; 1] = ["doc/man"];
+
+/// The file of this name in our sources.
+pub fn root(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(name)
+}
+
+/// All files that are written, with what is in them.
+pub fn files() -> Result<BTreeMap<PathBuf, String>, Error> {
+    let read = |name: &str| fs::read_to_string(root(name));
+    let date = date(&read("packaging/debian/changelog")?)?;
+    let mut files = BTreeMap::new();
+    for program in PROGRAMS {
+        let name = program.name;
+        let page = format!("doc/{name}.md");
+        let text = rewritten(&read(&page)?, program)?;
+        let manual = manual::program(&text, program, &date)?;
+        files.insert(root(&format!("doc/man/{name}.8")), manual);
+        files.insert(root(&page), text);
+    }
+    let suite = manual::suite_page(&read("doc/overview.md")?, &read("doc/index.md")?, &date);
+    files.insert(root("doc/man/s6-tls.7"), suite);
+    Ok(files)
 }
 
 /// The text of a page with its parts as the tables have them.
-pub fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
+fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
     let mut rewritten = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(BEGIN) {
@@ -47,6 +75,34 @@ pub fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
     Ok(rewritten)
 }
 
+/// The date of the version, as manual pages have it: that of Debian's
+/// changelog, `Sat, 21 Nov 2026 12:00:00 +0000`.
+fn date(changelog: &str) -> Result<String, Error> {
+    let line = changelog.lines().find(|line| line.starts_with(" -- "));
+    let date = line.and_then(|line| line.rsplit_once(", "));
+    let mut words = date.map_or("", |(_, date)| date).split(' ');
+    let (Some(day), Some(month), Some(year)) = (words.next(), words.next(), words.next()) else {
+        return Err(malformed("no date in the changelog"));
+    };
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let month = MONTHS.iter().find(|name| name.starts_with(month));
+    let month = month.ok_or_else(|| malformed("no month in the changelog"))?;
+    Ok(format!("{month} {}, {year}", day.trim_start_matches('0')))
+}
+
 fn malformed(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, format!("marker: {what}"))
+    Error::new(ErrorKind::InvalidData, what.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Rewrites the parts of doc/*.md that come from the tables: `make docs`.
+//! Writes all that comes from the tables: `make docs`.
 
 use std::fs;
 use std::io::Error;
@@ -7,11 +7,20 @@ fn main() -> Result<(), Error> {
     if !cfg!(debug_assertions) {
         return Err(Error::other("a release build has no paragraphs"));
     }
-    for (path, program) in tables::pages() {
-        let text = fs::read_to_string(&path)?;
-        let rewritten = tables::rewritten(&text, program)?;
-        if rewritten != text {
-            fs::write(&path, rewritten)?;
+    let files = tables::files()?;
+    for directory in tables::DIRECTORIES {
+        let directory = tables::root(directory);
+        fs::create_dir_all(&directory)?;
+        for entry in fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if !files.contains_key(&path) {
+                fs::remove_file(path)?;
+            }
+        }
+    }
+    for (path, text) in files {
+        if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+            fs::write(&path, text)?;
         }
     }
     Ok(())

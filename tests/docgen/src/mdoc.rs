@@ -1,0 +1,304 @@
+//! Text in mdoc, the language of manual pages: words, their macros, and what
+//! has to be escaped.
+
+use cli::{Program, suite};
+
+use crate::reader::{Span, spans};
+
+/// No line of text is longer.
+const WIDTH: usize = 78;
+
+/// What may stand behind a macro's arguments, and is no argument.
+const DELIMITERS: [char; 8] = ['.', ',', ':', ';', ')', ']', '?', '!'];
+
+/// A part of a word. Between parts is no space.
+enum Piece {
+    Plain(String),
+    /// A macro with its arguments, without the leading dot.
+    Macro(String),
+}
+
+type Word = Vec<Piece>;
+
+/// The lines of a paragraph in the page about `program`.
+pub fn paragraph(text: &str, program: Option<&Program>) -> String {
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in words(text, program) {
+        let (text, call) = line_of(&word);
+        if call {
+            end(&mut lines, &mut line);
+            lines.push_str(&format!(".{text}\n"));
+            continue;
+        }
+        if !line.is_empty() && line.len() + 1 + text.len() > WIDTH {
+            end(&mut lines, &mut line);
+        }
+        if line.is_empty() {
+            line.push_str(guard(&text));
+        } else {
+            line.push(' ');
+        }
+        line.push_str(&text);
+        // Each sentence begins a line.
+        if text.trim_end_matches(')').ends_with(['.', '?', '!']) {
+            end(&mut lines, &mut line);
+        }
+    }
+    end(&mut lines, &mut line);
+    lines
+}
+
+fn end(lines: &mut String, line: &mut String) {
+    if !line.is_empty() {
+        lines.push_str(line);
+        lines.push('\n');
+        line.clear();
+    }
+}
+
+/// The same as arguments of one macro, such as `.It`.
+pub fn arguments(text: &str, program: Option<&Program>) -> String {
+    let mut after_macro = false;
+    let mut arguments: Vec<String> = Vec::new();
+    for word in words(text, program) {
+        let (text, call) = line_of(&word);
+        if !call && after_macro {
+            arguments.push("No".to_owned());
+        }
+        after_macro = call;
+        arguments.push(if call { text } else { protected(text) });
+    }
+    arguments.join(" ")
+}
+
+/// Lines that stand as they are.
+pub fn literal(code: &[String]) -> String {
+    let lines = code.iter().map(|line| {
+        let escaped = line
+            .replace('\\', "\\e")
+            .replace('-', "\\-")
+            .replace('\'', "\\(aq")
+            .replace('`', "\\(ga")
+            .replace('^', "\\(ha")
+            .replace('~', "\\(ti");
+        format!("{}{escaped}\n", guard(line))
+    });
+    let lines: String = lines.collect();
+    format!(".Bd -literal -offset 2n\n{lines}.Ed\n")
+}
+
+/// What keeps a line of text from being a macro.
+fn guard(line: &str) -> &'static str {
+    if line.starts_with(['.', '\'']) {
+        "\\&"
+    } else {
+        ""
+    }
+}
+
+fn words(text: &str, program: Option<&Program>) -> Vec<Word> {
+    let mut words: Vec<Word> = vec![Vec::new()];
+    for span in spans(text) {
+        match span {
+            Span::Text(text) => add_text(&mut words, &text, program),
+            Span::Code(code) => add(&mut words, Piece::Macro(code_macro(&code, program))),
+            Span::Strong(strong) => {
+                let strong = strong.split(' ').map(argument).collect::<Vec<_>>();
+                add(&mut words, Piece::Macro(format!("Sy {}", strong.join(" "))));
+            }
+            Span::Link(text, target) => match target.strip_suffix(".md") {
+                Some(name) if is_program(name) => {
+                    add(&mut words, Piece::Macro(name_macro(name, program)));
+                }
+                Some(name) if text.to_lowercase().replace(' ', "-") == name => {
+                    add(&mut words, Piece::Macro(format!("Pa {target}")));
+                }
+                Some(_) => {
+                    add_text(&mut words, &format!("{text} ("), program);
+                    add(&mut words, Piece::Macro(format!("Pa {target}")));
+                    add(&mut words, Piece::Plain(")".to_owned()));
+                }
+                None => add_text(&mut words, &text, program),
+            },
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn add(words: &mut [Word], piece: Piece) {
+    if let Some(word) = words.last_mut() {
+        word.push(piece);
+    }
+}
+
+/// Words of text; in them options, names of programs and references to pages
+/// are what they are.
+fn add_text(words: &mut Vec<Word>, text: &str, program: Option<&Program>) {
+    for (at, part) in text.split_whitespace().enumerate() {
+        if at > 0 || text.starts_with(char::is_whitespace) {
+            words.push(Vec::new());
+        }
+        let inner = part.trim_start_matches('(');
+        let bare = inner.trim_end_matches(DELIMITERS);
+        let bare = bare.strip_suffix("'s").unwrap_or(bare);
+        let (call, length) = if let Some((name, section)) = elsewhere(inner) {
+            let length = name.len() + section.len() + 2;
+            (format!("Xr {name} {section}"), length)
+        } else if is_program(bare) {
+            (name_macro(bare, program), bare.len())
+        } else if bare.len() > 1 && bare.starts_with('-') {
+            (flags(bare), bare.len())
+        } else {
+            add(words, Piece::Plain(part.to_owned()));
+            continue;
+        };
+        let (before, after) = (&part[..part.len() - inner.len()], &inner[length..]);
+        add_plain(words, before);
+        add(words, Piece::Macro(call));
+        add_plain(words, after);
+    }
+    if text.ends_with(char::is_whitespace) {
+        words.push(Vec::new());
+    }
+}
+
+fn add_plain(words: &mut [Word], text: &str) {
+    if !text.is_empty() {
+        add(words, Piece::Plain(text.to_owned()));
+    }
+}
+
+/// The text of a word, and whether it is a call of a macro.
+fn line_of(word: &Word) -> (String, bool) {
+    if !word.iter().any(|piece| matches!(piece, Piece::Macro(_))) {
+        let pieces = word.iter().map(|piece| match piece {
+            Piece::Plain(text) | Piece::Macro(text) => escaped(text),
+        });
+        return (pieces.collect(), false);
+    }
+    let mut line = String::new();
+    for (at, piece) in word.iter().enumerate() {
+        let text = match piece {
+            Piece::Macro(text) => text.clone(),
+            Piece::Plain(text) if at == 0 => format!("No {}", argument(text)),
+            Piece::Plain(text) if at + 1 == word.len() => {
+                let rest = text.trim_end_matches(DELIMITERS);
+                if !rest.is_empty() {
+                    line.push_str(&format!(" Ns {}", argument(rest)));
+                }
+                for delimiter in text[rest.len()..].chars() {
+                    line.push_str(&format!(" {delimiter}"));
+                }
+                continue;
+            }
+            Piece::Plain(text) => argument(text),
+        };
+        if at > 0 {
+            line.push_str(" Ns ");
+        }
+        line.push_str(&text);
+    }
+    (line, true)
+}
+
+/// The name and the section of a manual page that a word begins with: `pipe(7)`.
+fn elsewhere(word: &str) -> Option<(&str, &str)> {
+    let (name, rest) = word.split_once('(')?;
+    let (section, _) = rest.split_once(')')?;
+    let sound = section.parse::<u8>().is_ok() && !name.is_empty();
+    (sound && name.chars().all(|c| c.is_ascii_lowercase())).then_some((name, section))
+}
+
+fn is_program(name: &str) -> bool {
+    suite::ALL.contains(&name)
+}
+
+/// A reference to another program, or the name of the page's own.
+fn name_macro(name: &str, program: Option<&Program>) -> String {
+    match program {
+        Some(program) if program.name == name => "Nm".to_owned(),
+        _ => format!("Xr {name} 8"),
+    }
+}
+
+fn code_macro(code: &str, program: Option<&Program>) -> String {
+    let name = code.trim_start_matches("${PROTO}");
+    let name = name.trim_end_matches('*').trim_end_matches(':');
+    let name = name.strip_suffix(":name").unwrap_or(name);
+    let variable = name.len() > 1
+        && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_uppercase());
+    if is_program(code) {
+        name_macro(code, program)
+    } else if code.starts_with('-') && code.len() > 1 {
+        flags(code)
+    } else if variable {
+        format!("Ev {}", argument(code))
+    } else if code.starts_with('/') && !code.contains(' ') {
+        format!("Pa {}", argument(code))
+    } else if program.is_some_and(|program| is_value(code, program)) {
+        format!("Ar {}", argument(code))
+    } else {
+        format!("Ql {}", argument(code))
+    }
+}
+
+/// Whether the program's command line has this name for a value.
+fn is_value(name: &str, program: &Program) -> bool {
+    let operand = |operand: &&str| operand.trim_end_matches('.') == name;
+    program.operands.iter().any(operand) || program.rows().any(|row| row.value_name() == Some(name))
+}
+
+/// Options, with their values: `-K ms`, `--groups=list`.
+pub fn flags(code: &str) -> String {
+    let words = code.split(' ').map(|word| match word.strip_prefix('-') {
+        Some(flag) if !flag.is_empty() => match flag.split_once('=') {
+            Some((flag, value)) => format!("Fl {} Ns = Ns Ar {}", dashes(flag), argument(value)),
+            None => format!("Fl {}", dashes(flag)),
+        },
+        _ if word == "|" => word.to_owned(),
+        _ => format!("Ar {}", argument(word)),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn dashes(flag: &str) -> String {
+    flag.replace('-', "\\-")
+}
+
+/// Text as an argument of a macro.
+pub fn argument(text: &str) -> String {
+    protected(escaped(text))
+}
+
+/// The same of text that is escaped already: it is no macro, no delimiter, and
+/// one argument.
+fn protected(text: String) -> String {
+    let mut letters = text.chars();
+    let macro_name = text.len() <= 3
+        && letters.next().is_some_and(|c| c.is_ascii_uppercase())
+        && letters.next().is_some_and(|c| c.is_ascii_lowercase());
+    if text.contains([' ', '"']) || text.is_empty() {
+        format!("\"{}\"", text.replace('"', "\\(dq"))
+    } else if macro_name
+        || text
+            .chars()
+            .all(|c| DELIMITERS.contains(&c) || "(|[".contains(c))
+    {
+        format!("\\&{text}\\&")
+    } else if text.len() > 1 && text.ends_with(DELIMITERS) {
+        format!("{text}\\&")
+    } else {
+        text
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e")
+        .replace('`', "\\(ga")
+        .replace('^', "\\(ha")
+        .replace('~', "\\(ti")
+        .replace('–', "\\(en")
+}

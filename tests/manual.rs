@@ -1,0 +1,64 @@
+//! The manual pages, as mandoc and groff read them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::util::{cmd, need};
+
+fn pages() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/man");
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn every_program_has_a_page_and_the_suite_one_more() {
+    let mut names: Vec<OsString> = cli::tables::PROGRAMS
+        .iter()
+        .map(|program| format!("{}.8", program.name).into())
+        .collect();
+    names.push("s6-tls.7".into());
+    names.sort();
+    let pages = pages();
+    let mut found: Vec<_> = pages.iter().flat_map(|page| page.file_name()).collect();
+    found.sort();
+    assert_eq!(found, names);
+}
+
+#[test]
+fn mandoc_has_nothing_to_say_about_them() {
+    if !need(&["mandoc"]) {
+        return;
+    }
+    let output = cmd(["mandoc", "-T", "lint"]).args(pages()).run();
+    let text = output.out();
+    let complaints: Vec<&str> = text
+        .lines()
+        // The pages that ours refer to may not be installed.
+        .filter(|line| !line.contains("STYLE: referenced manual not found"))
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn a_page_shows_options_in_its_synopsis_and_its_list() {
+    if !need(&["mandoc"]) {
+        return;
+    }
+    let page = pages().into_iter().find(|page| page.ends_with("s6-tlsd.8"));
+    let output = cmd(["mandoc", "-T", "ascii", "-O", "width=200"])
+        .args(page)
+        .run();
+    let mut text = output.out();
+    // A bold letter is itself, a step back, itself.
+    while let Some(at) = text.find('\u{8}') {
+        text.replace_range(at - 1..=at, "");
+    }
+    for line in [
+        "s6-tlsd [-v n] [-S | -s] ",
+        "-K ms, --handshake-timeout=ms\n",
+        " s6-tlsd-io(8): limit of the whole handshake (default: none).\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}

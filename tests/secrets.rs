@@ -222,18 +222,26 @@ fn no_message_holds_any_of_the_key() {
         let server = cmd(["s6-tlsd-io", "-v3", "0", "1"])
             .env("KEYFILE", &key)
             .env("CERTFILE", certs().path("p256.pem"));
-        let output = server.run();
-        let line = output.fatal_with(96, "s6-tlsd-io: fatal: ", &[]).err();
+        let text = server.run().code(96).err();
+        let mut lines = text.lines();
+        let line = lines.next().unwrap_or_default();
+        assert!(line.starts_with("s6-tlsd-io: fatal: "), "{text}");
         let path = key.to_str().unwrap();
         let (_, why) = line.split_once(path).expect("it names the file");
         let reasons = [
-            ": malformed content\n",
-            ": unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA P-256 or P-384, Ed25519 can be used)\n",
+            ": malformed content",
+            ": unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, \
+             ECDSA P-256 or P-384, Ed25519 can be used)",
         ];
         assert!(
             reasons.contains(&why) || why.contains("does not belong"),
             "{line}"
         );
+        // At this level one line more tells how it ended.
+        let end = lines.next().unwrap_or_default();
+        assert!(end.starts_with("s6-tlsd-io: info: remote=- "), "{text}");
+        assert!(end.ends_with(" code=96 end=system"), "{text}");
+        assert_eq!(lines.next(), None, "{text}");
     }
 }
 

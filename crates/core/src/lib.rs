@@ -22,7 +22,7 @@ mod peer;
 mod report;
 pub mod server;
 mod setup;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod testing;
 mod tunnel;
 mod x509;

@@ -6,6 +6,7 @@
     reason = "a panic is what is looked for"
 )]
 
+pub mod guard;
 mod pump;
 
 use std::collections::BTreeSet;
@@ -226,6 +227,21 @@ pub fn key_share(input: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn guard() {
+        inputs::run("guard", 1000, super::guard::conversation);
+    }
+
+    #[test]
+    fn snidir() {
+        inputs::run("snidir", 1000, super::guard::directory);
+    }
+
+    #[test]
+    fn tickets() {
+        inputs::run("tickets", 1000, super::guard::tickets);
+    }
+
     #[test]
     fn pem() {
         inputs::run("pem", 1000, super::pem);

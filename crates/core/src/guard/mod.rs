@@ -5,13 +5,13 @@
 //! [`process`] parts the two.
 
 mod channel;
-mod keeper;
+pub mod keeper;
 pub mod process;
 pub mod remote;
 mod shape;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub mod wire;
 
 use std::sync::Arc;
 

@@ -33,9 +33,12 @@ pub struct TicketKeys(Vec<SealingKey>);
 
 /// What is wrong with a file of keys.
 #[derive(Debug, Eq, PartialEq)]
-enum Defect {
+pub enum Defect {
+    /// Its line, and what is wrong with it.
     Line(usize, &'static str),
+    /// There is no key.
     NoKey,
+    /// There are more than 16.
     TooMany,
 }
 
@@ -54,13 +57,13 @@ impl TicketKeys {
     }
 
     /// One key that no file has.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn for_tests() -> Self {
         Self(SealingKey::derive(b"secret").into_iter().collect())
     }
 
     /// One key for each line that is neither blank nor a comment.
-    fn parse(content: &[u8]) -> Result<Self, Defect> {
+    pub fn parse(content: &[u8]) -> Result<Self, Defect> {
         let mut keys = Vec::new();
         for (number, line) in (1..).zip(content.split(|byte| *byte == b'\n')) {
             let line = line.trim_ascii();

@@ -1,0 +1,82 @@
+//! What reaches the guard, or what it reads later than all else.
+
+use rustls::pki_types::UnixTime;
+
+use crate::guard::Role;
+use crate::guard::Secrets;
+use crate::guard::keeper::Keeper;
+use crate::guard::wire::{Answer, HEADER, MAX_ANSWER, Question, header};
+use crate::own::choice::Certificates;
+use crate::own::directory::places;
+use crate::own::tickets::TicketKeys;
+use crate::testing;
+
+/// What a taken-over half may ask: messages of a kind, a length and so many
+/// bytes. However it asks, it gets what a handshake needs and no more.
+pub fn conversation(mut input: &[u8]) -> bool {
+    let secrets = Secrets {
+        certificates: Certificates::only(testing::pair()),
+        tickets: Some(TicketKeys::for_tests()),
+    };
+    let mut keeper = Keeper::new(Role::Server, secrets);
+    let mut given = [0; 3];
+    while let [kind, length, rest @ ..] = input {
+        let (content, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+        input = rest;
+        let answer = keeper.answer(*kind, content, UnixTime::now());
+        let bytes = matches!(answer, Answer::Bytes(_));
+        match Question::parse(*kind, content) {
+            Some(Question::Signature(..)) => given[0] += usize::from(bytes),
+            Some(Question::Seal(_)) => given[1] += usize::from(bytes),
+            Some(Question::Open(_)) => given[2] += usize::from(bytes),
+            _ => assert!(!bytes),
+        }
+        arrives(&answer);
+        let _ = Answer::parse(*kind, content.to_vec());
+    }
+    assert!(given[0] <= 2 && given[1] <= 2 && given[2] <= 1, "{given:?}");
+    given != [0; 3]
+}
+
+/// An answer is heard as it was given.
+fn arrives(answer: &Answer) {
+    let message = answer.encode();
+    let (head, content) = message.split_first_chunk::<HEADER>().unwrap();
+    let (kind, length) = header(head, MAX_ANSWER).unwrap();
+    assert_eq!(length, content.len());
+    assert_eq!(Answer::parse(kind, content.to_vec()).as_ref(), Some(answer));
+}
+
+/// A name that a client asks for: nothing leads out of the directory.
+pub fn directory(input: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(input) else {
+        return false;
+    };
+    let places = places(name);
+    for path in places
+        .iter()
+        .flat_map(|place| [&place.key, &place.certificate])
+    {
+        let parts: Vec<&str> = path.split('/').collect();
+        assert!(parts.len() <= 2, "{path}");
+        assert!(
+            !parts.iter().any(|part| matches!(*part, "" | "." | "..")),
+            "{path}"
+        );
+        assert!(path.is_ascii() && !path.contains('\0'), "{path}");
+    }
+    !places.is_empty()
+}
+
+/// A file of ticket keys, and the same bytes as a ticket.
+pub fn tickets(input: &[u8]) -> bool {
+    let now = UnixTime::now();
+    assert_eq!(TicketKeys::for_tests().open(input, now), None);
+    let Ok(keys) = TicketKeys::parse(input) else {
+        return false;
+    };
+    let ticket = keys.seal(input, now).unwrap();
+    assert_eq!(keys.open(&ticket, now).as_deref(), Some(input));
+    assert_eq!(TicketKeys::for_tests().open(&ticket, now), None);
+    true
+}

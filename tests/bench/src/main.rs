@@ -3,7 +3,8 @@
 //!
 //! - `bench full DIR TARGET [OTHER]`: measures the programs in DIR, built for
 //!   TARGET, and those in OTHER, built for the host; writes doc/performance.md,
-//!   doc/performance.svg and the summary in README.md
+//!   doc/performance.svg and the summary in README.md. With
+//!   `ONLY="tls13.rate ping"` only these, and nothing is written
 //! - `bench smoke DIR TARGET [OTHER]`: the same in small, writes nothing that stays
 //! - `bench instructions DIR TARGET`: compares counts with those recorded for
 //!   the target; `bench record DIR TARGET` records them
@@ -83,5 +84,6 @@ fn measured(size: &measure::Size, bin: &OsStr, target: &OsStr, other: &[OsString
         results: &results,
     };
     let tree = Path::new(TREE);
-    report.write(tree, if size.kept { tree } else { work.path() })
+    let kept = size.kept && std::env::var_os("ONLY").is_none();
+    report.write(tree, if kept { tree } else { work.path() })
 }

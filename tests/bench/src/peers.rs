@@ -46,6 +46,8 @@ pub struct Service<'a> {
     pub client_certificate: bool,
     /// What else s6-tlsserver is told: other servers cannot do that.
     pub options: &'a [&'a str],
+    /// What else its environment has.
+    pub env: &'a [(&'static str, OsString)],
     /// The program and its arguments, without blanks.
     pub program: &'a [&'a str],
 }
@@ -147,6 +149,7 @@ impl Peer {
                     ("CERTFILE", file(&format!("{}.pem", service.key))),
                     ("CAFILE", file("ca.pem")),
                 ];
+                env.extend_from_slice(service.env);
                 self.suite(service, port)
             }
             Kind::Floor => self.suite(service, port),

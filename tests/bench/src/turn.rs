@@ -69,10 +69,14 @@ enum Chain {
     Identity,
     /// Rules on addresses.
     Access,
+    /// The key in another process.
+    Guarded,
+    /// The same, and the pair out of a directory of so many.
+    Directory(usize),
 }
 
 /// The full handshakes; the first is the one that everything else is like.
-pub static HANDSHAKES: [Handshakes; 9] = [
+pub static HANDSHAKES: [Handshakes; 13] = [
     handshakes(["tls13.rate", "tls13.cpu", "tls13.faults"], &TLS13, "p256"),
     Handshakes {
         hybrid: true,
@@ -117,6 +121,34 @@ pub static HANDSHAKES: [Handshakes; 9] = [
         chain: Chain::Access,
         ..handshakes(
             ["access.rate", "access.cpu", "access.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Guarded,
+        ..handshakes(
+            ["guarded.rate", "guarded.cpu", "guarded.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Directory(10),
+        ..handshakes(["sni10.rate", "sni10.cpu", "sni10.faults"], &TLS13, "p256")
+    },
+    Handshakes {
+        chain: Chain::Directory(1000),
+        ..handshakes(
+            ["sni1000.rate", "sni1000.cpu", "sni1000.faults"],
+            &TLS13,
+            "p256",
+        )
+    },
+    Handshakes {
+        chain: Chain::Directory(10000),
+        ..handshakes(
+            ["sni10000.rate", "sni10000.cpu", "sni10000.faults"],
             &TLS13,
             "p256",
         )
@@ -221,6 +253,7 @@ impl Turn<'_> {
             key: "p256",
             client_certificate: false,
             options: &[],
+            env: &[],
             program,
         };
         let offer = Offer {
@@ -263,12 +296,23 @@ impl Turn<'_> {
             Chain::Identity if !nix::unistd::geteuid().is_root() => return Ok(Vec::new()),
             Chain::Identity => &["-u", "65534", "-g", "65534"][..],
             Chain::Access => &["-i", &rules],
+            Chain::Guarded => &["--key-guard"],
+            Chain::Directory(_) => &["--mandatory-sni"],
             Chain::Plain | Chain::Smallest => &[],
         };
+        let directory = match kind.chain {
+            Chain::Directory(pairs) => Some(self.work.pairs(pairs)?),
+            _ => None,
+        };
+        let env: Vec<_> = directory
+            .map(|path| ("SNIDIR", path.into()))
+            .into_iter()
+            .collect();
         let service = Service {
             key: kind.key,
             client_certificate: kind.client_certificate,
             options,
+            env: &env,
             program,
         };
         let offer = Offer {
@@ -293,6 +337,7 @@ impl Turn<'_> {
             key: "p256",
             client_certificate: false,
             options: &[],
+            env: &[("TICKETKEYFILE", self.work.file("tickets").into())],
             program: &["echo", client::GREETING],
         };
         let offer = Offer {

@@ -1,6 +1,7 @@
 //! The directory for everything the benchmark makes and throws away.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,9 @@ const UPLOAD: &str = "dd of=/dev/null bs=64k count=\"$1\" iflag=fullblock status
 
 /// The same with a program that reads as little at a time as most do.
 const READ: &str = "head -c \"$1\" >/dev/null; echo ok\n";
+
+/// A key for session tickets.
+const TICKETS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 /// A program that writes three bytes and ends, without any library: what is
 /// left is the server's alone.
@@ -28,6 +32,8 @@ impl Work {
         let work = Self(path);
         fs::write(work.file("upload"), UPLOAD)?;
         fs::write(work.file("read"), READ)?;
+        fs::write(work.file("tickets"), TICKETS)?;
+        fs::set_permissions(work.file("tickets"), PermissionsExt::from_mode(0o600))?;
         fs::create_dir_all(work.file("rules/ip4/127.0.0.1_32"))?;
         fs::write(work.file("rules/ip4/127.0.0.1_32/allow"), "")?;
         let made = Command::new("sh")
@@ -39,6 +45,22 @@ impl Work {
             return Err("cannot make certificates with openssl".into());
         }
         Ok(work)
+    }
+
+    /// A directory of so many pairs, one of them for localhost.
+    pub fn pairs(&self, count: usize) -> Result<PathBuf> {
+        let directory = self.file(&format!("pairs.{count}"));
+        if directory.exists() {
+            return Ok(directory);
+        }
+        fs::create_dir(&directory)?;
+        let others = (1..count).map(|n| format!("host{n}.example"));
+        for name in others.chain(["localhost".to_owned()]) {
+            for (from, to) in [("p256.key", "key"), ("p256.pem", "crt")] {
+                fs::hard_link(self.file(from), directory.join(format!("{name}.{to}")))?;
+            }
+        }
+        Ok(directory)
     }
 
     /// The path of the smallest program, which is compiled first. None where

@@ -17,6 +17,7 @@ mod util;
 mod access;
 mod architecture;
 mod chains;
+mod completions;
 mod dns;
 mod engine_files;
 mod engine_handshake;

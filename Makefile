@@ -6,6 +6,9 @@ BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/s6-tls
 EXAMPLESDIR ?= $(DOCDIR)/examples
 MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 CARGO ?= cargo
 
 # What the names of the programs end with, files, chains and messages: to
@@ -106,7 +109,8 @@ if_installed = @if command -v $(1) >/dev/null; then echo $(1) $(2); $(1) $(2); \
 	else echo "SKIPPED: no $(1)" >&2; [ "$$CI" != true ]; fi
 
 # Rewrites what doc/*.md says about options and variables, from the tables in
-# crates/cli, and from both the manual pages. A test fails where they differ.
+# crates/cli, and from both the manual pages; what shells complete, too. A test
+# fails where they differ.
 docs:
 	$(CARGO) run --quiet --locked -p s6-tls-tables
 
@@ -162,6 +166,7 @@ uninstall:
 
 DOCS = README.md CHANGELOG.md LICENSE $(wildcard doc/*.md doc/*.svg)
 texts = DESTDIR="$(DESTDIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" \
+	BASHDIR="$(BASHDIR)" FISHDIR="$(FISHDIR)" ZSHDIR="$(ZSHDIR)" \
 	PROGRAM_SUFFIX="$(PROGRAM_SUFFIX)" sh packaging/texts.sh
 EXAMPLES = $(shell cd doc/examples 2>/dev/null && find . -type f | sed 's,^\./,,' | sort)
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what programs have besides themselves: manual pages. With a suffix,
-# all programs that are named in them have it, too.
-# Usage: DESTDIR= MANDIR= DOCDIR= PROGRAM_SUFFIX= packaging/texts.sh install|remove PROGRAM...
+# Installs what programs have besides themselves: manual pages and what shells
+# complete. With a suffix, all programs that are named in them have it, too.
+# Usage: packaging/texts.sh install|remove PROGRAM...
+# Reads DESTDIR, MANDIR, DOCDIR, BASHDIR, FISHDIR, ZSHDIR and PROGRAM_SUFFIX.
 set -eu
 cd "$(dirname "$0")/.."
 action=$1
@@ -10,12 +11,12 @@ shift
 # All programs as one regular expression: some hyphens of a page are escaped.
 programs=$(printf '%s\n' doc/man/*.8 | sed 's,.*/,,; s/\.8$//; s/-/\\\\?-/g' | paste -s -d '|' -)
 
-# text SOURCE TARGET EXPRESSION
+# text SOURCE TARGET [EXPRESSION]
 text() {
   target=$DESTDIR$2
   if [ "$action" = install ]; then
     mkdir -p "${target%/*}"
-    sed -E -e "s/($programs)(\$|[^a-z0-9\\\\-])/\\1$PROGRAM_SUFFIX\\2/g" -e "$3" "$1" >"$target"
+    sed -E -e "s/($programs)(\$|[^a-z0-9\\\\-])/\\1$PROGRAM_SUFFIX\\2/g" -e "${3:-}" "$1" >"$target"
     chmod 0644 "$target"
   else
     rm -f "$target"
@@ -31,4 +32,8 @@ for program; do
   title=$(echo "$named" | tr '[:lower:]' '[:upper:]')
   text "doc/man/$program.$section" "$MANDIR/man$section/$named.$section" \
     "s/^\\.Dt .*/.Dt $title $section/; s,/usr/local/share/doc/s6-tls,$DOCDIR,"
+  [ "$section" = 8 ] || continue
+  text "completions/bash/$program" "$BASHDIR/$named"
+  text "completions/fish/$program.fish" "$FISHDIR/$named.fish"
+  text "completions/zsh/_$program" "$ZSHDIR/_$named"
 done

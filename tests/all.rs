@@ -19,6 +19,7 @@ mod access;
 mod alpn;
 mod architecture;
 mod chains;
+mod completions;
 mod dns;
 mod engine_files;
 mod engine_handshake;

@@ -155,6 +155,8 @@ debug_programs() {
   page=$work/suffix/usr/share/man/man8/s6-tlsserver-rs.8
   grep -q '^\.Xr s6-tlsd-rs 8' "$page" || fail "names in $page"
   ! grep -E 's6[\\]?-(tcp|tls|ucspi)[a-z]+[^a-z\-]' "$page" || fail "names in $page"
+  grep -qx 'complete -F _s6-tlsd-rs s6-tlsd-rs' \
+    "$work/suffix/usr/share/bash-completion/completions/s6-tlsd-rs" || fail "completions"
   ok "PROGRAM_SUFFIX reaches files, chains, messages and manual pages"
 }
 

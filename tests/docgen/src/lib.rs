@@ -5,6 +5,7 @@
 //! `<!-- table: end -->`; everything else in a page is written by hand. The
 //! manual pages in doc/man are those pages in another language.
 
+mod completions;
 mod manual;
 mod markdown;
 mod mdoc;
@@ -25,7 +26,12 @@ const BEGIN: &str = "<!-- table: ";
 const END: &str = "<!-- table: end -->";
 
 /// The directories in which everything is written by the generator.
-pub const DIRECTORIES: [&str; 1] = ["doc/man"];
+pub const DIRECTORIES: [&str; 4] = [
+    "doc/man",
+    "completions/bash",
+    "completions/fish",
+    "completions/zsh",
+];
 
 /// The file of this name in our sources.
 pub fn root(name: &str) -> PathBuf {
@@ -46,6 +52,16 @@ pub fn files() -> Result<BTreeMap<PathBuf, String>, Error> {
         let manual = manual::program(&text, program, &date)?;
         files.insert(root(&format!("doc/man/{name}.8")), manual);
         files.insert(root(&page), text);
+        for (file, text) in [
+            (format!("bash/{name}"), completions::bash::file(program)),
+            (
+                format!("fish/{name}.fish"),
+                completions::fish::file(program),
+            ),
+            (format!("zsh/_{name}"), completions::zsh::file(program)),
+        ] {
+            files.insert(root("completions").join(file), text);
+        }
     }
     let suite = manual::suite_page(&read("doc/overview.md")?, &read("doc/index.md")?, &date);
     files.insert(root("doc/man/s6-tls.7"), suite);

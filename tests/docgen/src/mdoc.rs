@@ -107,16 +107,17 @@ fn words(text: &str, program: Option<&Program>) -> Vec<Word> {
                 let strong = strong.split(' ').map(argument).collect::<Vec<_>>();
                 add(&mut words, Piece::Macro(format!("Sy {}", strong.join(" "))));
             }
-            Span::Link(text, target) => match target.strip_suffix(".md") {
+            // A section of a page is as good as the page.
+            Span::Link(text, target) => match target.split('#').next().and_then(page) {
                 Some(name) if is_program(name) => {
                     add(&mut words, Piece::Macro(name_macro(name, program)));
                 }
                 Some(name) if text.to_lowercase().replace(' ', "-") == name => {
-                    add(&mut words, Piece::Macro(format!("Pa {target}")));
+                    add(&mut words, Piece::Macro(format!("Pa {name}.md")));
                 }
-                Some(_) => {
+                Some(name) => {
                     add_text(&mut words, &format!("{text} ("), program);
-                    add(&mut words, Piece::Macro(format!("Pa {target}")));
+                    add(&mut words, Piece::Macro(format!("Pa {name}.md")));
                     add(&mut words, Piece::Plain(")".to_owned()));
                 }
                 None => add_text(&mut words, &text, program),
@@ -125,6 +126,10 @@ fn words(text: &str, program: Option<&Program>) -> Vec<Word> {
     }
     words.retain(|word| !word.is_empty());
     words
+}
+
+fn page(target: &str) -> Option<&str> {
+    target.strip_suffix(".md")
 }
 
 fn add(words: &mut [Word], piece: Piece) {

@@ -1,0 +1,45 @@
+# fish completion for proxy-server, from the tables in crates/cli by `make docs`
+
+function __proxy-server_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^tv]*[tv]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __proxy-server_options
+    set -l words (__proxy-server_rest); and not set -q words[1]
+end
+
+complete -c proxy-server -f
+complete -c proxy-server -n __proxy-server_options -s 1 -l only-v1 -d 'accept version 1 only'
+complete -c proxy-server -n __proxy-server_options -s 2 -l only-v2 -d 'accept version 2 only'
+complete -c proxy-server -n 'test -z "$(__proxy-server_rest)"' -s t -x -d 'limit for the header (default: none)'
+complete -c proxy-server -n __proxy-server_options -a --timeout= -d 'limit for the header (default: none)'
+complete -c proxy-server -n 'test -z "$(__proxy-server_rest)"' -s v -x -d '0: errors, 1: warnings too (default)'
+complete -c proxy-server -n __proxy-server_options -a --verbosity= -d '0: errors, 1: warnings too (default)'
+complete -c proxy-server -n __proxy-server_options -l before-tlsd -d 'put the proxy\'s SSL variables aside'
+complete -c proxy-server -n __proxy-server_options -l after-tlsd -d 'read nothing, and bring them back'
+
+function __proxy-server_command
+    set -l words (__proxy-server_rest); or return
+    test (count $words) -ge 0; or return
+    complete -C (string join ' ' -- (string escape -- $words[1..]) (commandline -ct))
+end
+complete -c proxy-server -xa '(__proxy-server_command)'

@@ -1,0 +1,55 @@
+# fish completion for s6-tcpclient, from the tables in crates/cli by `make docs`
+
+function __s6-tcpclient_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^tlTip]*[tlTip]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tcpclient_options
+    set -l words (__s6-tcpclient_rest); and not set -q words[1]
+end
+
+complete -c s6-tcpclient -f
+complete -c s6-tcpclient -n __s6-tcpclient_options -s q -d 'say nothing but errors'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s Q -d 'warnings too, but no more (default)'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s v -d 'say more'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s 4 -d 'IPv4 only'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s 6 -d 'IPv6 only'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s D -d 'set TCP_NODELAY'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s d -d 'leave it (default)'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s H -d 'look nothing up: host must be an address'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s h -d 'look into /etc/hosts before DNS'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s r -d 'ask the server\'s host whose the connection is'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s R -d 'do not (default)'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s n -d 'try suffixes for the host\'s name'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s N -d 'do not (default)'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s t -x -d 'limit for everything before the program (default: none)'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s l -x -d 'our name, not looked up'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s T -x -d 'seconds for each address, in two rounds (default: 2+58)'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s i -x -d 'our own address'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s p -x -d 'our own port'
+
+function __s6-tcpclient_command
+    set -l words (__s6-tcpclient_rest); or return
+    test (count $words) -ge 2; or return
+    complete -C (string join ' ' -- (string escape -- $words[3..]) (commandline -ct))
+end
+complete -c s6-tcpclient -xa '(__s6-tcpclient_command)'

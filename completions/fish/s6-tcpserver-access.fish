@@ -1,0 +1,53 @@
+# fish completion for s6-tcpserver-access, from the tables in crates/cli by `make docs`
+
+function __s6-tcpserver-access_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^vlBtix]*[vlBtix]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tcpserver-access_options
+    set -l words (__s6-tcpserver-access_rest); and not set -q words[1]
+end
+
+complete -c s6-tcpserver-access -f
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors, 1: and accepted clients (default), 2, 3: more'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s w -d 'lookups that fail drop the connection'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s W -d 'they do not (default)'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s D -d 'set TCP_NODELAY'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s d -d 'leave it (default)'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s H -d 'do not look up names'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s h -d 'look into /etc/hosts before DNS'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s r -d 'ask the client\'s host whose the connection is'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s R -d 'do not (default)'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s p -d 'the client\'s name must have the client\'s address'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'it need not (default)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s l -x -d 'our name, not looked up'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text for the client, before anything else'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'one limit for all of it (default: none)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory of the rules'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s x -rF -d 'file of the rules'
+
+function __s6-tcpserver-access_command
+    set -l words (__s6-tcpserver-access_rest); or return
+    test (count $words) -ge 0; or return
+    complete -C (string join ' ' -- (string escape -- $words[1..]) (commandline -ct))
+end
+complete -c s6-tcpserver-access -xa '(__s6-tcpserver-access_command)'

@@ -1,0 +1,81 @@
+# fish completion for s6-tlsclient, from the tables in crates/cli by `make docs`
+
+function __s6-tlsclient_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^tlTipKk]*[tlTipKk]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tlsclient_options
+    set -l words (__s6-tlsclient_rest); and not set -q words[1]
+end
+
+complete -c s6-tlsclient -f
+complete -c s6-tlsclient -n __s6-tlsclient_options -s q -l quiet -d 'say nothing but errors'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s v -l verbose -d 'say more'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s Q -l normally-verbose -d 'warnings too, but no more (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s 4 -l ipv4 -d 'IPv4 only'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s 6 -l ipv6 -d 'IPv6 only'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s D -l no-nagle -d 'set TCP_NODELAY'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s d -l nagle -d 'leave it (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s H -l no-dns -d 'look nothing up: host must be an address'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l dns -d 'look names up (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s h -l hosts -d 'look into /etc/hosts before DNS'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l no-hosts -d 'do not (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s r -l ident -d 'ask the server\'s host whose the connection is'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s R -l no-ident -d 'do not (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s n -l qualify -d 'try suffixes for the host\'s name'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s N -l no-qualify -d 'do not (default)'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s t -x -d 'limit for everything before the program (default: none)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --timeout= -d 'limit for everything before the program (default: none)'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s l -x -d 'our name, not looked up'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --local-name= -d 'our name, not looked up'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s T -x -d 'seconds for each address, in two rounds (default: 2+58)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --connection-timeouts= -d 'seconds for each address, in two rounds (default: 2+58)'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s i -x -d 'our own address'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --local-ip= -d 'our own address'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s p -x -d 'our own port'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --local-port= -d 'our own port'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s S -l close-notify -d 'end our direction with a close_notify alert'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s s -l no-close-notify -d 'end it by closing the TCP direction only (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s J -l enforce-close-notify -d 'an end without close_notify from the peer is an error'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s j -l no-enforce-close-notify -d 'it is not (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s y -l client-cert -d 'offer our certificate if the server asks'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s Y -l no-client-cert -d 'do not (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l no-verify-cert -d 'accept any certificate'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l verify-cert -d 'check it (default)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l webpki-roots -d 'trust Mozilla\'s roots as compiled in'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s Z -l keep -d 'leave the engine\'s variables to the program'
+complete -c s6-tlsclient -n __s6-tlsclient_options -s z -l no-keep -d 'remove them (default)'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s K -x -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --handshake-timeout= -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --idle-timeout= -d 'end after so long without cleartext (default: never)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l peer-info -d 'tell the program more about the peer'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l no-sandbox -d 'do not lock the engine in; for debugging'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
+complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s k -x -d 'name to send (SNI) and to check in the certificate'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --servername= -d 'name to send (SNI) and to check in the certificate'
+
+function __s6-tlsclient_command
+    set -l words (__s6-tlsclient_rest); or return
+    test (count $words) -ge 2; or return
+    complete -C (string join ' ' -- (string escape -- $words[3..]) (commandline -ct))
+end
+complete -c s6-tlsclient -xa '(__s6-tlsclient_command)'

@@ -1,0 +1,50 @@
+# fish completion for s6-tlsd-io, from the tables in crates/cli by `make docs`
+
+function __s6-tlsd-io_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^vdKk]*[vdKk]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tlsd-io_options
+    set -l words (__s6-tlsd-io_rest); and not set -q words[1]
+end
+
+complete -c s6-tlsd-io -f
+complete -c s6-tlsd-io -n 'test -z "$(__s6-tlsd-io_rest)"' -s v -x -d '0: errors, 1: warnings too (default), 2: everything'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --verbosity= -d '0: errors, 1: warnings too (default), 2: everything'
+complete -c s6-tlsd-io -n 'test -z "$(__s6-tlsd-io_rest)"' -s d -x -d 'descriptor to report the handshake to (default: none)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --notification-fd= -d 'descriptor to report the handshake to (default: none)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s S -l close-notify -d 'end our direction with a close_notify alert'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s s -l no-close-notify -d 'end it by closing the TCP direction only (default)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s J -l enforce-close-notify -d 'an end without close_notify from the peer is an error'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s j -l no-enforce-close-notify -d 'it is not (default)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s Y -l client-cert -d 'ask for a client certificate'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -s y -l mandatory-client-cert -d 'the same, and refuse clients without one'
+complete -c s6-tlsd-io -n 'test -z "$(__s6-tlsd-io_rest)"' -s K -x -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --handshake-timeout= -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --idle-timeout= -d 'end after so long without cleartext (default: never)'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -l peer-info -d 'tell the program more about the peer'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -l no-sandbox -d 'do not lock the engine in; for debugging'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
+complete -c s6-tlsd-io -n 'test -z "$(__s6-tlsd-io_rest)"' -s k -x -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --sni-level= -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -l sni -d 'the pair for the client\'s name, else the default pair'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -l mandatory-sni -d 'the pair for the client\'s name, else no handshake'

@@ -1,0 +1,57 @@
+# fish completion for s6-tlsd, from the tables in crates/cli by `make docs`
+
+function __s6-tlsd_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^vKk]*[vKk]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tlsd_options
+    set -l words (__s6-tlsd_rest); and not set -q words[1]
+end
+
+complete -c s6-tlsd -f
+complete -c s6-tlsd -n 'test -z "$(__s6-tlsd_rest)"' -s v -x -d '0: errors, 1: warnings too (default), 2: everything'
+complete -c s6-tlsd -n __s6-tlsd_options -a --verbosity= -d '0: errors, 1: warnings too (default), 2: everything'
+complete -c s6-tlsd -n __s6-tlsd_options -s S -l close-notify -d 'end our direction with a close_notify alert'
+complete -c s6-tlsd -n __s6-tlsd_options -s s -l no-close-notify -d 'end it by closing the TCP direction only (default)'
+complete -c s6-tlsd -n __s6-tlsd_options -s J -l enforce-close-notify -d 'an end without close_notify from the peer is an error'
+complete -c s6-tlsd -n __s6-tlsd_options -s j -l no-enforce-close-notify -d 'it is not (default)'
+complete -c s6-tlsd -n __s6-tlsd_options -s Y -l client-cert -d 'ask for a client certificate'
+complete -c s6-tlsd -n __s6-tlsd_options -s y -l mandatory-client-cert -d 'the same, and refuse clients without one'
+complete -c s6-tlsd -n 'test -z "$(__s6-tlsd_rest)"' -s K -x -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsd -n __s6-tlsd_options -a --handshake-timeout= -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsd -n __s6-tlsd_options -a --idle-timeout= -d 'end after so long without cleartext (default: never)'
+complete -c s6-tlsd -n __s6-tlsd_options -l peer-info -d 'tell the program more about the peer'
+complete -c s6-tlsd -n __s6-tlsd_options -l no-sandbox -d 'do not lock the engine in; for debugging'
+complete -c s6-tlsd -n __s6-tlsd_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
+complete -c s6-tlsd -n __s6-tlsd_options -s Z -l keep -d 'leave the engine\'s variables to the program'
+complete -c s6-tlsd -n __s6-tlsd_options -s z -l no-keep -d 'remove them (default)'
+complete -c s6-tlsd -n 'test -z "$(__s6-tlsd_rest)"' -s k -x -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsd -n __s6-tlsd_options -a --sni-level= -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsd -n __s6-tlsd_options -l sni -d 'the pair for the client\'s name, else the default pair'
+complete -c s6-tlsd -n __s6-tlsd_options -l mandatory-sni -d 'the pair for the client\'s name, else no handshake'
+
+function __s6-tlsd_command
+    set -l words (__s6-tlsd_rest); or return
+    test (count $words) -ge 0; or return
+    complete -C (string join ' ' -- (string escape -- $words[1..]) (commandline -ct))
+end
+complete -c s6-tlsd -xa '(__s6-tlsd_command)'

@@ -1,0 +1,96 @@
+# fish completion for s6-tlsserver, from the tables in crates/cli by `make docs`
+
+function __s6-tlsserver_rest
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case '--*'
+            case '-?*'
+                if string match -qr '^-[^cCblBtixKkGgu]*[cCblBtixKkGgu]$' -- $words[1]
+                    set -e words[1]
+                    set -q words[1]; or return 1
+                end
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    string join \n -- $words
+    return 0
+end
+
+function __s6-tlsserver_options
+    set -l words (__s6-tlsserver_rest); and not set -q words[1]
+end
+
+complete -c s6-tlsserver -f
+complete -c s6-tlsserver -n __s6-tlsserver_options -s q -l quiet -d 'say nothing but errors'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s v -l verbose -d 'say everything'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s Q -l normally-verbose -d 'warnings too, but no more (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s 1 -l notify -d 'print the port on standard output when ready'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s a -l dual-stack -d 'with ip ::, serve IPv4 clients too'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s c -x -d 'at most so many connections (default: 40)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --global-max-connections= -d 'at most so many connections (default: 40)'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s C -x -d 'the same for each address (default: 40)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --local-max-connections= -d 'the same for each address (default: 40)'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s b -x -d 'backlog of the socket; 0: do not listen'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --backlog= -d 'backlog of the socket; 0: do not listen'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s w -l strict-resolution -d 'lookups that fail drop the connection'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s W -l no-strict-resolution -d 'they do not (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s D -l no-nagle -d 'set TCP_NODELAY'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s d -l nagle -d 'leave it (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s H -l no-dns -d 'do not look up names'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l dns -d 'do (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s h -l hosts -d 'look into /etc/hosts before DNS'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l no-hosts -d 'do not (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s r -l ident -d 'ask the client\'s host whose the connection is'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s R -l no-ident -d 'do not (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s p -l paranoid -d 'the client\'s name must have the client\'s address'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s P -l no-paranoid -d 'it need not (default)'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s l -x -d 'our name, not looked up'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --local-name= -d 'our name, not looked up'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s B -x -d 'text for the client, before anything else'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --banner= -d 'text for the client, before anything else'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s t -x -d 'one limit for all of it (default: none)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --timeout= -d 'one limit for all of it (default: none)'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory of the rules; it beats -x'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --rules-directory= -d 'directory of the rules; it beats -x'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s x -rF -d 'file of the rules'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --rules-file= -d 'file of the rules'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s S -l close-notify -d 'end our direction with a close_notify alert'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s s -l no-close-notify -d 'end it by closing the TCP direction only (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s J -l enforce-close-notify -d 'an end without close_notify from the peer is an error'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s j -l no-enforce-close-notify -d 'it is not (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s Y -l client-cert -d 'ask for a client certificate'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s y -l mandatory-client-cert -d 'the same, and refuse clients without one'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s K -x -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --handshake-timeout= -d 'limit of the whole handshake (default: none)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --idle-timeout= -d 'end after so long without cleartext (default: never)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l peer-info -d 'tell the program more about the peer'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l no-sandbox -d 'do not lock the engine in; for debugging'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s Z -l keep -d 'leave the engine\'s variables to the program'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s z -l no-keep -d 'remove them (default)'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s k -x -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --sni-level= -d '0 (default): one pair for all; 1: --sni; 2: --mandatory-sni'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l sni -d 'the pair for the client\'s name, else the default pair'
+complete -c s6-tlsserver -n __s6-tlsserver_options -l mandatory-sni -d 'the pair for the client\'s name, else no handshake'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s U -l envuidgid -d 'ids from UID, GID and GIDLIST, instead of -u, -g and -G'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s G -x -d 'supplementary groups, separated by commas'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --gidlist= -d 'supplementary groups, separated by commas'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s g -x -d 'group id; 0: leave it alone'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --gid= -d 'group id; 0: leave it alone'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s u -x -d 'user id; 0: leave it alone'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --uid= -d 'user id; 0: leave it alone'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s L -l proxy -d 'clients come through a proxy that speaks the PROXY protocol'
+
+function __s6-tlsserver_command
+    set -l words (__s6-tlsserver_rest); or return
+    test (count $words) -ge 2; or return
+    complete -C (string join ' ' -- (string escape -- $words[3..]) (commandline -ct))
+end
+complete -c s6-tlsserver -xa '(__s6-tlsserver_command)'

@@ -132,9 +132,14 @@ fn page(target: &str) -> Option<&str> {
     target.strip_suffix(".md")
 }
 
+/// Adds to the last word.
 fn add(words: &mut [Word], piece: Piece) {
-    if let Some(word) = words.last_mut() {
-        word.push(piece);
+    let Some(word) = words.last_mut() else {
+        return;
+    };
+    match (word.last_mut(), piece) {
+        (Some(Piece::Plain(text)), Piece::Plain(more)) => text.push_str(&more),
+        (_, piece) => word.push(piece),
     }
 }
 
@@ -286,18 +291,14 @@ fn protected(text: String) -> String {
         && letters.next().is_some_and(|c| c.is_ascii_uppercase())
         && letters.next().is_some_and(|c| c.is_ascii_lowercase());
     if text.contains([' ', '"']) || text.is_empty() {
-        format!("\"{}\"", text.replace('"', "\\(dq"))
-    } else if macro_name
-        || text
-            .chars()
-            .all(|c| DELIMITERS.contains(&c) || "(|[".contains(c))
-    {
-        format!("\\&{text}\\&")
-    } else if text.len() > 1 && text.ends_with(DELIMITERS) {
-        format!("{text}\\&")
-    } else {
-        text
+        return format!("\"{}\"", text.replace('"', "\\(dq"));
     }
+    let delimiters = text
+        .chars()
+        .all(|c| DELIMITERS.contains(&c) || "(|[".contains(c));
+    let before = if macro_name || delimiters { "\\&" } else { "" };
+    let ends = text.len() > 1 && text.ends_with(DELIMITERS);
+    format!("{before}{text}{}", if ends { "\\&" } else { "" })
 }
 
 fn escaped(text: &str) -> String {
@@ -306,4 +307,51 @@ fn escaped(text: &str) -> String {
         .replace('^', "\\(ha")
         .replace('~', "\\(ti")
         .replace('–', "\\(en")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arguments, paragraph};
+
+    #[test]
+    fn words_that_mean_something_are_macros() {
+        let text = "Runs `prog` ([s6-tlsd](s6-tlsd.md), with `-K ms`, or `--groups=a`). See \
+                    pipe(7), `KEYFILE:name`, `X25519`, s6-tlsc's `a b:`.";
+        let lines = [
+            "Runs",
+            ".Ql prog",
+            ".No \\&( Ns Xr s6-tlsd 8 ,",
+            "with",
+            ".Fl K Ar ms ,",
+            "or",
+            ".Fl \\-groups Ns = Ns Ar a ) .",
+            "See",
+            ".Xr pipe 7 ,",
+            ".Ev KEYFILE:name ,",
+            ".Ql X25519 ,",
+            ".Xr s6-tlsc 8 Ns 's",
+            ".Ql \"a b:\" .",
+        ];
+        assert_eq!(paragraph(text, None).lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn a_link_to_a_page_names_it() {
+        let text = "[Security](security.md), [the guard](security.md#guard).";
+        let lines = [
+            ".Pa security.md ,",
+            "the guard",
+            ".No \\&( Ns Pa security.md ) .",
+        ];
+        assert_eq!(paragraph(text, None).lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn text_is_no_macro() {
+        assert_eq!(paragraph(".Fl a\\b. 'x", None), "\\&.Fl a\\eb.\n\\&'x\n");
+        assert_eq!(
+            arguments("a No `::` Ar", None),
+            "a \\&No Ql \\&::\\& No \\&Ar"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustls::Error;
+use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Turn};
@@ -256,7 +256,10 @@ impl Pump {
     /// Some peers take our end without close_notify for an error, and say so.
     fn answers_our_end(&self, error: &Error) -> bool {
         let ended = self.established() && !self.is_open(End::NetOut);
-        let alert = matches!(error, Error::AlertReceived(_));
+        let alert = match error {
+            Error::AlertReceived(alert) => !refuses_our_certificate(*alert),
+            _ => false,
+        };
         alert && ended && self.farewell == Farewell::None
     }
 
@@ -264,4 +267,23 @@ impl Pump {
         self.stopped = false;
         self.verdict.fail(ending);
     }
+}
+
+/// Whether an alert says that our certificate, or its absence, is not accepted
+/// (RFC 8446 section 6.2). In TLS 1.3 a client may have sent its end before the
+/// server sends that.
+fn refuses_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(
+        alert,
+        A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
+            | A::CertificateUnknown
+            | A::UnknownCA
+            | A::AccessDenied
+            | A::DecryptError
+            | A::CertificateRequired
+    )
 }

@@ -133,7 +133,6 @@ impl Pump {
     }
 
     /// What has moved.
-    #[allow(dead_code, reason = "the totals are for a line in the log")]
     pub fn meter(&self) -> &Meter {
         &self.meter
     }

@@ -118,6 +118,31 @@ fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
     assert_eq!(attack.end().0, 98);
 }
 
+/// In TLS 1.3 a client's end may be on its way before the server has looked at
+/// the client's certificate.
+#[test]
+fn a_refusal_of_our_certificate_is_never_taken_for_an_answer_to_our_end() {
+    for (alert, name) in [
+        (42, "bad_certificate"),
+        (43, "unsupported_certificate"),
+        (44, "certificate_revoked"),
+        (45, "certificate_expired"),
+        (46, "certificate_unknown"),
+        (48, "unknown_ca"),
+        (49, "access_denied"),
+        (51, "decrypt_error"),
+        (116, "certificate_required"),
+    ] {
+        let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS13));
+        attack.engine.line(End::AppIn).ended = true;
+        attack.send(&[]);
+        attack.send(&keys.seal(ContentType::Alert, &[2, alert]));
+        let (code, line) = attack.end();
+        assert_eq!(code, 98, "{name}");
+        assert!(line.contains(name), "{line}");
+    }
+}
+
 #[test]
 fn a_handshake_record_without_content_is_an_unexpected_message() {
     for version in BOTH {

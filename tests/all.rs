@@ -38,6 +38,7 @@ mod sandbox;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;
+mod staple;
 mod stderr;
 mod tcp;
 mod tcpclient;

@@ -177,6 +177,14 @@ openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
+# What an OCSP responder says of two servers.
+for name in p256 rsa; do
+  serial=$(openssl x509 -noout -serial -in $name.pem | cut -d= -f2)
+  printf 'V\t350101000000Z\t\t%s\tunknown\t/CN=localhost\n' "$serial" >$name.index
+  openssl ocsp -issuer ca.pem -cert $name.pem -no_nonce -reqout $name.index.request
+  openssl ocsp -index $name.index -rsigner ca.pem -rkey ca.key -CA ca.pem -ndays 3650 \
+    -reqin $name.index.request -respout $name.ocsp
+done
 rm -f ./*.csr ./*.ext ./*.cnf ./*.index* ./[0-9A-F]*.pem
 chmod 644 ./*
 # A key that everybody may read is warned of.

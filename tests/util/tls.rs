@@ -84,3 +84,6 @@ pub fn openssl_server<S: AsRef<OsStr>>(
         }
     }
 }
+
+/// The versions of TLS, as openssl's programs call them.
+pub const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];

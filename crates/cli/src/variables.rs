@@ -81,6 +81,20 @@ pub static VARIABLES: &[Variable] = &[
         )),
     },
     Variable {
+        name: "OCSPFILE",
+        server: Some(""),
+        client: None,
+    },
+    Variable {
+        name: "OCSPFILE:",
+        server: Some(paragraph(
+            "an OCSP response in DER (`openssl ocsp -respout`), stapled to the certificate of \
+             CERTFILE, or of `CERTFILE:name`, for clients that ask for it. It is not looked into. \
+             A file that is missing, or not one DER SEQUENCE, is a warning and no response.",
+        )),
+        client: None,
+    },
+    Variable {
         name: "TLS_UID",
         server: Some(""),
         client: Some(""),

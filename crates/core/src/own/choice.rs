@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
 use crate::overheard::Overheard;
-use crate::own::pair;
+use crate::own::{pair, staple};
 
 /// The certificates of a server. Names are those of the variables, never
 /// those inside the certificates.
@@ -22,15 +22,17 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Loads what `level` asks for: KEYFILE and CERTFILE, KEYFILE:x and
-    /// CERTFILE:x.
+    /// Loads what `level` asks for: KEYFILE, CERTFILE and OCSPFILE, KEYFILE:x,
+    /// CERTFILE:x and OCSPFILE:x.
     pub fn load(context: &Context, level: SniLevel) -> Result<Self, Fatal> {
         let default = match level {
             SniLevel::Require => None,
             _ => {
                 let (key, certificate) =
                     (context.require("KEYFILE")?, context.require("CERTFILE")?);
-                Some(Arc::new(pair::load(context, key, certificate)?))
+                let mut pair = pair::load(context, key, certificate)?;
+                pair.ocsp = staple::load(context, b"OCSPFILE");
+                Some(Arc::new(pair))
             }
         };
         let named = match level {
@@ -105,8 +107,9 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                 ),
             ));
         };
-        let pair = Arc::new(pair::load(context, key_file, certificate_file)?);
-        if pairs.insert(normal(name), pair).is_some() {
+        let mut pair = pair::load(context, key_file, certificate_file)?;
+        pair.ocsp = staple::load(context, &[b"OCSPFILE:", name].concat());
+        if pairs.insert(normal(name), Arc::new(pair)).is_some() {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(

@@ -1,5 +1,6 @@
-//! What we show: the pairs of key and certificate, and the choice among them
-//! by the name that the client asks for.
+//! What we show: the pairs of key and certificate, what is stapled to them, and
+//! the choice among them by the name that the client asks for.
 
 pub mod choice;
 pub mod pair;
+mod staple;

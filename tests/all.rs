@@ -15,8 +15,10 @@
 mod util;
 
 mod access;
+mod any_client_cert;
 mod architecture;
 mod chains;
+mod crl;
 mod dns;
 mod engine_files;
 mod engine_handshake;
@@ -33,6 +35,7 @@ mod memory;
 mod migrating;
 mod options;
 mod peer_info;
+mod pins;
 mod proxy;
 mod sandbox;
 mod secrets;

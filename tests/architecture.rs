@@ -36,7 +36,15 @@ const OURS: [&str; 8] = [
 const MODULES: [(&str, &[&str]); 13] = [
     (
         "client",
-        &["crypto", "own", "peer", "report", "setup", "tunnel"],
+        &[
+            "crypto",
+            "overheard",
+            "own",
+            "peer",
+            "report",
+            "setup",
+            "tunnel",
+        ],
     ),
     (
         "server",
@@ -46,7 +54,7 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
     ("report", &["crypto", "ending", "overheard", "peer", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
-    ("peer", &["crypto", "files", "x509"]),
+    ("peer", &["crypto", "files", "overheard", "x509"]),
     ("identity", &[]),
     ("files", &["x509"]),
     ("crypto", &[]),

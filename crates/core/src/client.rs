@@ -1,7 +1,7 @@
 //! `s6-tlsc-io`: the client's end of a TLS connection. See
 //! doc/s6-tlsc-io.md.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,8 +14,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
+use crate::overheard::Overheard;
 use crate::own::pair;
-use crate::peer::anchors::{Anchors, Source};
+use crate::peer::anchors::Source;
+use crate::peer::trust::Trust;
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -50,8 +52,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 struct Own {
     /// The server's name.
     name: Option<ServerName<'static>>,
-    /// None: Mozilla's.
+    /// None: no chain is verified.
     anchors: Option<Source>,
+    /// The revocation lists for that.
+    crl_file: Option<OsString>,
     /// What we show if the server asks.
     pair: Option<CertifiedKey>,
 }
@@ -59,10 +63,6 @@ struct Own {
 fn read(context: &Context, options: &ClientOptions) -> Result<Own, Fatal> {
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
-    let anchors = match options.webpki_roots {
-        true => None,
-        false => Some(Source::from_environment(context)?),
-    };
     let pair = match options.client_certificate {
         true => {
             let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
@@ -72,29 +72,36 @@ fn read(context: &Context, options: &ClientOptions) -> Result<Own, Fatal> {
     };
     Ok(Own {
         name,
-        anchors,
+        anchors: anchors(context, options)?,
+        crl_file: context.env.get("CRLFILE").map(Into::into),
         pair,
     })
 }
 
+/// Which anchors there are. With a pin none are needed.
+fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
+    let pinned = !options.common.pins.is_empty();
+    match (options.webpki_roots, pinned) {
+        (true, _) => Ok(Some(Source::Mozilla)),
+        (false, true) => Ok(Source::from_environment(context)),
+        (false, false) => Source::required(context).map(Some),
+    }
+}
+
 fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
-    let anchors = match own.anchors {
-        Some(source) => Anchors::load(&source)?,
-        None => Anchors::mozilla(),
-    };
+    let trust = trust(&own, options)?;
     let server_name = match &own.name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let anchors = (!options.accept_any_certificate).then_some(anchors);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let verification = match anchors {
-        Some(_) => Verification::Verified,
-        None => Verification::Unverified,
+    let verification = match trust.is_asked_for() {
+        true => Verification::Verified,
+        false => Verification::Unverified,
     };
     Ok(Ready {
-        session: session(provider, own.name, anchors, own.pair, exporter.clone())?,
+        session: session(provider, own.name, trust, own.pair, exporter.clone())?,
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -102,6 +109,18 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
             own: None,
         }),
     })
+}
+
+/// What the server's certificate must be. Anchors have to be there and
+/// readable even if any certificate will do.
+fn trust(own: &Own, options: &ClientOptions) -> Result<Trust, Fatal> {
+    let pinned = !options.common.pins.is_empty();
+    let any = options.accept_any_certificate;
+    let source = own.anchors.as_ref().filter(|_| !(any && pinned));
+    let crl_file = own.crl_file.as_deref().filter(|_| !any);
+    let mut trust = Trust::load(source, crl_file, &options.common, Overheard::default())?;
+    trust.anchors = trust.anchors.filter(|_| !any);
+    Ok(trust)
 }
 
 /// A host name or an address.
@@ -123,13 +142,14 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 fn session(
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
-    anchors: Option<Anchors>,
+    trust: Trust,
     pair: Option<CertifiedKey>,
     exporter: Option<Arc<Exporter>>,
 ) -> Result<Session, Fatal> {
     let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+    let overheard = trust.overheard.clone();
     let verifier = ServerVerifier {
-        anchors,
+        trust,
         name: name.clone(),
         algorithms: provider.signature_verification_algorithms,
     };
@@ -153,19 +173,23 @@ fn session(
         std::net::Ipv4Addr::UNSPECIFIED.into(),
     ));
     let connection = UnbufferedClientConnection::new(Arc::new(config), name).map_err(failed)?;
-    Ok(Session::Client(Box::new(connection)))
+    Ok(Session::Client(Box::new(connection), overheard))
 }
 
 /// A session that trusts this certificate, for tests of the pump.
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
-    let anchors = Anchors::parse(certificate).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
+    let anchors = crate::peer::anchors::Anchors::parse(certificate);
+    assert!(anchors.is_some());
     session(
         crypto::provider(&[cli::Group::X25519]),
         Some(name),
-        Some(anchors),
+        Trust {
+            anchors,
+            ..Trust::default()
+        },
         None,
         None,
     )

@@ -16,6 +16,7 @@ struct Facts {
     server_name: Option<String>,
     /// What was chosen for that; the outer None: nothing was asked yet.
     certificate: Option<Option<CertificateDer<'static>>>,
+    refusal: Option<String>,
 }
 
 impl Overheard {
@@ -45,6 +46,17 @@ impl Overheard {
             None => "remote asked for no name, and there is no default certificate".to_owned(),
         };
         matches!(facts.certificate, Some(None)).then_some(text)
+    }
+
+    /// The peer's certificate is refused, and rustls's error, which has to
+    /// stand for the alert, cannot say why: that, in words.
+    pub fn refuse(&self, why: String) {
+        self.facts().refusal = Some(why);
+    }
+
+    /// Why the peer's certificate was refused, if that was said.
+    pub fn refusal(&self) -> Option<String> {
+        self.facts().refusal.clone()
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

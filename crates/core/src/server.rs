@@ -1,6 +1,7 @@
 //! `s6-tlsd-io`: the server's end of a TLS connection. See
 //! doc/s6-tlsd-io.md.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, UnbufferedServerConnection};
 
 use crate::own::choice::Certificates;
-use crate::peer::anchors::{Anchors, Source};
+use crate::peer::anchors::Source;
+use crate::peer::trust::Trust;
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -45,49 +47,59 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 /// What is read before the identity is dropped.
 struct Own {
     certificates: Certificates,
-    /// None: no client is asked for a certificate.
+    /// None: no chain is verified.
     anchors: Option<Source>,
+    /// The revocation lists for that.
+    crl_file: Option<OsString>,
 }
 
 fn read(context: &Context, options: &ServerOptions) -> Result<Own, Fatal> {
-    let anchors = match options.client_certificate {
-        ClientCertificate::None => None,
-        _ => Some(Source::from_environment(context)?),
+    let anchors = match options.asks_for_certificate() && !options.any_client_certificate {
+        false => None,
+        true if options.common.pins.is_empty() => Some(Source::required(context)?),
+        true => Source::from_environment(context),
     };
     let certificates = Certificates::load(context, options.sni())?;
     Ok(Own {
         certificates,
         anchors,
+        crl_file: context.env.get("CRLFILE").map(Into::into),
     })
 }
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
-    let verifier = verifier(own.anchors, options.client_certificate)?;
+    let overheard = own.certificates.overheard();
+    let trust = Trust::load(
+        own.anchors.as_ref(),
+        own.crl_file.as_deref(),
+        &options.common,
+        overheard.clone(),
+    )?;
+    let verification = match trust.is_asked_for() {
+        true => Verification::Verified,
+        false => Verification::Unverified,
+    };
+    let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let overheard = own.certificates.overheard();
     Ok(Ready {
         session: session(provider, own.certificates, verifier, exporter.clone())?,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
-            verification: Verification::Verified,
+            verification,
             own: Some(overheard),
         }),
     })
 }
 
 /// Who is asked for a certificate, and which one will do.
-fn verifier(
-    anchors: Option<Source>,
-    wanted: ClientCertificate,
-) -> Result<Arc<dyn ClientCertVerifier>, Fatal> {
-    let Some(source) = anchors else {
-        return Ok(Arc::new(NoClientAuth));
-    };
-    let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory);
-    Ok(Arc::new(verifier))
+fn verifier(trust: Trust, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
+    match wanted {
+        ClientCertificate::None => Arc::new(NoClientAuth),
+        ClientCertificate::Optional => Arc::new(ClientVerifier::new(trust, false)),
+        ClientCertificate::Mandatory => Arc::new(ClientVerifier::new(trust, true)),
+    }
 }
 
 fn session(

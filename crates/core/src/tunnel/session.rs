@@ -37,10 +37,9 @@ const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
 
 /// One end of a TLS connection.
 pub enum Session {
-    /// The client's end.
-    Client(Box<UnbufferedClientConnection>),
-    /// The server's end, and where its choice of certificate leaves what the
-    /// client asked for.
+    /// The client's end, and where its callbacks leave what they learn.
+    Client(Box<UnbufferedClientConnection>, Overheard),
+    /// The same of the server.
     Server(Box<UnbufferedServerConnection>, Overheard),
 }
 
@@ -193,7 +192,8 @@ impl Session {
 
     fn ended_by(&self, error: &Error) -> Ending {
         let handshaking = self.is_handshaking();
-        let text = explain::text(error);
+        let refusal = self.overheard().refusal();
+        let text = refusal.unwrap_or_else(|| explain::text(error));
         let text = match handshaking {
             true => format!("handshake failed: {text}"),
             false => text,
@@ -209,17 +209,14 @@ impl Session {
     /// What rustls says about the connection.
     pub fn state(&self) -> &CommonState {
         match self {
-            Self::Client(connection) => connection,
+            Self::Client(connection, _) => connection,
             Self::Server(connection, _) => connection,
         }
     }
 
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
-        match self {
-            Self::Client(_) => None,
-            Self::Server(_, overheard) => overheard.server_name(),
-        }
+        self.overheard().server_name()
     }
 
     fn step(
@@ -230,16 +227,19 @@ impl Session {
         send: ToSend<'_>,
     ) -> (usize, Result<Step, Error>) {
         match self {
-            Self::Client(tls) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+            Self::Client(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
             Self::Server(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
         }
     }
 
-    fn refused(&self) -> Option<String> {
+    fn overheard(&self) -> &Overheard {
         match self {
-            Self::Client(_) => None,
-            Self::Server(_, overheard) => overheard.no_certificate(),
+            Self::Client(_, overheard) | Self::Server(_, overheard) => overheard,
         }
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.overheard().no_certificate()
     }
 }
 

@@ -17,9 +17,11 @@ mod util;
 
 mod access;
 mod alpn;
+mod any_client_cert;
 mod architecture;
 mod chains;
 mod completions;
+mod crl;
 mod dns;
 mod engine_files;
 mod engine_handshake;
@@ -38,12 +40,14 @@ mod memory;
 mod migrating;
 mod options;
 mod peer_info;
+mod pins;
 mod proxy;
 mod sandbox;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod snidir;
 mod soak;
+mod staple;
 mod stderr;
 mod tcp;
 mod tcpclient;

@@ -41,7 +41,7 @@ const MODULES: [(&str, &[&str]); 14] = [
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
     ("report", &["crypto", "ending", "overheard", "peer", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),
-    ("peer", &["crypto", "files", "x509"]),
+    ("peer", &["crypto", "files", "overheard", "x509"]),
     ("identity", &[]),
     ("files", &["x509"]),
     ("crypto", &[]),

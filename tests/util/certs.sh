@@ -177,6 +177,39 @@ openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
+# crl NAME ISSUER MONTH REVOKED...: a revocation list of 2020, or one of VERSION 1, or one that is
+# past its next update (NEXT).
+crl() {
+  name=$1; issuer=$2; month=$3; shift 3
+  : >"$name.index"; echo 01 >"$name.index.number"
+  extensions='crlnumber = '$name.index.number'\ncrl_extensions = own_crl'
+  [ "${VERSION-2}" = 2 ] || extensions=
+  printf '%b\n' "[ca]\ndefault_ca = own\n[own]\ndatabase = $name.index\ndefault_md = sha256\n$extensions
+    [own_crl]\nauthorityKeyIdentifier = keyid" >"$name.cnf"
+  for revoked; do
+    openssl ca -config "$name.cnf" -cert "$issuer.pem" -keyfile "$issuer.key" -revoke "$revoked.pem"
+  done
+  openssl ca -config "$name.cnf" -cert "$issuer.pem" -keyfile "$issuer.key" -gencrl \
+    -crl_lastupdate "20${month}01000000Z" -crl_nextupdate "${NEXT-20900101000000Z}" -out "$name.crl"
+}
+crl ca-none ca 01; crl ca-later ca 02 p256 client; crl ca-inter ca 01 inter
+crl inter-none inter 01; crl inter-leaf inter 01 leaf client-inter
+NEXT=20210101000000Z crl ca-old ca 01
+VERSION=1 crl ca-version1 ca 01
+ec twin prime256v1; own twin '/O=s6-tls tests/CN=Root' "$ca"; crl twin-none twin 03
+ec nocrl prime256v1; sign nocrl ca '/CN=No lists' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign'
+crl nocrl-none nocrl 01
+cp client.key client-nocrl.key; sign client-nocrl nocrl '/CN=client' "$leaf"
+cat client-nocrl.pem nocrl.pem >client-nocrl-chain.pem
+for name in ca-none inter-none; do openssl crl -in $name.crl -outform DER -out $name.crl.der; done
+# What an OCSP responder says of two servers.
+for name in p256 rsa; do
+  serial=$(openssl x509 -noout -serial -in $name.pem | cut -d= -f2)
+  printf 'V\t350101000000Z\t\t%s\tunknown\t/CN=localhost\n' "$serial" >$name.index
+  openssl ocsp -issuer ca.pem -cert $name.pem -no_nonce -reqout $name.index.request
+  openssl ocsp -index $name.index -rsigner ca.pem -rkey ca.key -CA ca.pem -ndays 3650 \
+    -reqin $name.index.request -respout $name.ocsp
+done
 rm -f ./*.csr ./*.ext ./*.cnf ./*.index* ./[0-9A-F]*.pem
 chmod 644 ./*
 # A key that everybody may read is warned of.

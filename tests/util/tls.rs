@@ -95,3 +95,104 @@ pub fn openssl_server<S: AsRef<OsStr>>(
         }
     }
 }
+
+/// The versions of TLS, as openssl's programs call them.
+pub const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
+
+/// Shows what a program knows of its peer's certificate.
+const SHOW: &str = "env | grep -E '^SSL_(PEER_CERT|CLIENT_VERIFY|SERVER_VERIFY)' | sort";
+
+/// `s6-tlsserver` with these options, whose program shows its clients what it
+/// knows of them.
+pub fn door(options: &[&str]) -> Cmd {
+    cmd(["s6-tlsserver", "-v1H", "--peer-info"])
+        .args(options)
+        .args(["127.0.0.1", "0", "sh", "-c", SHOW])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+}
+
+/// A connection with an end of openssl's: what came of it.
+pub struct Visit {
+    /// What the program that we ran showed.
+    shown: String,
+    /// What openssl said.
+    openssl: String,
+    /// What the engine said.
+    engine: String,
+}
+
+/// Somebody with openssl and the certificate `pair`, if any, at a server that
+/// is still to be started.
+pub fn visit(server: Cmd, version: &str, pair: Option<&str>) -> Visit {
+    let server = server.start();
+    let to = format!("127.0.0.1:{}", server.port());
+    let mut client = cmd(["openssl", "s_client", "-quiet", version, "-connect", &to]);
+    if let Some(pair) = pair {
+        let key = pair.strip_suffix("-chain").unwrap_or(pair);
+        client = client
+            .args(["-key", &certs().path(&format!("{key}.key"))])
+            .args(["-cert", &certs().path(&format!("{pair}.pem"))])
+            .args(["-cert_chain", &certs().path(&format!("{pair}.pem"))]);
+    }
+    let client = client.run();
+    server.wait_err(" end=");
+    Visit {
+        shown: client.out(),
+        openssl: client.err(),
+        engine: server.stderr.text(),
+    }
+}
+
+/// `s6-tlsc` with these options at a server of openssl's with the
+/// certificate `pair`. Anchors are still to be given by `prepared`.
+pub fn call(
+    options: &[&str],
+    version: &str,
+    pair: &str,
+    prepared: impl FnOnce(Cmd) -> Cmd,
+) -> Visit {
+    let key = pair.strip_suffix("-chain").unwrap_or(pair);
+    let chain = certs().path(&format!("{pair}.pem"));
+    let (server, port) = openssl_server(key, [version, "-cert_chain", &chain]);
+    let client = cmd(["s6-tcpclient", "-H", "127.0.0.1", &port.to_string()])
+        .args(["s6-tlsc", "-v2", "--peer-info"])
+        .args(options)
+        .args(["sh", "-c", SHOW]);
+    let client = prepared(client).run();
+    Visit {
+        shown: client.out(),
+        engine: client.err(),
+        openssl: server.finish().err(),
+    }
+}
+
+impl Visit {
+    /// Fails unless the program was run, for somebody with the certificate
+    /// `pair` who was verified so.
+    pub fn accepted(&self, verify: &str, pair: &str) {
+        let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}\n", certs().hash(pair));
+        let verify = format!("_VERIFY={verify}\n");
+        let said = format!("{}\n{}", self.engine, self.openssl);
+        let good = self.shown.contains(&hash) && self.shown.contains(&verify);
+        assert!(good, "{pair}: {}\n{said}", self.shown);
+        assert!(self.engine.contains(" code=0 end=closed\n"), "{said}");
+    }
+
+    /// Fails unless it was run for somebody without a certificate.
+    pub fn accepted_without(&self) {
+        assert_eq!(self.shown, "SSL_CLIENT_VERIFY=NONE\n", "{}", self.engine);
+    }
+
+    /// Fails unless the handshake ended with this alert, as openssl calls it,
+    /// and this line.
+    pub fn refused(&self, alert: &str, why: &str) {
+        let (alert, line) = (format!("alert {alert}:"), format!("-io: fatal: {why}\n"));
+        let said = format!("{}\n{}", self.engine, self.openssl);
+        assert_eq!(self.shown, "", "{said}");
+        assert!(self.openssl.contains(&alert), "not {alert} {said}");
+        assert!(self.engine.contains(&line), "not {line} {said}");
+        let end = " code=98 end=peer-certificate\n";
+        assert!(self.engine.contains(end), "{said}");
+    }
+}

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 
 use cli::id::{Engine, Id, Wrapper};
-use cli::{Context, Fatal, Given, Opt, settle_sni_level};
+use cli::{Context, Fatal, Given, Opt, check_client_certificates, settle_sni_level};
 
 /// Which end of the connection this is, and where its network is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +40,7 @@ impl Options {
     /// Reads a server's command line.
     pub fn server(context: &mut Context) -> Result<Self, Fatal> {
         let (mut given, prog) = context.options()?;
+        check_client_certificates(&given)?;
         settle_sni_level(&mut given);
         let (own, engine) = Own::split(&mut given);
         Ok(own.options(context, Side::Server, engine, prog))

@@ -4,11 +4,12 @@
 use std::ffi::OsString;
 
 use cli::id::{Access, Applyuidgid, Id, Rewriter};
-use cli::{Context, Fatal, Given, settle_sni_level, suite};
+use cli::{Context, Fatal, Given, check_client_certificates, settle_sni_level, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
+    check_client_certificates(&given)?;
     Err(context.exec(&rewrite(given, operands)))
 }
 

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use crate::address::Ip;
 use crate::groups::Group;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
+use crate::pins::Pin;
+use crate::tls::CrlCheck;
 
 type Checked = Result<OsString, String>;
 
@@ -84,4 +86,14 @@ pub(crate) fn protocols(value: &OsStr) -> Checked {
 pub(crate) fn groups(value: &OsStr) -> Checked {
     let names: Vec<&str> = Group::list(value)?.into_iter().map(Group::name).collect();
     Ok(names.join(",").into())
+}
+
+/// What a peer's certificate is recognised by.
+pub(crate) fn pin(value: &OsStr) -> Checked {
+    Ok(Pin::parse(value)?.text().into())
+}
+
+/// How far revocation lists are asked.
+pub(crate) fn crl_check(value: &OsStr) -> Checked {
+    CrlCheck::parse(value).map(|_| value.to_owned())
 }

@@ -29,10 +29,10 @@ ids! {
     /// Of both TLS engines.
     Engine {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard,
+        IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard, Pin, CrlCheck,
     }
     /// Of `s6-tlsd-io` alone.
-    Server { ClientCert, MandatoryClientCert, SniLevel, Sni, MandatorySni }
+    Server { ClientCert, MandatoryClientCert, AnyClientCert, SniLevel, Sni, MandatorySni }
     /// Of `s6-tlsc-io` alone.
     Client { ClientCert, ServerName, NoVerifyCert, WebpkiRoots }
     /// Of `s6-tlsd`, `s6-tlsc`, `s6-ucspitlsd` and `s6-ucspitlsc`.

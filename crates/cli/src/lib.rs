@@ -16,6 +16,7 @@ mod groups;
 pub mod id;
 mod number;
 mod parser;
+mod pins;
 mod row;
 pub mod tables;
 mod tls;
@@ -29,9 +30,11 @@ pub use groups::Group;
 pub use id::Id;
 pub use number::{list_u32, rounds, unsigned};
 pub use parser::parse;
+pub use pins::Pin;
 pub use row::{Argument, Check, Effect, Program, Row};
 pub use tls::{
-    ClientCertificate, ClientOptions, Common, ServerOptions, SniLevel, settle_sni_level,
+    ClientCertificate, ClientOptions, Common, CrlCheck, ServerOptions, SniLevel,
+    check_client_certificates, settle_sni_level,
 };
 pub use unix::suite;
 

@@ -1,7 +1,7 @@
 //! The options of the TLS engines as the engines need them. The programs
 //! around them know no more than the rows of [`crate::tables`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -11,6 +11,7 @@ use crate::given::{Given, Opt};
 use crate::groups::Group;
 use crate::id::{Client, Engine, Id, Server};
 use crate::number::unsigned;
+use crate::pins::Pin;
 
 /// What both engines have.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +26,11 @@ pub struct Common {
     pub idle_timeout: u32,
     /// `--groups`: the key exchange groups, the preferred one first.
     pub groups: Vec<Group>,
+    /// `--pin`: the peer's own certificate is one of these; none: it may be
+    /// any that is trusted.
+    pub pins: Vec<Pin>,
+    /// `--crl-check`: how far revocation lists are asked.
+    pub crl_check: CrlCheck,
     /// `-d`: where to report the handshake; 0 is nowhere.
     pub notification: u32,
     /// `--peer-info`: the notification has more variables.
@@ -47,6 +53,8 @@ impl Default for Common {
             handshake_timeout: 0,
             idle_timeout: 0,
             groups: Group::ALL.to_vec(),
+            pins: Vec::new(),
+            crl_check: CrlCheck::Chain,
             notification: 0,
             peer_info: false,
             sandbox: true,
@@ -71,6 +79,8 @@ impl Common {
             Engine::Alpn => self.alpn = opt.list(),
             Engine::KeyGuard => self.key_guard = true,
             Engine::Groups => self.groups = Group::list(&opt.text).unwrap_or_default(),
+            Engine::Pin => self.pins.extend(Pin::parse(&opt.text)),
+            Engine::CrlCheck => self.crl_check = CrlCheck::parse(&opt.text).unwrap_or_default(),
         }
     }
 
@@ -94,6 +104,27 @@ impl Common {
             ));
         }
         Ok(numbers)
+    }
+}
+
+/// How far CRLFILE is asked for certificates that are revoked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CrlCheck {
+    /// `leaf`: the peer's own certificate.
+    Leaf,
+    /// `chain`: every certificate below the anchor.
+    #[default]
+    Chain,
+}
+
+impl CrlCheck {
+    /// `leaf` or `chain`. The error says so.
+    pub fn parse(text: &OsStr) -> Result<Self, String> {
+        match text.as_bytes() {
+            b"leaf" => Ok(Self::Leaf),
+            b"chain" => Ok(Self::Chain),
+            _ => Err("must be leaf or chain".to_owned()),
+        }
     }
 }
 
@@ -126,8 +157,10 @@ pub enum SniLevel {
 pub struct ServerOptions {
     /// What both engines have.
     pub common: Common,
-    /// `-Y`, `-y`.
+    /// `-Y`, `-y`; `--any-client-cert` alone is as good as `-Y`.
     pub client_certificate: ClientCertificate,
+    /// `--any-client-cert`: whoever has issued it.
+    pub any_client_certificate: bool,
     sni_level: Option<u32>,
     sni_switch: SniLevel,
 }
@@ -136,6 +169,7 @@ impl ServerOptions {
     /// Reads the command line of `context`: the options, `fdr` and `fdw`.
     pub fn read(context: &mut Context) -> Result<(Self, [RawFd; 2]), Fatal> {
         let (given, operands) = context.options()?;
+        check_client_certificates(&given)?;
         let options = Self::new(&given)?;
         let descriptors = options.common.descriptors(context, &operands)?;
         Ok((options, descriptors))
@@ -151,6 +185,9 @@ impl ServerOptions {
                 _ => return Err(opt.misplaced()),
             }
         }
+        if options.any_client_certificate && !options.asks_for_certificate() {
+            options.client_certificate = ClientCertificate::Optional;
+        }
         Ok(options)
     }
 
@@ -158,10 +195,16 @@ impl ServerOptions {
         match id {
             Server::ClientCert => self.client_certificate = ClientCertificate::Optional,
             Server::MandatoryClientCert => self.client_certificate = ClientCertificate::Mandatory,
+            Server::AnyClientCert => self.any_client_certificate = true,
             Server::SniLevel => self.sni_level = Some(opt.number()),
             Server::Sni => self.sni_switch = SniLevel::Prefer,
             Server::MandatorySni => self.sni_switch = SniLevel::Require,
         }
+    }
+
+    /// Whether clients are asked for a certificate.
+    pub fn asks_for_certificate(&self) -> bool {
+        self.client_certificate != ClientCertificate::None
     }
 
     /// The SNI level: `-k`, wherever it stands, beats the switches.
@@ -188,6 +231,24 @@ pub fn settle_sni_level(given: &mut Given) {
         0 => {}
         1 => given.set(sni, ""),
         _ => given.set(mandatory, ""),
+    }
+}
+
+/// Options of a server that contradict each other: pins are for certificates
+/// that clients are asked for, and name them where any would do.
+pub fn check_client_certificates(given: &Given) -> Result<(), Fatal> {
+    if !given.has(Id::Engine(Engine::Pin)) {
+        return Ok(());
+    }
+    if given.has(Id::Server(Server::AnyClientCert)) {
+        return Err(Fatal::user("pin and any-client-cert exclude each other"));
+    }
+    let asking = [Server::ClientCert, Server::MandatoryClientCert].map(Id::Server);
+    match asking.into_iter().any(|id| given.has(id)) {
+        true => Ok(()),
+        false => Err(Fatal::user(
+            "pin needs client-cert or mandatory-client-cert",
+        )),
     }
 }
 
@@ -320,6 +381,56 @@ mod tests {
             SniLevel::Prefer
         );
         assert_eq!(server(&["-k5", "-k1"]).sni(), SniLevel::Prefer);
+    }
+
+    #[test]
+    fn any_client_certificate_is_asked_for() {
+        let asked = |args: &[&str]| server(args).client_certificate;
+        assert_eq!(asked(&["--any-client-cert"]), ClientCertificate::Optional);
+        for args in [["--any-client-cert", "-y"], ["-y", "--any-client-cert"]] {
+            assert_eq!(asked(&args), ClientCertificate::Mandatory);
+        }
+        assert_eq!(asked(&[]), ClientCertificate::None);
+    }
+
+    #[test]
+    fn every_pin_counts_and_the_last_crl_check() {
+        let pins = ["SHA256:", "SPKI-SHA256:"].map(|kind| format!("{kind}{}", "0A".repeat(32)));
+        let args = pins.clone().map(|pin| format!("--pin={pin}"));
+        let checks = ["--crl-check=leaf", "--crl-check=chain", "--crl-check=leaf"];
+        let args = [checks[0], &args[0], checks[1], &args[1], checks[2]];
+        let options = ClientOptions::new(&given(&TLSC_IO, &args)).unwrap().common;
+        let expected = pins.each_ref().map(|pin| Pin::parse(pin.as_ref()).unwrap());
+        assert_eq!(options.pins, expected);
+        assert_eq!(options.crl_check, CrlCheck::Leaf);
+        assert_eq!(Common::default().crl_check, CrlCheck::Chain);
+        let handed_on = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
+        assert_eq!(
+            written(&TLSC, &args, false)[..2],
+            handed_on.map(OsString::from)
+        );
+    }
+
+    #[test]
+    fn pins_need_a_certificate_that_is_not_just_any() {
+        let pin = format!("--pin=SHA256:{}", "0".repeat(64));
+        let checked = |args: &[&str]| check_client_certificates(&given(&TLSD_IO, args));
+        let fatal = |text| Err(Fatal::user(text));
+        for args in [
+            &["-Y", &pin][..],
+            &[&pin, "-y"],
+            &["--any-client-cert"],
+            &[],
+        ] {
+            assert_eq!(checked(args), Ok(()), "{args:?}");
+        }
+        assert_eq!(
+            checked(&[&pin]),
+            fatal("pin needs client-cert or mandatory-client-cert")
+        );
+        let both = fatal("pin and any-client-cert exclude each other");
+        assert_eq!(checked(&["--any-client-cert", &pin]), both);
+        assert_eq!(checked(&["-y", "--any-client-cert", &pin]), both);
     }
 
     #[test]

@@ -94,15 +94,41 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CAFILE",
         server: Some(paragraph(
-            "trust anchors, with `-Y` or `-y`: CADIR, or else CAFILE. CADIR is a directory: if \
+            "trust anchors, with `-Y` or `-y`, unless `--any-client-cert` or `--pin` does without: \
+             CADIR, or else CAFILE. CADIR is a directory: if \
              it holds names like `0a1b2c3d.0` (openssl rehash) exactly those are read, else \
              every file that does not begin with a dot. Unusable entries are skipped. Clients are told \
              the names of the anchors, unless these exceed 63 KiB together.",
         )),
         client: Some(paragraph(
             "trust anchors, as in s6-tlsd-io. One of them is needed, also with \
-             `--no-verify-cert`, unless `--webpki-roots` is given.",
+             `--no-verify-cert`, unless `--webpki-roots` or `--pin` is given.",
         )),
+    },
+    Variable {
+        name: "CRLFILE",
+        server: Some(paragraph(
+            "revocation lists (CRLs), PEM or DER, as many as there are; of an issuer's the newest \
+             counts. Every certificate below the anchor must be covered by one of its issuer that \
+             is not past its nextUpdate, or there is no connection (see `--crl-check`). Read with \
+             the trust anchors; a list of version 1 or without nextUpdate cannot be used. A \
+             certificate that is itself an anchor, or accepted by a pin alone, is not looked up.",
+        )),
+        client: Some(paragraph("revocation lists, as in s6-tlsd-io.")),
+    },
+    Variable {
+        name: "OCSPFILE",
+        server: Some(""),
+        client: None,
+    },
+    Variable {
+        name: "OCSPFILE:",
+        server: Some(paragraph(
+            "an OCSP response in DER (`openssl ocsp -respout`), stapled to the certificate of \
+             CERTFILE, or of `CERTFILE:name`, for clients that ask for it. It is not looked into. \
+             A file that is missing, or not one DER SEQUENCE, is a warning and no response.",
+        )),
+        client: None,
     },
     Variable {
         name: "TLS_UID",

@@ -1,7 +1,7 @@
 //! `s6-tlsc-io`: the client's end of a TLS connection. See
 //! doc/s6-tlsc-io.md.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,8 @@ use rustls::sign::SingleCertAndKey;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::Certificates;
-use crate::peer::anchors::{Anchors, Source};
+use crate::peer::anchors::Source;
+use crate::peer::trust::Trust;
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -53,8 +54,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 struct Own {
     /// The server's name.
     name: Option<ServerName<'static>>,
-    /// None: Mozilla's.
+    /// None: no chain is verified.
     anchors: Option<Source>,
+    /// The revocation lists for that.
+    crl_file: Option<OsString>,
     /// What we show if the server asks.
     held: Option<Held>,
     /// Where it leaves its troubles.
@@ -64,10 +67,7 @@ struct Own {
 fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<Own, Fatal> {
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
-    let anchors = match options.webpki_roots {
-        true => None,
-        false => Some(Source::from_environment(context)?),
-    };
+    let anchors = anchors(context, options)?;
     let overheard = Overheard::default();
     let load = || {
         Ok(Secrets {
@@ -92,32 +92,39 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
     Ok(Own {
         name,
         anchors,
+        crl_file: context.env.get("CRLFILE").map(Into::into),
         held,
         overheard,
     })
 }
 
+/// Which anchors there are. With a pin none are needed.
+fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
+    let pinned = !options.common.pins.is_empty();
+    match (options.webpki_roots, pinned) {
+        (true, _) => Ok(Some(Source::Mozilla)),
+        (false, true) => Ok(Source::from_environment(context)),
+        (false, false) => Source::required(context).map(Some),
+    }
+}
+
 fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
-    let anchors = match own.anchors {
-        Some(source) => Anchors::load(&source)?,
-        None => Anchors::mozilla(),
-    };
+    let trust = trust(&own, options)?;
     let server_name = match &own.name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let anchors = (!options.accept_any_certificate).then_some(anchors);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let verification = match anchors {
-        Some(_) => Verification::Verified,
-        None => Verification::Unverified,
+    let verification = match trust.is_asked_for() {
+        true => Verification::Verified,
+        false => Verification::Unverified,
     };
     let (pair, guard) = own.held.map_or((None, None), shows);
     let config = Config {
         provider,
         name: own.name,
-        anchors,
+        trust,
         pair,
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
@@ -149,6 +156,18 @@ fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
     }
 }
 
+/// What the server's certificate must be. Anchors have to be there and
+/// readable even if any certificate will do.
+fn trust(own: &Own, options: &ClientOptions) -> Result<Trust, Fatal> {
+    let pinned = !options.common.pins.is_empty();
+    let any = options.accept_any_certificate;
+    let source = own.anchors.as_ref().filter(|_| !(any && pinned));
+    let crl_file = own.crl_file.as_deref().filter(|_| !any);
+    let mut trust = Trust::load(source, crl_file, &options.common, own.overheard.clone())?;
+    trust.anchors = trust.anchors.filter(|_| !any);
+    Ok(trust)
+}
+
 /// A host name or an address.
 fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     let invalid = || {
@@ -169,7 +188,7 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
-    anchors: Option<Anchors>,
+    trust: Trust,
     pair: Option<Arc<dyn ResolvesClientCert>>,
     protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
@@ -179,7 +198,7 @@ impl Config<'_> {
     fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
         let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
         let verifier = ServerVerifier {
-            anchors: self.anchors,
+            trust: self.trust,
             name: self.name.clone(),
             algorithms: self.provider.signature_verification_algorithms,
         };
@@ -212,10 +231,15 @@ impl Config<'_> {
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
+    let anchors = crate::peer::anchors::Anchors::parse(certificate);
+    assert!(anchors.is_some());
     let config = Config {
         provider: crypto::provider(&[cli::Group::X25519]),
         name: Some(ServerName::try_from("localhost").unwrap()),
-        anchors: Anchors::parse(certificate),
+        trust: Trust {
+            anchors,
+            ..Trust::default()
+        },
         pair: None,
         protocols: &[],
         exporter: None,

@@ -29,6 +29,7 @@ struct Facts {
     certificate: Option<Option<CertificateDer<'static>>>,
     protocols: Vec<Vec<u8>>,
     trouble: Option<Trouble>,
+    refusal: Option<String>,
 }
 
 impl Overheard {
@@ -80,6 +81,17 @@ impl Overheard {
     /// Why the handshake cannot go on: the first reason.
     pub fn trouble(&self) -> Option<Trouble> {
         self.facts().trouble.clone()
+    }
+
+    /// The peer's certificate is refused, and rustls's error, which has to
+    /// stand for the alert, cannot say why: that, in words.
+    pub fn refuse(&self, why: String) {
+        self.facts().refusal = Some(why);
+    }
+
+    /// Why the peer's certificate was refused, if that was said.
+    pub fn refusal(&self) -> Option<String> {
+        self.facts().refusal.clone()
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

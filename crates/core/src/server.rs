@@ -1,6 +1,7 @@
 //! `s6-tlsd-io`: the server's end of a TLS connection. See
 //! doc/s6-tlsd-io.md.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +18,8 @@ use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::{self, Certificates, Chooser};
 use crate::own::tickets::TicketKeys;
-use crate::peer::anchors::{Anchors, Source};
+use crate::peer::anchors::Source;
+use crate::peer::trust::Trust;
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -56,14 +58,17 @@ struct Own {
     overheard: Overheard,
     /// Whether there are keys for tickets.
     tickets: bool,
-    /// None: no client is asked for a certificate.
+    /// None: no chain is verified.
     anchors: Option<Source>,
+    /// The revocation lists for that.
+    crl_file: Option<OsString>,
 }
 
 fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<Own, Fatal> {
-    let anchors = match options.client_certificate {
-        ClientCertificate::None => None,
-        _ => Some(Source::from_environment(context)?),
+    let anchors = match options.asks_for_certificate() && !options.any_client_certificate {
+        false => None,
+        true if options.common.pins.is_empty() => Some(Source::required(context)?),
+        true => Source::from_environment(context),
     };
     let overheard = Overheard::default();
     let load = || secrets(context, options);
@@ -86,6 +91,7 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
         overheard,
         tickets: context.env.get("TICKETKEYFILE").is_some(),
         anchors,
+        crl_file: context.env.get("CRLFILE").map(Into::into),
     })
 }
 
@@ -99,13 +105,23 @@ fn secrets(context: &Context, options: &ServerOptions) -> Result<Secrets, Fatal>
 }
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
-    let verifier = verifier(own.anchors, options.client_certificate)?;
+    let overheard = own.overheard;
+    let trust = Trust::load(
+        own.anchors.as_ref(),
+        own.crl_file.as_deref(),
+        &options.common,
+        overheard.clone(),
+    )?;
+    let verification = match trust.is_asked_for() {
+        true => Verification::Verified,
+        false => Verification::Unverified,
+    };
+    let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     // What a session says about the client is what was verified on this
     // connection: no session with a certificate is resumed.
-    let resumes = own.tickets && options.client_certificate == ClientCertificate::None;
-    let overheard = own.overheard;
+    let resumes = own.tickets && !options.asks_for_certificate();
     let (shows, guard) = shows(own.held, &overheard, resumes);
     let config = Config {
         provider,
@@ -119,7 +135,7 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
-            verification: Verification::Verified,
+            verification,
             own: Some(overheard),
         }),
         guard,
@@ -161,16 +177,12 @@ fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Gua
 }
 
 /// Who is asked for a certificate, and which one will do.
-fn verifier(
-    anchors: Option<Source>,
-    wanted: ClientCertificate,
-) -> Result<Arc<dyn ClientCertVerifier>, Fatal> {
-    let Some(source) = anchors else {
-        return Ok(Arc::new(NoClientAuth));
-    };
-    let mandatory = wanted == ClientCertificate::Mandatory;
-    let verifier = ClientVerifier::new(Anchors::load(&source)?, mandatory);
-    Ok(Arc::new(verifier))
+fn verifier(trust: Trust, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
+    match wanted {
+        ClientCertificate::None => Arc::new(NoClientAuth),
+        ClientCertificate::Optional => Arc::new(ClientVerifier::new(trust, false)),
+        ClientCertificate::Mandatory => Arc::new(ClientVerifier::new(trust, true)),
+    }
 }
 
 /// What a connection is made of.

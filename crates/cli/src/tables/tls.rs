@@ -175,6 +175,47 @@ pub(super) const ASKING: &[Row] = &[
         help: "the same, and refuse clients without one",
         doc: paragraph("ask, and insist."),
     },
+    Row {
+        short: None,
+        long: "any-client-cert",
+        argument: Argument::None,
+        effect: Effect::Set(Id::Server(Server::AnyClientCert)),
+        help: "ask, and accept any client certificate, whoever issued it",
+        doc: paragraph(
+            "ask (as `-Y` does, with `-y` insist), and accept any certificate whose key the client \
+             owns: self-signed and expired ones, too. No trust anchors are read, and no names of \
+             any sent. Hash and subject are reported; only the hash says who it is.",
+        ),
+    },
+];
+
+pub(super) const TRUST_BOTH: &[Row] = &[
+    Row {
+        short: None,
+        long: "pin",
+        argument: Argument::Checked("hash", checks::pin),
+        effect: Effect::Add(Id::Engine(Engine::Pin)),
+        help: "accept only the certificate or key of this hash; repeatable",
+        doc: paragraph(
+            "the peer's own certificate must be one of these; it may be given more than once. \
+             `SHA256:` and 64 hex digits is the hash of a certificate, as `SSL_PEER_CERT_HASH` has \
+             it; `SPKI-SHA256:` that of a public key, as in a TLSA record 3 1 1. Without CADIR, \
+             CAFILE and `--webpki-roots`, and under `--no-verify-cert`, a pin is all that is asked \
+             for: neither issuer nor dates nor name count. With them both must hold. A server \
+             needs `-Y` or `-y` with it. The line about another certificate has its hash.",
+        ),
+    },
+    Row {
+        short: None,
+        long: "crl-check",
+        argument: Argument::Checked("leaf|chain", checks::crl_check),
+        effect: Effect::Set(Id::Engine(Engine::CrlCheck)),
+        help: "how far CRLFILE is asked (default: chain)",
+        doc: paragraph(
+            "ask the revocation lists of CRLFILE about the peer's own certificate only (`leaf`), \
+             or about every one below the anchor (`chain`, the default).",
+        ),
+    },
 ];
 
 /// `-k`, wherever it stands, beats the other two: a program that hands them on settles it.

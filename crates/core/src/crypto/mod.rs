@@ -65,9 +65,26 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest
 }
 
+/// `SHA256:` and the digest of a certificate in lower-case hex.
+pub fn fingerprint(certificate: &[u8]) -> String {
+    let mut text = String::from("SHA256:");
+    for byte in sha256(certificate) {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fingerprint_is_sha256_in_hex() {
+        let expected = "SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(fingerprint(b"abc"), expected);
+    }
 
     #[test]
     fn sha256_gives_the_example_of_the_standard() {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::files::key::{self, SecretKey};
 use crate::files::problem::Defect;
-use crate::x509::der::is_der_sequence;
+use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
 /// All certificates of a file, in their order: one in DER, or those of the
 /// CERTIFICATE blocks.
@@ -28,6 +28,47 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
         return Err(Defect::NoCertificate);
     }
     Ok(certificates)
+}
+
+/// All revocation lists of a file: in DER, one behind the other, or those of
+/// the X509 CRL blocks. Half a block, which a file that is being written ends
+/// with, makes all of it malformed: what it would have said is not known.
+pub fn revocation_lists(content: &[u8]) -> Result<Vec<Vec<u8>>, Defect> {
+    const LABEL: &[u8] = b"X509 CRL";
+    let lists = der_sequences(content);
+    if !lists.is_empty() {
+        return Ok(lists.into_iter().map(<[u8]>::to_vec).collect());
+    }
+    let blocks = Blocks(content).filter(|block| block.label == LABEL);
+    let decode = |block: Block<'_>| decode(block.body, &mut Vec::new());
+    let lists: Vec<Vec<u8>> = blocks.map(decode).collect::<Result<_, _>>()?;
+    let begin = [BEGIN, LABEL, DASHES].concat();
+    let mut rest = content;
+    let mut begun = 0;
+    while let Some(at) = find(rest, &begin) {
+        rest = &rest[at + begin.len()..];
+        begun += 1;
+    }
+    match lists.len() {
+        0 if begun == 0 => Err(Defect::NoRevocationList),
+        complete if complete < begun => Err(Defect::Malformed),
+        _ => Ok(lists),
+    }
+}
+
+/// The DER SEQUENCEs that `content` consists of; none if anything else is in
+/// it.
+fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
+    let mut sequences = Vec::new();
+    while let Some((SEQUENCE, _, rest)) = element(content) {
+        let (sequence, _) = content.split_at(content.len() - rest.len());
+        sequences.push(sequence);
+        content = rest;
+    }
+    if !content.is_empty() {
+        sequences.clear();
+    }
+    sequences
 }
 
 /// The first private key of a file: the labels of blocks tell that there is
@@ -56,14 +97,19 @@ pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
 /// anchors is read for each connection. Its text is left in `text`, which is
 /// wiped in the end, for some of it stands in the file of its key as well.
 fn public(body: &[u8], text: &mut Zeroizing<Vec<u8>>) -> Result<CertificateDer<'static>, Defect> {
-    text.clear();
     if text.capacity() < body.len() {
         *text = Zeroizing::new(Vec::with_capacity(body.len()));
     }
+    Ok(CertificateDer::from(decode(body, text)?))
+}
+
+/// What the lines of a block that is no secret stand for. They are left in
+/// `text`, without their ends.
+fn decode(body: &[u8], text: &mut Vec<u8>) -> Result<Vec<u8>, Defect> {
+    text.clear();
     body.split(u8::is_ascii_whitespace)
         .for_each(|line| text.extend_from_slice(line));
-    let der = STANDARD.decode(text).map_err(|_| Defect::Malformed)?;
-    Ok(CertificateDer::from(der))
+    STANDARD.decode(text).map_err(|_| Defect::Malformed)
 }
 
 /// What the lines of a private key stand for, in a time that does not depend
@@ -79,6 +125,9 @@ fn decoded(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Defect> {
     Ok(der)
 }
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+const DASHES: &[u8] = b"-----";
+
 /// A block: what is between its BEGIN and its END line.
 struct Block<'a> {
     label: &'a [u8],
@@ -93,8 +142,6 @@ impl<'a> Iterator for Blocks<'a> {
     type Item = Block<'a>;
 
     fn next(&mut self) -> Option<Block<'a>> {
-        const BEGIN: &[u8] = b"-----BEGIN ";
-        const DASHES: &[u8] = b"-----";
         loop {
             let after = &self.0[find(self.0, BEGIN)? + BEGIN.len()..];
             self.0 = after;
@@ -155,6 +202,31 @@ mod tests {
         let expected = Ok(vec![vec![0, 1, 2], vec![3, 4, 5]]);
         assert_eq!(bodies(&text), expected);
         assert_eq!(bodies(&text.replace('\n', "\r\n")), expected);
+    }
+
+    #[test]
+    fn revocation_lists_come_in_any_number_and_whole() {
+        let lists = |content: &[u8]| revocation_lists(content);
+        let [first, second] = [vec![0x30, 1, 7], vec![0x30, 0]];
+        let both = Ok(vec![first.clone(), second.clone()]);
+        assert_eq!(lists(&first), Ok(vec![first.clone()]));
+        assert_eq!(lists(&[first, second].concat()), both);
+        let text = [
+            block("CERTIFICATE", "AAEC"),
+            block("X509 CRL", "MAEH"),
+            "0: text\n".to_owned(),
+            block("X509 CRL", "MAA="),
+        ]
+        .concat();
+        assert_eq!(lists(text.as_bytes()), both);
+        let cut = text.len() - 3;
+        assert_eq!(lists(&text.as_bytes()[..cut]), Err(Defect::Malformed));
+        let spoilt = text.replace("MAA=", "MA!=");
+        assert_eq!(lists(spoilt.as_bytes()), Err(Defect::Malformed));
+        for none in ["", "0", "\x30\x05x", &block("CERTIFICATE", "AAEC")] {
+            let found = lists(none.as_bytes());
+            assert_eq!(found, Err(Defect::NoRevocationList), "{none:?}");
+        }
     }
 
     #[test]

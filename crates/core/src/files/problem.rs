@@ -18,6 +18,8 @@ pub enum Defect {
     NoCertificate,
     /// There is no private key.
     NoKey,
+    /// There is no revocation list.
+    NoRevocationList,
 }
 
 impl Defect {
@@ -28,6 +30,7 @@ impl Defect {
             Self::Malformed => "malformed content",
             Self::NoCertificate => "no certificate inside",
             Self::NoKey => "no private key inside",
+            Self::NoRevocationList => "no revocation list inside",
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::crypto;
 use crate::files::{key, pem};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
+use crate::peer::trust::Trust;
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::end_point;
 use crate::report::peer_info::{self, Verification};
@@ -95,7 +96,10 @@ pub fn x509(input: &[u8]) -> bool {
     let der = CertificateDer::from(input);
     let itself = anchors.contain(&der);
     let verifier = ServerVerifier {
-        anchors: Some(anchors),
+        trust: Trust {
+            anchors: Some(anchors),
+            ..Trust::default()
+        },
         name: Some(name.clone()),
         algorithms: crypto::signature_algorithms(),
     };

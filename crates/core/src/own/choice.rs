@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use crate::CONTEXT;
 use crate::overheard::{Overheard, Trouble};
 use crate::own::directory::Directory;
-use crate::own::pair;
+use crate::own::{pair, staple};
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.
@@ -23,8 +23,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Loads what `level` asks for: KEYFILE and CERTFILE, KEYFILE:x and
-    /// CERTFILE:x; and opens SNIDIR.
+    /// Loads what `level` asks for: KEYFILE, CERTFILE and OCSPFILE, KEYFILE:x,
+    /// CERTFILE:x and OCSPFILE:x; and opens SNIDIR.
     pub fn load(context: &Context, level: SniLevel) -> Result<Self, Fatal> {
         let default = match level {
             SniLevel::Require => None,
@@ -98,7 +98,9 @@ fn directory(context: &Context) -> Result<Option<Directory>, Fatal> {
 
 fn default(context: &Context) -> Result<CertifiedKey, Fatal> {
     let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
-    pair::load(context, key, certificate)
+    let mut pair = pair::load(context, key, certificate)?;
+    pair.ocsp = staple::load(context, b"OCSPFILE");
+    Ok(pair)
 }
 
 /// What knows the pair for a name.
@@ -166,8 +168,9 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                 ),
             ));
         };
-        let pair = Arc::new(pair::load(context, key_file, certificate_file)?);
-        if pairs.insert(normal(name), pair).is_some() {
+        let mut pair = pair::load(context, key_file, certificate_file)?;
+        pair.ocsp = staple::load(context, &[b"OCSPFILE:", name].concat());
+        if pairs.insert(normal(name), Arc::new(pair)).is_some() {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(

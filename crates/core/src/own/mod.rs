@@ -1,7 +1,8 @@
-//! What we show: the pairs of key and certificate, and the choice among them
-//! by the name that the client asks for.
+//! What we show: the pairs of key and certificate, what is stapled to them, and
+//! the choice among them by the name that the client asks for.
 
 pub mod choice;
 pub mod directory;
 pub mod pair;
+mod staple;
 pub mod tickets;

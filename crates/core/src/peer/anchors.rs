@@ -34,24 +34,22 @@ pub enum Source {
     Directory(OsString),
     /// One file.
     File(OsString),
+    /// Mozilla's roots, as compiled in.
+    Mozilla,
 }
 
 impl Source {
-    /// CADIR, or else CAFILE. Neither is wrong usage.
-    pub fn from_environment(context: &Context) -> Result<Self, Fatal> {
-        let directory = context
-            .env
-            .get("CADIR")
-            .map(|path| Self::Directory(path.into()));
-        let file = || {
-            context
-                .env
-                .get("CAFILE")
-                .map(|path| Self::File(path.into()))
-        };
-        directory
-            .or_else(file)
-            .ok_or_else(|| Fatal::user("CADIR or CAFILE not set"))
+    /// CADIR, or else CAFILE, if one of them is set.
+    pub fn from_environment(context: &Context) -> Option<Self> {
+        let variable = |name: &str| context.env.get(name).map(OsString::from);
+        let directory = variable("CADIR").map(Self::Directory);
+        directory.or_else(|| variable("CAFILE").map(Self::File))
+    }
+
+    /// The same; neither is wrong usage.
+    pub fn required(context: &Context) -> Result<Self, Fatal> {
+        let source = Self::from_environment(context);
+        source.ok_or_else(|| Fatal::user("CADIR or CAFILE not set"))
     }
 }
 
@@ -61,6 +59,7 @@ impl Anchors {
         let (listed, path) = match source {
             Source::Directory(path) => (directory(path)?, path),
             Source::File(path) => (from_file(path)?, path),
+            Source::Mozilla => return Ok(Self::mozilla()),
         };
         Self::new(listed).ok_or_else(|| none_in(path))
     }
@@ -106,7 +105,7 @@ impl Anchors {
     }
 
     /// Mozilla's roots, as compiled in.
-    pub fn mozilla() -> Self {
+    fn mozilla() -> Self {
         Self {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             subjects: Vec::new(),

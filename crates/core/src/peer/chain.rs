@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use rustls::{CertificateError, Error, OtherError};
-use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
+use webpki::{EndEntityCert, KeyUsage, RevocationOptions, VerifiedPath};
 
+use crate::peer::crl::RevocationLists;
 use crate::peer::refusal::{RSA_BITS, Refusal};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, KeyUse, limit_host_names};
@@ -27,33 +28,16 @@ pub struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// It leads to one of `roots`, `now`.
+    /// It leads to one of `roots`, `now`, and by `revocations`, if there are
+    /// any, nothing on the way is revoked.
     pub fn verify(
         &self,
         roots: &[TrustAnchor<'static>],
+        revocations: Option<&RevocationLists>,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
-        let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
-        // webpki does not look at the keyUsage of issuers.
-        let issuers: Vec<_> = (self.intermediates.iter())
-            .filter(|der| may_sign_certificates(der))
-            .map(|der| CertificateDer::from(der.as_ref()))
-            .collect();
-        let acceptable = |path: &VerifiedPath<'_>| match self.common_name_counts {
-            true => no_limit_on_host_names(path),
-            false => Ok(()),
-        };
-        let path = end_entity.verify_for_usage(
-            algorithms.all,
-            roots,
-            &issuers,
-            now,
-            self.usage,
-            None,
-            Some(&acceptable),
-        );
-        match path {
+        let judge = |path: Result<VerifiedPath<'_>, webpki::Error>| match path {
             Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
             Ok(_) => Err(Refusal::KeyUsage.into()),
             Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
@@ -66,7 +50,60 @@ impl Chain<'_> {
                 ))
             }
             Err(error) => Err(refused(error)),
-        }
+        };
+        self.with_path(roots, revocations, now, algorithms, judge)?
+    }
+
+    /// Which of the lists it is for whose sake it was refused, if that is
+    /// missing or out of date.
+    pub fn lacking(
+        &self,
+        roots: &[TrustAnchor<'static>],
+        revocations: &RevocationLists,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Option<String> {
+        let lacking = |path: Result<VerifiedPath<'_>, webpki::Error>| {
+            let path = path.ok()?;
+            let others = path.intermediate_certificates().rev();
+            let mut issuers: Vec<&[u8]> = others.map(|other| other.issuer()).collect();
+            issuers.push(path.end_entity().issuer());
+            revocations.lacking(&issuers, now)
+        };
+        self.with_path(roots, None, now, algorithms, lacking).ok()?
+    }
+
+    /// What `judge` says of the path from it to one of `roots`, or of there
+    /// being none.
+    fn with_path<T>(
+        &self,
+        roots: &[TrustAnchor<'static>],
+        revocations: Option<&RevocationLists>,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+        judge: impl FnOnce(Result<VerifiedPath<'_>, webpki::Error>) -> T,
+    ) -> Result<T, Error> {
+        let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
+        // webpki does not look at the keyUsage of issuers.
+        let issuers: Vec<_> = (self.intermediates.iter())
+            .filter(|der| may_sign_certificates(der))
+            .map(|der| CertificateDer::from(der.as_ref()))
+            .collect();
+        let acceptable = |path: &VerifiedPath<'_>| match self.common_name_counts {
+            true => no_limit_on_host_names(path),
+            false => Ok(()),
+        };
+        let verify = |revocation: Option<RevocationOptions<'_>>| {
+            let usage = self.usage;
+            let (algorithms, acceptable) = (algorithms.all, Some(&acceptable as _));
+            end_entity.verify_for_usage(
+                algorithms, roots, &issuers, now, usage, revocation, acceptable,
+            )
+        };
+        Ok(judge(match revocations {
+            Some(lists) => lists.consult(|options| verify(Some(options))),
+            None => verify(None),
+        }))
     }
 
     /// Whether an issuer was left out for its keyUsage.
@@ -135,6 +172,11 @@ pub fn refused(error: webpki::Error) -> Error {
     let error = match error {
         E::BadDer | E::BadDerTime | E::TrailingData(_) => C::BadEncoding,
         E::CertExpired { .. } | E::InvalidCertValidity => C::Expired,
+        E::CertRevoked => C::Revoked,
+        E::CrlExpired { .. } => C::ExpiredRevocationList,
+        E::UnknownRevocationStatus => C::UnknownRevocationStatus,
+        E::InvalidCrlSignatureForPublicKey => return CertRevocationListError::BadSignature.into(),
+        E::IssuerNotCrlSigner => return CertRevocationListError::IssuerInvalidForCrl.into(),
         E::CertNotValidForName(_) => C::NotValidForName,
         E::CertNotValidYet { .. } => C::NotValidYet,
         E::InvalidSignatureForPublicKey => C::BadSignature,

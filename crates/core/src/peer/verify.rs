@@ -5,8 +5,6 @@
 //! certificate without any subjectAltName may match by its common name, and
 //! no name at all is checked when none was given.
 
-use std::cmp::Ordering;
-
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -17,9 +15,9 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use webpki::KeyUsage;
 
 use crate::crypto;
-use crate::peer::anchors::Anchors;
 use crate::peer::chain::{Chain, fields};
 use crate::peer::possession;
+use crate::peer::trust::Trust;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.
@@ -52,9 +50,9 @@ macro_rules! owns_its_key {
 /// How a client judges the server's certificate.
 #[derive(Debug)]
 pub struct ServerVerifier {
-    /// None: any certificate will do.
-    pub anchors: Option<Anchors>,
-    /// None: no name is checked.
+    /// What its certificate must be.
+    pub trust: Trust,
+    /// Its name, which is checked if there are anchors; None: no name is.
     pub name: Option<ServerName<'static>>,
     /// The signatures that can be verified.
     pub algorithms: WebPkiSupportedAlgorithms,
@@ -69,9 +67,10 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(anchors) = &self.anchors else {
+        self.trust.recognise(end_entity)?;
+        if self.trust.anchors.is_none() {
             return Ok(ServerCertVerified::assertion());
-        };
+        }
         let name = self.name.as_ref();
         let host_name = matches!(name, Some(ServerName::DnsName(_)));
         let by_common_name = !fields(end_entity)?.has_alternative_names();
@@ -81,7 +80,7 @@ impl ServerCertVerifier for ServerVerifier {
             usage: KeyUsage::server_auth(),
             common_name_counts: host_name && by_common_name,
         };
-        trust(anchors, &chain, now, &self.algorithms)?;
+        self.trust.verify(&chain, now, &self.algorithms)?;
         if let Some(name) = name {
             check_name(end_entity, name)?;
         }
@@ -94,19 +93,20 @@ impl ServerCertVerifier for ServerVerifier {
 /// How a server judges the client's certificate.
 #[derive(Debug)]
 pub struct ClientVerifier {
-    anchors: Anchors,
+    trust: Trust,
     hints: Vec<DistinguishedName>,
     mandatory: bool,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
-    /// Certificates must lead to `anchors`; clients without one are let in
-    /// unless it is `mandatory`.
-    pub fn new(mut anchors: Anchors, mandatory: bool) -> Self {
+    /// Certificates must be as `trust` has it; clients without one are let in
+    /// unless it is `mandatory`. They are told the names of the anchors.
+    pub fn new(mut trust: Trust, mandatory: bool) -> Self {
+        let subjects = trust.anchors.as_mut().map(|anchors| &mut anchors.subjects);
         Self {
-            hints: hints(std::mem::take(&mut anchors.subjects)),
-            anchors,
+            hints: hints(subjects.map(std::mem::take).unwrap_or_default()),
+            trust,
             mandatory,
             algorithms: crypto::signature_algorithms(),
         }
@@ -134,7 +134,8 @@ impl ClientCertVerifier for ClientVerifier {
             usage: KeyUsage::client_auth(),
             common_name_counts: false,
         };
-        trust(&self.anchors, &chain, now, &self.algorithms)?;
+        self.trust.recognise(end_entity)?;
+        self.trust.verify(&chain, now, &self.algorithms)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -152,24 +153,6 @@ fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
         return Vec::new();
     }
     subjects
-}
-
-/// A certificate that is itself an anchor is good on its dates, any other one
-/// needs its chain.
-fn trust(
-    anchors: &Anchors,
-    chain: &Chain<'_>,
-    now: UnixTime,
-    algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<(), Error> {
-    if !anchors.contain(chain.end_entity) {
-        return chain.verify(&anchors.roots, now, algorithms);
-    }
-    match fields(chain.end_entity)?.validity(now.as_secs()) {
-        Ordering::Less => Err(CertificateError::NotValidYet.into()),
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(CertificateError::Expired.into()),
-    }
 }
 
 /// `name` is one of the certificate's subjectAltNames (RFC 9525), or its

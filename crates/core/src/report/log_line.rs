@@ -8,6 +8,7 @@ use cli::{Context, Fatal};
 use rustls::CommonState;
 use unix::Env;
 
+use crate::crypto;
 use crate::ending::Word;
 use crate::report::words;
 
@@ -62,7 +63,7 @@ impl LogLine {
         self.sni = sni;
         self.alpn = state.alpn_protocol().map(<[u8]>::to_vec);
         self.resumed = words::is_resumed(state);
-        self.certificate = certificate.map(words::hash);
+        self.certificate = certificate.map(|der| crypto::fingerprint(der));
         [self.received, self.sent] = bytes;
     }
 

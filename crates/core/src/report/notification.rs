@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 
+use crate::crypto;
 use crate::overheard::Overheard;
 use crate::report::bindings::end_point;
 use crate::report::bindings::exporter::Exporter;
@@ -38,7 +39,7 @@ pub fn write(
     variables.say("SSL_PROTOCOL", words::protocol(state));
     variables.say("SSL_CIPHER", words::cipher(state));
     variables.say("SSL_TLS_SNI_SERVERNAME", server_name);
-    let hash = chain.first().map(words::hash);
+    let hash = chain.first().map(|der| crypto::fingerprint(der));
     variables.say("SSL_PEER_CERT_HASH", hash.as_deref());
     let subject = chain.first();
     let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());

@@ -1,9 +1,6 @@
 //! The names of what was agreed on, as programs and logs know them.
 
-use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
-
-use crate::crypto;
 
 /// The version's name as OpenSSL has it.
 pub fn protocol(state: &CommonState) -> Option<&'static str> {
@@ -56,28 +53,10 @@ fn group_name(group: NamedGroup) -> Option<&'static str> {
     })
 }
 
-/// `SHA256:` and the digest of the certificate in lower-case hex.
-pub fn hash(certificate: &CertificateDer<'_>) -> String {
-    let mut text = String::from("SHA256:");
-    for byte in crypto::sha256(certificate) {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_is_sha256_in_hex() {
-        assert_eq!(
-            hash(&CertificateDer::from(b"abc".to_vec())),
-            "SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
+    use crate::crypto;
 
     #[test]
     fn all_that_the_provider_can_agree_on_has_a_name() {

@@ -211,9 +211,11 @@ impl Session {
 
     fn ended_by(&self, error: &Error) -> Ending {
         let handshaking = self.is_handshaking();
-        let text = match (self, error) {
-            (Self::Server(_, overheard), Error::NoApplicationProtocol) => overheard.no_protocol(),
-            _ => explain::text(error),
+        let overheard = self.overheard();
+        let text = match (overheard.refusal(), error) {
+            (Some(refusal), _) => refusal,
+            (None, Error::NoApplicationProtocol) => overheard.no_protocol(),
+            (None, _) => explain::text(error),
         };
         let text = match handshaking {
             true => format!("handshake failed: {text}"),
@@ -237,10 +239,7 @@ impl Session {
 
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
-        match self {
-            Self::Client(..) => None,
-            Self::Server(_, overheard) => overheard.server_name(),
-        }
+        self.overheard().server_name()
     }
 
     fn step(
@@ -256,14 +255,14 @@ impl Session {
         }
     }
 
-    fn refused(&self) -> Option<String> {
-        self.overheard().no_certificate()
-    }
-
     fn overheard(&self) -> &Overheard {
         match self {
             Self::Client(_, overheard) | Self::Server(_, overheard) => overheard,
         }
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.overheard().no_certificate()
     }
 }
 

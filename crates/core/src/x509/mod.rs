@@ -3,6 +3,7 @@
 pub mod der;
 pub mod name;
 pub mod public_key;
+pub mod revocation_list;
 mod time;
 
 use std::cmp::Ordering;
@@ -138,18 +139,22 @@ impl<'a> Certificate<'a> {
     /// The value of extension `oid`: what is in its OCTET STRING. Nothing if
     /// that is malformed, so that it is there all the same.
     fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
-        let mut extensions = self.extensions?;
-        while let Some((extension, next)) = expect(extensions, SEQUENCE) {
-            match expect(extension, OBJECT_IDENTIFIER) {
-                Some((found, value)) if found == oid => {
-                    let value = expect(value, BOOLEAN).map_or(value, |(_critical, value)| value);
-                    return Some(expect(value, OCTET_STRING).map_or(&[], |(value, _)| value));
-                }
-                _ => extensions = next,
-            }
-        }
-        None
+        extension(self.extensions?, oid)
     }
+}
+
+/// The same among these Extensions.
+fn extension<'a>(mut extensions: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
+    while let Some((extension, next)) = expect(extensions, SEQUENCE) {
+        match expect(extension, OBJECT_IDENTIFIER) {
+            Some((found, value)) if found == oid => {
+                let value = expect(value, BOOLEAN).map_or(value, |(_critical, value)| value);
+                return Some(expect(value, OCTET_STRING).map_or(&[], |(value, _)| value));
+            }
+            _ => extensions = next,
+        }
+    }
+    None
 }
 
 /// The Extensions among the optional fields at the end of a TBSCertificate.
@@ -198,7 +203,7 @@ mod tests {
     use crate::x509::der::{SET, encode as der};
 
     /// An extension, critical, with this value.
-    fn extension(oid: &[u8], value: &[u8]) -> Vec<u8> {
+    fn critical(oid: &[u8], value: &[u8]) -> Vec<u8> {
         let critical = der(BOOLEAN, &[0xff]);
         let value = der(OCTET_STRING, value);
         let oid = der(OBJECT_IDENTIFIER, oid);
@@ -241,7 +246,7 @@ mod tests {
 
     #[test]
     fn version_1_and_alternative_names_are_recognised() {
-        let san = extension(&SUBJECT_ALT_NAME, &[]);
+        let san = critical(&SUBJECT_ALT_NAME, &[]);
         for (extensions, has) in [(None, false), (Some(&[][..]), false), (Some(&san), true)] {
             let bytes = certificate(extensions);
             let certificate = Certificate::parse(&bytes).unwrap();
@@ -260,11 +265,11 @@ mod tests {
             (vec![], false),
             (der(BOOLEAN, &[0]), false),
         ] {
-            let bytes = extension(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let bytes = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
             let bytes = certificate(Some(&bytes));
             assert_eq!(Certificate::parse(&bytes).unwrap().may_issue(), may_issue);
         }
-        let broken = extension(&BASIC_CONSTRAINTS, &[]);
+        let broken = critical(&BASIC_CONSTRAINTS, &[]);
         for (extensions, may_issue) in
             [(None, true), (Some(&[][..]), false), (Some(&broken), false)]
         {
@@ -275,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_key_is_for_what_its_usage_names() {
-        let ca = extension(&BASIC_CONSTRAINTS, &der(SEQUENCE, &der(BOOLEAN, &[0xff])));
+        let ca = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &der(BOOLEAN, &[0xff])));
         for (usage, signs, issues) in [
             (None, true, true),
             (Some(der(BIT_STRING, &[7, 0x80])), true, false),
@@ -286,7 +291,7 @@ mod tests {
             (Some(der(INTEGER, &[0, 0xff])), false, false),
             (Some(vec![]), false, false),
         ] {
-            let usage = usage.map(|value| extension(&KEY_USAGE, &value));
+            let usage = usage.map(|value| critical(&KEY_USAGE, &value));
             let bytes = certificate(Some(&[ca.clone(), usage.unwrap_or_default()].concat()));
             let certificate = Certificate::parse(&bytes).unwrap();
             assert_eq!(certificate.allows(KeyUse::DigitalSignature), signs);
@@ -308,7 +313,7 @@ mod tests {
             (der(0xa0, b"\x30"), true),
             (vec![0xa0], true),
         ] {
-            let value = extension(&NAME_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let value = critical(&NAME_CONSTRAINTS, &der(SEQUENCE, &constraints));
             let bytes = certificate(Some(&value));
             let certificate = Certificate::parse(&bytes).unwrap();
             assert_eq!(certificate.limits_host_names(), limited, "{constraints:?}");
@@ -319,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_certificate_cut_anywhere_is_no_certificate() {
-        let bytes = certificate(Some(&extension(&SUBJECT_ALT_NAME, &[])));
+        let bytes = certificate(Some(&critical(&SUBJECT_ALT_NAME, &[])));
         assert!(der::is_der_sequence(&bytes));
         for cut in 0..bytes.len() {
             assert!(Certificate::parse(&bytes[..cut]).is_none(), "{cut}");

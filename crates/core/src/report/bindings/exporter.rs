@@ -180,6 +180,7 @@ mod tests {
 
     use super::*;
     use crate::files::pem;
+    use crate::peer::trust::Trust;
     use crate::peer::verify::ServerVerifier;
 
     const KEY: &[u8] = include_bytes!("../../testdata/key.pem");
@@ -205,7 +206,7 @@ mod tests {
         provider.cipher_suites = vec![suite];
         let exporter = Exporter::new(&mut provider);
         let anyone = ServerVerifier {
-            anchors: None,
+            trust: Trust::default(),
             name: None,
             algorithms: provider.signature_verification_algorithms,
         };

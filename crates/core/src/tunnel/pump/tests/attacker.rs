@@ -136,7 +136,7 @@ pub fn client(version: Version) -> Connection {
         ..rustls::crypto::ring::default_provider()
     });
     let verifier = crate::peer::verify::ServerVerifier {
-        anchors: None,
+        trust: crate::peer::trust::Trust::default(),
         name: None,
         algorithms: provider.signature_verification_algorithms,
     };

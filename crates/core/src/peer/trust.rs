@@ -1,0 +1,108 @@
+//! Which certificates are accepted: what both verifiers ask alike.
+
+use std::cmp::Ordering;
+use std::ffi::OsStr;
+
+use cli::{Common, Fatal, Pin};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::{CertificateError, Error};
+
+use crate::crypto;
+use crate::overheard::Overheard;
+use crate::peer::anchors::{Anchors, Source};
+use crate::peer::chain::{Chain, fields};
+use crate::peer::crl::RevocationLists;
+use crate::peer::pins;
+
+/// What a certificate must be. Nothing of this makes every one acceptable
+/// whose key the peer owns.
+#[derive(Debug, Default)]
+pub struct Trust {
+    /// It leads to one of these.
+    pub anchors: Option<Anchors>,
+    /// It is one of these, if there are any.
+    pub pins: Vec<Pin>,
+    /// Nothing on the way to an anchor is revoked.
+    pub revocations: Option<RevocationLists>,
+    /// Where the reason of a refusal is left if rustls has no error for it.
+    pub overheard: Overheard,
+}
+
+impl Trust {
+    /// Reads what `options` ask for: the anchors of `source`, and for chains
+    /// that lead there the revocation lists in `crl_file`.
+    pub fn load(
+        source: Option<&Source>,
+        crl_file: Option<&OsStr>,
+        options: &Common,
+        overheard: Overheard,
+    ) -> Result<Self, Fatal> {
+        let lists = |path| RevocationLists::load(path, options.crl_check);
+        let crl_file = crl_file.filter(|_| source.is_some());
+        Ok(Self {
+            anchors: source.map(Anchors::load).transpose()?,
+            pins: options.pins.clone(),
+            revocations: crl_file.map(lists).transpose()?,
+            overheard,
+        })
+    }
+
+    /// Whether anything is asked that says who the peer is.
+    pub fn is_asked_for(&self) -> bool {
+        self.anchors.is_some() || !self.pins.is_empty()
+    }
+
+    /// The peer's own certificate is one of the pins, or there are none.
+    pub fn recognise(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.pins.is_empty() || pins::contain(&self.pins, certificate) {
+            return Ok(());
+        }
+        let hash = crypto::fingerprint(certificate);
+        self.overheard
+            .refuse(format!("remote certificate {hash} is not among the pins"));
+        // Of the errors whose alert is bad_certificate the one that fits best.
+        Err(CertificateError::NotValidForName.into())
+    }
+
+    /// The chain leads to an anchor, if there are any. A certificate that is
+    /// itself an anchor is good on its dates, any other one needs its chain.
+    pub fn verify(
+        &self,
+        chain: &Chain<'_>,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), Error> {
+        let Some(anchors) = &self.anchors else {
+            return Ok(());
+        };
+        if anchors.contain(chain.end_entity) {
+            return match fields(chain.end_entity)?.validity(now.as_secs()) {
+                Ordering::Less => Err(CertificateError::NotValidYet.into()),
+                Ordering::Equal => Ok(()),
+                Ordering::Greater => Err(CertificateError::Expired.into()),
+            };
+        }
+        let revocations = self.revocations.as_ref();
+        let verdict = chain.verify(&anchors.roots, revocations, now, algorithms);
+        if let (Some(lists), Err(error)) = (revocations, &verdict) {
+            self.explain(error, || {
+                chain.lacking(&anchors.roots, lists, now, algorithms)
+            });
+        }
+        verdict
+    }
+
+    /// Says which revocation list it is that is missing or out of date.
+    fn explain(&self, error: &Error, which: impl FnOnce() -> Option<String>) {
+        use CertificateError as C;
+        if let Error::InvalidCertificate(C::UnknownRevocationStatus | C::ExpiredRevocationList) =
+            error
+        {
+            if let Some(which) = which() {
+                self.overheard
+                    .refuse(format!("certificate of remote refused: {which}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The fields of a certificate revocation list (RFC 5280 section 5) that
+//! webpki does not show.
+
+use crate::x509::der::{INTEGER, SEQUENCE, element, expect};
+use crate::x509::name::Name;
+use crate::x509::{extension, time};
+
+const ISSUING_DISTRIBUTION_POINT: [u8; 3] = [0x55, 0x1d, 28];
+const AUTHORITY_KEY_IDENTIFIER: [u8; 3] = [0x55, 0x1d, 35];
+
+/// The version field of a list that may have extensions.
+const VERSION_2: [u8; 1] = [1];
+
+/// A list, as far as it is looked at here. Its entries, its signature and the
+/// rest are webpki's business.
+pub struct RevocationList<'a> {
+    /// Whether it is of version 2.
+    pub extended: bool,
+    /// Whose certificates it is about.
+    pub issuer: Name<'a>,
+    /// When it was issued, in seconds since 1970.
+    pub this_update: i64,
+    /// When the next one was to be issued, in seconds since 1970.
+    pub next_update: Option<i64>,
+    extensions: &'a [u8],
+}
+
+impl<'a> RevocationList<'a> {
+    /// Reads the DER of a list.
+    pub fn parse(der: &'a [u8]) -> Option<Self> {
+        let (outer, _) = expect(der, SEQUENCE)?;
+        let (tbs, _) = expect(outer, SEQUENCE)?;
+        // In version 1 there is no such field.
+        let (version, rest) = expect(tbs, INTEGER).unwrap_or((&[], tbs));
+        let (_algorithm, rest) = expect(rest, SEQUENCE)?;
+        let (issuer, rest) = expect(rest, SEQUENCE)?;
+        let (this_update, rest) = time::read(rest)?;
+        Some(Self {
+            extended: version == VERSION_2,
+            issuer: Name(issuer),
+            this_update,
+            next_update: time::read(rest).map(|(next_update, _)| next_update),
+            extensions: extensions(rest),
+        })
+    }
+
+    /// Which certificates of its issuer it is about, and by which key it is
+    /// signed, as far as it says so: of lists that are alike in this, the
+    /// newest counts.
+    pub fn scope(&self) -> [Option<&'a [u8]>; 2] {
+        [ISSUING_DISTRIBUTION_POINT, AUTHORITY_KEY_IDENTIFIER]
+            .map(|oid| extension(self.extensions, &oid))
+    }
+}
+
+/// The Extensions at the end of a TBSCertList.
+fn extensions(mut rest: &[u8]) -> &[u8] {
+    while let Some((tag, content, more)) = element(rest) {
+        if tag == 0xa0 {
+            return expect(content, SEQUENCE).map_or(&[], |(extensions, _)| extensions);
+        }
+        rest = more;
+    }
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::der::{OBJECT_IDENTIFIER, OCTET_STRING, encode as der};
+
+    /// A list of version `version`, issued in 1970.
+    fn list(version: Option<u8>, next: Option<&[u8]>, extensions: &[u8]) -> Vec<u8> {
+        let tbs = [
+            version.map_or(vec![], |version| der(INTEGER, &[version])),
+            der(SEQUENCE, b"algorithm"),
+            der(SEQUENCE, b"issuer"),
+            der(0x17, b"700101000010Z"),
+            next.map_or(vec![], |next| der(0x18, next)),
+            der(SEQUENCE, &der(SEQUENCE, b"entry")),
+            der(0xa0, &der(SEQUENCE, extensions)),
+        ];
+        der(SEQUENCE, &der(SEQUENCE, &tbs.concat()))
+    }
+
+    fn with(oid: &[u8], value: &[u8]) -> Vec<u8> {
+        let oid = der(OBJECT_IDENTIFIER, oid);
+        der(SEQUENCE, &[oid, der(OCTET_STRING, value)].concat())
+    }
+
+    #[test]
+    fn version_dates_and_issuer_are_read() {
+        let next: &[u8] = b"19700101000020Z";
+        for (version, extended) in [(None, false), (Some(0), false), (Some(1), true)] {
+            for (next, seconds) in [(None, None), (Some(next), Some(20))] {
+                let bytes = list(version, next, &[]);
+                let list = RevocationList::parse(&bytes).unwrap();
+                assert_eq!(list.extended, extended);
+                assert_eq!((list.this_update, list.next_update), (10, seconds));
+                assert_eq!((list.issuer.0, list.scope()), (&b"issuer"[..], [None; 2]));
+            }
+        }
+    }
+
+    #[test]
+    fn the_scope_is_the_distribution_point_and_the_key() {
+        let key = with(&AUTHORITY_KEY_IDENTIFIER, b"key");
+        let point = with(&ISSUING_DISTRIBUTION_POINT, b"point");
+        let bytes = list(Some(1), None, &[key, with(&[0x55], b"x"), point].concat());
+        let list = RevocationList::parse(&bytes).unwrap();
+        assert_eq!(list.scope(), [Some(&b"point"[..]), Some(b"key")]);
+    }
+
+    #[test]
+    fn a_list_cut_anywhere_is_none() {
+        let bytes = list(Some(1), None, &[]);
+        for cut in 0..bytes.len() {
+            assert!(RevocationList::parse(&bytes[..cut]).is_none(), "{cut}");
+        }
+    }
+}

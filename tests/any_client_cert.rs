@@ -1,0 +1,147 @@
+//! `--any-client-cert`: whoever owns the key of a certificate gets in.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme};
+
+use crate::util::tls::{VERSIONS, door, visit};
+use crate::util::{certs, cmd, need};
+
+#[test]
+fn any_certificate_is_accepted_and_reported() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in VERSIONS {
+        for pair in [
+            "client",
+            "client-own",
+            "client-other",
+            "client-expired",
+            "future",
+            "client-server",
+            "client-agree",
+            "selfca",
+            "version1",
+            "unknown",
+            "p384",
+            "rsa",
+            "ed25519",
+        ] {
+            let visit = visit(door(&["--any-client-cert"]), version, Some(pair));
+            visit.accepted("GENEROUS", pair);
+        }
+    }
+}
+
+#[test]
+fn no_anchors_are_looked_at() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for options in [&["--any-client-cert"][..], &["--any-client-cert", "-y"]] {
+        for version in VERSIONS {
+            let door = door(options)
+                .env("CAFILE", "/nonexistent")
+                .env("CADIR", "/nonexistent")
+                .env("CRLFILE", "/nonexistent");
+            visit(door, version, Some("client-own")).accepted("GENEROUS", "client-own");
+        }
+    }
+    let server = door(&["--any-client-cert"]).env("CAFILE", certs().path("ca.pem"));
+    let server = server.start();
+    let client = cmd(["openssl", "s_client", "-connect"])
+        .arg(format!("127.0.0.1:{}", server.port()))
+        .input_pipe()
+        .start();
+    client.wait_out("No client certificate CA names sent\n");
+    client.wait_out("Requested Signature Algorithms: ");
+}
+
+#[test]
+fn one_is_needed_only_with_y() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in VERSIONS {
+        visit(door(&["--any-client-cert"]), version, None).accepted_without();
+        visit(door(&["-Y", "--any-client-cert"]), version, None).accepted_without();
+        let nobody = visit(door(&["-y", "--any-client-cert"]), version, None);
+        nobody.refused(
+            "certificate required",
+            "handshake failed: remote sent no certificate",
+        );
+    }
+}
+
+#[test]
+fn gnutls_shows_one_too() {
+    if !need(&["gnutls-cli"]) {
+        return;
+    }
+    let server = door(&["--any-client-cert"]).start();
+    let client = cmd(["gnutls-cli", "--x509cafile", &certs().path("ca.pem")])
+        .args(["--x509keyfile", &certs().path("client-own.key")])
+        .args(["--x509certfile", &certs().path("client-own.pem")])
+        .args(["-p", &server.port().to_string(), "localhost"])
+        .run();
+    let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}\n", certs().hash("client-own"));
+    assert!(client.out().contains(&hash), "{}", client.out());
+}
+
+/// Shows a certificate, and signs with a key that is not its own.
+#[derive(Debug)]
+struct Impostor(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Impostor {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// The server of rustls' own for somebody who shows ca.pem and has the key of
+/// p256.pem.
+fn impose(port: u16, version: &'static rustls::SupportedProtocolVersion) -> String {
+    let key = PrivateKeyDer::Pkcs8(certs().read("p256.pkcs8.der").into());
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let shown = vec![certs().read("ca.der").into()];
+    let mut roots = RootCertStore::empty();
+    roots.add(certs().read("ca.der").into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(Arc::new(Impostor(Arc::new(CertifiedKey::new(shown, key)))));
+    let name = "localhost".try_into().unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    loop {
+        if let Err(error) = client.complete_io(&mut stream) {
+            return error.to_string();
+        }
+    }
+}
+
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    let pin = format!("--pin=SHA256:{}", certs().hash("ca"));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for option in ["--any-client-cert", &pin] {
+            let server = door(&["-y", option]).start();
+            let told = impose(server.port(), version);
+            assert!(told.contains("DecryptError"), "{told}");
+            server.wait_err(" code=98 end=peer-certificate\n");
+            server
+                .wait_err("fatal: handshake failed: certificate of remote refused: bad signature");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! `CRLFILE`: whose certificates are revoked.
+
+use std::path::PathBuf;
+
+use crate::util::tls::{VERSIONS, Visit, call, door, visit};
+use crate::util::{TempDir, certs, cmd, need};
+
+const ROOT: &str = "O=s6-tls tests, CN=Root";
+const INTERMEDIATE: &str = "O=s6-tls tests, CN=Intermediate";
+
+/// A file of these lists of certs.sh, one behind the other.
+fn file(dir: &TempDir, lists: &[&str]) -> PathBuf {
+    let lists = lists.iter().map(|list| certs().read(list));
+    dir.file("lists", lists.collect::<Vec<_>>().concat())
+}
+
+/// What becomes of a certificate: None if it is accepted, else the alert and
+/// why it is refused.
+type Verdict = Option<(&'static str, String)>;
+
+fn revoked() -> Verdict {
+    let why = "certificate of remote refused: revoked";
+    Some(("certificate revoked", why.to_owned()))
+}
+
+fn uncovered(issuer: &str) -> Verdict {
+    let why = format!("certificate of remote refused: there is no revocation list of {issuer}");
+    Some(("unknown ca", why))
+}
+
+fn outdated(issuer: &str) -> Verdict {
+    let why =
+        format!("certificate of remote refused: the revocation list of {issuer} is out of date");
+    Some(("unknown ca", why))
+}
+
+fn unsigned(why: &str) -> Verdict {
+    Some((
+        "handshake failure",
+        format!("revocation list refused: {why}"),
+    ))
+}
+
+fn check(visit: &Visit, pair: &str, verdict: &Verdict) {
+    match verdict {
+        None => visit.accepted("SUCCESS", pair.strip_suffix("-chain").unwrap_or(pair)),
+        Some((alert, why)) => visit.refused(alert, &format!("handshake failed: {why}")),
+    }
+}
+
+/// Lists, options and what becomes of a certificate of the root, and of one of
+/// the intermediate.
+fn cases() -> Vec<(
+    &'static [&'static str],
+    &'static [&'static str],
+    Verdict,
+    Verdict,
+)> {
+    let leaf: &[&str] = &["--crl-check=leaf"];
+    let chain: &[&str] = &["--crl-check=chain"];
+    let no_key = || unsigned("bad signature");
+    vec![
+        (&["ca-none.crl"], &[], None, uncovered(INTERMEDIATE)),
+        (&["ca-later.crl"], &[], revoked(), uncovered(INTERMEDIATE)),
+        (&["inter-none.crl"], chain, uncovered(ROOT), uncovered(ROOT)),
+        (&["inter-none.crl"], leaf, uncovered(ROOT), None),
+        (&["ca-none.crl", "inter-none.crl"], &[], None, None),
+        (&["inter-none.crl.der", "ca-none.crl.der"], &[], None, None),
+        (&["ca-none.crl", "inter-leaf.crl"], chain, None, revoked()),
+        (&["ca-none.crl", "inter-leaf.crl"], leaf, None, revoked()),
+        (&["ca-inter.crl", "inter-none.crl"], &[], None, revoked()),
+        (&["ca-inter.crl", "inter-none.crl"], leaf, None, None),
+        (&["ca-old.crl"], &[], outdated(ROOT), outdated(ROOT)),
+        (
+            &["ca-old.crl", "inter-none.crl"],
+            leaf,
+            outdated(ROOT),
+            None,
+        ),
+        // Of several of one issuer the newest counts, wherever it stands.
+        (
+            &["ca-old.crl", "ca-later.crl"],
+            leaf,
+            revoked(),
+            uncovered(INTERMEDIATE),
+        ),
+        (
+            &["ca-none.crl", "ca-later.crl"],
+            leaf,
+            revoked(),
+            uncovered(INTERMEDIATE),
+        ),
+        (
+            &["ca-later.crl", "ca-none.crl"],
+            leaf,
+            revoked(),
+            uncovered(INTERMEDIATE),
+        ),
+        (
+            &["ca-later.crl", "ca-old.crl"],
+            leaf,
+            revoked(),
+            uncovered(INTERMEDIATE),
+        ),
+        // There is another authority of this name.
+        (&["twin-none.crl"], &[], no_key(), no_key()),
+        (
+            &["twin-none.crl", "ca-none.crl", "inter-none.crl"],
+            &[],
+            None,
+            None,
+        ),
+        (
+            &["inter-none.crl", "ca-later.crl", "twin-none.crl"],
+            &[],
+            revoked(),
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn a_server_looks_up_what_leads_to_an_anchor() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for (lists, options, of_root, of_inter) in cases() {
+        let lists = file(&dir, lists);
+        for (pair, verdict) in [("client", of_root), ("client-inter-chain", of_inter)] {
+            for version in VERSIONS {
+                let door = door(&[&["-y"], options].concat())
+                    .env("CAFILE", certs().path("ca.pem"))
+                    .env("CRLFILE", &lists);
+                check(&visit(door, version, Some(pair)), pair, &verdict);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_does_as_well() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for (lists, options, of_root, of_inter) in cases() {
+        let lists = file(&dir, lists);
+        for (pair, verdict) in [("p256", of_root), ("leaf-chain", of_inter)] {
+            for version in VERSIONS {
+                let options = [&["-k", "localhost"], options].concat();
+                let call = call(&options, version, pair, |client| {
+                    client
+                        .env("CAFILE", certs().path("ca.pem"))
+                        .env("CRLFILE", &lists)
+                });
+                check(&call, pair, &verdict);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_issuer_whose_key_may_not_sign_lists_has_none() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let lists = file(&dir, &["ca-none.crl", "nocrl-none.crl"]);
+    for (option, version) in ["--crl-check=leaf", "--crl-check=chain"]
+        .into_iter()
+        .zip(VERSIONS)
+    {
+        let door = door(&["-y", option])
+            .env("CAFILE", certs().path("ca.pem"))
+            .env("CRLFILE", &lists);
+        let why = "its issuer's keyUsage does not allow it to sign revocation lists";
+        let visit = visit(door, version, Some("client-nocrl-chain"));
+        check(&visit, "client-nocrl", &unsigned(why));
+    }
+}
+
+#[test]
+fn what_is_accepted_by_itself_is_not_looked_up() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let lists = file(&dir, &["ca-later.crl"]);
+    let pin = format!("--pin=SHA256:{}", certs().hash("client"));
+    let door = |options: &[&str]| door(options).env("CRLFILE", &lists);
+    for version in VERSIONS {
+        let listed = door(&["-y"]).env("CAFILE", certs().path("client.pem"));
+        visit(listed, version, Some("client")).accepted("SUCCESS", "client");
+        visit(door(&["-y", &pin]), version, Some("client")).accepted("SUCCESS", "client");
+        let any = door(&["--any-client-cert"]);
+        visit(any, version, Some("client")).accepted("GENEROUS", "client");
+        // A pin besides anchors does not stand for them.
+        let both = door(&["-y", &pin]).env("CAFILE", certs().path("ca.pem"));
+        check(&visit(both, version, Some("client")), "client", &revoked());
+        let nobody = door(&["-Y"]).env("CAFILE", certs().path("ca.pem"));
+        visit(nobody, version, None).accepted_without();
+        let call = call(&["--no-verify-cert"], version, "p256", |client| {
+            client
+                .env("CAFILE", certs().path("ca.pem"))
+                .env("CRLFILE", &lists)
+        });
+        call.accepted("GENEROUS", "p256");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let text = String::from_utf8(certs().read("ca-none.crl")).unwrap();
+    let der = certs().read("ca-none.crl.der");
+    let version1 = "a revocation list of version 1, and only version 2 can be read";
+    for (content, why) in [
+        (Vec::new(), "no revocation list inside"),
+        (certs().read("ca.pem"), "no revocation list inside"),
+        (text.replace("MI", "!!").into_bytes(), "malformed content"),
+        (text[..text.len() - 9].into(), "malformed content"),
+        ((text.clone() + &text[..200]).into(), "malformed content"),
+        (der[..der.len() - 1].into(), "no revocation list inside"),
+        (certs().read("ca.der"), "malformed content"),
+        (certs().read("ca-version1.crl"), version1),
+        (
+            [text.into(), certs().read("ca-version1.crl")].concat(),
+            version1,
+        ),
+    ] {
+        let file = dir.file("lists", &content);
+        let line = format!("fatal: unable to use {}: {why}", file.display());
+        fails(&file, &line);
+    }
+    let missing = "fatal: unable to read /nonexistent: No such file or directory";
+    fails("/nonexistent".as_ref(), missing);
+    fails("/".as_ref(), "fatal: unable to read /: Is a directory");
+}
+
+fn fails(file: &std::path::Path, line: &str) {
+    for program in ["s6-tlsd-io", "s6-tlsc-io"] {
+        let engine = cmd([program, "-y", "0", "1"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .env("CAFILE", certs().path("ca.pem"))
+            .env("CRLFILE", file);
+        engine.run().fatal(96, &format!("{program}: {line}"));
+    }
+    // Without a chain to verify it is not read.
+    let (near, far) = crate::util::tcp_pair();
+    drop(near);
+    let engine = cmd(["s6-tlsd-io", "3", "4"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("CRLFILE", file)
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far.try_clone().unwrap())
+        .fd(3, far.try_clone().unwrap())
+        .fd(4, far);
+    engine.run().code(98);
+}
+
+#[test]
+fn only_with_z_the_program_sees_the_variable() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (option, seen) in [("-Z", true), ("-z", false)] {
+        let server = cmd(["s6-tlsserver", "-1H", option, "127.0.0.1", "0", "env"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .env("CRLFILE", "/lists")
+            .start();
+        let client = cmd(["openssl", "s_client", "-quiet", "-connect"])
+            .arg(format!("127.0.0.1:{}", server.port()))
+            .run();
+        assert_eq!(client.out().contains("CRLFILE=/lists\n"), seen);
+    }
+}
+
+#[test]
+fn the_check_is_leaf_or_chain() {
+    for (program, operands) in [
+        ("s6-tlsd-io", &["6", "7"][..]),
+        ("s6-tlsd", &["true"]),
+        ("s6-ucspitlsd", &["true"]),
+        ("s6-tlsserver", &["127.0.0.1", "0", "true"]),
+        ("s6-tlsc-io", &["6", "7"]),
+        ("s6-tlsc", &["true"]),
+        ("s6-ucspitlsc", &["true"]),
+        ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
+    ] {
+        for check in ["", "Leaf", "all"] {
+            let output = cmd([program, &format!("--crl-check={check}")]).args(operands);
+            let line = format!("{program}: fatal: crl-check must be leaf or chain");
+            output.run().fatal(100, &line);
+        }
+    }
+}

@@ -37,6 +37,7 @@ mod options;
 mod peer_info;
 mod proxy;
 mod sandbox;
+mod scaling;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod soak;

@@ -43,6 +43,7 @@ mod peer_info;
 mod pins;
 mod proxy;
 mod sandbox;
+mod scaling;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod snidir;

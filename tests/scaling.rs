@@ -1,0 +1,174 @@
+//! Two machines behind haproxy, each a network namespace, and one of them goes.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::unistd::Pid;
+
+use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need};
+
+/// Clients at a time: half of them on each machine.
+const CLIENTS: usize = 8;
+
+/// What haproxy is told: as doc/scaling.md says, with shorter times.
+const HAPROXY: &str = "
+defaults
+    mode tcp
+    timeout connect 500ms
+    timeout check 500ms
+    timeout client 60s
+    timeout server 60s
+    retries 3
+    option redispatch 1
+listen https
+    bind 127.0.0.1:443
+    default-server check check-send-proxy inter 200ms fall 2 rise 1
+    default-server send-proxy-v2 on-marked-down shutdown-sessions
+    server one 10.0.1.2:443
+    server two 10.0.2.2:443
+";
+
+/// A line with the name of the machine, then an echo every now and then until
+/// there is a file `stop` or no answer.
+const WORK: &str = "
+    read -r host <&6; echo \"on $host\"
+    while [ ! -e stop ] && echo ping >&7 && read -r pong <&6; do sleep 0.05; done
+    if [ -e stop ]; then echo done; else echo lost; fi";
+
+/// The machine in front of the others: a network of its own, for as long as a
+/// process in it lives.
+struct Front(Running);
+
+/// A process in a network namespace that it shares with nobody.
+fn alone(script: &str) -> Running {
+    let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+    let process = cmd(["unshare", "-n", "sh", "-ec", script])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .input_pipe()
+        .start();
+    eventually("a network of its own", || {
+        (network(&process.pid().to_string()) != network("self")).then_some(())
+    });
+    process
+}
+
+/// A machine that serves its name and then an echo, as soon as it is connected.
+fn machine(name: &str, address: &str) -> Running {
+    alone(&format!(
+        "until ip link set eth0 up 2>/dev/null; do sleep 0.05; done
+         ip address add {address}/24 dev eth0
+         exec s6-tlsserver -1 -L -H {address} 443 sh -c 'echo {name}; exec cat'"
+    ))
+}
+
+/// A command in the network of a process.
+fn within(pid: Pid, argv: &[&str]) -> Cmd {
+    cmd(["nsenter", &format!("--net=/proc/{pid}/ns/net")]).args(argv)
+}
+
+impl Front {
+    fn new() -> Self {
+        let front = Self(alone("exec cat"));
+        front.run(&["ip", "link", "set", "lo", "up"]);
+        front
+    }
+
+    fn run(&self, argv: &[&str]) {
+        within(self.0.pid(), argv).run().success();
+    }
+
+    /// A cable to a machine, whose end of it is `eth0`.
+    fn connect(&self, machine: &Running, name: &str, address: &str) {
+        let pid = machine.pid().to_string();
+        let peer = ["type", "veth", "peer", "name", "eth0", "netns", &pid];
+        within(self.0.pid(), &["ip", "link", "add", name])
+            .args(peer)
+            .run()
+            .success();
+        self.run(&[
+            "ip",
+            "address",
+            "add",
+            &format!("{address}/24"),
+            "dev",
+            name,
+        ]);
+        self.run(&["ip", "link", "set", name, "up"]);
+    }
+
+    /// A client of haproxy, with this program.
+    fn client(&self, program: &str) -> Cmd {
+        let client = ["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1", "443"];
+        within(self.0.pid(), &client)
+            .args(["sh", "-c", program])
+            .env("CAFILE", certs().path("ca.pem"))
+    }
+
+    /// The name of the machine that a new client gets to, if it gets to one.
+    fn newcomer(&self) -> Option<String> {
+        let client = self.client("read -r host <&6; echo \"$host\"");
+        let output = client.run();
+        // haproxy has tried a machine that is not there, and given up.
+        let refused = output.ended == Ended::Exited(98);
+        (!refused).then(|| output.success().out().trim().to_owned())
+    }
+}
+
+#[test]
+fn a_machine_that_goes_takes_only_its_own_connections_along() {
+    if !need(&["haproxy", "ip", "unshare", "nsenter"]) {
+        return;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: only root makes networks");
+        return;
+    }
+    let dir = TempDir::new();
+    let front = Front::new();
+    let one = machine("one", "10.0.1.2");
+    let two = machine("two", "10.0.2.2");
+    front.connect(&one, "one", "10.0.1.1");
+    front.connect(&two, "two", "10.0.2.1");
+    assert_eq!([one.port(), two.port()], [443, 443]);
+    let config: PathBuf = dir.file("haproxy.cfg", HAPROXY);
+    let _haproxy = within(front.0.pid(), &["haproxy", "-f"])
+        .arg(config)
+        .start();
+    eventually("haproxy listens", || {
+        let client = front.client("true").run();
+        (client.ended == Ended::Exited(0)).then_some(())
+    });
+
+    let clients: Vec<Running> = (0..CLIENTS)
+        .map(|_| front.client(WORK).cwd(dir.path()).start())
+        .collect();
+    let (first, second): (Vec<_>, Vec<_>) = clients
+        .into_iter()
+        .partition(|client| client.wait_out("\n").starts_with("on one"));
+    assert_eq!([first.len(), second.len()], [CLIENTS / 2; 2]);
+
+    // Nobody hears from it any more: neither an end nor a reset.
+    within(one.pid(), &["ip", "address", "flush", "dev", "eth0"])
+        .run()
+        .success();
+    eventually("haproxy knows", || {
+        let newcomer = front.newcomer();
+        assert!(newcomer.as_ref().is_none_or(|host| host == "two"));
+        first.iter().all(|client| !client.alive()).then_some(())
+    });
+    for client in first {
+        assert!(client.finish().out().ends_with("lost\n"));
+    }
+    for _ in 0..CLIENTS {
+        assert_eq!(front.newcomer().as_deref(), Some("two"));
+    }
+    fs::write(dir.path().join("stop"), "").unwrap();
+    for client in second {
+        assert_eq!(client.finish().success().out(), "on two\ndone\n");
+    }
+
+    let address = ["ip", "address", "add", "10.0.1.2/24", "dev", "eth0"];
+    within(one.pid(), &address).run().success();
+    eventually("it is back", || (front.newcomer()? == "one").then_some(()));
+}

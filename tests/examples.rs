@@ -357,6 +357,48 @@ fn a_certificate_opens_and_closes_the_door() {
 }
 
 #[test]
+fn gemini_visitors_are_known_by_their_own_certificates() {
+    let Some(example) = Example::new("gemini", "", &["openssl", "python3", "s6-envdir"]) else {
+        return;
+    };
+    example
+        .dir
+        .file("capsule/index.gmi", "# Welcome\n=> private/ more\n");
+    example
+        .dir
+        .file("capsule/private/index.gmi", "# Among us\n");
+    example.dir.file("secret", "not served");
+    example.set("ROOT", example.dir.join("capsule").to_str().unwrap());
+    let _server = example.start("./run");
+    let asked = |pair: Option<&str>, path: &str| {
+        let to = format!("localhost:{}", example.port);
+        let mut client = cmd(["openssl", "s_client", "-quiet", "-crlf"])
+            .args(["-verify_return_error", "-CAfile", &certs().path("ca.pem")])
+            .args(["-servername", "localhost", "-connect", &to])
+            .input(format!("gemini://localhost/{path}\n"));
+        if let Some(pair) = pair {
+            client = client
+                .args(["-key", &certs().path(&format!("{pair}.key"))])
+                .args(["-cert", &certs().path(&format!("{pair}.pem"))]);
+        }
+        client.run().success().out()
+    };
+    let welcome = "20 text/gemini\r\n# Welcome\n=> private/ more\n";
+    for visitor in [None, Some("client-own"), Some("client-expired")] {
+        assert_eq!(asked(visitor, ""), welcome);
+    }
+    assert!(asked(None, "private/").starts_with("60 "));
+    assert_eq!(asked(None, "../secret"), "51 Not found\r\n");
+    let hash = format!("SHA256:{}", certs().hash("client-own"));
+    let stranger = format!("61 Not a member: {hash}\r\n");
+    assert_eq!(asked(Some("client-own"), "private/"), stranger);
+    fs::write(example.home.join("members"), format!("{hash}\n")).unwrap();
+    let welcome = "20 text/gemini\r\n# Among us\n";
+    assert_eq!(asked(Some("client-own"), "private/index.gmi"), welcome);
+    assert!(asked(Some("client-expired"), "private/").starts_with("61 "));
+}
+
+#[test]
 fn a_renewed_certificate_is_served_and_open_connections_go_on() {
     let Some(example) = Example::new("renewal", "", &["openssl"]) else {
         return;

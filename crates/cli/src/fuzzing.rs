@@ -8,7 +8,7 @@ use crate::id::Id;
 use crate::row::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 use crate::tls::settle_sni_level;
-use crate::{ClientOptions, Fatal, Given, Group, ServerOptions, checks, parse};
+use crate::{ClientOptions, Fatal, Given, Group, Pin, ServerOptions, checks, parse};
 
 static TERSE: Program = Program {
     name: TLSD.name,
@@ -36,6 +36,8 @@ pub fn options(input: &[u8]) -> bool {
         let again = engine_options(&handed_on(given, &TLSD_IO));
         assert_eq!((typed.sni(), &typed.common), (again.sni(), &again.common));
         assert_eq!(typed.client_certificate, again.client_certificate);
+        let any = typed.any_client_certificate;
+        assert_eq!(any, again.any_client_certificate);
     }
     let terse = read(&TERSE, &args);
     assert!(
@@ -112,6 +114,24 @@ pub fn groups(input: &[u8]) -> bool {
     }
 }
 
+/// What `--pin` may be given: a pin that is read means the same in the form in
+/// which it is handed on.
+pub fn pins(input: &[u8]) -> bool {
+    let pin = OsStr::from_bytes(input);
+    match Pin::parse(pin) {
+        Ok(read) => {
+            let handed_on = checks::pin(pin).unwrap_or_default();
+            assert_eq!(Pin::parse(&handed_on), Ok(read));
+            assert!(handed_on.as_bytes().eq_ignore_ascii_case(input));
+            true
+        }
+        Err(complaint) => {
+            wrong_usage(&TLSD.invalid("pin", &complaint));
+            false
+        }
+    }
+}
+
 /// A mistake on the command line is told on one line.
 fn wrong_usage(fatal: &Fatal) {
     let line = fatal.line("prog").unwrap_or_default();
@@ -129,5 +149,10 @@ mod tests {
     #[test]
     fn groups() {
         inputs::run("groups", 4000, super::groups);
+    }
+
+    #[test]
+    fn pins() {
+        inputs::run("pins", 4000, super::pins);
     }
 }

@@ -11,17 +11,20 @@ mod pump;
 
 use std::collections::BTreeSet;
 
-use cli::{Context, Group, SniLevel};
+use cli::{Context, CrlCheck, Group, SniLevel};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, PeerMisbehaved};
+use rustls::{CertificateError, Error, PeerMisbehaved};
 use unix::Env;
+use webpki::KeyUsage;
 
 use crate::crypto;
 use crate::files::{key, pem};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
+use crate::peer::chain::Chain;
+use crate::peer::crl::RevocationLists;
 use crate::peer::trust::Trust;
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::end_point;
@@ -33,6 +36,7 @@ pub use pump::pump;
 
 const KEY: &[u8] = include_bytes!("../testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
+const REVOKED: &[u8] = include_bytes!("../testdata/revoked.pem");
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/key.pem");
 const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/certificate.pem");
 
@@ -107,6 +111,31 @@ pub fn x509(input: &[u8]) -> bool {
     let verdict = verifier.verify_server_cert(&der, &[], &name, &[], now);
     assert!(verdict.is_ok() == itself, "{verdict:?}");
     certificate.is_some()
+}
+
+/// A file of revocation lists: all that is kept of it can be asked, and a
+/// certificate is not accepted that every list of its issuer names.
+pub fn crl(input: &[u8]) -> bool {
+    let Ok(lists) = RevocationLists::parse(input, CrlCheck::Chain) else {
+        return false;
+    };
+    assert!(lists.consult(|_| Ok(())).is_ok());
+    let mut shown = pem::certificates(REVOKED).unwrap();
+    let leaf = shown.remove(0);
+    let anchors = Anchors::parse(REVOKED).unwrap();
+    let chain = Chain {
+        end_entity: &leaf,
+        intermediates: &[],
+        usage: KeyUsage::server_auth(),
+        common_name_counts: false,
+    };
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
+    let algorithms = crypto::signature_algorithms();
+    let verdict = |lists| chain.verify(&anchors.roots, lists, now, &algorithms);
+    assert_eq!(verdict(None), Ok(()));
+    let verdict = verdict(Some(&lists));
+    assert!(verdict.is_err());
+    verdict == Err(CertificateError::Revoked.into())
 }
 
 /// A chain of certificates in DER, each behind its length in two bytes: what
@@ -264,6 +293,11 @@ mod tests {
     #[test]
     fn sni() {
         inputs::run("sni", 500, super::sni);
+    }
+
+    #[test]
+    fn crl() {
+        inputs::run("crl", 2000, super::crl);
     }
 
     #[test]

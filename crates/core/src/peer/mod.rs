@@ -2,7 +2,7 @@
 //! the peer shows.
 
 pub mod anchors;
-mod chain;
+pub mod chain;
 pub mod crl;
 mod pins;
 mod possession;

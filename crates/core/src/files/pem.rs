@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64ct::{Base64, Encoding};
+use memchr::{memchr, memchr_iter};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -60,10 +61,17 @@ fn public(body: &[u8], text: &mut Zeroizing<Vec<u8>>) -> Result<CertificateDer<'
     if text.capacity() < body.len() {
         *text = Zeroizing::new(Vec::with_capacity(body.len()));
     }
-    body.split(u8::is_ascii_whitespace)
-        .for_each(|line| text.extend_from_slice(line));
-    let der = STANDARD.decode(text).map_err(|_| Defect::Malformed)?;
-    Ok(CertificateDer::from(der))
+    let mut start = 0;
+    for end in memchr_iter(b'\n', body).chain([body.len()]) {
+        text.extend_from_slice(body[start..end].trim_ascii());
+        start = end;
+    }
+    let der = STANDARD.decode(&text).or_else(|_| {
+        // White space within a line is rare.
+        text.retain(|byte| !byte.is_ascii_whitespace());
+        STANDARD.decode(&text)
+    });
+    Ok(CertificateDer::from(der.map_err(|_| Defect::Malformed)?))
 }
 
 /// What the lines of a private key stand for, in a time that does not depend
@@ -119,7 +127,7 @@ fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let (&first, _) = needle.split_first()?;
     let mut from = 0;
     loop {
-        let at = from + hay.get(from..)?.iter().position(|byte| *byte == first)?;
+        let at = from + memchr(first, hay.get(from..)?)?;
         if hay[at..].starts_with(needle) {
             return Some(at);
         }
@@ -155,6 +163,9 @@ mod tests {
         let expected = Ok(vec![vec![0, 1, 2], vec![3, 4, 5]]);
         assert_eq!(bodies(&text), expected);
         assert_eq!(bodies(&text.replace('\n', "\r\n")), expected);
+        for white in [" A A\tEC ", "A\n\n \nAE\rC", "\x0cAAEC\n\n"] {
+            assert_eq!(bodies(&text.replace("AAEC", white)), expected);
+        }
     }
 
     #[test]

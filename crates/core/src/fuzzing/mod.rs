@@ -51,7 +51,7 @@ pub fn pem(input: &[u8]) -> bool {
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         // Those that may issue nothing are anchors for themselves alone.
-        assert!(anchors.roots.len() <= chain.len());
+        assert!(anchors.roots(|_| true).len() <= chain.len());
     }
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
         let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use crate::peer::anchors::Anchors;
 use crate::peer::refusal::{RSA_BITS, Refusal};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, KeyUse, limit_host_names};
@@ -27,10 +28,10 @@ pub struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// It leads to one of `roots`, `now`.
+    /// It leads to one of `anchors`, `now`.
     pub fn verify(
         &self,
-        roots: &[TrustAnchor<'static>],
+        anchors: &Anchors,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
@@ -44,9 +45,11 @@ impl Chain<'_> {
             true => no_limit_on_host_names(path),
             false => Ok(()),
         };
+        let wanted = self.named_issuers();
+        let roots = anchors.roots(|subject| wanted.contains(&subject));
         let path = end_entity.verify_for_usage(
             algorithms.all,
-            roots,
+            &roots,
             &issuers,
             now,
             self.usage,
@@ -60,7 +63,7 @@ impl Chain<'_> {
                 Err(Refusal::IssuerKeyUsage.into())
             }
             Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
-                Err(self.unverifiable_issuer(roots).map_or_else(
+                Err(self.unverifiable_issuer(&roots).map_or_else(
                     || refused(error),
                     |bits| Refusal::IssuerKeySize(bits).into(),
                 ))
@@ -77,11 +80,8 @@ impl Chain<'_> {
 
     /// The size of an issuer's RSA key that is why a signature cannot be
     /// verified.
-    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'static>]) -> Option<usize> {
-        let anchors = roots
-            .iter()
-            .filter(|anchor| self.names_issuer(&anchor.subject));
-        let anchors = anchors.map(|anchor| &anchor.subject_public_key_info);
+    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<usize> {
+        let anchors = roots.iter().map(|anchor| &anchor.subject_public_key_info);
         let keys = anchors.filter_map(|info| PublicKey::parse_content(info));
         let issuers = self.issuers().filter_map(|issuer| issuer.public_key());
         let mut sizes = keys.chain(issuers).filter_map(|key| key.rsa_bits());
@@ -90,17 +90,17 @@ impl Chain<'_> {
 
     /// The intermediates that another certificate names as its issuer.
     fn issuers(&self) -> impl Iterator<Item = Certificate<'_>> {
+        let named = self.named_issuers();
         let all = self.intermediates.iter();
         let all = all.filter_map(|der| Certificate::parse(der));
-        all.filter(|issuer| self.names_issuer(issuer.subject().0))
+        all.filter(move |issuer| named.contains(&issuer.subject().0))
     }
 
-    /// Whether a certificate that the peer showed names `subject` as its
-    /// issuer.
-    fn names_issuer(&self, subject: &[u8]) -> bool {
+    /// Whom the certificates that the peer showed name as their issuers.
+    fn named_issuers(&self) -> Vec<&[u8]> {
         let shown = [self.end_entity].into_iter().chain(self.intermediates);
-        let mut shown = shown.filter_map(|der| Certificate::parse(der));
-        shown.any(|below| below.issuer().0 == subject)
+        let shown = shown.filter_map(|der| Certificate::parse(der));
+        shown.map(|below| below.issuer().0).collect()
     }
 }
 

@@ -103,9 +103,9 @@ pub struct ClientVerifier {
 impl ClientVerifier {
     /// Certificates must lead to `anchors`; clients without one are let in
     /// unless it is `mandatory`.
-    pub fn new(mut anchors: Anchors, mandatory: bool) -> Self {
+    pub fn new(anchors: Anchors, mandatory: bool) -> Self {
         Self {
-            hints: hints(std::mem::take(&mut anchors.subjects)),
+            hints: hints(anchors.subjects()),
             anchors,
             mandatory,
             algorithms: crypto::signature_algorithms(),
@@ -163,7 +163,7 @@ fn trust(
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<(), Error> {
     if !anchors.contain(chain.end_entity) {
-        return chain.verify(&anchors.roots, now, algorithms);
+        return chain.verify(anchors, now, algorithms);
     }
     match fields(chain.end_entity)?.validity(now.as_secs()) {
         Ordering::Less => Err(CertificateError::NotValidYet.into()),

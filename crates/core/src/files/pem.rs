@@ -19,7 +19,7 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
         return Ok(vec![CertificateDer::from(content.to_vec())]);
     }
     let mut certificates = Vec::new();
-    let mut text = Zeroizing::default();
+    let mut text = Vec::new();
     for block in Blocks(content) {
         if matches!(block.label, b"CERTIFICATE" | b"X509 CERTIFICATE") {
             certificates.push(public(block.body, &mut text)?);
@@ -54,13 +54,10 @@ pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
 }
 
 /// A certificate. It is no secret, so it takes the quick way: a file of trust
-/// anchors is read for each connection. Its text is left in `text`, which is
-/// wiped in the end, for some of it stands in the file of its key as well.
-fn public(body: &[u8], text: &mut Zeroizing<Vec<u8>>) -> Result<CertificateDer<'static>, Defect> {
+/// anchors is read for each connection. Its lines are joined in `text`.
+fn public(body: &[u8], text: &mut Vec<u8>) -> Result<CertificateDer<'static>, Defect> {
     text.clear();
-    if text.capacity() < body.len() {
-        *text = Zeroizing::new(Vec::with_capacity(body.len()));
-    }
+    text.reserve(body.len());
     let mut start = 0;
     for end in memchr_iter(b'\n', body).chain([body.len()]) {
         text.extend_from_slice(body[start..end].trim_ascii());

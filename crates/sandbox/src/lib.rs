@@ -21,6 +21,12 @@ use unix::Errno;
     any(target_arch = "aarch64", target_arch = "x86_64")
 ))]
 mod calls;
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "aarch64", target_arch = "x86_64")
+))]
+mod filter;
 #[cfg(not(all(
     target_os = "linux",
     target_pointer_width = "64",
@@ -31,9 +37,9 @@ mod calls {
 
     use unix::Errno;
 
-    pub struct Call;
-    pub const ENGINE: &[&[Call]] = &[];
-    pub const GUARD: &[&[Call]] = &[];
+    pub type Calls = ();
+    pub const ENGINE: Calls = ();
+    pub const GUARD: Calls = ();
 
     pub fn filter(_: &super::Profile<'_>) -> Result<(), Errno> {
         Err(Errno::ENOSYS)
@@ -57,7 +63,7 @@ pub struct Descriptors<'a> {
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
     /// The system calls.
-    calls: &'static [&'static [calls::Call]],
+    calls: calls::Calls,
     /// How many descriptors it polls at once.
     polled: u64,
 }

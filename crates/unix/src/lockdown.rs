@@ -11,6 +11,18 @@ pub fn refuse_new_code() -> Result<(), Errno> {
     Errno::result(unsafe { libc::prctl(libc::PR_SET_MDWE, flags, none, none, none) }).map(drop)
 }
 
+/// The kernel asks `program` about each system call from now on (seccomp(2)).
+/// EACCES without no_new_privs and privileges.
+pub fn filter_calls(program: &mut [libc::sock_filter]) -> Result<(), Errno> {
+    let len = program.len().try_into().map_err(|_| Errno::EINVAL)?;
+    let filter = program.as_mut_ptr();
+    let program = libc::sock_fprog { len, filter };
+    let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0 as libc::c_uint);
+    // SAFETY: the call reads the program, which is there until it returns.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
+    Errno::result(result).map(drop)
+}
+
 /// The version of Landlock that the kernel has.
 pub fn landlock_version() -> Result<u32, Errno> {
     const VERSION: libc::c_uint = 1;

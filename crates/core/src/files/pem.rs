@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64ct::{Base64, Encoding};
+use memchr::{memchr, memchr_iter};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -18,7 +19,7 @@ pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defe
         return Ok(vec![CertificateDer::from(content.to_vec())]);
     }
     let mut certificates = Vec::new();
-    let mut text = Zeroizing::default();
+    let mut text = Vec::new();
     for block in Blocks(content) {
         if matches!(block.label, b"CERTIFICATE" | b"X509 CERTIFICATE") {
             certificates.push(public(block.body, &mut text)?);
@@ -94,22 +95,27 @@ pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
 }
 
 /// A certificate. It is no secret, so it takes the quick way: a file of trust
-/// anchors is read for each connection. Its text is left in `text`, which is
-/// wiped in the end, for some of it stands in the file of its key as well.
-fn public(body: &[u8], text: &mut Zeroizing<Vec<u8>>) -> Result<CertificateDer<'static>, Defect> {
-    if text.capacity() < body.len() {
-        *text = Zeroizing::new(Vec::with_capacity(body.len()));
-    }
+/// anchors is read for each connection. Its lines are joined in `text`.
+fn public(body: &[u8], text: &mut Vec<u8>) -> Result<CertificateDer<'static>, Defect> {
     Ok(CertificateDer::from(decode(body, text)?))
 }
 
-/// What the lines of a block that is no secret stand for. They are left in
-/// `text`, without their ends.
+/// What the lines of a block that is no secret stand for. They are joined in
+/// `text`.
 fn decode(body: &[u8], text: &mut Vec<u8>) -> Result<Vec<u8>, Defect> {
     text.clear();
-    body.split(u8::is_ascii_whitespace)
-        .for_each(|line| text.extend_from_slice(line));
-    STANDARD.decode(text).map_err(|_| Defect::Malformed)
+    text.reserve(body.len());
+    let mut start = 0;
+    for end in memchr_iter(b'\n', body).chain([body.len()]) {
+        text.extend_from_slice(body[start..end].trim_ascii());
+        start = end;
+    }
+    let content = STANDARD.decode(&text).or_else(|_| {
+        // White space within a line is rare.
+        text.retain(|byte| !byte.is_ascii_whitespace());
+        STANDARD.decode(&text)
+    });
+    content.map_err(|_| Defect::Malformed)
 }
 
 /// What the lines of a private key stand for, in a time that does not depend
@@ -166,7 +172,7 @@ fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let (&first, _) = needle.split_first()?;
     let mut from = 0;
     loop {
-        let at = from + hay.get(from..)?.iter().position(|byte| *byte == first)?;
+        let at = from + memchr(first, hay.get(from..)?)?;
         if hay[at..].starts_with(needle) {
             return Some(at);
         }
@@ -202,6 +208,9 @@ mod tests {
         let expected = Ok(vec![vec![0, 1, 2], vec![3, 4, 5]]);
         assert_eq!(bodies(&text), expected);
         assert_eq!(bodies(&text.replace('\n', "\r\n")), expected);
+        for white in [" A A\tEC ", "A\n\n \nAE\rC", "\x0cAAEC\n\n"] {
+            assert_eq!(bodies(&text.replace("AAEC", white)), expected);
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn pem(input: &[u8]) -> bool {
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         // Those that may issue nothing are anchors for themselves alone.
-        assert!(anchors.roots.len() <= chain.len());
+        assert!(anchors.roots(|_| true).len() <= chain.len());
     }
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
         let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
@@ -131,7 +131,7 @@ pub fn crl(input: &[u8]) -> bool {
     };
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
     let algorithms = crypto::signature_algorithms();
-    let verdict = |lists| chain.verify(&anchors.roots, lists, now, &algorithms);
+    let verdict = |lists| chain.verify(&anchors, lists, now, &algorithms);
     assert_eq!(verdict(None), Ok(()));
     let verdict = verdict(Some(&lists));
     assert!(verdict.is_err());

@@ -6,25 +6,26 @@ use cli::{Context, Fatal};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use rustls::DistinguishedName;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
-use rustls::{DistinguishedName, RootCertStore};
 use unix::Errno;
+use webpki::anchor_from_trusted_cert;
 
 use crate::files::problem::{unreadable, unusable};
 use crate::files::{Opened, pem};
 use crate::x509::Certificate;
 use crate::{CONTEXT, crypto};
 
-/// Whom the engine trusts.
+/// Whom the engine trusts. There are more anchors than any peer asks for, so
+/// they are looked at when it has shown its chain.
 #[derive(Debug)]
 pub struct Anchors {
-    /// What a chain may end in: those that may issue certificates.
-    pub roots: Vec<TrustAnchor<'static>>,
-    /// The subjects of all.
-    pub subjects: Vec<DistinguishedName>,
-    /// All as certificates: a peer that shows exactly one of these is
-    /// accepted, whether or not it is marked as a CA.
+    /// The certificates that were read, usable or not. A peer that shows
+    /// exactly a usable one of these is accepted, whether or not it is marked
+    /// as a CA.
     listed: Vec<CertificateDer<'static>>,
+    /// Those that are there without certificates.
+    compiled_in: &'static [TrustAnchor<'static>],
 }
 
 /// Where the anchors are.
@@ -65,37 +66,13 @@ impl Anchors {
     }
 
     /// Those of `listed` that can be anchors; None if none can.
-    fn new(mut listed: Vec<CertificateDer<'static>>) -> Option<Self> {
-        let algorithms = crypto::signature_algorithms().all;
-        let known = |kind: &[u8]| {
-            let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
-            kinds.any(|known| known.as_ref() == kind)
-        };
-        let mut store = RootCertStore::empty();
-        let mut may_issue = Vec::new();
-        listed.retain(|der| {
-            let certificate = Certificate::parse(der).filter(|certificate| {
-                certificate
-                    .public_key()
-                    .is_some_and(|key| known(key.algorithm))
-            });
-            let Some(certificate) = certificate else {
-                return false;
-            };
-            if store.add(CertificateDer::from(der.as_ref())).is_ok() {
-                may_issue.push(certificate.may_issue());
-            }
-            true
-        });
-        let subjects = store.subjects();
-        // webpki lets every root issue certificates, whatever it says.
-        let mut may_issue = may_issue.into_iter();
-        store.roots.retain(|_| may_issue.next().unwrap_or(false));
-        (!subjects.is_empty()).then_some(Self {
-            roots: store.roots,
-            subjects,
+    fn new(listed: Vec<CertificateDer<'static>>) -> Option<Self> {
+        let anchors = Self {
             listed,
-        })
+            compiled_in: &[],
+        };
+        let any = anchors.usable().next().is_some();
+        any.then_some(anchors)
     }
 
     /// The anchors in PEM text.
@@ -107,16 +84,51 @@ impl Anchors {
     /// Mozilla's roots, as compiled in.
     fn mozilla() -> Self {
         Self {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-            subjects: Vec::new(),
             listed: Vec::new(),
+            compiled_in: webpki_roots::TLS_SERVER_ROOTS,
         }
     }
 
     /// Whether `certificate` is itself one of the anchors.
     pub fn contain(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.listed.contains(certificate)
+        self.listed.contains(certificate) && known(certificate).is_some()
     }
+
+    /// What a chain may end in: those that may issue certificates, as far as
+    /// `wanted` says yes to their subject, the content of a Name.
+    pub fn roots(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<TrustAnchor<'_>> {
+        let listed = self.listed.iter().filter_map(|der| {
+            // webpki lets every root issue certificates, whatever it says.
+            let issues = |root: &Certificate<'_>| wanted(root.subject().0) && root.may_issue();
+            known(der).filter(issues)?;
+            anchor_from_trusted_cert(der).ok()
+        });
+        let compiled_in = self.compiled_in.iter();
+        let compiled_in = compiled_in.filter(|anchor| wanted(&anchor.subject));
+        listed.chain(compiled_in.cloned()).collect()
+    }
+
+    /// The subjects of those that were read.
+    pub fn subjects(&self) -> Vec<DistinguishedName> {
+        self.usable()
+            .map(|anchor| DistinguishedName::in_sequence(&anchor.subject))
+            .collect()
+    }
+
+    fn usable(&self) -> impl Iterator<Item = TrustAnchor<'_>> {
+        let listed = self.listed.iter().filter(|der| known(der).is_some());
+        listed.filter_map(|der| anchor_from_trusted_cert(der).ok())
+    }
+}
+
+/// A certificate whose kind of key can be verified.
+fn known<'a>(der: &'a CertificateDer<'_>) -> Option<Certificate<'a>> {
+    let certificate = Certificate::parse(der)?;
+    let key = certificate.public_key()?;
+    let algorithms = crypto::signature_algorithms().all;
+    let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
+    let known = kinds.any(|known| known.as_ref() == key.algorithm);
+    known.then_some(certificate)
 }
 
 fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {

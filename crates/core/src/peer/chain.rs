@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 use webpki::{EndEntityCert, KeyUsage, RevocationOptions, VerifiedPath};
 
+use crate::peer::anchors::Anchors;
 use crate::peer::crl::RevocationLists;
 use crate::peer::refusal::{RSA_BITS, Refusal};
 use crate::x509::public_key::PublicKey;
@@ -28,60 +29,62 @@ pub struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// It leads to one of `roots`, `now`, and by `revocations`, if there are
+    /// It leads to one of `anchors`, `now`, and by `revocations`, if there are
     /// any, nothing on the way is revoked.
     pub fn verify(
         &self,
-        roots: &[TrustAnchor<'static>],
+        anchors: &Anchors,
         revocations: Option<&RevocationLists>,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
-        let judge = |path: Result<VerifiedPath<'_>, webpki::Error>| match path {
-            Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
-            Ok(_) => Err(Refusal::KeyUsage.into()),
-            Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
-                Err(Refusal::IssuerKeyUsage.into())
-            }
-            Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
-                Err(self.unverifiable_issuer(roots).map_or_else(
-                    || refused(error),
-                    |bits| Refusal::IssuerKeySize(bits).into(),
-                ))
-            }
-            Err(error) => Err(refused(error)),
-        };
-        self.with_path(roots, revocations, now, algorithms, judge)?
+        let judge =
+            |path: Result<VerifiedPath<'_>, webpki::Error>, roots: &[TrustAnchor<'_>]| match path {
+                Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
+                Ok(_) => Err(Refusal::KeyUsage.into()),
+                Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
+                    Err(Refusal::IssuerKeyUsage.into())
+                }
+                Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
+                    Err(self.unverifiable_issuer(&roots).map_or_else(
+                        || refused(error),
+                        |bits| Refusal::IssuerKeySize(bits).into(),
+                    ))
+                }
+                Err(error) => Err(refused(error)),
+            };
+        self.with_path(anchors, revocations, now, algorithms, judge)?
     }
 
     /// Which of the lists it is for whose sake it was refused, if that is
     /// missing or out of date.
     pub fn lacking(
         &self,
-        roots: &[TrustAnchor<'static>],
+        anchors: &Anchors,
         revocations: &RevocationLists,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Option<String> {
-        let lacking = |path: Result<VerifiedPath<'_>, webpki::Error>| {
+        let lacking = |path: Result<VerifiedPath<'_>, webpki::Error>, _: &[TrustAnchor<'_>]| {
             let path = path.ok()?;
             let others = path.intermediate_certificates().rev();
             let mut issuers: Vec<&[u8]> = others.map(|other| other.issuer()).collect();
             issuers.push(path.end_entity().issuer());
             revocations.lacking(&issuers, now)
         };
-        self.with_path(roots, None, now, algorithms, lacking).ok()?
+        self.with_path(anchors, None, now, algorithms, lacking)
+            .ok()?
     }
 
-    /// What `judge` says of the path from it to one of `roots`, or of there
+    /// What `judge` says of the path from it to one of `anchors`, or of there
     /// being none.
     fn with_path<T>(
         &self,
-        roots: &[TrustAnchor<'static>],
+        anchors: &Anchors,
         revocations: Option<&RevocationLists>,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
-        judge: impl FnOnce(Result<VerifiedPath<'_>, webpki::Error>) -> T,
+        judge: impl FnOnce(Result<VerifiedPath<'_>, webpki::Error>, &[TrustAnchor<'_>]) -> T,
     ) -> Result<T, Error> {
         let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
         // webpki does not look at the keyUsage of issuers.
@@ -93,17 +96,20 @@ impl Chain<'_> {
             true => no_limit_on_host_names(path),
             false => Ok(()),
         };
+        let wanted = self.named_issuers();
+        let roots = anchors.roots(|subject| wanted.contains(&subject));
         let verify = |revocation: Option<RevocationOptions<'_>>| {
             let usage = self.usage;
             let (algorithms, acceptable) = (algorithms.all, Some(&acceptable as _));
             end_entity.verify_for_usage(
-                algorithms, roots, &issuers, now, usage, revocation, acceptable,
+                algorithms, &roots, &issuers, now, usage, revocation, acceptable,
             )
         };
-        Ok(judge(match revocations {
+        let path = match revocations {
             Some(lists) => lists.consult(|options| verify(Some(options))),
             None => verify(None),
-        }))
+        };
+        Ok(judge(path, &roots))
     }
 
     /// Whether an issuer was left out for its keyUsage.
@@ -114,11 +120,8 @@ impl Chain<'_> {
 
     /// The size of an issuer's RSA key that is why a signature cannot be
     /// verified.
-    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'static>]) -> Option<usize> {
-        let anchors = roots
-            .iter()
-            .filter(|anchor| self.names_issuer(&anchor.subject));
-        let anchors = anchors.map(|anchor| &anchor.subject_public_key_info);
+    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<usize> {
+        let anchors = roots.iter().map(|anchor| &anchor.subject_public_key_info);
         let keys = anchors.filter_map(|info| PublicKey::parse_content(info));
         let issuers = self.issuers().filter_map(|issuer| issuer.public_key());
         let mut sizes = keys.chain(issuers).filter_map(|key| key.rsa_bits());
@@ -127,17 +130,17 @@ impl Chain<'_> {
 
     /// The intermediates that another certificate names as its issuer.
     fn issuers(&self) -> impl Iterator<Item = Certificate<'_>> {
+        let named = self.named_issuers();
         let all = self.intermediates.iter();
         let all = all.filter_map(|der| Certificate::parse(der));
-        all.filter(|issuer| self.names_issuer(issuer.subject().0))
+        all.filter(move |issuer| named.contains(&issuer.subject().0))
     }
 
-    /// Whether a certificate that the peer showed names `subject` as its
-    /// issuer.
-    fn names_issuer(&self, subject: &[u8]) -> bool {
+    /// Whom the certificates that the peer showed name as their issuers.
+    fn named_issuers(&self) -> Vec<&[u8]> {
         let shown = [self.end_entity].into_iter().chain(self.intermediates);
-        let mut shown = shown.filter_map(|der| Certificate::parse(der));
-        shown.any(|below| below.issuer().0 == subject)
+        let shown = shown.filter_map(|der| Certificate::parse(der));
+        shown.map(|below| below.issuer().0).collect()
     }
 }
 

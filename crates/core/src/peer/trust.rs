@@ -84,11 +84,9 @@ impl Trust {
             };
         }
         let revocations = self.revocations.as_ref();
-        let verdict = chain.verify(&anchors.roots, revocations, now, algorithms);
+        let verdict = chain.verify(anchors, revocations, now, algorithms);
         if let (Some(lists), Err(error)) = (revocations, &verdict) {
-            self.explain(error, || {
-                chain.lacking(&anchors.roots, lists, now, algorithms)
-            });
+            self.explain(error, || chain.lacking(anchors, lists, now, algorithms));
         }
         verdict
     }

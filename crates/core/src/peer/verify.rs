@@ -102,10 +102,10 @@ pub struct ClientVerifier {
 impl ClientVerifier {
     /// Certificates must be as `trust` has it; clients without one are let in
     /// unless it is `mandatory`. They are told the names of the anchors.
-    pub fn new(mut trust: Trust, mandatory: bool) -> Self {
-        let subjects = trust.anchors.as_mut().map(|anchors| &mut anchors.subjects);
+    pub fn new(trust: Trust, mandatory: bool) -> Self {
+        let subjects = trust.anchors.as_ref().map(|anchors| anchors.subjects());
         Self {
-            hints: hints(subjects.map(std::mem::take).unwrap_or_default()),
+            hints: hints(subjects.unwrap_or_default()),
             trust,
             mandatory,
             algorithms: crypto::signature_algorithms(),

@@ -61,7 +61,7 @@ impl Blocks {
     /// # Safety
     ///
     /// The area is zero, its provenance is exposed, nobody else uses it, and
-    /// it stays for ever. Its bounds are multiples of the size
+    /// it stays for ever. Its start is a multiple of UNIT, its end of the size
     /// of a page.
     pub unsafe fn add(&mut self, area: Range<usize>) {
         let (at, rest) = (self.top, self.end - self.top);

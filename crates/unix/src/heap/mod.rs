@@ -32,12 +32,14 @@ const LARGE: usize = 128 << 10;
 const AREA: usize = 2 * LARGE;
 
 /// How much is there from the start. What is never used takes no memory.
-const FIRST: usize = 128 << 10;
+const FIRST: usize = (128 << 10) - 1024;
 
 /// Where the heap begins.
-#[repr(align(4096))]
+#[repr(align(16))]
 struct First(UnsafeCell<[u8; FIRST]>);
 
+/// Whole pages, and the first has something of both.
+#[repr(C, align(4096))]
 struct State {
     blocks: UnsafeCell<Option<Blocks>>,
     first: First,
@@ -47,6 +49,8 @@ static STATE: State = State {
     blocks: UnsafeCell::new(None),
     first: First(UnsafeCell::new([0; FIRST])),
 };
+
+const _: () = assert!(size_of::<State>() == 128 << 10);
 
 // SAFETY: only an `Allocator` uses it, whose maker has promised that there is
 // one thread, and `reserve` and `trim`, which do nothing without one.
@@ -195,7 +199,7 @@ unsafe fn blocks() -> &'static mut Blocks {
     blocks.get_or_insert_with(|| {
         let start = STATE.first.0.get().expose_provenance();
         let mut blocks = Blocks::new();
-        // SAFETY: it is zero, aligned to a page, and used here alone.
+        // SAFETY: it is zero, aligned to a unit, and used here alone.
         unsafe { blocks.add(start..start + FIRST) };
         blocks
     })

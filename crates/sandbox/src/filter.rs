@@ -1,0 +1,277 @@
+//! A filter of system calls, as seccomp(2) takes it: a program for the
+//! kernel's classic BPF machine.
+//!
+//! The kernel checks it, translates it twice, and tries it on every number
+//! there is, for each connection. So it is short, and it searches.
+//!
+//! It is written from its end: what an instruction jumps to is there already.
+
+use std::mem::{offset_of, size_of};
+
+use libc::{c_uint, seccomp_data, sock_filter};
+use unix::Errno;
+
+/// What an argument of a system call, the lower 32 bits of it, is compared
+/// with.
+#[derive(Clone, Copy, Debug)]
+pub enum Test {
+    /// It is this.
+    Is(u32),
+    /// It is this or more.
+    AtLeast(u32),
+    /// It is this or less.
+    AtMost(u32),
+    /// One of these bits is set.
+    Has(u32),
+    /// None of these bits is set.
+    Lacks(u32),
+}
+
+/// The number of an argument, from 0, and what must be true of it.
+pub type Condition = (usize, Test);
+
+/// A system call that is allowed where all the conditions hold.
+#[derive(Clone, Copy)]
+pub struct Call<'a>(pub i64, pub &'a [Condition]);
+
+/// How many calls are looked for one after the other.
+const FEW: usize = 3;
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// The program that allows `calls`. One that is there twice is allowed if
+/// either allows it. All others fail with EPERM, and those by the numbers of
+/// another architecture end the process. EINVAL if it gets too long.
+pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
+    let mut calls = calls.to_vec();
+    calls.sort_by_key(|call| call.0);
+    let mut program = Program::new()?;
+    let mut bodies = Vec::new();
+    for same in calls.chunk_by(|one, other| one.0 == other.0) {
+        let number = u32::try_from(same[0].0).map_err(|_| Errno::EINVAL)?;
+        bodies.push((number, program.alternatives(same)?));
+    }
+    program.search(&bodies)?;
+    program.load(offset_of!(seccomp_data, nr))?;
+    program.by_architecture()?;
+    program.backward.reverse();
+    Ok(program.backward)
+}
+
+/// Where an instruction is: how many come after it.
+type Place = usize;
+
+struct Program {
+    backward: Vec<sock_filter>,
+}
+
+impl Program {
+    const ALLOW: Place = 0;
+    const REFUSE: Place = 1;
+
+    /// With the two answers at its end. No calls at all end up at the first.
+    fn new() -> Result<Self, Errno> {
+        let backward = Vec::with_capacity(128);
+        let mut program = Self { backward };
+        program.answer(libc::SECCOMP_RET_ALLOW)?;
+        program.answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)?;
+        Ok(program)
+    }
+
+    fn push(&mut self, code: c_uint, jumps: [u8; 2], k: u32) -> Result<Place, Errno> {
+        let code = u16::try_from(code).map_err(|_| Errno::EINVAL)?;
+        let [jt, jf] = jumps;
+        self.backward.push(sock_filter { code, jt, jf, k });
+        Ok(self.backward.len() - 1)
+    }
+
+    fn answer(&mut self, answer: u32) -> Result<Place, Errno> {
+        self.push(libc::BPF_RET | libc::BPF_K, [0, 0], answer)
+    }
+
+    /// Takes the 32 bits at `offset` of what the kernel shows.
+    fn load(&mut self, offset: usize) -> Result<Place, Errno> {
+        let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;
+        self.push(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, [0, 0], offset)
+    }
+
+    /// Compares what was loaded.
+    fn jump(&mut self, how: c_uint, value: u32, yes: Place, no: Place) -> Result<Place, Errno> {
+        let here = self.backward.len();
+        let over = |place: Place| u8::try_from(here - 1 - place).map_err(|_| Errno::EINVAL);
+        let jumps = [over(yes)?, over(no)?];
+        self.push(libc::BPF_JMP | libc::BPF_K | how, jumps, value)
+    }
+
+    /// One of the rows for a call holds.
+    fn alternatives(&mut self, rows: &[Call<'_>]) -> Result<Place, Errno> {
+        rows.iter().rev().try_fold(Self::REFUSE, |otherwise, row| {
+            let mut conditions = row.1.iter().rev();
+            conditions.try_fold(Self::ALLOW, |then, condition| {
+                self.condition(*condition, then, otherwise)
+            })
+        })
+    }
+
+    fn condition(
+        &mut self,
+        (argument, test): Condition,
+        then: Place,
+        otherwise: Place,
+    ) -> Result<Place, Errno> {
+        let offset = offset_of!(seccomp_data, args) + argument * size_of::<u64>();
+        let [then, otherwise] = [then, otherwise].map(|place| self.loaded(place, offset));
+        match test {
+            Test::Is(value) => self.jump(libc::BPF_JEQ, value, then, otherwise),
+            Test::AtLeast(value) => self.jump(libc::BPF_JGE, value, then, otherwise),
+            Test::AtMost(value) => self.jump(libc::BPF_JGT, value, otherwise, then),
+            Test::Has(bits) => self.jump(libc::BPF_JSET, bits, then, otherwise),
+            Test::Lacks(bits) => self.jump(libc::BPF_JSET, bits, otherwise, then),
+        }?;
+        self.load(offset)
+    }
+
+    /// Where to go instead of `place`, which may load what is loaded.
+    fn loaded(&self, place: Place, offset: usize) -> Place {
+        const LOAD: c_uint = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+        let there = self.backward[place];
+        let again = c_uint::from(there.code) == LOAD && there.k as usize == offset;
+        place - usize::from(again)
+    }
+
+    /// Finds the number that was loaded among these, which are in order.
+    fn search(&mut self, calls: &[(u32, Place)]) -> Result<Place, Errno> {
+        if calls.len() <= FEW {
+            return calls.iter().rev().try_fold(Self::REFUSE, |next, call| {
+                self.jump(libc::BPF_JEQ, call.0, call.1, next)
+            });
+        }
+        let (below, above) = calls.split_at(calls.len() / 2);
+        let above_starts = self.search(above)?;
+        let below_starts = self.search(below)?;
+        self.jump(libc::BPF_JGE, above[0].0, above_starts, below_starts)
+    }
+
+    fn by_architecture(&mut self) -> Result<Place, Errno> {
+        let ours = self.backward.len() - 1;
+        let other = self.answer(libc::SECCOMP_RET_KILL_PROCESS)?;
+        self.jump(libc::BPF_JEQ, ARCHITECTURE, ours, other)?;
+        self.load(offset_of!(seccomp_data, arch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KILLED: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
+    const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+
+    /// What the kernel's machine answers.
+    fn run(program: &[sock_filter], data: &seccomp_data) -> u32 {
+        let (mut at, mut loaded) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            match code {
+                0x20 => loaded = word(data, k as usize),
+                0x06 => return k,
+                0x15 => at += jump(loaded == k),
+                0x25 => at += jump(loaded > k),
+                0x35 => at += jump(loaded >= k),
+                0x45 => at += jump(loaded & k != 0),
+                _ => unreachable!("{code:#x}"),
+            }
+        }
+    }
+
+    fn word(data: &seccomp_data, offset: usize) -> u32 {
+        match offset {
+            0 => data.nr as u32,
+            4 => data.arch,
+            _ => data.args[(offset - 16) / 8] as u32,
+        }
+    }
+
+    fn holds(call: &Call<'_>, data: &seccomp_data) -> bool {
+        let holds = |(argument, test): &Condition| {
+            let value = data.args[*argument] as u32;
+            match *test {
+                Test::Is(is) => value == is,
+                Test::AtLeast(least) => value >= least,
+                Test::AtMost(most) => value <= most,
+                Test::Has(bits) => value & bits != 0,
+                Test::Lacks(bits) => value & bits == 0,
+            }
+        };
+        call.0 == i64::from(data.nr) && call.1.iter().all(holds)
+    }
+
+    fn data(nr: i32, args: [u64; 6]) -> seccomp_data {
+        seccomp_data {
+            nr,
+            arch: ARCHITECTURE,
+            instruction_pointer: 0,
+            args,
+        }
+    }
+
+    /// The program says of each call what its rows say.
+    fn agree(calls: &[Call<'_>]) {
+        let program = compile(calls).unwrap();
+        let values = [0, 1, 2, 3, 4, 5, 6, 12, 32, 33, 1031, u64::MAX, 7 << 32];
+        for nr in (-1..1000).chain([0x4000_0001, i32::MAX, i32::MIN]) {
+            for (index, value) in values.iter().enumerate() {
+                for other in values.iter().cycle().skip(index).take(values.len()) {
+                    let args = [*value, *other, *value, *other, 0, *other];
+                    let data = data(nr, args);
+                    let allowed = calls.iter().any(|call| holds(call, &data));
+                    let expected = if allowed { ALLOWED } else { REFUSED };
+                    assert_eq!(run(&program, &data), expected, "{nr} {args:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_program_says_what_the_rows_say() {
+        use Test::{AtLeast, AtMost, Has, Is, Lacks};
+        agree(&[]);
+        agree(&[Call(7, &[])]);
+        let numbers: Vec<_> = (0..40).map(|number| Call(number * 9 % 401, &[])).collect();
+        (0..numbers.len()).for_each(|count| agree(&numbers[..count]));
+        agree(&[
+            Call(5, &[(0, Is(3)), (1, Is(4))]),
+            Call(5, &[(0, Is(12))]),
+            Call(5, &[(1, AtLeast(2)), (1, AtMost(4))]),
+            Call(5, &[(1, Is(32)), (0, Is(1))]),
+            Call(3, &[(2, Lacks(4)), (3, Has(32))]),
+            Call(3, &[(2, Lacks(1)), (3, Has(6)), (5, Is(0))]),
+            Call(900, &[(5, Is(1031))]),
+            Call(900, &[]),
+            Call(4, &[(0, Is(5))]),
+            Call(4, &[(0, Is(6))]),
+        ]);
+    }
+
+    #[test]
+    fn numbers_of_another_architecture_end_the_process() {
+        let program = compile(&[Call(7, &[])]).unwrap();
+        let mut data = data(7, [0; 6]);
+        assert_eq!(run(&program, &data), ALLOWED);
+        data.arch = 0x4000_0003;
+        assert_eq!(run(&program, &data), KILLED);
+    }
+
+    #[test]
+    fn a_program_that_is_too_long_is_none() {
+        let many: Vec<_> = (0..300).map(|number| Call(number, &[])).collect();
+        assert_eq!(compile(&many).err(), Some(Errno::EINVAL));
+        assert_eq!(compile(&[Call(-1, &[])]).err(), Some(Errno::EINVAL));
+    }
+}

@@ -4,8 +4,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::util::tls::{start, tlsc, tlsd};
-use crate::util::{Cmd, Ended, Running, TempDir, bin_dir, certs, cmd, eventually, need, noise};
+use crate::util::tls::{engine, start, tlsc, tlsd};
+use crate::util::{Cmd, Ended, TempDir, bin_dir, certs, cmd, eventually, need, noise};
 
 /// Lets a process have no more memory than it has, or as much as it wants.
 fn limit(pid: i32, limit: &str) {
@@ -57,16 +57,6 @@ fn an_engine_that_gets_no_memory_says_so() {
         let output = command(engine).run();
         output.fatal(111, &format!("{engine}: fatal: out of memory"));
     }
-}
-
-fn engine(running: &Running) -> i32 {
-    eventually("an engine", || {
-        let mut pids = running.group().into_iter().map(|pid| pid.as_raw());
-        pids.find(|pid| {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            name.trim().ends_with("-io")
-        })
-    })
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::stat::Mode;
 
-use crate::util::tls::{HELLO, connect, start, tlsc, tlsd};
+use crate::util::tls::{HELLO, connect, engine, start, tlsc, tlsd};
 use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, tcp_pair};
 
 /// A connection that is past its handshake, and stays: the process ids of the
@@ -16,16 +16,6 @@ fn serving(server: Cmd, client: &[&str]) -> (Running, Running, [i32; 2]) {
     client.wait_out("up\n");
     let engines = [engine(&server), engine(&client)];
     (server, client, engines)
-}
-
-fn engine(running: &Running) -> i32 {
-    eventually("an engine", || {
-        let mut pids = running.group().into_iter().map(|pid| pid.as_raw());
-        pids.find(|pid| {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            name.trim().ends_with("-io")
-        })
-    })
 }
 
 /// The value of a field of /proc/PID/status.

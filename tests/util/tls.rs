@@ -196,3 +196,14 @@ impl Visit {
         assert!(self.engine.contains(end), "{said}");
     }
 }
+
+/// The process of an engine that `running` has started.
+pub fn engine(running: &Running) -> i32 {
+    eventually("an engine", || {
+        let mut pids = running.group().into_iter().map(|pid| pid.as_raw());
+        pids.find(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim().ends_with("-io")
+        })
+    })
+}

@@ -11,10 +11,11 @@ use std::time::Instant;
 
 use cli::Fatal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
+use unix::tasks::timeout;
 
 use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::flow::Size;
@@ -86,7 +87,7 @@ impl Descriptors {
         };
         let watch = |end| Some(PollFd::new(self.0[end].as_ref()?.fd.as_fd(), events(end)?));
         let mut watched: Vec<PollFd<'_>> = End::ALL.into_iter().filter_map(watch).collect();
-        match poll(&mut watched, timeout(deadline)) {
+        match poll(&mut watched, timeout(deadline, Instant::now())) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Fatal::system("poll", errno)),
         }
@@ -253,15 +254,4 @@ fn terminal(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 
 fn flags(fd: BorrowedFd<'_>) -> Result<OFlag, Errno> {
     fcntl(fd, FcntlArg::F_GETFL).map(OFlag::from_bits_retain)
-}
-
-/// The time until `deadline` for poll, rounded up so that it has passed when
-/// poll returns.
-fn timeout(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else {
-        return PollTimeout::NONE;
-    };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let millis = left.as_nanos().div_ceil(1_000_000);
-    PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
 }

@@ -1,5 +1,6 @@
 //! The private key in a process of its own.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::{Signal, kill};
@@ -203,12 +204,162 @@ fn the_halves_end_together() {
     let (server, _network) = silent(&[], "p256");
     let [network, guard] = halves(&server);
     kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
-    eventually("the guard is gone", || {
-        let state = std::fs::read_to_string(format!("/proc/{guard}/stat"));
-        let gone = state.is_err() || state.is_ok_and(|state| state.contains(") Z "));
-        gone.then_some(())
-    });
+    eventually("the guard is gone", || is_gone(guard).then_some(()));
     drop(server);
+}
+
+/// Whether the process `pid` has ended.
+fn is_gone(pid: i32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    state.is_err() || state.is_ok_and(|state| state.contains(") Z "))
+}
+
+#[test]
+fn a_guard_that_its_half_may_not_signal_ends_with_it_too() {
+    let (near, far) = tcp_pair();
+    let dir = TempDir::new();
+    let server = tlsd(&["-k1"], "p256", "echo never")
+        .env("SNIDIR", dir.path())
+        .env("TLS_UID", "65534")
+        .env("TLS_GID", "65533")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let [network, guard] = halves(&server);
+    kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+    eventually("the guard is gone", || is_gone(guard).then_some(()));
+    drop(near);
+}
+
+#[test]
+fn each_half_may_be_lost_before_anything_was_read() {
+    let dir = TempDir::new();
+    let fifo = dir.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for victim in [0, 1] {
+        let (_near, far) = tcp_pair();
+        let server = tlsd(GUARD, "p256", "echo never")
+            .env("KEYFILE", &fifo)
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        let halves = halves(&server);
+        kill(Pid::from_raw(halves[victim]), Signal::SIGKILL).unwrap();
+        eventually("both are gone", || {
+            halves.iter().all(|pid| is_gone(*pid)).then_some(())
+        });
+        match victim {
+            0 => server.finish().code(137),
+            _ => server
+                .finish()
+                .fatal(111, "s6-tlsd-io: fatal: the key guard has gone"),
+        };
+    }
+}
+
+#[test]
+fn files_that_take_too_long_are_a_handshake_that_does() {
+    let dir = TempDir::new();
+    let fifo = dir.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (_near, far) = tcp_pair();
+    let server = tlsd(&["--key-guard", "-v2", "-K", "200"], "p256", "echo never")
+        .env("KEYFILE", &fifo)
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .run()
+        .code(98);
+    let err = server.err();
+    assert!(
+        err.contains("s6-tlsd-io: fatal: handshake timed out\n"),
+        "{err}"
+    );
+    assert!(err.contains(" code=98 end=handshake-timeout\n"), "{err}");
+}
+
+/// The first record that comes from `network`.
+fn record(mut network: &std::net::TcpStream) -> Vec<u8> {
+    let mut record = vec![0; 5];
+    network.read_exact(&mut record).unwrap();
+    record.resize(5 + usize::from(record[3]) * 256 + usize::from(record[4]), 0);
+    network.read_exact(&mut record[5..]).unwrap();
+    record
+}
+
+/// A ClientHello for localhost, and the client that waits for an answer.
+fn hello() -> (Running, std::net::TcpStream, Vec<u8>) {
+    let (near, far) = tcp_pair();
+    let client = tlsc(&["-klocalhost"], "echo never")
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near)
+        .start();
+    let hello = record(&far);
+    (client, far, hello)
+}
+
+#[test]
+fn once_the_name_is_known_the_guard_has_no_directory_any_more() {
+    let dir = TempDir::new();
+    for end in ["key", "crt"] {
+        let from = if end == "key" { "key" } else { "pem" };
+        let content = certs().read(&format!("p256.{from}"));
+        dir.file(&format!("localhost.{end}"), content);
+    }
+    let (near, far) = tcp_pair();
+    let server = tlsd(&["-k2"], "p256", "echo never")
+        .env("SNIDIR", dir.path())
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let [_, guard] = halves(&server);
+    assert_eq!(descriptors(guard).len(), 3, "socket, directory, messages");
+    let (_client, _network, hello) = hello();
+    (&near).write_all(&hello).unwrap();
+    record(&near);
+    eventually("the guard is locked in", || {
+        let status = std::fs::read_to_string(format!("/proc/{guard}/status")).unwrap();
+        status.contains("Seccomp:\t2\n").then_some(())
+    });
+    let left = descriptors(guard);
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_client_that_leaves_in_the_handshake_leaves_no_guard_behind() {
+    let (server, network) = silent(&[], "p256");
+    let halves = halves(&server);
+    let (_client, _network, hello) = hello();
+    (&network).write_all(&hello).unwrap();
+    record(&network);
+    drop(network);
+    server.finish().code(98);
+    assert!(is_gone(halves[0]));
+    eventually("the guard is gone", || is_gone(halves[1]).then_some(()));
+}
+
+#[test]
+fn a_client_whose_server_is_late_hears_the_same() {
+    let heard = |options: &[&str]| {
+        let (near, far) = tcp_pair();
+        let server = tlsd(&[options, &["-K", "1000"]].concat(), "p256", "echo never")
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        if options == GUARD {
+            let [_, guard] = halves(&server);
+            kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
+            let (_client, _network, hello) = hello();
+            (&near).write_all(&hello).unwrap();
+        }
+        server
+            .finish()
+            .fatal(98, "s6-tlsd-io: fatal: handshake timed out");
+        let mut heard = Vec::new();
+        (&near).read_to_end(&mut heard).unwrap();
+        heard
+    };
+    assert_eq!(heard(&[]), b"");
+    assert_eq!(heard(GUARD), b"");
 }
 
 #[test]

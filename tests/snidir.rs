@@ -128,6 +128,25 @@ fn a_name_without_a_pair_is_refused_at_level_2() {
     }
 }
 
+/// With `.key` behind it, a name of so many bytes is none that a file can have.
+#[test]
+fn a_name_that_is_too_long_for_a_file_has_no_pair() {
+    let dir = TempDir::new();
+    let label = "a".repeat(61);
+    let longest = [&label[..]; 4].join(".") + ".long";
+    assert_eq!(longest.len(), 252);
+    let ask = |options: &[&str]| {
+        let server = tlsd(options, "p256", "cat").env("SNIDIR", dir.path());
+        visit(server, &longest)
+    };
+    let (server, client) = ask(&["-k2"]);
+    server.fatal_with(98, "s6-tlsd-io: fatal: ", &["which has no certificate"]);
+    client.fatal_with(98, "s6-tlsc-io: fatal: ", &["unrecognized_name"]);
+    let (server, client) = ask(&["-k1"]);
+    server.success();
+    assert_eq!(shown(&client.success()), "p256");
+}
+
 #[test]
 fn a_pair_that_cannot_be_used_is_told_to_both_sides() {
     let dir = TempDir::new();

@@ -29,9 +29,10 @@ pub fn fork() -> Result<Forked, Errno> {
     }
 }
 
-/// The same, and the copy is killed when this process ends, however it ends;
-/// no one has to wait for the copy either. Elsewhere than on Linux the copy
-/// outlives this process until it looks.
+/// The same, and the copy is killed when this process ends, however it ends,
+/// as long as neither of them has taken on another identity and this one may
+/// send signals (Landlock). After that, and elsewhere than on Linux, the copy
+/// outlives this process until it looks. No one has to wait for the copy.
 pub fn fork_companion() -> Result<Forked, Errno> {
     crate::signal::forget_children();
     #[cfg(target_os = "linux")]

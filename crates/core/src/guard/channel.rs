@@ -17,9 +17,21 @@ pub enum Silence {
     Late,
 }
 
-/// Sends a whole message.
-pub fn send(socket: &OwnedFd, message: &[u8]) -> Result<(), Silence> {
-    unix::fd::write_all(socket, message).map_err(|_| Silence::Gone)
+/// Sends a whole message, until `deadline` if the socket does not block.
+pub fn send(
+    socket: &OwnedFd,
+    mut message: &[u8],
+    deadline: Option<Instant>,
+) -> Result<(), Silence> {
+    while !message.is_empty() {
+        match nix::unistd::write(socket, message) {
+            Ok(count) => message = &message[count..],
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => wait(socket, PollFlags::POLLOUT, deadline)?,
+            Err(_) => return Err(Silence::Gone),
+        }
+    }
+    Ok(())
 }
 
 /// Receives a message whose content has at most `limit` bytes, until
@@ -39,7 +51,7 @@ pub fn receive(
 
 fn fill(socket: &OwnedFd, mut buf: &mut [u8], deadline: Option<Instant>) -> Result<(), Silence> {
     while !buf.is_empty() {
-        wait(socket, deadline)?;
+        wait(socket, PollFlags::POLLIN, deadline)?;
         match unix::fd::read(socket, buf) {
             Ok(0) | Err(_) => return Err(Silence::Gone),
             Ok(count) => buf = &mut buf[count..],
@@ -48,8 +60,8 @@ fn fill(socket: &OwnedFd, mut buf: &mut [u8], deadline: Option<Instant>) -> Resu
     Ok(())
 }
 
-/// Waits for bytes, or for the end.
-fn wait(socket: &OwnedFd, deadline: Option<Instant>) -> Result<(), Silence> {
+/// Waits for `events`, or for the end.
+fn wait(socket: &OwnedFd, events: PollFlags, deadline: Option<Instant>) -> Result<(), Silence> {
     let Some(deadline) = deadline else {
         return Ok(());
     };
@@ -59,7 +71,7 @@ fn wait(socket: &OwnedFd, deadline: Option<Instant>) -> Result<(), Silence> {
             return Err(Silence::Late);
         }
         let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
-        let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        let mut polled = [PollFd::new(socket.as_fd(), events)];
         match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),

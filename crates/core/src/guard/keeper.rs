@@ -59,6 +59,11 @@ impl Keeper {
         self.chosen.is_some()
     }
 
+    /// Closes what only the choice needs.
+    pub fn close_files(&mut self) {
+        self.secrets.certificates.close_directory();
+    }
+
     /// The answer to the message of this kind and content.
     pub fn answer(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Answer {
         let bytes = match Question::parse(kind, content) {
@@ -106,8 +111,12 @@ impl Keeper {
 
     fn open(&mut self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let keys = self.secrets.tickets.as_ref()?;
-        spend(&mut self.opens)?;
-        keys.open(ticket, now)
+        let left = self.opens.checked_sub(1)?;
+        // A client may offer several (RFC 8446 section 4.2.11), and those that
+        // do not open tell nobody anything.
+        let state = keys.open(ticket, now)?;
+        self.opens = left;
+        Some(state)
     }
 }
 
@@ -192,6 +201,19 @@ mod tests {
             assert_eq!(given, left, "{question:?}");
             assert!(answers[left..].iter().all(|answer| *answer == Answer::None));
         }
+    }
+
+    #[test]
+    fn a_ticket_that_does_not_open_is_not_counted() {
+        let mut keeper = keeper();
+        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(b"state")) else {
+            panic!("no ticket");
+        };
+        for _ in 0..3 {
+            assert_eq!(ask(&mut keeper, &Question::Open(b"stale")), Answer::None);
+        }
+        assert!(is_bytes(&ask(&mut keeper, &Question::Open(&ticket))));
+        assert_eq!(ask(&mut keeper, &Question::Open(&ticket)), Answer::None);
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub fn guarded(
             drop(theirs);
             let limit = u64::from(engine.options.handshake_timeout);
             let deadline = (limit != 0).then(|| engine.started + Duration::from_millis(limit));
+            if deadline.is_some() {
+                unix::fd::nonblocking(&ours).map_err(failed)?;
+            }
             ready(&ours, deadline, engine.options.verbosity)?;
             let overheard = engine.overheard.clone();
             Ok(Held::Guarded(Remote::new(ours, deadline, overheard)))
@@ -84,7 +87,8 @@ fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<
     }
 }
 
-/// The guard's life. It ends when the other half hangs up.
+/// The guard's life. It ends when the other half hangs up, however that ends:
+/// once that one has another identity or is locked in, it can kill nobody.
 fn keep(
     role: Role,
     load: impl FnOnce() -> Result<Secrets, Fatal>,
@@ -107,8 +111,9 @@ fn keep(
     loop {
         let (kind, content) = channel::receive(socket, MAX_QUESTION, None)?;
         let mut answer = keeper.answer(kind, &content, UnixTime::now());
-        if keeper.has_chosen() {
-            if let Some(Err(fatal)) = later.take().map(|it| it.enter(socket)) {
+        if let Some(confinement) = later.take_if(|_| keeper.has_chosen()) {
+            keeper.close_files();
+            if let Err(fatal) = confinement.enter(socket) {
                 answer = failed(&fatal);
             }
         }
@@ -128,7 +133,7 @@ fn failed(fatal: &Fatal) -> Answer {
 }
 
 fn say(socket: &OwnedFd, answer: &Answer) -> Result<(), Silence> {
-    channel::send(socket, &answer.encode())
+    channel::send(socket, &answer.encode(), None)
 }
 
 impl Confinement {

@@ -31,8 +31,9 @@ struct Line {
 }
 
 impl Remote {
-    /// A line over `socket`. An answer that is not there by `deadline`, and a
-    /// guard that fails or is gone, are left in `overheard`.
+    /// A line over `socket`, which does not block if there is a `deadline`. An
+    /// answer that is not there by then, and a guard that fails or is gone, are
+    /// left in `overheard`.
     pub fn new(socket: OwnedFd, deadline: Option<Instant>, overheard: Overheard) -> Self {
         Self(Arc::new(Line {
             socket: Mutex::new(Some(socket)),
@@ -66,7 +67,7 @@ impl Remote {
     fn exchange(&self, question: &Question<'_>) -> Result<Answer, Silence> {
         let socket = self.socket();
         let socket = socket.as_ref().ok_or(Silence::Gone)?;
-        channel::send(socket, &question.encode())?;
+        channel::send(socket, &question.encode(), self.0.deadline)?;
         let (kind, content) = channel::receive(socket, MAX_ANSWER, self.0.deadline)?;
         Answer::parse(kind, content).ok_or(Silence::Gone)
     }

@@ -42,7 +42,7 @@ fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<()>) {
                 return;
             };
             let answer = keeper.answer(kind, &content, UnixTime::now());
-            channel::send(&socket, &answer.encode()).unwrap();
+            channel::send(&socket, &answer.encode(), None).unwrap();
         }
     });
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -146,18 +146,33 @@ fn a_guard_that_is_silent_costs_no_more_than_the_time_limit() {
 }
 
 #[test]
+fn nor_does_one_that_does_not_even_take_the_question() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let ours = OwnedFd::from(ours);
+    while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
+    let overheard = Overheard::default();
+    let deadline = Instant::now() + Duration::from_millis(50);
+    let remote = Remote::new(ours, Some(deadline), overheard.clone());
+    assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
+    assert_eq!(overheard.trouble(), Some(Trouble::Late));
+    assert!(Instant::now() >= deadline);
+    drop(theirs);
+}
+
+#[test]
 fn a_message_is_whole_however_it_comes_and_bounded() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
     let message = Question::Seal(b"state").encode();
     for byte in &message {
-        channel::send(&ours, &[*byte]).unwrap();
+        channel::send(&ours, &[*byte], None).unwrap();
     }
     let received = channel::receive(&theirs, 5, None);
     assert_eq!(received, Ok((message[0], b"state".to_vec())));
-    channel::send(&ours, &message).unwrap();
+    channel::send(&ours, &message, None).unwrap();
     assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
-    channel::send(&ours, &Answer::None.encode()[..HEADER - 1]).unwrap();
+    channel::send(&ours, &Answer::None.encode()[..HEADER - 1], None).unwrap();
     drop(ours);
     assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
 }

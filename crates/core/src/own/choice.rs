@@ -67,6 +67,11 @@ impl Certificates {
         self.directory.is_some()
     }
 
+    /// Closes SNIDIR: no more is chosen from it.
+    pub fn close_directory(&mut self) {
+        self.directory = None;
+    }
+
     /// The certificate for a client that asks for `name`, or for none. An
     /// error is a pair that is there and cannot be used.
     pub fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {

@@ -52,7 +52,8 @@ impl Directory {
     fn has(&self, file: &str) -> Result<bool, Fatal> {
         match Opened::beneath(&self.fd, file) {
             Ok(_) => Ok(true),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            // A file system may have no room for such a name.
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
             Err(errno) => Err(unreadable(&self.shown(file), errno)),
         }
     }

@@ -8,6 +8,7 @@ use cli::{Context, Fatal};
 use rustls::CommonState;
 use unix::Env;
 
+use crate::TLS;
 use crate::crypto;
 use crate::ending::Word;
 use crate::report::words;
@@ -27,13 +28,12 @@ pub struct LogLine {
     received: u64,
     sent: u64,
     code: u8,
-    end: Word,
+    end: Option<Word>,
 }
 
 impl LogLine {
     /// The line of an engine that was `started` then and is connected with
-    /// `remote`; so far nothing else is known, and an end would be the
-    /// system's doing.
+    /// `remote`; so far nothing else is known.
     pub fn new(started: Instant, remote: Option<SocketAddr>) -> Self {
         Self {
             started,
@@ -48,7 +48,7 @@ impl LogLine {
             received: 0,
             sent: 0,
             code: Fatal::SYSTEM,
-            end: Word::System,
+            end: None,
         }
     }
 
@@ -69,7 +69,7 @@ impl LogLine {
 
     /// How it ended.
     pub fn end(&mut self, word: Word) {
-        self.end = word;
+        self.end = Some(word);
     }
 
     /// Prints what `result` has to say and then this line, unless it is about
@@ -116,6 +116,12 @@ impl fmt::Display for LogLine {
             end,
             ..
         } = self;
+        let end = end.unwrap_or(match *code {
+            // Without a connection only this one is TLS's: its files took
+            // longer than the handshake may.
+            TLS => Word::HandshakeTimeout,
+            _ => Word::System,
+        });
         let ms = self.started.elapsed().as_millis();
         write!(f, "in={received} out={sent} ms={ms} code={code} end={end}")
     }
@@ -191,7 +197,7 @@ mod tests {
             received: 1,
             sent: u64::MAX,
             code: 0,
-            end: Word::Closed,
+            end: Some(Word::Closed),
             ..LogLine::new(Instant::now(), "[2001:db8::1]:443".parse().ok())
         };
         assert_eq!(

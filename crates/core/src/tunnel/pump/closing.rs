@@ -242,6 +242,8 @@ impl Pump {
             Error::AlertReceived(_) => self.alert(None),
             // rustls has queued a close_notify, but this is not a good end.
             Error::EncryptError => {}
+            // Nobody is told, as when the peer is late.
+            _ if ending.word == Word::HandshakeTimeout => {}
             Error::InappropriateMessage { .. } => self.alert(Some(Alert::UnexpectedMessage)),
             _ => self.alert(Some(Alert::DecodeError)),
         }

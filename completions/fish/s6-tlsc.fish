@@ -50,6 +50,8 @@ complete -c s6-tlsc -n __s6-tlsc_options -a --handshake-timeout= -d 'limit of th
 complete -c s6-tlsc -n __s6-tlsc_options -a --idle-timeout= -d 'end after so long without cleartext (default: never)'
 complete -c s6-tlsc -n __s6-tlsc_options -l peer-info -d 'tell the program more about the peer'
 complete -c s6-tlsc -n __s6-tlsc_options -l no-sandbox -d 'do not lock the engine in; for debugging'
+complete -c s6-tlsc -n __s6-tlsc_options -a --alpn= -d 'application protocols to agree on, the best first'
+complete -c s6-tlsc -n __s6-tlsc_options -l key-guard -d 'keep the private key in a process that never hears the network'
 complete -c s6-tlsc -n __s6-tlsc_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-tlsc -n 'test -z "$(__s6-tlsc_rest)"' -s k -x -d 'name to send (SNI) and to check in the certificate'
 complete -c s6-tlsc -n __s6-tlsc_options -a --servername= -d 'name to send (SNI) and to check in the certificate'

@@ -23,9 +23,14 @@ ifdef LIBEXECDIR
 export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
 endif
 
-# make TARGET=... decides what to build for; else tests/target.sh does.
+# make TARGET=... decides what to build for, TARGET=host for the host of rustc;
+# else tests/target.sh does, which may have rustup add a target.
 target_directory = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+host = $(shell rustc -vV | sed -n 's/^host: //p')
+ifeq ($(TARGET),host)
+override TARGET := $(host)
+endif
 ifdef TARGET
 chosen = $(TARGET) as asked for
 else
@@ -33,7 +38,6 @@ chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl")
 TARGET := $(firstword $(chosen))
 endif
 built = $(target_directory)/$(TARGET)/release
-host = $(shell rustc -vV | sed -n 's/^host: //p')
 
 # The C in ring needs no C library, but for what some compilers add by
 # themselves: the host's own compiler will do.
@@ -186,9 +190,11 @@ dist:
 release:
 	sh packaging/release.sh "$(VERSION)"
 
-# Minutes: archives, packages, builds without a network or under other names.
-test-packaging: all
-	sh tests/packaging.sh "$(built)"
+# Minutes: archives, packages, builds without a network or under other names. They
+# are for the host, as those of packaging/debian.
+test-packaging:
+	$(MAKE) all TARGET=host
+	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
 .PHONY: all demo test test-release soak check lint docs bench bench-smoke instructions sizes \
 	install uninstall install-applyuidgid dist release test-packaging

@@ -1,6 +1,8 @@
 //! The examples of doc/examples, started as their pages say and visited by
 //! clients that others have written.
 
+mod certbot;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -396,69 +398,6 @@ fn gemini_visitors_are_known_by_their_own_certificates() {
     let welcome = "20 text/gemini\r\n# Among us\n";
     assert_eq!(asked(Some("client-own"), "private/index.gmi"), welcome);
     assert!(asked(Some("client-expired"), "private/").starts_with("61 "));
-}
-
-#[test]
-fn a_renewed_certificate_is_served_and_open_connections_go_on() {
-    let Some(example) = Example::new("renewal", "", &["openssl"]) else {
-        return;
-    };
-    let lineage = example.dir.join("live/example.org");
-    fs::create_dir_all(&lineage).unwrap();
-    let renew = |pair: &str| {
-        fs::copy(
-            certs().path(&format!("{pair}.key")),
-            lineage.join("privkey.pem"),
-        )
-        .unwrap();
-        fs::copy(
-            certs().path(&format!("{pair}.pem")),
-            lineage.join("fullchain.pem"),
-        )
-        .unwrap();
-        cmd(["./deploy-hook"])
-            .cwd(&example.home)
-            .env("RENEWED_LINEAGE", &lineage)
-            .env("S6_TLS_DIRECTORY", example.dir.join("etc"))
-            .run()
-            .success();
-    };
-    fs::create_dir(example.dir.join("etc")).unwrap();
-    renew("p256");
-    let _server = cmd([
-        "s6-tlsserver",
-        "-H",
-        "127.0.0.1",
-        &example.port.to_string(),
-        "cat",
-    ])
-    .env("KEYFILE", example.dir.join("etc/example.org/privkey.pem"))
-    .env(
-        "CERTFILE",
-        example.dir.join("etc/example.org/fullchain.pem"),
-    )
-    .env("TLS_UID", "65534")
-    .env("TLS_GID", "65534")
-    .start();
-    listens(example.port);
-    let connect = || {
-        let client = cmd(["s6-tlsclient", "-h", "localhost", &example.port.to_string()])
-            .args(["sh", "-c", "echo $SSL_PEER_CERT_HASH; exec s6-ioconnect"])
-            .env("CAFILE", certs().path("ca.pem"))
-            .input_pipe()
-            .start();
-        let hash = client.out_line(0);
-        (client, hash)
-    };
-    let (mut old, hash) = connect();
-    assert_eq!(hash, format!("SHA256:{}", certs().hash("p256")));
-    renew("rsa");
-    let (_new, hash) = connect();
-    assert_eq!(hash, format!("SHA256:{}", certs().hash("rsa")));
-    old.write("still here\n");
-    old.wait_out("still here\n");
-    let versions = fs::read_dir(example.dir.join("etc")).unwrap().count();
-    assert_eq!(versions, 2, "the link and one version");
 }
 
 #[test]

@@ -127,12 +127,12 @@ service() {
 
 install_and_uninstall() {
   set -- DESTDIR="$work/place" PREFIX=/opt EXAMPLESDIR=/opt/examples
-  quietly make -o all install install-applyuidgid "$@" built="$built"
+  quietly make -o all install install-applyuidgid TARGET=host "$@" built="$built"
   (cd "$work/place/opt/bin" && ls) >"$work/installed"
   sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | grep -vx -e all -e s6-tls | sort |
     diff - "$work/installed" || fail "make install has other programs than Cargo.toml"
   [ -x "$work/place/opt/examples/s6/run" ] || fail "no examples"
-  quietly make uninstall "$@"
+  quietly make uninstall TARGET=host "$@"
   left=$(find "$work/place" -type f)
   [ -z "$left" ] || fail "make uninstall leaves $left"
   ok "make uninstall removes what make install installs"
@@ -141,16 +141,10 @@ install_and_uninstall() {
 # Debug builds, which share all that the tests have built.
 debug_programs() {
   target=$(basename "$(dirname "$built")")
-  quietly cargo install --locked --debug --path . --root "$work/cargo" \
-    --target-dir "${CARGO_TARGET_DIR:-target}" --target "$target"
-  visit "$work/cargo/bin" ''
-  ok "cargo install: the programs find each other"
-
   debug=$(dirname "$built")/debug
   S6_TLS_PROGRAM_SUFFIX=-rs quietly cargo build --locked --target "$target"
-  quietly make -o all install install-applyuidgid PROGRAM_SUFFIX=-rs built="$debug" \
+  quietly make -o all install install-applyuidgid TARGET=host PROGRAM_SUFFIX=-rs built="$debug" \
     DESTDIR="$work/suffix" PREFIX=/usr
-  quietly cargo build --locked --target "$target"
   visit "$work/suffix/usr/bin" -rs
   page=$work/suffix/usr/share/man/man8/s6-tlsserver-rs.8
   grep -q '^\.Xr s6-tlsd-rs 8' "$page" || fail "names in $page"
@@ -158,6 +152,12 @@ debug_programs() {
   grep -qx 'complete -F _s6-tlsd-rs s6-tlsd-rs' \
     "$work/suffix/usr/share/bash-completion/completions/s6-tlsd-rs" || fail "completions"
   ok "PROGRAM_SUFFIX reaches files, chains, messages and manual pages"
+
+  # Last, since it leaves programs without the suffix behind.
+  quietly cargo install --locked --debug --path . --root "$work/cargo" \
+    --target-dir "${CARGO_TARGET_DIR:-target}" --target "$target"
+  visit "$work/cargo/bin" ''
+  ok "cargo install: the programs find each other"
 }
 
 recipes() {
@@ -184,13 +184,13 @@ release() {
     export GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x@example.org CARGO_TARGET_DIR="$work/released"
     grep -q '^## Unreleased$' CHANGELOG.md || printf '\n## Unreleased\n' >>CHANGELOG.md
     git diff --quiet || git commit -q -a -m 'Something new'
-    quietly make release VERSION=99.0.1
+    quietly make release TARGET=host VERSION=99.0.1
     [ -z "$(git status --porcelain)" ] || fail "the release leaves $(git status --porcelain)"
     [ "$(git describe)" = v99.0.1 ] || fail "no tag"
     ! grep -q "$version" packaging/arch/PKGBUILD || fail "the old version is left"
     quietly cargo metadata --locked --offline --no-deps --format-version=1
     cd "$work/released/dist" && quietly sha256sum -c s6-tls-99.0.1.sha256
-    ! make -C "$work/clone" release VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"
+    ! make -C "$work/clone" release TARGET=host VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"
   ) || exit 1
   ok "make release commits, tags and writes archives"
 }

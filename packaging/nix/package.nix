@@ -1,5 +1,5 @@
 # nix-build -E 'with import <nixpkgs> { }; callPackage ./packaging/nix/package.nix { }'
-{ lib, rustPlatform, openssl }:
+{ lib, stdenv, rustPlatform, openssl }:
 
 rustPlatform.buildRustPackage {
   pname = "s6-tls";
@@ -10,21 +10,24 @@ rustPlatform.buildRustPackage {
 
   buildPhase = ''
     runHook preBuild
-    make
+    make TARGET=host
     runHook postBuild
   '';
+
+  # The programs are static; glibc keeps what that needs apart.
+  buildInputs = lib.optional stdenv.hostPlatform.isGnu stdenv.cc.libc.static;
 
   nativeCheckInputs = [ openssl ];
   checkPhase = ''
     runHook preCheck
-    make demo
+    make demo TARGET=host
     runHook postCheck
   '';
 
   # In a store path of its own nothing is in the way: s6-applyuidgid as well.
   installPhase = ''
     runHook preInstall
-    make install install-applyuidgid PREFIX=$out
+    make install install-applyuidgid TARGET=host PREFIX=$out
     runHook postInstall
   '';
 

@@ -42,11 +42,23 @@ impl Directory {
     /// The pair for `name`, which comes from the network.
     pub fn pair(&self, name: &str) -> Result<Option<CertifiedKey>, Fatal> {
         for place in places(name) {
-            if self.has(&place.key)? && self.has(&place.certificate)? {
+            if self.has_both(&place)? {
                 return self.load(&place).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// Whether a whole pair is there. Half a pair is none, but in a directory
+    /// of its own it may be a renewal in the middle.
+    fn has_both(&self, place: &Place) -> Result<bool, Fatal> {
+        let both = || Ok((self.has(&place.key)?, self.has(&place.certificate)?));
+        let found = pair::patiently(|| match both() {
+            Ok((key, certificate)) if key != certificate && place.key.contains('/') => None,
+            Ok((key, certificate)) => Some(Ok(key && certificate)),
+            Err(fatal) => Some(Err(fatal)),
+        });
+        found.unwrap_or(Ok(false))
     }
 
     fn has(&self, file: &str) -> Result<bool, Fatal> {

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use cli::{Context, Fatal};
+use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::Mode;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
@@ -20,8 +21,8 @@ use crate::{CONTEXT, crypto};
 /// sure that they belong together. Nothing else is asked of the certificate:
 /// what we show is its owner's business.
 ///
-/// A renewal that replaces both files while they are being read gives a key
-/// and a certificate that do not fit: then both are read once more.
+/// A renewal replaces one file after the other, and certbot has each missing
+/// for a moment: what does not fit or is not there is [waited for](patiently).
 pub fn load(
     context: &Context,
     key_file: &OsStr,
@@ -40,40 +41,61 @@ pub fn load_by(
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
-    let pair = read(context, open, key_file, certificate_file);
+    let open = |path: &OsStr| {
+        let opened = patiently(|| match open(path) {
+            Err(Errno::ENOENT) => None,
+            opened => Some(opened),
+        });
+        opened.unwrap_or(Err(Errno::ENOENT))
+    };
+    let pair = patiently(|| read(context, &open, key_file, certificate_file).transpose());
     // Keys are moved while they are decoded.
     unix::pages::wipe_stack();
-    pair
+    pair.unwrap_or_else(|| {
+        let (key, certificate) = (
+            key_file.to_string_lossy(),
+            certificate_file.to_string_lossy(),
+        );
+        Err(Fatal::new(
+            CONTEXT,
+            format!("private key in {key} does not belong to the certificate in {certificate}"),
+        ))
+    })
 }
 
-/// Not inlined, so that all it leaves on the stack is below its caller.
+/// The pair, or none if the files do not fit. Not inlined, so that all it
+/// leaves on the stack is below its caller.
 #[inline(never)]
 fn read(
     context: &Context,
     open: Open<'_>,
     key_file: &OsStr,
     certificate_file: &OsStr,
-) -> Result<CertifiedKey, Fatal> {
-    for _ in 0..2 {
-        let (secret, mode) = read_key(open, key_file)?;
-        let chain = read_chain(open, certificate_file)?;
-        match signer(&secret, &chain) {
-            Ok(signer) => {
-                warn_if_open_to_all(context, key_file, mode);
-                return Ok(CertifiedKey::new(chain, signer));
-            }
-            Err(Unfit::Key) => return Err(unusable(key_file, KEYS)),
-            Err(Unfit::Pair) => {}
+) -> Result<Option<CertifiedKey>, Fatal> {
+    let (secret, mode) = read_key(open, key_file)?;
+    let chain = read_chain(open, certificate_file)?;
+    match signer(&secret, &chain) {
+        Ok(signer) => {
+            warn_if_open_to_all(context, key_file, mode);
+            Ok(Some(CertifiedKey::new(chain, signer)))
         }
+        Err(Unfit::Key) => Err(unusable(key_file, KEYS)),
+        Err(Unfit::Pair) => Ok(None),
     }
-    let (key, certificate) = (
-        key_file.to_string_lossy(),
-        certificate_file.to_string_lossy(),
-    );
-    Err(Fatal::new(
-        CONTEXT,
-        format!("private key in {key} does not belong to the certificate in {certificate}"),
-    ))
+}
+
+/// What `attempt` gives. While that is nothing, a renewal may be in the middle:
+/// it is called again, for a third of a second in all.
+pub fn patiently<T>(attempt: impl Fn() -> Option<T>) -> Option<T> {
+    attempt().or_else(|| {
+        [10_u8, 20, 40, 80, 160]
+            .into_iter()
+            .find_map(|milliseconds| {
+                // The sandbox knows poll, but no sleep.
+                let _ = poll(&mut [], PollTimeout::from(milliseconds));
+                attempt()
+            })
+    })
 }
 
 const KEYS: &str = "unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, \

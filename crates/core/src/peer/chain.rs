@@ -46,7 +46,7 @@ impl Chain<'_> {
                     Err(Refusal::IssuerKeyUsage.into())
                 }
                 Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
-                    Err(self.unverifiable_issuer(&roots).map_or_else(
+                    Err(self.unverifiable_issuer(roots).map_or_else(
                         || refused(error),
                         |bits| Refusal::IssuerKeySize(bits).into(),
                     ))

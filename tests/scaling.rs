@@ -1,7 +1,8 @@
 //! Two machines behind haproxy, each a network namespace, and one of them goes.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::unistd::Pid;
 
@@ -40,11 +41,12 @@ const WORK: &str = "
 struct Front(Running);
 
 /// A process in a network namespace that it shares with nobody.
-fn alone(script: &str) -> Running {
+fn alone(script: &str, tickets: &Path) -> Running {
     let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let process = cmd(["unshare", "-n", "sh", "-ec", script])
         .env("KEYFILE", certs().path("p256.key"))
         .env("CERTFILE", certs().path("p256.pem"))
+        .env("TICKETKEYFILE", tickets)
         .input_pipe()
         .start();
     eventually("a network of its own", || {
@@ -54,12 +56,13 @@ fn alone(script: &str) -> Running {
 }
 
 /// A machine that serves its name and then an echo, as soon as it is connected.
-fn machine(name: &str, address: &str) -> Running {
-    alone(&format!(
+fn machine(name: &str, address: &str, tickets: &Path) -> Running {
+    let script = format!(
         "until ip link set eth0 up 2>/dev/null; do sleep 0.05; done
          ip address add {address}/24 dev eth0
          exec s6-tlsserver -1 -L -H {address} 443 sh -c 'echo {name}; exec cat'"
-    ))
+    );
+    alone(&script, tickets)
 }
 
 /// A command in the network of a process.
@@ -69,7 +72,7 @@ fn within(pid: Pid, argv: &[&str]) -> Cmd {
 
 impl Front {
     fn new() -> Self {
-        let front = Self(alone("exec cat"));
+        let front = Self(alone("exec cat", Path::new("")));
         front.run(&["ip", "link", "set", "lo", "up"]);
         front
     }
@@ -115,31 +118,103 @@ impl Front {
     }
 }
 
+/// Two machines, and haproxy in front of them.
+struct Cluster {
+    dir: TempDir,
+    front: Front,
+    one: Running,
+    _two: Running,
+    _haproxy: Running,
+}
+
+impl Cluster {
+    /// None if this machine lacks one of `peers` or rights.
+    fn new(peers: &[&str]) -> Option<Self> {
+        if !need(&["haproxy", "ip", "unshare", "nsenter"]) || !need(peers) {
+            return None;
+        }
+        if !nix::unistd::geteuid().is_root() {
+            println!("SKIPPED: only root makes networks");
+            return None;
+        }
+        let dir = TempDir::new();
+        let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+        fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+        let front = Front::new();
+        let one = machine("one", "10.0.1.2", &tickets);
+        let two = machine("two", "10.0.2.2", &tickets);
+        front.connect(&one, "one", "10.0.1.1");
+        front.connect(&two, "two", "10.0.2.1");
+        assert_eq!([one.port(), two.port()], [443, 443]);
+        let config = dir.file("haproxy.cfg", HAPROXY);
+        let haproxy = within(front.0.pid(), &["haproxy", "-f"]).arg(config);
+        let cluster = Self {
+            _haproxy: haproxy.start(),
+            dir,
+            front,
+            one,
+            _two: two,
+        };
+        eventually("haproxy listens", || {
+            let client = cluster.front.client("true").run();
+            (client.ended == Ended::Exited(0)).then_some(())
+        });
+        Some(cluster)
+    }
+}
+
+/// A connection by openssl, which takes its session from `session` if there is
+/// one and leaves it there: the machine, and whether it was resumed.
+fn openssl(cluster: &Cluster, version: &str, session: &Path) -> (String, bool) {
+    let client = [
+        "openssl",
+        "s_client",
+        "-connect",
+        "127.0.0.1:443",
+        "-ign_eof",
+    ];
+    let mut client = within(cluster.front.0.pid(), &client)
+        .args([version, "-servername", "localhost", "-sess_out"])
+        .arg(session)
+        .input_pipe();
+    if session.exists() {
+        client = client.arg("-sess_in").arg(session);
+    }
+    let mut client = client.start();
+    client.write("a line\n");
+    let out = client.wait_out("\na line\n");
+    let resumed = out.contains("\nReused, ");
+    assert!(resumed || out.contains("\nNew, "), "{out}");
+    let machine = out.lines().rev().nth(1).unwrap();
+    (machine.to_owned(), resumed)
+}
+
+#[test]
+fn a_client_resumes_on_the_other_machine() {
+    let Some(cluster) = Cluster::new(&["openssl"]) else {
+        return;
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        let session = cluster.dir.join(version);
+        let (before, resumed) = openssl(&cluster, version, &session);
+        assert!(!resumed);
+        // haproxy takes them by turns, its checks aside.
+        eventually("it gets to the other one", || {
+            let (machine, resumed) = openssl(&cluster, version, &session);
+            assert!(resumed, "{version}");
+            (machine != before).then_some(())
+        });
+    }
+}
+
 #[test]
 fn a_machine_that_goes_takes_only_its_own_connections_along() {
-    if !need(&["haproxy", "ip", "unshare", "nsenter"]) {
+    let Some(Cluster {
+        dir, front, one, ..
+    }) = &Cluster::new(&[])
+    else {
         return;
-    }
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: only root makes networks");
-        return;
-    }
-    let dir = TempDir::new();
-    let front = Front::new();
-    let one = machine("one", "10.0.1.2");
-    let two = machine("two", "10.0.2.2");
-    front.connect(&one, "one", "10.0.1.1");
-    front.connect(&two, "two", "10.0.2.1");
-    assert_eq!([one.port(), two.port()], [443, 443]);
-    let config: PathBuf = dir.file("haproxy.cfg", HAPROXY);
-    let _haproxy = within(front.0.pid(), &["haproxy", "-f"])
-        .arg(config)
-        .start();
-    eventually("haproxy listens", || {
-        let client = front.client("true").run();
-        (client.ended == Ended::Exited(0)).then_some(())
-    });
-
+    };
     let clients: Vec<Running> = (0..CLIENTS)
         .map(|_| front.client(WORK).cwd(dir.path()).start())
         .collect();

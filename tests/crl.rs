@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::util::tls::{VERSIONS, Visit, call, door, visit};
+use crate::util::tls::{ENGINES, VERSIONS, Visit, call, door, visit};
 use crate::util::{TempDir, certs, cmd, need};
 
 const ROOT: &str = "O=s6-tls tests, CN=Root";
@@ -284,16 +284,7 @@ fn only_with_z_the_program_sees_the_variable() {
 
 #[test]
 fn the_check_is_leaf_or_chain() {
-    for (program, operands) in [
-        ("s6-tlsd-io", &["6", "7"][..]),
-        ("s6-tlsd", &["true"]),
-        ("s6-ucspitlsd", &["true"]),
-        ("s6-tlsserver", &["127.0.0.1", "0", "true"]),
-        ("s6-tlsc-io", &["6", "7"]),
-        ("s6-tlsc", &["true"]),
-        ("s6-ucspitlsc", &["true"]),
-        ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
-    ] {
+    for (program, operands) in ENGINES {
         for check in ["", "Leaf", "all"] {
             let output = cmd([program, &format!("--crl-check={check}")]).args(operands);
             let line = format!("{program}: fatal: crl-check must be leaf or chain");

@@ -4,22 +4,13 @@
 use std::net::TcpStream;
 
 use crate::util::relay::{Edit, relay};
-use crate::util::tls::{ECHO, HELLO, openssl_server, serve, tlsc, tlsd};
+use crate::util::tls::{ECHO, ENGINES, HELLO, openssl_server, serve, tlsc, tlsd};
 use crate::util::{Ended, Output, accept, certs, cmd, listener, need, tcp_pair};
 
 const SECP256R1: u16 = 23;
 const SECP384R1: u16 = 24;
 const X25519: u16 = 29;
 const HYBRID: u16 = 4588;
-
-const ENGINES: [(&str, &[&str]); 6] = [
-    ("s6-tlsd-io", &["6", "7"]),
-    ("s6-tlsc-io", &["6", "7"]),
-    ("s6-tlsd", &["true"]),
-    ("s6-tlsc", &["true"]),
-    ("s6-tlsserver", &["127.0.0.1", "0", "true"]),
-    ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
-];
 
 /// As it is.
 fn untouched(_: &mut Vec<u8>) {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::util::tls::{connect, openssl_server, serve, tlsc, tlsd};
+use crate::util::tls::{VERSIONS, connect, openssl_server, serve, tlsc, tlsd};
 use crate::util::{Cmd, TempDir, accept, certs, cmd, listener, need};
 
 /// Shows every variable of the notification, each with a NUL behind it.
@@ -11,8 +11,6 @@ const SHOW: &str = "env -0 | grep -az '^SSL_' >&2";
 
 /// The label that RFC 9266 gives to tls-exporter.
 const LABEL: &str = "EXPORTER-Channel-Binding";
-
-const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
 
 /// The variables that a program showed.
 struct Variables(BTreeMap<String, String>);

@@ -1,20 +1,7 @@
 //! `--pin`: certificates and keys that are known beforehand.
 
-use crate::util::tls::{VERSIONS, call, door, visit};
+use crate::util::tls::{ENGINES, VERSIONS, call, door, visit};
 use crate::util::{TempDir, certs, cmd, need};
-
-/// The programs that run an engine, with operands that suffice; the server's
-/// first.
-const PROGRAMS: [(&str, &[&str]); 8] = [
-    ("s6-tlsd-io", &["6", "7"]),
-    ("s6-tlsd", &["true"]),
-    ("s6-ucspitlsd", &["true"]),
-    ("s6-tlsserver", &["127.0.0.1", "0", "true"]),
-    ("s6-tlsc-io", &["6", "7"]),
-    ("s6-tlsc", &["true"]),
-    ("s6-ucspitlsc", &["true"]),
-    ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
-];
 
 /// The pin of a certificate.
 fn of_certificate(pair: &str) -> String {
@@ -189,7 +176,7 @@ fn gnutls_meets_pins_on_both_sides() {
 fn a_pin_that_is_none_is_wrong_usage_everywhere() {
     let digits = "0".repeat(64);
     let why = "pin must be SHA256: or SPKI-SHA256: and 64 hex digits";
-    for (program, operands) in PROGRAMS {
+    for (program, operands) in ENGINES {
         for pin in [&digits, "", "SHA256:00", &format!("sha256:{digits}")] {
             let output = cmd([program, "-y", &format!("--pin={pin}")]).args(operands);
             output.run().fatal(100, &format!("{program}: fatal: {why}"));
@@ -200,7 +187,7 @@ fn a_pin_that_is_none_is_wrong_usage_everywhere() {
 #[test]
 fn a_server_needs_a_certificate_to_pin() {
     let pin = format!("--pin=SHA256:{}", "0".repeat(64));
-    for (program, operands) in &PROGRAMS[..4] {
+    for (program, operands) in &ENGINES[..4] {
         for (options, why) in [
             (&[][..], "pin needs client-cert or mandatory-client-cert"),
             (

@@ -99,6 +99,19 @@ pub fn openssl_server<S: AsRef<OsStr>>(
 /// The versions of TLS, as openssl's programs call them.
 pub const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
 
+/// The programs that run an engine, with operands that suffice; the server's
+/// first.
+pub const ENGINES: [(&str, &[&str]); 8] = [
+    ("s6-tlsd-io", &["6", "7"]),
+    ("s6-tlsd", &["true"]),
+    ("s6-ucspitlsd", &["true"]),
+    ("s6-tlsserver", &["127.0.0.1", "0", "true"]),
+    ("s6-tlsc-io", &["6", "7"]),
+    ("s6-tlsc", &["true"]),
+    ("s6-ucspitlsc", &["true"]),
+    ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
+];
+
 /// Shows what a program knows of its peer's certificate.
 const SHOW: &str = "env | grep -E '^SSL_(PEER_CERT|CLIENT_VERIFY|SERVER_VERIFY)' | sort";
 

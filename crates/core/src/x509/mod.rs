@@ -68,7 +68,7 @@ impl<'a> Certificate<'a> {
             issuer: Name(issuer),
             subject: Name(subject),
             public_key_info: &key[..key.len() - rest.len()],
-            extensions: extended.then(|| extensions(rest)),
+            extensions: extended.then(|| extensions(rest, 0xa3)),
         })
     }
 
@@ -157,10 +157,11 @@ fn extension<'a>(mut extensions: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
-/// The Extensions among the optional fields at the end of a TBSCertificate.
-fn extensions(mut rest: &[u8]) -> &[u8] {
+/// The Extensions among the optional fields at the end of a TBSCertificate or
+/// of a TBSCertList; `own` is the tag that they have there.
+fn extensions(mut rest: &[u8], own: u8) -> &[u8] {
     while let Some((tag, content, more)) = element(rest) {
-        if tag == 0xa3 {
+        if tag == own {
             return expect(content, SEQUENCE).map_or(&[], |(extensions, _)| extensions);
         }
         rest = more;

@@ -1,9 +1,9 @@
 //! The fields of a certificate revocation list (RFC 5280 section 5) that
 //! webpki does not show.
 
-use crate::x509::der::{INTEGER, SEQUENCE, element, expect};
+use crate::x509::der::{INTEGER, SEQUENCE, expect};
 use crate::x509::name::Name;
-use crate::x509::{extension, time};
+use crate::x509::{extension, extensions, time};
 
 const ISSUING_DISTRIBUTION_POINT: [u8; 3] = [0x55, 0x1d, 28];
 const AUTHORITY_KEY_IDENTIFIER: [u8; 3] = [0x55, 0x1d, 35];
@@ -40,7 +40,7 @@ impl<'a> RevocationList<'a> {
             issuer: Name(issuer),
             this_update,
             next_update: time::read(rest).map(|(next_update, _)| next_update),
-            extensions: extensions(rest),
+            extensions: extensions(rest, 0xa0),
         })
     }
 
@@ -51,17 +51,6 @@ impl<'a> RevocationList<'a> {
         [ISSUING_DISTRIBUTION_POINT, AUTHORITY_KEY_IDENTIFIER]
             .map(|oid| extension(self.extensions, &oid))
     }
-}
-
-/// The Extensions at the end of a TBSCertList.
-fn extensions(mut rest: &[u8]) -> &[u8] {
-    while let Some((tag, content, more)) = element(rest) {
-        if tag == 0xa0 {
-            return expect(content, SEQUENCE).map_or(&[], |(extensions, _)| extensions);
-        }
-        rest = more;
-    }
-    &[]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use cli::{Context, Fatal};
 use nix::fcntl::{OFlag, open};
@@ -15,6 +16,19 @@ use crate::CONTEXT;
 use crate::files::Opened;
 use crate::files::problem::unreadable;
 use crate::own::pair;
+
+/// How often a pair is looked at that is not whole, or cannot be used; and how
+/// long it takes from one time to the next. certbot's links are each missing for
+/// a moment, and belong to different pairs for another one.
+const LOOKS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What was found.
+struct Found {
+    pair: Option<CertifiedKey>,
+    /// There was half a pair on the way.
+    half: bool,
+}
 
 /// The directory, open for as long as it may be needed.
 pub struct Directory {
@@ -39,14 +53,33 @@ impl Directory {
         })
     }
 
-    /// The pair for `name`, which comes from the network.
+    /// The pair for `name`, which comes from the network. What looks as if it
+    /// was just being renewed is looked at again, for a while.
     pub fn pair(&self, name: &str) -> Result<Option<CertifiedKey>, Fatal> {
-        for place in places(name) {
-            if self.has(&place.key)? && self.has(&place.certificate)? {
-                return self.load(&place).map(Some);
+        let places = places(name);
+        for _ in 1..LOOKS {
+            match self.first(&places) {
+                Ok(Found { pair, half: false }) => return Ok(pair),
+                Ok(_) | Err(_) => std::thread::sleep(PAUSE),
             }
         }
-        Ok(None)
+        self.first(&places).map(|found| found.pair)
+    }
+
+    /// The pair at the first of `places` that has a whole one.
+    fn first(&self, places: &[Place]) -> Result<Found, Fatal> {
+        let mut half = false;
+        for place in places {
+            match [self.has(&place.key)?, self.has(&place.certificate)?] {
+                [true, true] => {
+                    let pair = Some(self.load(place)?);
+                    return Ok(Found { pair, half });
+                }
+                // Elsewhere one file may be part of another pair.
+                [key, certificate] => half |= place.has_own_directory() && key != certificate,
+            }
+        }
+        Ok(Found { pair: None, half })
     }
 
     fn has(&self, file: &str) -> Result<bool, Fatal> {
@@ -90,6 +123,12 @@ pub struct Place {
     pub key: String,
     /// The chain.
     pub certificate: String,
+}
+
+impl Place {
+    fn has_own_directory(&self) -> bool {
+        self.key.contains('/')
+    }
 }
 
 /// The places of the pair for `name`, in the order in which they count. There

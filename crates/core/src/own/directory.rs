@@ -13,8 +13,8 @@ use rustls::sign::CertifiedKey;
 use unix::Errno;
 
 use crate::CONTEXT;
-use crate::files::Opened;
 use crate::files::problem::unreadable;
+use crate::files::{Opened, has_directory};
 use crate::own::pair;
 
 /// How often a pair is looked at that is not whole, or cannot be used; and how
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// What was found.
 struct Found {
     pair: Option<CertifiedKey>,
-    /// There was half a pair on the way.
+    /// There was a directory of a pair on the way, without the whole pair.
     half: bool,
 }
 
@@ -75,8 +75,11 @@ impl Directory {
                     let pair = Some(self.load(place)?);
                     return Ok(Found { pair, half });
                 }
-                // Elsewhere one file may be part of another pair.
-                [key, certificate] => half |= place.has_own_directory() && key != certificate,
+                _ => {
+                    half |= place
+                        .own_directory()
+                        .is_some_and(|it| has_directory(&self.fd, it))
+                }
             }
         }
         Ok(Found { pair: None, half })
@@ -126,8 +129,9 @@ pub struct Place {
 }
 
 impl Place {
-    fn has_own_directory(&self) -> bool {
-        self.key.contains('/')
+    /// The name of the directory that holds this pair and nothing else.
+    fn own_directory(&self) -> Option<&str> {
+        self.key.split_once('/').map(|(directory, _)| directory)
     }
 }
 

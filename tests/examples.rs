@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -417,6 +418,46 @@ fn a_renewed_certificate_is_served_and_open_connections_go_on() {
     old.wait_out("still here\n");
     let versions = fs::read_dir(example.dir.join("etc")).unwrap().count();
     assert_eq!(versions, 2, "the link and one version");
+}
+
+#[test]
+fn each_name_of_certbots_is_served_without_a_hook() {
+    let Some(example) = Example::new("renewal", "", &[]) else {
+        return;
+    };
+    let live = example.dir.join("live");
+    let issue = |pair: &str| {
+        for (from, to) in [("key", "privkey"), ("pem", "fullchain")] {
+            let archived = example
+                .dir
+                .join(&format!("archive/localhost/{to}-{pair}.pem"));
+            fs::create_dir_all(archived.parent().unwrap()).unwrap();
+            fs::create_dir_all(live.join("localhost")).unwrap();
+            fs::copy(certs().path(&format!("{pair}.{from}")), &archived).unwrap();
+            let link = live.join(format!("localhost/{to}.pem"));
+            let _ = fs::remove_file(&link);
+            let archived = archived.file_name().unwrap();
+            let target = Path::new("../../archive/localhost").join(archived);
+            std::os::unix::fs::symlink(target, link).unwrap();
+        }
+    };
+    issue("p256");
+    fs::set_permissions(&live, fs::Permissions::from_mode(0o700)).unwrap();
+    let port = example.port.to_string();
+    let _server =
+        example.start_as(cmd(["./by-name", "127.0.0.1", &port, "cat"]).env("SNIDIR", &live));
+    let visit = |name: &str| {
+        let client = cmd(["s6-tlsclient", "-hk", name, "localhost", &port])
+            .args(["sh", "-c", "echo $SSL_PEER_CERT_HASH"])
+            .env("CAFILE", certs().path("ca.pem"));
+        client.run()
+    };
+    for pair in ["p256", "rsa"] {
+        issue(pair);
+        let hash = format!("SHA256:{}\n", certs().hash(pair));
+        assert_eq!(visit("localhost").out(), hash);
+    }
+    visit("www.example.org").code(98);
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::util::tls::{HELLO, connect, tlsc, tlsd};
-use crate::util::{Cmd, Output, TempDir, certs};
+use crate::util::{Cmd, Output, TempDir, certs, cmd, idle};
 
 /// A server at this SNI level with pairs from `dir`, and no others.
 fn server(options: &[&str], dir: &Path, program: &str) -> Cmd {
@@ -191,6 +193,65 @@ fn a_renewal_is_served_at_once() {
         let (_, client) = visit(server(&["-k2"], dir.path(), "cat"), "a.example");
         assert_eq!(shown(&client.success()), pair);
     }
+}
+
+/// As certbot renews: each link is removed and made anew, one after the other.
+fn renew(live: &Path, number: usize) {
+    for file in ["cert", "privkey", "chain", "fullchain"] {
+        let link = live.join(format!("{file}.pem"));
+        let _ = std::fs::remove_file(&link);
+        // Longer than it takes, so that it is met.
+        idle(Duration::from_millis(1));
+        symlink(format!("../../archive/a.example/{file}{number}.pem"), link).unwrap();
+    }
+}
+
+#[test]
+fn certbot_renews_under_load_and_nobody_is_told() {
+    let dir = TempDir::new();
+    let live = dir.join("live/a.example");
+    std::fs::create_dir_all(&live).unwrap();
+    for (number, pair) in ["p256", "p384"].into_iter().enumerate() {
+        for (file, end) in [("privkey", "key"), ("fullchain", "pem")] {
+            let content = certs().read(&format!("{pair}.{end}"));
+            dir.file(&format!("archive/a.example/{file}{number}.pem"), content);
+        }
+    }
+    renew(&live, 0);
+    let server = cmd(["s6-tlsserver", "-1Hk2", "127.0.0.1", "0", "cat"])
+        .env("SNIDIR", dir.join("live"))
+        .start();
+    let port = server.port().to_string();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let visitors = [(); 2].map(|()| {
+            scope.spawn(|| {
+                let mut seen = [0; 2];
+                while !done.load(Ordering::Relaxed) {
+                    let client = cmd(["s6-tlsclient", "-Hka.example", "--no-verify-cert"])
+                        .args(["127.0.0.1", &port, "sh", "-c", HELLO])
+                        .env("CAFILE", certs().path("ca.pem"));
+                    let pair = shown(&client.run().success());
+                    seen[usize::from(pair == "p384")] += 1;
+                }
+                seen
+            })
+        });
+        for number in (0..100).map(|number| number % 2) {
+            renew(&live, number);
+            idle(Duration::from_millis(20));
+        }
+        done.store(true, Ordering::Relaxed);
+        for visitor in visitors {
+            let seen = visitor.join().unwrap();
+            assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+        }
+    });
+    assert!(
+        !server.stderr.text().contains("fatal"),
+        "{}",
+        server.stderr.text()
+    );
 }
 
 #[test]

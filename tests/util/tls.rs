@@ -18,6 +18,11 @@ fn besides() -> Vec<String> {
     options.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Whether a server's key is with a guard then.
+pub fn is_guarded() -> bool {
+    besides().iter().any(|option| option == "--key-guard")
+}
+
 /// `s6-tlsd` with these options around a shell command, with the key and the
 /// certificate `pair`; the network is still to be given.
 pub fn tlsd(options: &[&str], pair: &str, program: &str) -> Cmd {

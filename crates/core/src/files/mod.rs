@@ -84,6 +84,11 @@ impl Opened {
     }
 }
 
+/// Whether there is a directory `name` in another one.
+pub fn has_directory(directory: impl AsFd, name: &str) -> bool {
+    open_beneath(directory, name, OFlag::O_DIRECTORY).is_ok()
+}
+
 /// Opens `name` for reading without leaving `directory` (openat2(2)). Where
 /// the system cannot promise that, the name, which has no `/`, has to do.
 fn open_beneath(directory: impl AsFd, name: &str, flags: OFlag) -> Result<OwnedFd, Errno> {

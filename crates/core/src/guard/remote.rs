@@ -15,7 +15,7 @@ use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use super::channel::{self, Silence};
-use super::wire::{Answer, MAX_ANSWER, Public, Question};
+use super::wire::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
 use crate::overheard::{Overheard, Trouble};
 use crate::own::choice::Choose;
 use crate::own::tickets::LIFETIME;
@@ -168,6 +168,11 @@ struct RemoteSigner {
 
 impl Signer for RemoteSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        if message.len() > MAX_TEXT {
+            return Err(Error::General(
+                "handshake too long for the key guard".into(),
+            ));
+        }
         let signature = self
             .remote
             .bytes(&Question::Signature(self.scheme, message));

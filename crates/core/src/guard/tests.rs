@@ -10,17 +10,17 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
-    SupportedProtocolVersion,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use super::channel::{self, Silence};
 use super::keeper::Keeper;
 use super::remote::Remote;
-use super::wire::{Answer, HEADER, MAX_QUESTION, Question};
+use super::wire::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
 use super::{Role, Secrets};
 use crate::crypto;
 use crate::overheard::{Overheard, Trouble};
-use crate::own::choice::{Certificates, Chooser};
+use crate::own::choice::{Certificates, Choose, Chooser};
 use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Anchors;
 use crate::peer::trust::Trust;
@@ -158,6 +158,24 @@ fn nor_does_one_that_does_not_even_take_the_question() {
     assert_eq!(overheard.trouble(), Some(Trouble::Late));
     assert!(Instant::now() >= deadline);
     drop(theirs);
+}
+
+#[test]
+fn a_text_that_is_too_long_is_not_even_sent() {
+    let overheard = Overheard::default();
+    let (remote, keeping) = guard(3, &overheard);
+    let pair = remote.choose(None).unwrap().unwrap();
+    let signer = pair
+        .key
+        .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
+        .unwrap();
+    assert!(signer.sign(&vec![0; MAX_TEXT + 1]).is_err());
+    assert_eq!(overheard.trouble(), None);
+    // The longest is not signed either, but asked for.
+    assert!(signer.sign(&vec![0; MAX_TEXT]).is_err());
+    assert_eq!(overheard.trouble(), None);
+    remote.hang_up();
+    keeping.join().unwrap();
 }
 
 #[test]

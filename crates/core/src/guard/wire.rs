@@ -9,8 +9,12 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 /// what follows, most significant byte first.
 pub const HEADER: usize = 8;
 
-/// The most bytes that a question may have: a signature's scheme and 64 KiB.
-pub const MAX_QUESTION: usize = 2 + (64 << 10);
+/// The most bytes that are signed.
+pub const MAX_TEXT: usize = 64 << 10;
+
+/// The most bytes that a question may have: a signature's scheme and what is
+/// to be signed.
+pub const MAX_QUESTION: usize = 2 + MAX_TEXT;
 
 /// The most bytes that an answer may have: more than any chain that fits a
 /// handshake message (RFC 8446 section 4).

@@ -12,8 +12,8 @@ use rustls::sign::CertifiedKey;
 use unix::Errno;
 
 use crate::CONTEXT;
-use crate::files::Opened;
 use crate::files::problem::unreadable;
+use crate::files::{Opened, has_directory};
 use crate::own::pair;
 
 /// The directory, open for as long as it may be needed.
@@ -49,14 +49,18 @@ impl Directory {
         Ok(None)
     }
 
-    /// Whether a whole pair is there. Half a pair is none, but in a directory
-    /// of its own it may be a renewal in the middle.
+    /// Whether a whole pair is there. Half a pair is none; but while a pair's
+    /// own directory is there without all of it, it may be in the middle of a
+    /// renewal.
     fn has_both(&self, place: &Place) -> Result<bool, Fatal> {
-        let both = || Ok((self.has(&place.key)?, self.has(&place.certificate)?));
+        let both = || Ok(self.has(&place.key)? && self.has(&place.certificate)?);
+        let renewed = || {
+            let own = place.own_directory();
+            own.is_some_and(|own| has_directory(&self.fd, own))
+        };
         let found = pair::patiently(|| match both() {
-            Ok((key, certificate)) if key != certificate && place.key.contains('/') => None,
-            Ok((key, certificate)) => Some(Ok(key && certificate)),
-            Err(fatal) => Some(Err(fatal)),
+            Ok(false) if renewed() => None,
+            found => Some(found),
         });
         found.unwrap_or(Ok(false))
     }
@@ -102,6 +106,13 @@ pub struct Place {
     pub key: String,
     /// The chain.
     pub certificate: String,
+}
+
+impl Place {
+    /// The name of the directory that holds this pair and nothing else.
+    fn own_directory(&self) -> Option<&str> {
+        self.key.split_once('/').map(|(directory, _)| directory)
+    }
 }
 
 /// The places of the pair for `name`, in the order in which they count. There

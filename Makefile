@@ -87,14 +87,16 @@ need-%:
 
 # The end-to-end tests of the release build, which leaves other things in
 # memory than the one for tests. make test-release T=NAME for some of them.
+# --workspace here and below: dependencies have the features that `make test`
+# has built them with.
+TEST_RELEASE = UNDER_TEST="$(built)" $(CARGO) test --workspace --locked --target $(TARGET) --test all
 test-release: all
-	UNDER_TEST="$(built)" $(CARGO) test --locked --target $(TARGET) --test all $(T)
+	$(TEST_RELEASE) $(T)
 
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
 soak: all
-	UNDER_TEST="$(built)" SOAK_SECONDS=$(SECONDS) \
-		$(CARGO) test --locked --target $(TARGET) --test all -- --ignored --exact --nocapture soak::soak
+	SOAK_SECONDS=$(SECONDS) $(TEST_RELEASE) -- --ignored --exact --nocapture soak::soak
 
 check: lint test
 

@@ -109,7 +109,7 @@ fn s6_supervises_a_web_server() {
         let mut supervise = cmd(["s6-supervise"]).arg(home).start();
         let stop = OnDrop(&["s6-svc", "-wD", "-T", "5000", "-xd"], home);
         eventually("s6-supervise is there", || {
-            let status = home.join("supervise/control");
+            let status = home.join("supervise/status");
             status.exists().then_some(())
         });
         // It is told by the port that s6-tlsserver prints.

@@ -406,7 +406,7 @@ fn s6_learns_when_the_service_is_ready() {
     let service = dir.join("service");
     let _supervise = cmd(["s6-supervise"]).arg(&service).start();
     eventually("s6-supervise runs", || {
-        service.join("supervise/control").exists().then_some(())
+        service.join("supervise/status").exists().then_some(())
     });
     cmd(["s6-svwait", "-U", "-t", "5000"])
         .arg(&service)

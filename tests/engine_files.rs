@@ -331,6 +331,19 @@ fn anchors_of_every_kind_are_trusted() {
         // A name that the issuer may issue for, a common name where it may
         // issue for any host name.
         (
+        // It may say what nobody understands.
+        (
+            "selfodd.key",
+            "selfodd.pem",
+            "selfodd.pem",
+            &["-k", "localhost"],
+        ),
+        (
+            "selfodd.key",
+            "selfodd.pem",
+            "selfodd.pem",
+            &["-k", "127.0.0.1"],
+        ),
             "p256.key",
             "limitedsan.pem",
             "limited.pem",
@@ -411,6 +424,12 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         (
             "nosigndeep-chain",
             ca(),
+        (
+            "selfodd",
+            path("selfodd"),
+            &["-k", "other.test"],
+            "not valid for this name",
+        ),
             name,
             "an issuer's keyUsage does not allow it to sign certificates",
         ),

@@ -176,6 +176,7 @@ openssl x509 -req -in version1.csr -CA ca.pem -CAkey ca.key -days 3650 -out vers
 openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
+cp p256.key selfodd.key; own selfodd '/CN=other.test' "$here\n1.2.3.4=critical,DER:0500"
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
 # crl NAME ISSUER MONTH REVOKED...: a revocation list of 2020, or one of VERSION 1, or one that is
 # past its next update (NEXT).

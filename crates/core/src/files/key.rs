@@ -5,7 +5,7 @@ use rustls::pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use crate::files::problem::Defect;
-use crate::x509::der::{INTEGER, OCTET_STRING, SEQUENCE, element, expect, header};
+use crate::x509::der::{INTEGER, OCTET_STRING, SEQUENCE, element, element_of, expect, header};
 use crate::x509::public_key::PublicKey;
 
 /// A private key that is wiped when it is dropped.
@@ -125,18 +125,6 @@ fn pkcs8(algorithm: &[u8], private_key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let octets = header(OCTET_STRING, private_key.len())?;
     let fields = [&[INTEGER, 1, 0], &*algorithm, &octets, private_key];
     element_of(SEQUENCE, &fields).map(Zeroizing::new)
-}
-
-/// An element with this content, made in one piece.
-fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
-    let len = content.iter().map(|part| part.len()).sum();
-    let header = header(tag, len)?;
-    let mut element = Vec::with_capacity(header.len() + len);
-    element.extend_from_slice(&header);
-    content
-        .iter()
-        .for_each(|part| element.extend_from_slice(part));
-    Some(element)
 }
 
 #[cfg(test)]

@@ -69,6 +69,11 @@ fn every_kind_of_key_and_file_is_served() {
         ("p384.bare.sec1", "p384.pem"),
         ("p384.bare.sec1.der", "p384.pem"),
         ("p384.bare.key", "p384.pem"),
+        // With the public key, or the curve, in another form.
+        ("p256.compressed.key", "p256.pem"),
+        ("p256.compressed.sec1", "p256.pem"),
+        ("p256.explicit.key", "p256.pem"),
+        ("p256.explicit.sec1", "p256.pem"),
         // By their content, not by their label.
         ("rsa.pkcs8.sec1", "rsa.pem"),
         ("rsa.pkcs1.sec1", "rsa.pem"),
@@ -198,6 +203,11 @@ fn what_cannot_be_used_is_named() {
             vec!["p256.bare.sec1", "rsa.pem", "does not belong"],
         ),
         (
+            path("p256.compressed.key"),
+            path("client.pem"),
+            vec!["p256.compressed.key", "client.pem", "does not belong"],
+        ),
+        (
             path("rsa2560.key"),
             path("rsa2560.pem"),
             vec!["rsa2560.key: ", "RSA of 2048, 3072 or 4096 bits"],
@@ -321,16 +331,6 @@ fn anchors_of_every_kind_are_trusted() {
             "selfleaf.pem",
             &["-k", "127.0.0.1"],
         ),
-        // A common name where there is no alternative name.
-        ("cnonly.key", "cnonly.pem", "ca.pem", &["-k", "localhost"]),
-        // An address, and a wildcard.
-        ("p256.key", "p256.pem", "ca.pem", &["-k", "127.0.0.1"]),
-        ("wild.key", "wild.pem", "ca.pem", &["-k", "a.example.test"]),
-        // No name, no check of it.
-        ("wrong.key", "wrong.pem", "ca.pem", &[]),
-        // A name that the issuer may issue for, a common name where it may
-        // issue for any host name.
-        (
         // It may say what nobody understands.
         (
             "selfodd.key",
@@ -344,6 +344,16 @@ fn anchors_of_every_kind_are_trusted() {
             "selfodd.pem",
             &["-k", "127.0.0.1"],
         ),
+        // A common name where there is no alternative name.
+        ("cnonly.key", "cnonly.pem", "ca.pem", &["-k", "localhost"]),
+        // An address, and a wildcard.
+        ("p256.key", "p256.pem", "ca.pem", &["-k", "127.0.0.1"]),
+        ("wild.key", "wild.pem", "ca.pem", &["-k", "a.example.test"]),
+        // No name, no check of it.
+        ("wrong.key", "wrong.pem", "ca.pem", &[]),
+        // A name that the issuer may issue for, a common name where it may
+        // issue for any host name.
+        (
             "p256.key",
             "limitedsan.pem",
             "limited.pem",
@@ -414,6 +424,12 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             &["-k", "x.test"],
             "not valid for this name",
         ),
+        (
+            "selfodd",
+            path("selfodd"),
+            &["-k", "other.test"],
+            "not valid for this name",
+        ),
         // An anchor that is no CA vouches for nobody but itself.
         ("pinned", pinned.clone(), name, "unknown issuer"),
         ("pinned-chain", pinned, name, "an issuer's keyUsage"),
@@ -424,12 +440,6 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
         (
             "nosigndeep-chain",
             ca(),
-        (
-            "selfodd",
-            path("selfodd"),
-            &["-k", "other.test"],
-            "not valid for this name",
-        ),
             name,
             "an issuer's keyUsage does not allow it to sign certificates",
         ),

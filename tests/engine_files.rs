@@ -69,6 +69,11 @@ fn every_kind_of_key_and_file_is_served() {
         ("p384.bare.sec1", "p384.pem"),
         ("p384.bare.sec1.der", "p384.pem"),
         ("p384.bare.key", "p384.pem"),
+        // With the public key, or the curve, in another form.
+        ("p256.compressed.key", "p256.pem"),
+        ("p256.compressed.sec1", "p256.pem"),
+        ("p256.explicit.key", "p256.pem"),
+        ("p256.explicit.sec1", "p256.pem"),
         // By their content, not by their label.
         ("rsa.pkcs8.sec1", "rsa.pem"),
         ("rsa.pkcs1.sec1", "rsa.pem"),
@@ -198,6 +203,11 @@ fn what_cannot_be_used_is_named() {
             vec!["p256.bare.sec1", "rsa.pem", "does not belong"],
         ),
         (
+            path("p256.compressed.key"),
+            path("client.pem"),
+            vec!["p256.compressed.key", "client.pem", "does not belong"],
+        ),
+        (
             path("rsa2560.key"),
             path("rsa2560.pem"),
             vec!["rsa2560.key: ", "RSA of 2048, 3072 or 4096 bits"],
@@ -321,6 +331,19 @@ fn anchors_of_every_kind_are_trusted() {
             "selfleaf.pem",
             &["-k", "127.0.0.1"],
         ),
+        // It may say what nobody understands.
+        (
+            "selfodd.key",
+            "selfodd.pem",
+            "selfodd.pem",
+            &["-k", "localhost"],
+        ),
+        (
+            "selfodd.key",
+            "selfodd.pem",
+            "selfodd.pem",
+            &["-k", "127.0.0.1"],
+        ),
         // A common name where there is no alternative name.
         ("cnonly.key", "cnonly.pem", "ca.pem", &["-k", "localhost"]),
         // An address, and a wildcard.
@@ -399,6 +422,12 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             "selfleaf",
             path("selfleaf"),
             &["-k", "x.test"],
+            "not valid for this name",
+        ),
+        (
+            "selfodd",
+            path("selfodd"),
+            &["-k", "other.test"],
             "not valid for this name",
         ),
         // An anchor that is no CA vouches for nobody but itself.

@@ -159,9 +159,11 @@ fn help_and_version_are_for_one_argument_alone() {
 fn a_notification_goes_nowhere_else() {
     for (program, number) in [
         ("s6-tlsd-io", "1"),
+        ("s6-tlsd-io", "2"),
         ("s6-tlsd-io", "6"),
         ("s6-tlsd-io", "7"),
         ("s6-tlsc-io", "1"),
+        ("s6-tlsc-io", "2"),
         ("s6-tlsc-io", "6"),
         ("s6-tlsc-io", "7"),
     ] {

@@ -187,6 +187,29 @@ fn a_line_without_its_carriage_return_is_refused_at_once() {
 }
 
 #[test]
+fn what_no_header_begins_with_is_refused_at_once() {
+    for (options, bytes) in [
+        (&[][..], "\n"),
+        (&["--before-tlsd"], "\n"),
+        (&[], "\r\n\r\n\n"),
+        (&[], "PROXX"),
+        (&["-1"], "\r"),
+        (&["-2"], "P"),
+    ] {
+        let program = cmd(["proxy-server"]).args(options).args(["true"]);
+        let mut running = program.input_pipe().start();
+        running.write(bytes);
+        let output = running.finish_open();
+        assert_eq!(output.ended, Ended::Exited(1), "{bytes:?}");
+        assert!(
+            output.err().ends_with("fatal: invalid magic\n"),
+            "{}",
+            output.err()
+        );
+    }
+}
+
+#[test]
 fn the_limit_of_time_works_on_a_blocking_descriptor() {
     let silent = cmd(["proxy-server", "-t", "200", "true"])
         .input_pipe()

@@ -154,6 +154,12 @@ for name in p256 p384; do
   openssl ec -in $name.key -no_public -outform DER -out $name.bare.sec1.der
   openssl pkcs8 -topk8 -nocrypt -in $name.bare.sec1 -out $name.bare.key
 done
+# The public key as x alone, or the curve as its numbers instead of its name.
+for form in '-conv_form compressed' '-param_enc explicit'; do
+  name=p256.${form#* }
+  openssl ec -in p256.key $form -out $name.sec1
+  openssl pkcs8 -topk8 -nocrypt -in $name.sec1 -out $name.key
+done
 # Labels that do not say what is inside.
 relabel() { sed "s/$1 KEY/$2 KEY/" "$3" >"$4"; }
 relabel 'PRIVATE' 'RSA PRIVATE' rsa.key rsa.pkcs8.sec1
@@ -170,6 +176,7 @@ openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen
 sign rsae3 ca '/CN=localhost' "$here"
 # What webpki does not read: an extension that nobody knows, and version 1.
 cp p256.key unknown.key; sign unknown ca '/CN=localhost' "$here\n1.2.3.4=critical,DER:0500"
+cp p256.key selfodd.key; own selfodd '/CN=other.test' "$here\n1.2.3.4=critical,DER:0500"
 cp p256.key version1.key
 openssl req -new -key version1.key -subj /CN=localhost -out version1.csr
 openssl x509 -req -in version1.csr -CA ca.pem -CAkey ca.key -days 3650 -out version1.pem

@@ -85,8 +85,8 @@ impl Common {
     }
 
     /// The two numbers that an engine's command line ends with. The
-    /// notification goes somewhere else than what is tunnelled: to one of
-    /// these, and to 0 and 1.
+    /// notification has a descriptor of its own: none of these, of 0 and 1,
+    /// and of 2, where the last line of a failed handshake would be lost.
     fn descriptors(&self, context: &Context, operands: &[OsString]) -> Result<[RawFd; 2], Fatal> {
         let number = |text: &OsString| {
             let number = unsigned(text.as_bytes());
@@ -98,7 +98,7 @@ impl Common {
         };
         let numbers = [number(fdr)?, number(fdw)?];
         let notification = RawFd::try_from(self.notification).unwrap_or_default();
-        if notification != 0 && (notification == 1 || numbers.contains(&notification)) {
+        if matches!(notification, 1 | 2) || notification != 0 && numbers.contains(&notification) {
             return Err(Fatal::user(
                 "notification-fd must differ from the other descriptors",
             ));

@@ -26,8 +26,8 @@ pub(super) const NOTIFICATION: &[Row] = &[Row {
     effect: Effect::Set(Id::Engine(Engine::NotificationFd)),
     help: "descriptor to report the handshake to (default: none)",
     doc: paragraph(
-        "report the handshake there; 0 (default): do not. It must not be one of the other \
-         descriptors.",
+        "report the handshake there; 0 (default): do not. It must not be 1, 2, fdr or \
+         fdw.",
     ),
 }];
 

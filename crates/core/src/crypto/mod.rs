@@ -8,7 +8,7 @@ pub mod suites;
 
 use std::sync::Arc;
 
-use cli::Group;
+use cli::{Group, Pin};
 use rustls::Error;
 use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -65,15 +65,10 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest
 }
 
-/// `SHA256:` and the digest of a certificate in lower-case hex.
+/// `SHA256:` and the digest of a certificate in lower-case hex: what `--pin`
+/// takes.
 pub fn fingerprint(certificate: &[u8]) -> String {
-    let mut text = String::from("SHA256:");
-    for byte in sha256(certificate) {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
+    Pin::Certificate(sha256(certificate)).text()
 }
 
 #[cfg(test)]

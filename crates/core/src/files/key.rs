@@ -5,7 +5,10 @@ use rustls::pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use crate::files::problem::Defect;
-use crate::x509::der::{INTEGER, OCTET_STRING, SEQUENCE, element, expect, header};
+use crate::x509::der::{
+    BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, element_of, expect,
+    header,
+};
 use crate::x509::public_key::PublicKey;
 
 /// A private key that is wiped when it is dropped.
@@ -16,6 +19,9 @@ pub type SecretKey = Zeroizing<PrivateKeyDer<'static>>;
 const EC_P256: &[u8] =
     b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const EC_P384: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
+
+/// id-ecPublicKey.
+const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// The tags of the optional fields of an ECPrivateKey (RFC 5915).
 const PARAMETERS: u8 = 0xa0;
@@ -37,23 +43,24 @@ pub fn of_der(mut der: Zeroizing<Vec<u8>>) -> Result<SecretKey, Defect> {
     Ok(Zeroizing::new(kind(std::mem::take(&mut *der))))
 }
 
-/// The private number of an EC key that stands there without its public key,
-/// which the library wants to see. None for all other keys.
-pub fn bare_scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
+/// The private number of an EC key in PKCS#8. None for all other keys, and for
+/// those on a curve that is named and not supported.
+pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
     let (info, _) = expect(key.secret_der(), SEQUENCE)?;
     let (_version, info) = expect(info, INTEGER)?;
     let (algorithm, info) = expect(info, SEQUENCE)?;
     let (sec1, _) = expect(info, OCTET_STRING)?;
-    let (scalar, rest) = sec1_scalar(sec1)?;
-    let known = curve(scalar) == Some(algorithm);
-    (known && !has_public_key(rest)).then_some(scalar)
+    let (scalar, _) = sec1_scalar(sec1)?;
+    let (oid, parameters) = expect(algorithm, OBJECT_IDENTIFIER)?;
+    let unnamed = oid == EC_PUBLIC_KEY && expect(parameters, SEQUENCE).is_some();
+    (unnamed || curve(scalar) == Some(algorithm)).then_some(scalar)
 }
 
 /// The EC key of this private number, with its public key from a certificate.
 /// None if that is for another kind of key.
 pub fn ec_key(scalar: &[u8], public: &PublicKey<'_>) -> Option<SecretKey> {
     let algorithm = curve(scalar).filter(|curve| public.algorithm == *curve)?;
-    let bits = element_of(0x03, &[&[0], public.key])?;
+    let bits = element_of(BIT_STRING, &[&[0], public.key])?;
     let public_key = element_of(PUBLIC_KEY, &[&bits])?;
     let private_key = Zeroizing::new(element_of(OCTET_STRING, &[scalar])?);
     let sec1 = Zeroizing::new(element_of(
@@ -92,10 +99,16 @@ fn form(der: &[u8]) -> Option<Form> {
 }
 
 /// An ECPrivateKey as a PrivateKeyInfo: None if it is on none of the curves
-/// that are supported, which its size tells.
+/// that are supported, which its size tells, unless it names another one.
 fn pkcs8_of_sec1(sec1: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (scalar, _) = sec1_scalar(sec1)?;
-    pkcs8(curve(scalar)?, sec1)
+    let (scalar, rest) = sec1_scalar(sec1)?;
+    let curve = curve(scalar)?;
+    let parameters = expect(rest, PARAMETERS).map(|(parameters, _)| parameters);
+    let named = parameters.filter(|parameters| expect(parameters, OBJECT_IDENTIFIER).is_some());
+    match named.is_none_or(|named| curve.ends_with(named)) {
+        true => pkcs8(curve, sec1),
+        false => None,
+    }
 }
 
 /// The private number of an ECPrivateKey, and what follows it there.
@@ -103,11 +116,6 @@ fn sec1_scalar(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
     let (fields, _) = expect(sec1, SEQUENCE)?;
     let (_version, rest) = expect(fields, INTEGER)?;
     expect(rest, OCTET_STRING)
-}
-
-fn has_public_key(optional: &[u8]) -> bool {
-    let rest = expect(optional, PARAMETERS).map_or(optional, |(_, rest)| rest);
-    expect(rest, PUBLIC_KEY).is_some()
 }
 
 fn curve(scalar: &[u8]) -> Option<&'static [u8]> {
@@ -125,18 +133,6 @@ fn pkcs8(algorithm: &[u8], private_key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let octets = header(OCTET_STRING, private_key.len())?;
     let fields = [&[INTEGER, 1, 0], &*algorithm, &octets, private_key];
     element_of(SEQUENCE, &fields).map(Zeroizing::new)
-}
-
-/// An element with this content, made in one piece.
-fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
-    let len = content.iter().map(|part| part.len()).sum();
-    let header = header(tag, len)?;
-    let mut element = Vec::with_capacity(header.len() + len);
-    element.extend_from_slice(&header);
-    content
-        .iter()
-        .for_each(|part| element.extend_from_slice(part));
-    Some(element)
 }
 
 #[cfg(test)]
@@ -189,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ec_key_without_its_public_key_takes_it_from_a_certificate() {
+    fn an_ec_key_takes_its_public_key_from_a_certificate() {
         let scalar = [7; 32];
         let sec1 = |rest: &[u8]| {
             let fields = [der(INTEGER, &[1]), der(4, &scalar), rest.to_vec()];
@@ -198,20 +194,44 @@ mod tests {
         let parameters = der(PARAMETERS, &[5, 0]);
         for rest in [&[][..], &parameters] {
             let key = sec1(rest);
-            assert_eq!(bare_scalar(&key), Some(&scalar[..]));
+            assert_eq!(super::scalar(&key), Some(&scalar[..]));
             let public = PublicKey {
                 algorithm: EC_P256,
                 key: &[4; 65],
             };
             let whole = ec_key(&scalar, &public).unwrap();
-            assert_eq!(bare_scalar(&whole), None);
+            let public_key = der(BIT_STRING, &[&[0][..], &[4; 65]].concat());
+            let public_key = der(PUBLIC_KEY, &public_key);
+            assert!(whole.secret_der().ends_with(&public_key));
             let other = PublicKey {
                 algorithm: EC_P384,
                 ..public
             };
             assert!(ec_key(&scalar, &other).is_none());
         }
-        let public = der(PUBLIC_KEY, &[3, 2, 0, 4]);
-        assert_eq!(bare_scalar(&sec1(&[parameters, public].concat())), None);
+    }
+
+    #[test]
+    fn an_ec_key_may_write_its_curve_out_but_not_name_another() {
+        let sec1 = |parameters: &[u8]| {
+            let octets = der(OCTET_STRING, &[7; 32]);
+            let fields = [der(INTEGER, &[1]), octets, der(PARAMETERS, parameters)];
+            der(SEQUENCE, &fields.concat())
+        };
+        let other = der(OBJECT_IDENTIFIER, &[0x2b, 0x81, 4, 0, 10]);
+        let written_out = der(SEQUENCE, &[]);
+        let p256 = &EC_P256[EC_P256.len() - 10..];
+        let kind = der(OBJECT_IDENTIFIER, EC_PUBLIC_KEY);
+        for (parameters, known) in [(&other[..], false), (&written_out, true), (p256, true)] {
+            let sec1 = sec1(parameters);
+            let wrapped = pkcs8(&[&kind, parameters].concat(), &sec1).unwrap();
+            for key in [sec1, wrapped.to_vec()] {
+                assert_eq!(
+                    scalar(&read(key).unwrap()).is_some(),
+                    known,
+                    "{parameters:?}"
+                );
+            }
+        }
     }
 }

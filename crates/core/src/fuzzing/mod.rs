@@ -61,9 +61,10 @@ pub fn pem(input: &[u8]) -> bool {
     }
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
         let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
-        let whole = key::bare_scalar(key).zip(shown);
+        let scalar = key::scalar(key);
+        let whole = scalar.zip(shown);
         let whole = whole.and_then(|(scalar, public)| key::ec_key(scalar, &public));
-        assert!(whole.is_none_or(|key| key::bare_scalar(&key).is_none()));
+        assert!(whole.is_none_or(|whole| key::scalar(&whole) == scalar));
     }
     let signer = key
         .as_ref()

@@ -117,11 +117,12 @@ fn signer(
     let certificate = chain.first().and_then(|der| Certificate::parse(der));
     let shown = certificate.and_then(|certificate| certificate.public_key());
     let shown = shown.ok_or(Unfit::Pair)?;
-    if let Some(scalar) = key::bare_scalar(key) {
+    let Ok(signer) = crypto::signing_key(key) else {
+        // ring wants to see an EC key's public key, uncompressed, and its curve by name.
+        let scalar = key::scalar(key).ok_or(Unfit::Key)?;
         let whole = key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
         return crypto::signing_key(&whole).map_err(|_| Unfit::Pair);
-    }
-    let signer = crypto::signing_key(key).map_err(|_| Unfit::Key)?;
+    };
     let info = signer.public_key();
     let own = info.as_deref().and_then(PublicKey::parse);
     match own.is_none_or(|own| own.is(&shown)) {

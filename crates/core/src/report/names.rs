@@ -51,7 +51,10 @@ pub fn distinguished_name(name: &Name) -> Option<String> {
             let oid = pair.oid.to_string();
             match (type_name(&oid), text(&pair.value)) {
                 (Some(name), Some(value)) => format!("{name}={}", quoted(&value)),
-                (name, _) => format!("{}=#{}", name.unwrap_or(&oid), hex(&pair.value)),
+                (name, _) => {
+                    let encoding = pair.value.to_der().unwrap_or_default();
+                    format!("{}=#{}", name.unwrap_or(&oid), hex(&encoding))
+                }
             }
         });
         pairs.collect::<Vec<_>>().join("+")
@@ -133,8 +136,7 @@ fn push(out: &mut String, c: char) {
     }
 }
 
-/// The encoding of a value, tag and length included, in upper-case hex.
-fn hex(value: &Any) -> String {
-    let encoding = value.to_der().unwrap_or_default();
-    encoding.iter().map(|byte| format!("{byte:02X}")).collect()
+/// Upper-case hex, two digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -126,7 +126,7 @@ fn serial(integer: &[u8]) -> String {
             (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
         }
     }
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let digits = names::hex(&bytes);
     let shown = match digits.strip_prefix("00") {
         Some(rest) if !rest.is_empty() => rest,
         _ => &digits,

@@ -1,4 +1,4 @@
-//! Reading DER (ITU-T X.690) element by element.
+//! DER (ITU-T X.690), element by element.
 
 /// The tag of a BOOLEAN.
 pub const BOOLEAN: u8 = 0x01;
@@ -57,6 +57,19 @@ pub fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
         0x80..0x100 => vec![tag, 0x81, low],
         _ => vec![tag, 0x82, high, low],
     })
+}
+
+/// An element with this content, made in one piece; None if that has more than
+/// 65535 bytes.
+pub fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
+    let len = content.iter().map(|part| part.len()).sum();
+    let header = header(tag, len)?;
+    let mut element = Vec::with_capacity(header.len() + len);
+    element.extend_from_slice(&header);
+    content
+        .iter()
+        .for_each(|part| element.extend_from_slice(part));
+    Some(element)
 }
 
 /// An element, for tests.

@@ -9,7 +9,8 @@ mod time;
 use std::cmp::Ordering;
 
 use der::{
-    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, expect,
+    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, element_of,
+    expect,
 };
 use name::Name;
 use public_key::PublicKey;
@@ -41,6 +42,10 @@ const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 17];
 const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 19];
 const NAME_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 30];
 
+/// The tags of optional fields of a TBSCertificate.
+const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+
 /// The version field of a certificate that may have extensions.
 const VERSION_3: [u8; 3] = [INTEGER, 1, 2];
 
@@ -50,7 +55,7 @@ impl<'a> Certificate<'a> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (mut tbs, _) = expect(outer, SEQUENCE)?;
         let mut extended = false;
-        if let Some((version, rest)) = expect(tbs, 0xa0) {
+        if let Some((version, rest)) = expect(tbs, VERSION) {
             extended = version == VERSION_3;
             tbs = rest;
         }
@@ -108,6 +113,25 @@ impl<'a> Certificate<'a> {
     /// Whether there is a subjectAltName, of whatever content.
     pub fn has_alternative_names(&self) -> bool {
         self.extension(&SUBJECT_ALT_NAME).is_some()
+    }
+
+    /// A certificate that has this one's subjectAltName and no more, for webpki to match a name:
+    /// it reads none with a critical extension that it does not know. None without such names.
+    pub fn names_alone(&self) -> Option<Vec<u8>> {
+        let names = self.extension(&SUBJECT_ALT_NAME)?;
+        let oid = element_of(OBJECT_IDENTIFIER, &[&SUBJECT_ALT_NAME])?;
+        let extension = element_of(SEQUENCE, &[&oid, &element_of(OCTET_STRING, &[names])?])?;
+        let extensions = element_of(EXTENSIONS, &[&element_of(SEQUENCE, &[&extension])?])?;
+        let version = element_of(VERSION, &[&VERSION_3])?;
+        let algorithm = [SEQUENCE, 0];
+        // The algorithm, the issuer, the dates, the subject and its key.
+        let others = algorithm.repeat(5);
+        let tbs = [&version, &[INTEGER, 1, 1][..], &others, &extensions];
+        let signature = [BIT_STRING, 1, 0];
+        element_of(
+            SEQUENCE,
+            &[&element_of(SEQUENCE, &tbs)?, &algorithm, &signature],
+        )
     }
 
     /// Whether it may be the issuer of others: it is a CA's, or of a version
@@ -255,6 +279,24 @@ mod tests {
             assert_eq!(certificate.subject().line().as_deref(), Some("CN=x"));
             assert_eq!(certificate.public_key_info(), der(SEQUENCE, b"key"));
         }
+    }
+
+    #[test]
+    fn the_names_alone_are_a_certificate() {
+        let names = critical(&SUBJECT_ALT_NAME, &der(SEQUENCE, &der(0x82, b"a.b.org")));
+        let unknown = critical(&[1, 2, 3], &[]);
+        let bytes = certificate(Some(&[unknown, names].concat()));
+        let alone = Certificate::parse(&bytes).unwrap().names_alone().unwrap();
+        let alone = alone.into();
+        let read = webpki::EndEntityCert::try_from(&alone).unwrap();
+        assert!(read.valid_dns_names().eq(["a.b.org"]));
+        let nameless = certificate(Some(&[]));
+        assert!(
+            Certificate::parse(&nameless)
+                .unwrap()
+                .names_alone()
+                .is_none()
+        );
     }
 
     #[test]

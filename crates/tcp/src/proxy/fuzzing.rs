@@ -8,8 +8,8 @@ use super::{Header, Versions, header, v1};
 pub fn proxy(input: &[u8]) -> bool {
     let read = |versions| {
         let mut source = Input::memory(input);
-        let result = header(&mut source, versions);
-        result.map(|header| (header, input.len() - source.left()))
+        let header = header(&mut source, versions).ok()?;
+        Some((header, input.len() - source.left()))
     };
     let either = read(Versions::Both);
     let line = input.starts_with(v1::MAGIC);
@@ -18,10 +18,10 @@ pub fn proxy(input: &[u8]) -> bool {
         assert!(if fits {
             alone == either
         } else {
-            alone.is_err()
+            alone.is_none()
         });
     }
-    let Ok((header, used)) = either else {
+    let Some((header, used)) = either else {
         return false;
     };
     let expected = if line {

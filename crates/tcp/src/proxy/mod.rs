@@ -109,14 +109,29 @@ impl Options {
 /// Reads exactly one header.
 fn header(input: &mut Input<'_>, versions: Versions) -> Result<Header, Fatal> {
     let mut first = [0; v1::SHORTEST];
-    input.fill_checked(&mut first, v1::check_begun)?;
-    if versions != Versions::Only2 && first.starts_with(v1::MAGIC) {
-        return v1::read(input, &first);
+    input.fill_checked(&mut first, |begun| match versions.begin_with(begun) {
+        true => v1::check_begun(begun),
+        false => Err(invalid("magic")),
+    })?;
+    match first.starts_with(v1::MAGIC) {
+        true => v1::read(input, &first),
+        false => v2::read(input, &first),
     }
-    if versions != Versions::Only1 && v2::MAGIC.iter().zip(&first).all(|(a, b)| a == b) {
-        return v2::read(input, &first);
+}
+
+impl Versions {
+    /// Whether a header may begin with these bytes, which may be fewer than
+    /// its magic has.
+    fn begin_with(self, begun: &[u8]) -> bool {
+        let magics: &[&[u8]] = match self {
+            Self::Both => &[v1::MAGIC, v2::MAGIC],
+            Self::Only1 => &[v1::MAGIC],
+            Self::Only2 => &[v2::MAGIC],
+        };
+        magics
+            .iter()
+            .any(|magic| magic.iter().zip(begun).all(|(a, b)| a == b))
     }
-    Err(invalid("magic"))
 }
 
 fn set(env: &mut Env, variables: Vec<Variable>, place: Place) {

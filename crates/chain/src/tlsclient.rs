@@ -85,7 +85,8 @@ mod tests {
             ),
             (
                 "--webpki-roots --no-sandbox --idle-timeout=5 -- h 1 p",
-                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox -k h -- p",
+                "s6-tcpclient -- h 1 s6-tlsc --webpki-roots --idle-timeout=5 --no-sandbox \
+                 -k h -- p",
             ),
         ] {
             assert_eq!(rewritten(given), written, "{given}");

@@ -40,7 +40,8 @@ const REVOKED: &[u8] = include_bytes!("../testdata/revoked.pem");
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/key.pem");
 const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/certificate.pem");
 
-/// Files of keys and certificates, PEM or DER: what is in DER is taken whole, and a key and a chain out of anything can be put together.
+/// Files of keys and certificates, PEM or DER: what is in DER is taken whole,
+/// and a key and a chain out of anything can be put together.
 pub fn pem(input: &[u8]) -> bool {
     let der = der::is_der_sequence(input);
     let chain = pem::certificates(input);

@@ -169,7 +169,8 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
-                    "environment variable KEYFILE:{shown} not paired with the corresponding CERTFILE"
+                    "environment variable KEYFILE:{shown} not paired with the \
+                     corresponding CERTFILE"
                 ),
             ));
         };
@@ -179,7 +180,8 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
-                    "environment variable KEYFILE:{shown} is there twice: neither case nor a final dot matters in names"
+                    "environment variable KEYFILE:{shown} is there twice: neither case \
+                     nor a final dot matters in names"
                 ),
             ));
         }

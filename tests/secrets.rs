@@ -214,7 +214,8 @@ fn no_message_holds_any_of_the_key() {
     let dir = TempDir::new();
     for name in ["p256.key", "p256.sec1.der", "rsa.pkcs1", "ed25519.key"] {
         let mut content = certs().read(name);
-        let middle = content.len() / 2;
+        // In the middle of the DER is the public key, which CERTFILE has, too.
+        let middle = content.len() / if name.ends_with(".der") { 6 } else { 2 };
         // Keys are made by chance: this may be what is there already.
         content[middle] = if content[middle] == b'!' { b'?' } else { b'!' };
         let key = dir.file(name, &content);

@@ -279,6 +279,33 @@ fn programs_without_tls_reach_servers_with_it() {
 }
 
 #[test]
+fn a_browser_shows_the_page() {
+    let peers = [
+        "execlineb",
+        "busybox",
+        "s6-ioconnect",
+        "chromium-headless-shell",
+    ];
+    let Some(web) = Example::new("s6", "", &peers) else {
+        return;
+    };
+    web.page();
+    let _server = web.start_as(cmd(["./run"]).fd(3, crate::util::pipe().1));
+    let home = crate::util::TempDir::new();
+    let browser = cmd(["chromium-headless-shell", "--no-sandbox", "--disable-gpu"])
+        .args([
+            "--ignore-certificate-errors",
+            "--dump-dom",
+            "--no-first-run",
+        ])
+        .arg(format!("--user-data-dir={}", home.path().display()))
+        .arg(format!("https://localhost:{}/", web.port))
+        .env("HOME", home.path())
+        .start();
+    browser.wait_out("a page");
+}
+
+#[test]
 fn a_mail_client_runs_a_command_instead_of_connecting() {
     let peers = ["python3", "swaks", "s6-ioconnect", "s6-envdir"];
     let Some(example) = Example::new("smtp-starttls", "", &peers) else {

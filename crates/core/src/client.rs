@@ -75,19 +75,16 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
             tickets: None,
         })
     };
-    let held = match (options.client_certificate, options.common.key_guard) {
-        (false, _) => None,
-        (true, false) => Some(Held::Here(load()?)),
-        (true, true) => {
-            let engine = process::Engine {
-                role: Role::Client,
-                context,
-                options: &options.common,
-                started,
-                overheard: &overheard,
-            };
-            Some(process::guarded(&engine, load)?)
-        }
+    let engine = process::Engine {
+        role: Role::Client,
+        context,
+        options: &options.common,
+        started,
+        overheard: &overheard,
+    };
+    let held = match options.client_certificate {
+        false => None,
+        true => Some(process::hold(&engine, options.common.key_guard, load)?),
     };
     Ok(Own {
         name,

@@ -73,19 +73,14 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
     let overheard = Overheard::default();
     let load = || secrets(context, options);
     let guarded = options.common.key_guard || choice::has_directory(context, options.sni());
-    let held = match guarded {
-        false => Held::Here(load()?),
-        true => {
-            let engine = process::Engine {
-                role: Role::Server,
-                context,
-                options: &options.common,
-                started,
-                overheard: &overheard,
-            };
-            process::guarded(&engine, load)?
-        }
+    let engine = process::Engine {
+        role: Role::Server,
+        context,
+        options: &options.common,
+        started,
+        overheard: &overheard,
     };
+    let held = process::hold(&engine, guarded, load)?;
     Ok(Own {
         held,
         overheard,

@@ -32,12 +32,25 @@ pub struct Engine<'a> {
     pub overheard: &'a Overheard,
 }
 
+/// What `load` gives: in this process, or with a guard if it is to be
+/// `guarded`.
+pub fn hold(
+    engine: &Engine<'_>,
+    guarded: bool,
+    load: impl FnOnce() -> Result<Secrets, Fatal>,
+) -> Result<Held, Fatal> {
+    match guarded {
+        false => load().map(Held::Here),
+        true => self::guarded(engine, load),
+    }
+}
+
 /// Forks the guard off, which loads its secrets by `load` and gives up what it
 /// does not need, and waits until it is ready.
 ///
 /// Nothing secret may have been read yet, and there is one thread. The guard's
 /// own failures are returned here, as if this process had done the loading.
-pub fn guarded(
+fn guarded(
     engine: &Engine<'_>,
     load: impl FnOnce() -> Result<Secrets, Fatal>,
 ) -> Result<Held, Fatal> {

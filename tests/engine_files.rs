@@ -1,10 +1,11 @@
 //! Keys, certificates and trust anchors: what is read, and what is said of
 //! what cannot be.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::util::tls::{ECHO, HELLO, connect, serve, tlsc, tlsd};
-use crate::util::{TempDir, certs, cmd, need};
+use crate::util::{TempDir, certs, cmd, need, tcp_pair};
 
 /// A connection with these files, which must work.
 fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
@@ -305,6 +306,56 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
     ] {
         let client = cmd(["s6-tlsc-io", "0", "1"]).env(variable, path);
         client.run().fatal_with(96, "s6-tlsc-io: fatal: ", &words);
+    }
+}
+
+/// The type of a handshake record (RFC 8446 section 5.1).
+const HANDSHAKE: u8 = 22;
+
+#[test]
+fn a_client_greets_before_it_reads_its_anchors() {
+    let dir = TempDir::new();
+    let pipe = dir.join("anchors");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (near, far) = tcp_pair();
+    let client = tlsc(&["-k", "localhost"], HELLO)
+        .env("CAFILE", &pipe)
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near)
+        .start();
+    // The greeting is there, and stays for the server.
+    let mut kind = [0];
+    far.peek(&mut kind).unwrap();
+    assert_eq!(kind, [HANDSHAKE]);
+    // Only now does anybody write the file.
+    std::fs::write(&pipe, certs().read("ca.pem")).unwrap();
+    let server = tlsd(&[], "p256", ECHO)
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    assert!(client.finish().success().out().starts_with("hello\n"));
+    server.finish().success();
+}
+
+#[test]
+fn a_server_hears_of_a_client_that_cannot_use_its_anchors() {
+    const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+    for (variable, path) in [("CAFILE", "/nonexistent"), ("CADIR", "/etc/passwd")] {
+        let (near, mut network) = tcp_pair();
+        let client = tlsc(&[], "echo never")
+            .env_remove("CAFILE")
+            .env(variable, path)
+            .fd(6, near.try_clone().unwrap())
+            .fd(7, near)
+            .start();
+        network.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut heard = Vec::new();
+        network.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard[0], HANDSHAKE);
+        assert!(heard.ends_with(&INTERNAL_ERROR), "{path}");
+        let client = client.finish();
+        assert_eq!(client.out(), "");
+        client.fatal_with(96, "s6-tlsc-io: fatal: ", &[path]);
     }
 }
 

@@ -18,14 +18,13 @@ use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Source;
-use crate::peer::trust::Trust;
+use crate::peer::trust::{Promised, Trust};
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
-use crate::report::peer_info::Verification;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
-use crate::tunnel::run::Guard;
+use crate::tunnel::run::{Greeted, Guard};
 use crate::tunnel::session::Session;
 use crate::{SETUP, crypto};
 
@@ -99,39 +98,43 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
 fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
     let pinned = !options.common.pins.is_empty();
     match (options.webpki_roots, pinned) {
-        (true, _) => Ok(Some(Source::Mozilla)),
+        (true, _) => Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS))),
         (false, true) => Ok(Source::from_environment(context)),
         (false, false) => Source::required(context).map(Some),
     }
 }
 
 fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
-    let trust = trust(&own, options)?;
     let server_name = match &own.name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let verification = match trust.is_asked_for() {
-        true => Verification::Verified,
-        false => Verification::Unverified,
-    };
+    let anchored = own.anchors.is_some() && !options.accept_any_certificate;
+    let trust = Promised::default();
     let (pair, guard) = own.held.map_or((None, None), shows);
     let config = Config {
         provider,
         name: own.name,
-        trust,
+        trust: trust.clone(),
         pair,
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
     };
+    let overheard = own.overheard.clone();
     Ok(Ready {
         session: config.session(own.overheard)?,
+        greeted: Some(learn(
+            own.anchors,
+            own.crl_file,
+            options,
+            (trust, overheard),
+        )),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
-            verification,
+            verification: setup::verification(anchored, &options.common),
             own: None,
         }),
         guard,
@@ -153,16 +156,29 @@ fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
     }
 }
 
-/// What the server's certificate must be. Anchors have to be there and
-/// readable even if any certificate will do.
-fn trust(own: &Own, options: &ClientOptions) -> Result<Trust, Fatal> {
+/// Reads what the server's certificate must be, and keeps the promise, while
+/// the server thinks of its answer; what goes wrong ends the handshake. Anchors
+/// have to be there and readable even if any certificate will do.
+fn learn(
+    anchors: Option<Source>,
+    crl_file: Option<OsString>,
+    options: &ClientOptions,
+    (promised, overheard): (Promised, Overheard),
+) -> Greeted {
     let pinned = !options.common.pins.is_empty();
     let any = options.accept_any_certificate;
-    let source = own.anchors.as_ref().filter(|_| !(any && pinned));
-    let crl_file = own.crl_file.as_deref().filter(|_| !any);
-    let mut trust = Trust::load(source, crl_file, &options.common, own.overheard.clone())?;
-    trust.anchors = trust.anchors.filter(|_| !any);
-    Ok(trust)
+    let source = anchors.filter(|_| !(any && pinned));
+    let crl_file = crl_file.filter(|_| !any);
+    Box::new(move |options| {
+        let (source, crl_file) = (source.as_ref(), crl_file.as_deref());
+        match Trust::load(source, crl_file, options, overheard.clone()) {
+            Ok(trust) => promised.keep(Trust {
+                anchors: trust.anchors.filter(|_| !any),
+                ..trust
+            }),
+            Err(fatal) => overheard.give_up(fatal.into()),
+        }
+    })
 }
 
 /// A host name or an address.
@@ -185,7 +201,7 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
-    trust: Trust,
+    trust: Promised,
     pair: Option<Arc<dyn ResolvesClientCert>>,
     protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
@@ -233,10 +249,10 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let config = Config {
         provider: crypto::provider(&[cli::Group::X25519]),
         name: Some(ServerName::try_from("localhost").unwrap()),
-        trust: Trust {
+        trust: Promised::from(Trust {
             anchors,
             ..Trust::default()
-        },
+        }),
         pair: None,
         protocols: &[],
         exporter: None,

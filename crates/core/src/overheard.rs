@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cli::Fatal;
 use rustls::pki_types::CertificateDer;
 
 /// Why the handshake cannot go on, though the peer has done nothing wrong.
@@ -12,8 +13,14 @@ pub enum Trouble {
     GuardGone,
     /// The key guard did not answer within the handshake's time limit.
     Late,
-    /// The key guard failed: an exit code and a message.
+    /// Something failed on our side: an exit code and a message.
     Failed(u8, String),
+}
+
+impl From<Fatal> for Trouble {
+    fn from(fatal: Fatal) -> Self {
+        Self::Failed(fatal.code(), fatal.message().to_owned())
+    }
 }
 
 /// Shared between a callback, which has no other way to report, and the

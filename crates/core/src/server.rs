@@ -23,7 +23,6 @@ use crate::peer::trust::Trust;
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
-use crate::report::peer_info::Verification;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::Guard;
@@ -101,16 +100,13 @@ fn secrets(context: &Context, options: &ServerOptions) -> Result<Secrets, Fatal>
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let overheard = own.overheard;
+    let verification = setup::verification(own.anchors.is_some(), &options.common);
     let trust = Trust::load(
         own.anchors.as_ref(),
         own.crl_file.as_deref(),
         &options.common,
         overheard.clone(),
     )?;
-    let verification = match trust.is_asked_for() {
-        true => Verification::Verified,
-        false => Verification::Unverified,
-    };
     let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
@@ -127,6 +123,8 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     };
     Ok(Ready {
         session: config.session(overheard.clone())?,
+        // The names of the anchors are in what it says first.
+        greeted: None,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,

@@ -10,9 +10,11 @@ use crate::guard::remote::Remote;
 use crate::identity::Identity;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
+use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::ends::PerEnd;
-use crate::tunnel::run::{self, Engine, Guard};
+use crate::tunnel::pump::Pump;
+use crate::tunnel::run::{self, Engine, Greeted, Guard};
 use crate::tunnel::session::Session;
 
 /// What the command line says that is the same for both.
@@ -29,12 +31,23 @@ pub struct Setup {
 pub struct Ready {
     /// The connection.
     pub session: Session,
+    /// What is done when a first message, if there is one, is on its way.
+    pub greeted: Option<Greeted>,
     /// Client: the name that it asks for.
     pub server_name: Option<String>,
     /// What else the notification says.
     pub peer_info: Option<PeerInfo>,
     /// The process that holds the key, if it is another one.
     pub guard: Option<Guard>,
+}
+
+/// What is said of a certificate that is accepted: by `anchors`, if there are
+/// any, or by the pins among the options, or just so.
+pub fn verification(anchors: bool, options: &Common) -> Verification {
+    match anchors || !options.pins.is_empty() {
+        true => Verification::Verified,
+        false => Verification::Unverified,
+    }
 }
 
 /// What the loop has to know of the guard, while there is one.
@@ -52,8 +65,9 @@ impl Setup {
     ///
     /// `read` looks at the variables and reads what only the user that started
     /// the program may read: the keys. `finish` does the rest under the
-    /// identity that the engine keeps; trust anchors are read there. No
-    /// descriptor is claimed, and so none kept from a key guard, before `read`.
+    /// identity that the engine keeps; trust anchors are read there or in
+    /// [`Ready::greeted`]. No descriptor is claimed, and so none kept from a
+    /// key guard, before `read`.
     pub fn run<Own>(
         self,
         context: &mut Context,
@@ -62,20 +76,23 @@ impl Setup {
     ) -> Result<u8, Fatal> {
         context.verbosity = self.options.verbosity;
         let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
-        let result = self.run_with(context, read, finish, line.as_mut());
+        let engine = self.engine(context, read, finish);
+        let result = engine.and_then(|mut engine| engine.run(context, line.as_mut()));
         match line {
             Some(line) => line.finish(context, result),
             None => result,
         }
     }
 
-    fn run_with<Own>(
+    /// The engine, ready to run. Not inlined, so that the stack that this
+    /// takes is free when data flow.
+    #[inline(never)]
+    fn engine<Own>(
         self,
         context: &Context,
         read: impl FnOnce(&Context) -> Result<Own, Fatal>,
         finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
-        line: Option<&mut LogLine>,
-    ) -> Result<u8, Fatal> {
+    ) -> Result<Box<Engine>, Fatal> {
         if self.options.sandbox {
             sandbox::hide();
         }
@@ -87,17 +104,18 @@ impl Setup {
             identity.take()?;
         }
         let ready = finish(own)?;
-        Engine {
-            session: ready.session,
-            started: self.started,
-            options: self.options,
+        let pump = Pump::new(ready.session, run::rules(&self.options), self.started)
+            .map_err(|errno| Fatal::system("allocate buffers", errno))?;
+        Ok(Box::new(Engine {
+            pump,
             descriptors,
+            options: self.options,
+            greeted: ready.greeted,
+            guard: ready.guard,
             notification,
             server_name: ready.server_name,
             peer_info: ready.peer_info,
-            guard: ready.guard,
-        }
-        .run(context, line)
+        }))
     }
 
     /// The line of this connection, of which no more is known yet than who

@@ -25,7 +25,7 @@ use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::chain::Chain;
 use crate::peer::crl::RevocationLists;
-use crate::peer::trust::Trust;
+use crate::peer::trust::{Promised, Trust};
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::end_point;
 use crate::report::peer_info::{self, Verification};
@@ -102,10 +102,10 @@ pub fn x509(input: &[u8]) -> bool {
     let der = CertificateDer::from(input);
     let itself = anchors.contain(&der);
     let verifier = ServerVerifier {
-        trust: Trust {
+        trust: Promised::from(Trust {
             anchors: Some(anchors),
             ..Trust::default()
-        },
+        }),
         name: Some(name.clone()),
         algorithms: crypto::signature_algorithms(),
     };

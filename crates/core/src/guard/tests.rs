@@ -23,7 +23,7 @@ use crate::overheard::{Overheard, Trouble};
 use crate::own::choice::{Certificates, Choose, Chooser};
 use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Anchors;
-use crate::peer::trust::Trust;
+use crate::peer::trust::{Promised, Trust};
 use crate::peer::verify::ServerVerifier;
 use crate::testing::{self, CERTIFICATE};
 
@@ -66,10 +66,10 @@ fn server(remote: &Remote, overheard: &Overheard) -> ServerConfig {
 fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     let provider = crypto::provider(&[cli::Group::X25519]);
     let verifier = ServerVerifier {
-        trust: Trust {
+        trust: Promised::from(Trust {
             anchors: Anchors::parse(CERTIFICATE),
             ..Trust::default()
-        },
+        }),
         name: Some(ServerName::try_from("localhost").unwrap()),
         algorithms: provider.signature_verification_algorithms,
     };

@@ -116,8 +116,7 @@ pub trait Choose: Send + Sync {
 
 impl Choose for Certificates {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
-        let failed = |fatal: Fatal| Trouble::Failed(fatal.code(), fatal.message().to_owned());
-        Self::choose(self, name).map_err(failed)
+        Self::choose(self, name).map_err(Trouble::from)
     }
 }
 

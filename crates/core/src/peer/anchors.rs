@@ -35,8 +35,8 @@ pub enum Source {
     Directory(OsString),
     /// One file.
     File(OsString),
-    /// Mozilla's roots, as compiled in.
-    Mozilla,
+    /// None: the anchors are part of the program.
+    CompiledIn(&'static [TrustAnchor<'static>]),
 }
 
 impl Source {
@@ -60,7 +60,7 @@ impl Anchors {
         let (listed, path) = match source {
             Source::Directory(path) => (directory(path)?, path),
             Source::File(path) => (from_file(path)?, path),
-            Source::Mozilla => return Ok(Self::mozilla()),
+            Source::CompiledIn(anchors) => return Ok(Self::compiled_in(anchors)),
         };
         Self::new(listed).ok_or_else(|| none_in(path))
     }
@@ -81,11 +81,10 @@ impl Anchors {
         Self::new(pem::certificates(text).ok()?)
     }
 
-    /// Mozilla's roots, as compiled in.
-    fn mozilla() -> Self {
+    fn compiled_in(anchors: &'static [TrustAnchor<'static>]) -> Self {
         Self {
             listed: Vec::new(),
-            compiled_in: webpki_roots::TLS_SERVER_ROOTS,
+            compiled_in: anchors,
         }
     }
 

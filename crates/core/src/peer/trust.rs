@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ffi::OsStr;
+use std::sync::{Arc, OnceLock};
 
 use cli::{Common, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -29,6 +30,30 @@ pub struct Trust {
     pub overheard: Overheard,
 }
 
+/// Where a verifier finds it. A client reads its anchors only when the server
+/// has been greeted, and its verifier is made before.
+#[derive(Clone, Debug, Default)]
+pub struct Promised(Arc<OnceLock<Trust>>);
+
+impl Promised {
+    /// Keeps the promise; the first time counts.
+    pub fn keep(&self, trust: Trust) {
+        let _ = self.0.set(trust);
+    }
+
+    /// What was promised. Without it nobody is trusted.
+    pub fn get(&self) -> Result<&Trust, Error> {
+        let missing = || Error::General("nothing says whom to trust".to_owned());
+        self.0.get().ok_or_else(missing)
+    }
+}
+
+impl From<Trust> for Promised {
+    fn from(trust: Trust) -> Self {
+        Self(Arc::new(OnceLock::from(trust)))
+    }
+}
+
 impl Trust {
     /// Reads what `options` ask for: the anchors of `source`, and for chains
     /// that lead there the revocation lists in `crl_file`.
@@ -46,11 +71,6 @@ impl Trust {
             revocations: crl_file.map(lists).transpose()?,
             overheard,
         })
-    }
-
-    /// Whether anything is asked that says who the peer is.
-    pub fn is_asked_for(&self) -> bool {
-        self.anchors.is_some() || !self.pins.is_empty()
     }
 
     /// The peer's own certificate is one of the pins, or there are none.

@@ -17,7 +17,7 @@ use webpki::KeyUsage;
 use crate::crypto;
 use crate::peer::chain::{Chain, fields};
 use crate::peer::possession;
-use crate::peer::trust::Trust;
+use crate::peer::trust::{Promised, Trust};
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.
@@ -51,7 +51,7 @@ macro_rules! owns_its_key {
 #[derive(Debug)]
 pub struct ServerVerifier {
     /// What its certificate must be.
-    pub trust: Trust,
+    pub trust: Promised,
     /// Its name, which is checked if there are anchors; None: no name is.
     pub name: Option<ServerName<'static>>,
     /// The signatures that can be verified.
@@ -67,8 +67,9 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.trust.recognise(end_entity)?;
-        if self.trust.anchors.is_none() {
+        let trust = self.trust.get()?;
+        trust.recognise(end_entity)?;
+        if trust.anchors.is_none() {
             return Ok(ServerCertVerified::assertion());
         }
         let name = self.name.as_ref();
@@ -80,7 +81,7 @@ impl ServerCertVerifier for ServerVerifier {
             usage: KeyUsage::server_auth(),
             common_name_counts: host_name && by_common_name,
         };
-        self.trust.verify(&chain, now, &self.algorithms)?;
+        trust.verify(&chain, now, &self.algorithms)?;
         if let Some(name) = name {
             check_name(end_entity, name)?;
         }

@@ -10,9 +10,8 @@ use crate::ending::Ending;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
 use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::ends::PerEnd;
+use crate::tunnel::ends::{PerEnd, Ready};
 use crate::tunnel::pump::{Pump, Rules, Turn};
-use crate::tunnel::session::Session;
 
 /// What holds the key, as far as the loop has to know: it is needed until the
 /// handshake is over.
@@ -23,18 +22,22 @@ pub struct Guard {
     pub hang_up: Box<dyn FnOnce()>,
 }
 
-/// What an engine was told to do.
+/// What can wait until the peer has our first message, but has to be done
+/// before anything is read from it. A failure is left with the session.
+pub type Greeted = Box<dyn FnOnce(&Common)>;
+
+/// A connection, and what the program was told to do with it.
 pub struct Engine {
-    /// The process that holds the key, if it is another one.
-    pub guard: Option<Guard>,
     /// The connection, ready to start.
-    pub session: Session,
-    /// When the program was started.
-    pub started: Instant,
-    /// The options of both engines.
-    pub options: Common,
+    pub pump: Pump,
     /// The descriptors.
     pub descriptors: Descriptors,
+    /// The options of both engines.
+    pub options: Common,
+    /// What is done when a first message, if there is one, is on its way.
+    pub greeted: Option<Greeted>,
+    /// The process that holds the key, if it is another one.
+    pub guard: Option<Guard>,
     /// Where to report the end of the handshake.
     pub notification: Option<OwnedFd>,
     /// Client: the name that it asks for.
@@ -46,36 +49,18 @@ pub struct Engine {
 impl Engine {
     /// Runs until nothing can be passed on any more. What came of it is left
     /// in `line`.
-    pub fn run(mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
+    pub fn run(&mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
         unix::signal::stay_quiet();
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
+        let first = self.greet();
         if self.options.sandbox {
             self.lock_in(context)?;
         }
-        let mut pump = Pump::new(self.session, rules(&self.options), self.started)
-            .map_err(|errno| Fatal::system("allocate buffers", errno))?;
-        let name = |session: &Session| self.server_name.clone().or_else(|| session.asked_name());
-        let ended = drive(&mut pump, &mut self.descriptors, |session| {
-            if let Some(guard) = self.guard.take() {
-                (guard.hang_up)();
-            }
-            let Some(fd) = self.notification.take() else {
-                return Ok(());
-            };
-            let name = name(session);
-            let block = notification::write(
-                session.state(),
-                name.as_deref(),
-                !self.options.alpn.is_empty(),
-                self.peer_info.as_ref(),
-            );
-            unix::fd::write_all(&fd, &block)
-                .map_err(|errno| Fatal::system("notify the program", errno))
-        });
+        let ended = self.drive(first);
         if let Some(line) = line {
-            let (session, meter) = (pump.session(), pump.meter());
+            let (session, meter) = (self.pump.session(), self.pump.meter());
             let bytes = [meter.received, meter.sent];
-            line.connection(session.state(), name(session), bytes);
+            line.connection(session.state(), self.name(), bytes);
             if let Ok(ending) = &ended {
                 line.end(ending.word);
             }
@@ -83,8 +68,28 @@ impl Engine {
         ended?.result(self.options.verbosity)
     }
 
+    /// The first turn, which reads nothing: a client sends its first message.
+    /// What has to be read of files for the answer is read while the server
+    /// thinks of one.
+    fn greet(&mut self) -> Turn {
+        let nothing = PerEnd::default();
+        let turn = self
+            .pump
+            .turn(&mut self.descriptors, nothing, Instant::now());
+        match self.greeted.take().filter(|_| turn == Turn::Wait) {
+            None => turn,
+            Some(greeted) => {
+                greeted(&self.options);
+                // A failure is seen by the next turn.
+                Turn::Again
+            }
+        }
+    }
+
     /// Gives up everything but the descriptors, before the first byte from
-    /// the network.
+    /// the network. Not inlined, so that the stack that this takes is free when
+    /// data flow.
+    #[inline(never)]
     fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
@@ -102,38 +107,65 @@ impl Engine {
         context.info(&format!("sandbox: {enforced}"));
         Ok(())
     }
-}
 
-/// Takes turns until the connection has ended, and says when the handshake is
-/// over.
-fn drive(
-    pump: &mut Pump,
-    descriptors: &mut Descriptors,
-    mut established: impl FnMut(&Session) -> Result<(), Fatal>,
-) -> Result<Ending, Fatal> {
-    let mut ready = PerEnd::default();
-    loop {
-        let turn = pump.turn(descriptors, ready, Instant::now());
-        ready = PerEnd::default();
-        match turn {
-            Turn::Again => continue,
-            Turn::Established => {
-                descriptors.acknowledge();
-                // It may hold parts of the key, and the secrets of the handshake.
-                unix::pages::wipe_stack();
-                established(pump.session())?;
-                continue;
+    /// Takes turns, the first of which was `turn`, until the connection has
+    /// ended.
+    fn drive(&mut self, mut turn: Turn) -> Result<Ending, Fatal> {
+        loop {
+            let mut ready = PerEnd::default();
+            match turn {
+                Turn::Again => {}
+                Turn::Established => {
+                    // It may hold parts of the key, and the secrets of the
+                    // handshake.
+                    unix::pages::wipe_stack();
+                    self.established()?;
+                }
+                Turn::Done(ending) => return Ok(ending),
+                Turn::Rest => {
+                    unix::pages::trim();
+                    ready = self.wait()?;
+                }
+                Turn::Wait => ready = self.wait()?,
             }
-            Turn::Done(ending) => return Ok(ending),
-            Turn::Rest => unix::pages::trim(),
-            Turn::Wait => {}
+            turn = self.pump.turn(&mut self.descriptors, ready, Instant::now());
         }
-        ready = descriptors.wait(pump.interest(), pump.deadline())?;
+    }
+
+    fn wait(&self) -> Result<PerEnd<Option<Ready>>, Fatal> {
+        let (interest, deadline) = (self.pump.interest(), self.pump.deadline());
+        self.descriptors.wait(interest, deadline)
+    }
+
+    /// The handshake is over: says so, and lets go what only that needs. Not
+    /// inlined, as above.
+    #[inline(never)]
+    fn established(&mut self) -> Result<(), Fatal> {
+        self.descriptors.acknowledge();
+        if let Some(guard) = self.guard.take() {
+            (guard.hang_up)();
+        }
+        let Some(fd) = self.notification.take() else {
+            return Ok(());
+        };
+        let block = notification::write(
+            self.pump.session().state(),
+            self.name().as_deref(),
+            !self.options.alpn.is_empty(),
+            self.peer_info.as_ref(),
+        );
+        unix::fd::write_all(&fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
+    }
+
+    /// The server's name, as the client asks for it.
+    fn name(&self) -> Option<String> {
+        let asked = || self.pump.session().asked_name();
+        self.server_name.clone().or_else(asked)
     }
 }
 
 /// What these options mean for the connection: 0 is no limit.
-fn rules(options: &Common) -> Rules {
+pub fn rules(options: &Common) -> Rules {
     let limit = |millis: u32| (millis != 0).then(|| Duration::from_millis(millis.into()));
     Rules {
         notify: options.close_notify,

@@ -206,7 +206,7 @@ mod tests {
         provider.cipher_suites = vec![suite];
         let exporter = Exporter::new(&mut provider);
         let anyone = ServerVerifier {
-            trust: Trust::default(),
+            trust: Trust::default().into(),
             name: None,
             algorithms: provider.signature_verification_algorithms,
         };

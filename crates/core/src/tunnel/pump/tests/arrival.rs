@@ -99,3 +99,21 @@ fn nobody_turns_in_vain_while_nothing_moves() {
     world.run();
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
+
+#[test]
+fn the_first_turn_of_a_client_reads_nothing() {
+    const HANDSHAKE: u8 = 22;
+    let stream = || Line::stream(65536, usize::MAX);
+    let ends = PerEnd::from_fn(|_| stream());
+    for end in [End::NetIn, End::AppIn] {
+        ends[end].borrow_mut().bytes.extend([0; 100]);
+    }
+    let now = Instant::now();
+    let session = client::test_session(CERTIFICATE);
+    let mut engine = Engine::new(session, Rules::default(), ends, now);
+    engine.start(now);
+    assert_eq!(engine.line(End::NetOut).record.first(), Some(&HANDSHAKE));
+    for end in [End::NetIn, End::AppIn] {
+        assert_eq!(engine.line(end).bytes.len(), 100, "{end:?}");
+    }
+}

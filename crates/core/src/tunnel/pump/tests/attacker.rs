@@ -136,7 +136,7 @@ pub fn client(version: Version) -> Connection {
         ..rustls::crypto::ring::default_provider()
     });
     let verifier = crate::peer::verify::ServerVerifier {
-        trust: crate::peer::trust::Trust::default(),
+        trust: crate::peer::trust::Trust::default().into(),
         name: None,
         algorithms: provider.signature_verification_algorithms,
     };

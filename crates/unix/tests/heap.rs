@@ -20,9 +20,6 @@ const LARGE: usize = 128 << 10;
 /// What is taken from the system at once.
 const AREA: usize = 2 * LARGE;
 
-/// The same the first time.
-const FIRST: usize = 128 << 10;
-
 fn main() {
     pieces_of_all_sizes_grow_and_shrink_and_keep_what_they_hold();
     println!("ok: pieces_of_all_sizes_grow_and_shrink_and_keep_what_they_hold");
@@ -121,8 +118,10 @@ fn without_memory_it_says_so_and_ends() {
 
 fn what_was_reserved_comes_without_the_system() {
     let (ended, line) = alone(|allocator| {
-        // SAFETY: it is not empty.
-        unsafe { allocator.alloc(layout(FIRST - 5000)) };
+        for _ in 0..2 {
+            // SAFETY: it is not empty.
+            unsafe { allocator.alloc(layout(LARGE - 2500)) };
+        }
         reserve(40_000).unwrap();
         no_more_memory();
         for _ in 0..1000 {

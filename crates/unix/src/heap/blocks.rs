@@ -61,8 +61,7 @@ impl Blocks {
     /// # Safety
     ///
     /// The area is zero, its provenance is exposed, nobody else uses it, and
-    /// it stays for ever. Its start is a multiple of UNIT, its end of the size
-    /// of a page.
+    /// it stays for ever. Its start and its end are multiples of UNIT.
     pub unsafe fn add(&mut self, area: Range<usize>) {
         let (at, rest) = (self.top, self.end - self.top);
         // SAFETY: the rest of the former area is ours, and so is the word
@@ -211,6 +210,11 @@ impl Blocks {
             self.place(at, have, need, word & AFTER_USED);
             true
         }
+    }
+
+    /// Whether there is any memory, in use or not.
+    pub fn has_memory(&self) -> bool {
+        self.end != 0
     }
 
     /// Whether `len` bytes can be had in one piece.

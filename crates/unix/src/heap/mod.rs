@@ -7,8 +7,7 @@
 //!   exits 111. That takes no memory, and no signal, which the sandbox would
 //!   refuse.
 //! - Memory that was taken from the system is kept until [`trim`] is called:
-//!   data that flow take and give the same pieces again and again. The first
-//!   of it is there from the start.
+//!   data that flow take and give the same pieces again and again.
 
 mod blocks;
 
@@ -31,26 +30,10 @@ const LARGE: usize = 128 << 10;
 /// How much the heap grows by.
 const AREA: usize = 2 * LARGE;
 
-/// How much is there from the start. What is never used takes no memory.
-const FIRST: usize = (128 << 10) - 1024;
+/// The heap of a program.
+struct State(UnsafeCell<Blocks>);
 
-/// Where the heap begins.
-#[repr(align(16))]
-struct First(UnsafeCell<[u8; FIRST]>);
-
-/// Whole pages, and the first has something of both.
-#[repr(C, align(4096))]
-struct State {
-    blocks: UnsafeCell<Option<Blocks>>,
-    first: First,
-}
-
-static STATE: State = State {
-    blocks: UnsafeCell::new(None),
-    first: First(UnsafeCell::new([0; FIRST])),
-};
-
-const _: () = assert!(size_of::<State>() == 128 << 10);
+static STATE: State = State(UnsafeCell::new(Blocks::new()));
 
 // SAFETY: only an `Allocator` uses it, whose maker has promised that there is
 // one thread, and `reserve` and `trim`, which do nothing without one.
@@ -73,7 +56,7 @@ impl Allocator {
 
     fn take(&self, layout: Layout) -> *mut u8 {
         // SAFETY: there is one thread, and nothing below calls us again.
-        let blocks = unsafe { blocks() };
+        let blocks = unsafe { &mut *STATE.0.get() };
         let take = |blocks: &mut Blocks| blocks.take_aligned(layout.size(), layout.align());
         if let Some(content) = take(blocks) {
             return with_exposed_provenance_mut(content);
@@ -84,7 +67,10 @@ impl Allocator {
         take(blocks).map_or(null_mut(), with_exposed_provenance_mut)
     }
 
-    /// Ends the process.
+    /// Ends the process. Not inlined, for an allocation should take little of
+    /// the stack.
+    #[cold]
+    #[inline(never)]
     fn fail(&self) -> ! {
         out_of_memory(self.prog)
     }
@@ -130,7 +116,7 @@ unsafe impl GlobalAlloc for Allocator {
         // `alloc`; there is one thread.
         unsafe {
             match is_large(layout.size()) {
-                false => blocks().give(piece.expose_provenance()),
+                false => (*STATE.0.get()).give(piece.expose_provenance()),
                 true => unmap(piece, layout.size()),
             }
         }
@@ -146,10 +132,10 @@ unsafe impl GlobalAlloc for Allocator {
                     return remap(piece, layout.size(), size).unwrap_or_else(|_| self.fail());
                 }
                 (false, false) if size <= layout.size() => {
-                    blocks().shrink(content, size);
+                    (*STATE.0.get()).shrink(content, size);
                     return piece;
                 }
-                (false, false) if blocks().grow(content, size) => return piece,
+                (false, false) if (*STATE.0.get()).grow(content, size) => return piece,
                 _ => {}
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
@@ -167,42 +153,25 @@ unsafe impl GlobalAlloc for Allocator {
 /// [`Allocator`] has nothing to see to.
 pub fn reserve(len: usize) -> Result<(), Errno> {
     // SAFETY: as for the allocator.
-    match unsafe { &mut *STATE.blocks.get() } {
-        // Pieces are taken from the beginning of a free block that is large
-        // enough, and one that is twice as large as all of them always is.
-        Some(blocks) if !blocks.has(2 * len) => grow(blocks, 2 * len),
-        _ => Ok(()),
+    let blocks = unsafe { &mut *STATE.0.get() };
+    // Pieces are taken from the beginning of a free block that is large
+    // enough, and one that is twice as large as all of them always is.
+    match blocks.has_memory() && !blocks.has(2 * len) {
+        true => grow(blocks, 2 * len),
+        false => Ok(()),
     }
 }
 
 /// Gives the system back what is not in use.
 pub fn trim() {
     // SAFETY: as for the allocator.
-    if let Some(blocks) = unsafe { &mut *STATE.blocks.get() } {
-        blocks.free_pages(page_size(), |pages| {
-            let start = NonNull::new(with_exposed_provenance_mut(pages.start));
-            // SAFETY: whole pages of a private mapping in which nothing is in
-            // use and all is zero, as it will be if they come back.
-            let _ = start.map(|s| unsafe { madvise(s, pages.len(), MmapAdvise::MADV_DONTNEED) });
-        });
-    }
-}
-
-/// The blocks, with the first area in them.
-///
-/// # Safety
-///
-/// There is one thread, and nobody has a reference to them.
-unsafe fn blocks() -> &'static mut Blocks {
-    // SAFETY: for the caller to see to.
-    let blocks = unsafe { &mut *STATE.blocks.get() };
-    blocks.get_or_insert_with(|| {
-        let start = STATE.first.0.get().expose_provenance();
-        let mut blocks = Blocks::new();
-        // SAFETY: it is zero, aligned to a unit, and used here alone.
-        unsafe { blocks.add(start..start + FIRST) };
-        blocks
-    })
+    let blocks = unsafe { &mut *STATE.0.get() };
+    blocks.free_pages(page_size(), |pages| {
+        let start = NonNull::new(with_exposed_provenance_mut(pages.start));
+        // SAFETY: whole pages of a private mapping in which nothing is in
+        // use and all is zero, as it will be if they come back.
+        let _ = start.map(|s| unsafe { madvise(s, pages.len(), MmapAdvise::MADV_DONTNEED) });
+    });
 }
 
 /// Takes one more area from the system, for `len` bytes at least.

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
+use unix::Env;
 
 use crate::guard::remote::Remote;
 use crate::identity::Identity;
@@ -77,6 +78,8 @@ impl Setup {
         context.verbosity = self.options.verbosity;
         let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
         let engine = self.engine(context, read, finish);
+        // All of it has been read, and it would take memory as long as data flow.
+        context.env = Env::default();
         let result = engine.and_then(|mut engine| engine.run(context, line.as_mut()));
         match line {
             Some(line) => line.finish(context, result),

@@ -157,12 +157,7 @@ fn the_programs_are_the_same_everywhere() {
         names.sort();
         names
     };
-    let names = sorted(
-        cli::suite::ALL
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect(),
-    );
+    let names = sorted(cli::suite::all().map(str::to_owned).collect());
     let tables = cli::tables::PROGRAMS.iter();
     let tables = tables.map(|program| program.name.to_owned()).collect();
     assert_eq!(sorted(tables), names);

@@ -137,7 +137,7 @@ fn candidates(name: &OsStr, env: &Env) -> Vec<CString> {
 
 /// Whether this is the name of a program of the suite.
 fn is_ours(name: &OsStr) -> bool {
-    suite::ALL.iter().any(|program| *program == name)
+    suite::all().any(|program| program == name)
 }
 
 /// The only path for a program of the suite, if the build fixed it.

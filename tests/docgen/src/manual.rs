@@ -307,7 +307,7 @@ fn see_also(page: &str, program: Option<&Program>) -> String {
     }
     match program {
         Some(_) => pages.extend([("7", "s6-tls")]),
-        None => pages.extend(suite::ALL.iter().map(|name| ("8", *name))),
+        None => pages.extend(suite::all().map(|name| ("8", name))),
     }
     let pages: Vec<String> = pages
         .iter()

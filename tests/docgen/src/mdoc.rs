@@ -222,7 +222,7 @@ fn elsewhere(word: &str) -> Option<(&str, &str)> {
 }
 
 fn is_program(name: &str) -> bool {
-    suite::ALL.contains(&name)
+    suite::all().any(|program| program == name)
 }
 
 /// A reference to another program, or the name of the page's own.

@@ -6,37 +6,38 @@ use x509_cert::der::{Encode, Tag, Tagged};
 use x509_cert::name::Name;
 
 /// Attribute types by name, as OpenSSL calls them; of the names in the table
-/// of RFC 4514 section 3 all are here.
-const TYPES: [(&str, &str); 28] = [
-    ("2.5.4.3", "CN"),
-    ("2.5.4.4", "SN"),
-    ("2.5.4.5", "serialNumber"),
-    ("2.5.4.6", "C"),
-    ("2.5.4.7", "L"),
-    ("2.5.4.8", "ST"),
-    ("2.5.4.9", "street"),
-    ("2.5.4.10", "O"),
-    ("2.5.4.11", "OU"),
-    ("2.5.4.12", "title"),
-    ("2.5.4.13", "description"),
-    ("2.5.4.15", "businessCategory"),
-    ("2.5.4.17", "postalCode"),
-    ("2.5.4.41", "name"),
-    ("2.5.4.42", "GN"),
-    ("2.5.4.43", "initials"),
-    ("2.5.4.44", "generationQualifier"),
-    ("2.5.4.45", "x500UniqueIdentifier"),
-    ("2.5.4.46", "dnQualifier"),
-    ("2.5.4.65", "pseudonym"),
-    ("2.5.4.97", "organizationIdentifier"),
-    ("0.9.2342.19200300.100.1.1", "UID"),
-    ("0.9.2342.19200300.100.1.25", "DC"),
-    ("1.2.840.113549.1.9.1", "emailAddress"),
-    ("1.2.840.113549.1.9.2", "unstructuredName"),
-    ("1.3.6.1.4.1.311.60.2.1.1", "jurisdictionL"),
-    ("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionST"),
-    ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC"),
-];
+/// of RFC 4514 section 3 all are here. One string, for a table of strings
+/// would be relocated at each start of an engine.
+const TYPES: &str = "\
+2.5.4.3 CN
+2.5.4.4 SN
+2.5.4.5 serialNumber
+2.5.4.6 C
+2.5.4.7 L
+2.5.4.8 ST
+2.5.4.9 street
+2.5.4.10 O
+2.5.4.11 OU
+2.5.4.12 title
+2.5.4.13 description
+2.5.4.15 businessCategory
+2.5.4.17 postalCode
+2.5.4.41 name
+2.5.4.42 GN
+2.5.4.43 initials
+2.5.4.44 generationQualifier
+2.5.4.45 x500UniqueIdentifier
+2.5.4.46 dnQualifier
+2.5.4.65 pseudonym
+2.5.4.97 organizationIdentifier
+0.9.2342.19200300.100.1.1 UID
+0.9.2342.19200300.100.1.25 DC
+1.2.840.113549.1.9.1 emailAddress
+1.2.840.113549.1.9.2 unstructuredName
+1.3.6.1.4.1.311.60.2.1.1 jurisdictionL
+1.3.6.1.4.1.311.60.2.1.2 jurisdictionST
+1.3.6.1.4.1.311.60.2.1.3 jurisdictionC
+";
 
 /// A name as RFC 4514 has it: the last relative name first. Types without a
 /// name, and values that are no text, are dotted numbers and hex. None for
@@ -90,8 +91,8 @@ pub fn latin1(bytes: &[u8]) -> String {
 }
 
 fn type_name(oid: &str) -> Option<&'static str> {
-    let found = TYPES.iter().find(|(number, _)| *number == oid)?;
-    Some(found.1)
+    let mut types = TYPES.lines().filter_map(|line| line.split_once(' '));
+    types.find_map(|(number, name)| (number == oid).then_some(name))
 }
 
 /// A value as text, if it is of a type that is text.

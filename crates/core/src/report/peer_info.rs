@@ -48,9 +48,8 @@ const IP: u32 = 7;
 
 const SUBJECT_ALT_NAME: &str = "2.5.29.17";
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+/// Three letters each.
+const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// Says all there is about the `chain` that the peer sent, its own
 /// certificate first, in variables that begin with `prefix`.
@@ -164,10 +163,11 @@ fn alternative_name(name: &Any) -> Option<String> {
 
 /// A date as OpenSSL prints it.
 fn date(date: &DateTime) -> String {
-    let month = MONTHS.get(usize::from(date.month()).wrapping_sub(1));
+    let month = 3 * usize::from(date.month());
+    let month = month.checked_sub(3).and_then(|at| MONTHS.get(at..month));
     format!(
         "{} {:>2} {:02}:{:02}:{:02} {} GMT",
-        month.unwrap_or(&"???"),
+        month.unwrap_or("???"),
         date.day(),
         date.hour(),
         date.minutes(),

@@ -5,9 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::util::tls::{connect, openssl_server, serve, start, tlsc, tlsd};
+use crate::util::tls::{connect, engine, openssl_server, serve, start, tlsc, tlsd};
 use crate::util::{
-    Running, accept, certs, cmd, eventually, idle, listener, need, noise, pipe, sha256, tcp_pair,
+    Running, TempDir, accept, certs, cmd, eventually, idle, listener, need, noise, pipe, sha256,
+    tcp_pair,
 };
 
 const MEGABYTES: usize = 8 << 20;
@@ -157,20 +158,7 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
     }
 }
 
-/// The engine of a wrapper's process group, once it runs.
-fn engine(running: &Running) -> i32 {
-    eventually("an engine", || {
-        running
-            .group()
-            .into_iter()
-            .map(|pid| pid.as_raw())
-            .find(|pid| {
-                let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-                name.trim().ends_with("-io")
-            })
-    })
-}
-
+/// KiB that a process has for itself.
 fn resident(pid: i32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let line = text
@@ -216,6 +204,27 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
             "{more} KiB more than an engine that has nothing to do"
         );
     }
+}
+
+#[test]
+fn a_client_keeps_no_anchors_when_it_has_verified_the_chain() {
+    let options: &[&str] = match nix::unistd::geteuid().is_root() {
+        true => &["-k", "localhost"],
+        false => &["-k", "localhost", "--no-sandbox"],
+    };
+    let dir = TempDir::new();
+    let many = dir.file("many.pem", certs().read("ca.pem").repeat(2000));
+    let client = || tlsc(options, "echo ready >&2; exec cat <&6");
+    let server = || tlsd(&options[2..], "p256", "exec cat");
+    let (_one, few) = start(server(), client());
+    let (_other, many) = start(server(), client().env("CAFILE", many));
+    let [few, many] = [few, many].map(|client| {
+        client.wait_err("ready");
+        (engine(&client), client)
+    });
+    eventually("they are alike", || {
+        (resident(many.0) < resident(few.0) + 200).then_some(())
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ffi::OsStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cli::{Common, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -30,27 +30,30 @@ pub struct Trust {
     pub overheard: Overheard,
 }
 
-/// Where a verifier finds it. A client reads its anchors only when the server
-/// has been greeted, and its verifier is made before.
+/// Where a verifier finds it, once. A client reads its anchors only when the
+/// server has been greeted, and its verifier is made before; and rustls keeps
+/// the verifier for as long as the connection, which needs no anchors any more
+/// when it has verified the one chain.
 #[derive(Clone, Debug, Default)]
-pub struct Promised(Arc<OnceLock<Trust>>);
+pub struct Promised(Arc<Mutex<Option<Trust>>>);
 
 impl Promised {
-    /// Keeps the promise; the first time counts.
+    /// Keeps the promise.
     pub fn keep(&self, trust: Trust) {
-        let _ = self.0.set(trust);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(trust);
     }
 
     /// What was promised. Without it nobody is trusted.
-    pub fn get(&self) -> Result<&Trust, Error> {
+    pub fn take(&self) -> Result<Trust, Error> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::General("nothing says whom to trust".to_owned());
-        self.0.get().ok_or_else(missing)
+        place.take().ok_or_else(missing)
     }
 }
 
 impl From<Trust> for Promised {
     fn from(trust: Trust) -> Self {
-        Self(Arc::new(OnceLock::from(trust)))
+        Self(Arc::new(Mutex::new(Some(trust))))
     }
 }
 

@@ -67,7 +67,7 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trust = self.trust.get()?;
+        let trust = self.trust.take()?;
         trust.recognise(end_entity)?;
         if trust.anchors.is_none() {
             return Ok(ServerCertVerified::assertion());

@@ -10,7 +10,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use unix::Errno;
-use zeroize::Zeroizing;
 
 /// More than any key, chain or set of anchors; it keeps a device or a pipe
 /// that never ends from filling the memory.
@@ -69,15 +68,8 @@ impl Opened {
         Mode::from_bits_truncate(self.stat.st_mode)
     }
 
-    /// Its content, wiped from memory when it is dropped.
-    pub fn secret(self) -> Result<Zeroizing<Vec<u8>>, Errno> {
-        let mut secret = Zeroizing::default();
-        fill(&mut secret, &self.file, &self.stat)?;
-        Ok(secret)
-    }
-
-    /// Its content, which has no secrets.
-    pub fn public(self) -> Result<Vec<u8>, Errno> {
+    /// Its content.
+    pub fn content(self) -> Result<Vec<u8>, Errno> {
         let mut content = Vec::new();
         fill(&mut content, &self.file, &self.stat)?;
         Ok(content)
@@ -113,8 +105,7 @@ fn is_regular(stat: &FileStat) -> bool {
 /// Reads all of `file` into `content`, which is empty.
 fn fill(content: &mut Vec<u8>, file: &OwnedFd, stat: &FileStat) -> Result<(), Errno> {
     let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
-    // One byte more than the size, so that the end is seen without growing;
-    // the content is never moved, for a copy left behind would not be wiped.
+    // One byte more than the size, so that the end is seen without growing.
     *content = vec![0; size.max(4095) + 1];
     let mut len = 0;
     loop {
@@ -130,9 +121,7 @@ fn fill(content: &mut Vec<u8>, file: &OwnedFd, stat: &FileStat) -> Result<(), Er
             if len > LIMIT {
                 return Err(Errno::EFBIG);
             }
-            let mut former = Zeroizing::new(vec![0; 2 * len]);
-            former[..len].copy_from_slice(content);
-            std::mem::swap(content, &mut former);
+            content.resize(2 * len, 0);
         }
     }
     content.truncate(len);
@@ -145,12 +134,12 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
-        let read = |path: &OsStr| Opened::at(path).and_then(Opened::secret);
+        let read = |path: &OsStr| Opened::at(path).and_then(Opened::content);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
             let content: Vec<u8> = (0..size).map(|i| i as u8).collect();
             std::fs::write(&path, &content).unwrap();
-            assert_eq!(*read(path.as_os_str()).unwrap(), content);
+            assert_eq!(read(path.as_os_str()).unwrap(), content);
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));

@@ -1,14 +1,12 @@
-//! PEM (RFC 7468) and DER files. What is decoded on the way to a private key
-//! is wiped.
+//! PEM (RFC 7468) and DER files.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use base64ct::{Base64, Encoding};
 use memchr::{memchr, memchr_iter};
-use rustls::pki_types::CertificateDer;
-use zeroize::Zeroizing;
+use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::files::key::{self, SecretKey};
+use crate::files::key;
 use crate::files::problem::Defect;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
@@ -74,9 +72,9 @@ fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
 
 /// The first private key of a file: the labels of blocks tell that there is
 /// one, its content tells its form.
-pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
+pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
     if is_der_sequence(content) {
-        return key::of_der(Zeroizing::new(content.to_vec()));
+        return key::of_der(content.to_vec());
     }
     let keys: [&[u8]; 4] = [
         b"PRIVATE KEY",
@@ -91,7 +89,7 @@ pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
     if find(body, b"ENCRYPTED").is_some() {
         return Err(Defect::Encrypted);
     }
-    key::of_der(decoded(body)?)
+    key::of_der(secret(body)?)
 }
 
 /// A certificate. It is no secret, so it takes the quick way: a file of trust
@@ -118,17 +116,23 @@ fn decode(body: &[u8], text: &mut Vec<u8>) -> Result<Vec<u8>, Defect> {
     content.map_err(|_| Defect::Malformed)
 }
 
-/// What the lines of a private key stand for, in a time that does not depend
-/// on it.
-fn decoded(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Defect> {
-    // Neither is ever moved, for a copy left behind would not be wiped.
-    let mut text = Zeroizing::new(Vec::with_capacity(body.len()));
-    text.extend(body.iter().filter(|byte| !byte.is_ascii_whitespace()));
-    let mut der = Zeroizing::new(vec![0; body.len()]);
-    let decoded = Base64::decode(text.as_slice(), &mut der);
-    let len = decoded.map_err(|_| Defect::Malformed)?.len();
-    der.truncate(len);
-    Ok(der)
+/// What the base64 text of a secret stands for, in a time that does not depend
+/// on it. rustls-pki-types can do that, and does it for whole blocks.
+pub fn secret(text: &[u8]) -> Result<Vec<u8>, Defect> {
+    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    // It would do with less padding, and join what a second BEGIN separates.
+    if digits.count() % 4 != 0 || find(text, DASHES).is_some() {
+        return Err(Defect::Malformed);
+    }
+    let [begin, end] = [
+        "-----BEGIN PRIVATE KEY-----\n",
+        "\n-----END PRIVATE KEY-----\n",
+    ];
+    let block = [begin.as_bytes(), text, end.as_bytes()].concat();
+    let decoded: Result<(SectionKind, Vec<u8>), _> = PemObject::from_pem_slice(&block);
+    decoded
+        .map(|(_, secret)| secret)
+        .map_err(|_| Defect::Malformed)
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -211,6 +215,39 @@ mod tests {
         for white in [" A A\tEC ", "A\n\n \nAE\rC", "\x0cAAEC\n\n"] {
             assert_eq!(bodies(&text.replace("AAEC", white)), expected);
         }
+    }
+
+    #[test]
+    fn a_secret_is_decoded_as_strictly_as_what_is_public() {
+        for text in [
+            "AAEC",
+            "AA==",
+            "AAE=",
+            "A A\tE\r\nC",
+            "",
+            "AAECAA==\n",
+            "+/+/",
+            "AAE",
+            "A",
+            "AAE==",
+            "A===",
+            "=",
+            "====",
+            "AA==AAEC",
+            "A_EC",
+            "AAEC.",
+            "AAEC====",
+            "-----",
+            "\u{fc}",
+        ] {
+            let body = block("CERTIFICATE", text);
+            let public = bodies(&body).map(|mut bodies| bodies.remove(0));
+            assert_eq!(secret(text.as_bytes()), public, "{text:?}");
+        }
+        // But for bits that stand for nothing.
+        assert_eq!(secret(b"AB=="), Ok(vec![0]));
+        let twice = "AAEC\n-----BEGIN PRIVATE KEY-----\nAAE";
+        assert_eq!(secret(twice.as_bytes()), Err(Defect::Malformed));
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn known<'a>(der: &'a CertificateDer<'_>) -> Option<Certificate<'a>> {
 }
 
 fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = Opened::at(path).and_then(Opened::public);
+    let content = Opened::at(path).and_then(Opened::content);
     let content = content.map_err(|errno| unreadable(path, errno))?;
     pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))
 }
@@ -144,7 +144,7 @@ fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
-    let read = |name: &CString| Opened::in_directory(&directory, name)?.public();
+    let read = |name: &CString| Opened::in_directory(&directory, name)?.content();
     let texts = names.iter().filter_map(|name| read(name).ok());
     let certificates = texts.filter_map(|text| pem::certificates(&text).ok());
     Ok(certificates.flatten().collect())

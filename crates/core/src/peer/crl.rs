@@ -36,7 +36,7 @@ impl RevocationLists {
     /// Reads the lists in the file at `path`. They are asked about as much of
     /// a chain as `check` says.
     pub fn load(path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
-        let content = Opened::at(path).and_then(Opened::public);
+        let content = Opened::at(path).and_then(Opened::content);
         let content = content.map_err(|errno| unreadable(path, errno))?;
         Self::parse(&content, check).map_err(|why| unusable(path, why))
     }

@@ -3,6 +3,7 @@
 pub mod key;
 pub mod pem;
 pub mod problem;
+pub mod store;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -71,8 +72,52 @@ impl Opened {
     /// Its content.
     pub fn content(self) -> Result<Vec<u8>, Errno> {
         let mut content = Vec::new();
-        fill(&mut content, &self.file, &self.stat)?;
+        self.append_to(&mut content)?;
         Ok(content)
+    }
+
+    /// Reads its content to the end of `store`, which stays as it is if that
+    /// fails.
+    pub fn append_to(self, store: &mut Vec<u8>) -> Result<(), Errno> {
+        let start = store.len();
+        let end = self.fill(store);
+        store.truncate(end.unwrap_or(start));
+        end.map(drop)
+    }
+
+    /// Reads its content to behind that of `store`. Where it ends there; what
+    /// follows has no meaning.
+    fn fill(&self, store: &mut Vec<u8>) -> Result<usize, Errno> {
+        let start = store.len();
+        let size = usize::try_from(self.stat.st_size).unwrap_or(0);
+        if size > LIMIT {
+            return Err(Errno::EFBIG);
+        }
+        // One byte more than the size, so that the end is seen without growing.
+        let room = if size > 0 { size + 1 } else { 4096 };
+        if store.capacity() == 0 {
+            // Memory that comes from the system is zero without being touched.
+            *store = vec![0; room];
+        } else {
+            store.resize(start + room, 0);
+        }
+        let mut end = start;
+        loop {
+            match unix::fd::read(&self.file, &mut store[end..])? {
+                0 => return Ok(end),
+                count => end += count,
+            }
+            // One read is enough for a file that says how long it is.
+            if end - start == size && is_regular(&self.stat) {
+                return Ok(end);
+            }
+            if end == store.len() {
+                if end - start > LIMIT {
+                    return Err(Errno::EFBIG);
+                }
+                store.resize(2 * end - start, 0);
+            }
+        }
     }
 }
 
@@ -102,32 +147,6 @@ fn is_regular(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 
-/// Reads all of `file` into `content`, which is empty.
-fn fill(content: &mut Vec<u8>, file: &OwnedFd, stat: &FileStat) -> Result<(), Errno> {
-    let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
-    // One byte more than the size, so that the end is seen without growing.
-    *content = vec![0; size.max(4095) + 1];
-    let mut len = 0;
-    loop {
-        match unix::fd::read(file, &mut content[len..])? {
-            0 => break,
-            count => len += count,
-        }
-        // One read is enough for a file that says how long it is.
-        if len == size && is_regular(stat) {
-            break;
-        }
-        if len == content.len() {
-            if len > LIMIT {
-                return Err(Errno::EFBIG);
-            }
-            content.resize(2 * len, 0);
-        }
-    }
-    content.truncate(len);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +163,25 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));
         assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));
-        // A file whose size the system does not tell.
+        // Files whose size the system does not tell.
         assert!(read(OsStr::new("/proc/self/status")).unwrap().len() > 100);
+        assert_eq!(read(OsStr::new("/dev/zero")).err(), Some(Errno::EFBIG));
+    }
+
+    #[test]
+    fn files_are_read_one_behind_the_other() {
+        let mut store = Vec::new();
+        let mut append = |path: &str| {
+            let appended = Opened::at(OsStr::new(path)).and_then(|file| file.append_to(&mut store));
+            (appended, store.clone())
+        };
+        let (appended, once) = append("/proc/version");
+        assert_eq!(appended, Ok(()));
+        for unreadable in ["/", "/dev/zero"] {
+            let (appended, store) = append(unreadable);
+            assert!(appended.is_err() && store == once, "{unreadable}");
+        }
+        let (appended, twice) = append("/proc/version");
+        assert_eq!((appended, twice), (Ok(()), once.repeat(2)));
     }
 }

@@ -153,7 +153,7 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
 fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let content = open(path).and_then(Opened::content);
     let content = content.map_err(|errno| unreadable(path, errno))?;
-    let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))?;
+    let chain = pem::certificates(content).map_err(|defect| unusable(path, defect.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(path, Defect::Malformed.text()));
     }

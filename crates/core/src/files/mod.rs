@@ -3,6 +3,7 @@
 pub mod key;
 pub mod pem;
 pub mod problem;
+pub mod store;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +11,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use unix::Errno;
-use zeroize::Zeroizing;
 
 /// More than any key, chain or set of anchors; it keeps a device or a pipe
 /// that never ends from filling the memory.
@@ -69,18 +69,55 @@ impl Opened {
         Mode::from_bits_truncate(self.stat.st_mode)
     }
 
-    /// Its content, wiped from memory when it is dropped.
-    pub fn secret(self) -> Result<Zeroizing<Vec<u8>>, Errno> {
-        let mut secret = Zeroizing::default();
-        fill(&mut secret, &self.file, &self.stat)?;
-        Ok(secret)
+    /// Its content.
+    pub fn content(self) -> Result<Vec<u8>, Errno> {
+        let mut content = Vec::new();
+        self.append_to(&mut content)?;
+        Ok(content)
     }
 
-    /// Its content, which has no secrets.
-    pub fn public(self) -> Result<Vec<u8>, Errno> {
-        let mut content = Vec::new();
-        fill(&mut content, &self.file, &self.stat)?;
-        Ok(content)
+    /// Reads its content to the end of `store`, which stays as it is if that
+    /// fails.
+    pub fn append_to(self, store: &mut Vec<u8>) -> Result<(), Errno> {
+        let start = store.len();
+        let end = self.fill(store);
+        store.truncate(end.unwrap_or(start));
+        end.map(drop)
+    }
+
+    /// Reads its content to behind that of `store`. Where it ends there; what
+    /// follows has no meaning.
+    fn fill(&self, store: &mut Vec<u8>) -> Result<usize, Errno> {
+        let start = store.len();
+        let size = usize::try_from(self.stat.st_size).unwrap_or(0);
+        if size > LIMIT {
+            return Err(Errno::EFBIG);
+        }
+        // One byte more than the size, so that the end is seen without growing.
+        let room = if size > 0 { size + 1 } else { 4096 };
+        if store.capacity() == 0 {
+            // Memory that comes from the system is zero without being touched.
+            *store = vec![0; room];
+        } else {
+            store.resize(start + room, 0);
+        }
+        let mut end = start;
+        loop {
+            match unix::fd::read(&self.file, &mut store[end..])? {
+                0 => return Ok(end),
+                count => end += count,
+            }
+            // One read is enough for a file that says how long it is.
+            if end - start == size && is_regular(&self.stat) {
+                return Ok(end);
+            }
+            if end == store.len() {
+                if end - start > LIMIT {
+                    return Err(Errno::EFBIG);
+                }
+                store.resize(2 * end - start, 0);
+            }
+        }
     }
 }
 
@@ -110,52 +147,41 @@ fn is_regular(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 
-/// Reads all of `file` into `content`, which is empty.
-fn fill(content: &mut Vec<u8>, file: &OwnedFd, stat: &FileStat) -> Result<(), Errno> {
-    let size = usize::try_from(stat.st_size).unwrap_or(0).min(LIMIT);
-    // One byte more than the size, so that the end is seen without growing;
-    // the content is never moved, for a copy left behind would not be wiped.
-    *content = vec![0; size.max(4095) + 1];
-    let mut len = 0;
-    loop {
-        match unix::fd::read(file, &mut content[len..])? {
-            0 => break,
-            count => len += count,
-        }
-        // One read is enough for a file that says how long it is.
-        if len == size && is_regular(stat) {
-            break;
-        }
-        if len == content.len() {
-            if len > LIMIT {
-                return Err(Errno::EFBIG);
-            }
-            let mut former = Zeroizing::new(vec![0; 2 * len]);
-            former[..len].copy_from_slice(content);
-            std::mem::swap(content, &mut former);
-        }
-    }
-    content.truncate(len);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
-        let read = |path: &OsStr| Opened::at(path).and_then(Opened::secret);
+        let read = |path: &OsStr| Opened::at(path).and_then(Opened::content);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
             let content: Vec<u8> = (0..size).map(|i| i as u8).collect();
             std::fs::write(&path, &content).unwrap();
-            assert_eq!(*read(path.as_os_str()).unwrap(), content);
+            assert_eq!(read(path.as_os_str()).unwrap(), content);
         }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));
         assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));
-        // A file whose size the system does not tell.
+        // Files whose size the system does not tell.
         assert!(read(OsStr::new("/proc/self/status")).unwrap().len() > 100);
+        assert_eq!(read(OsStr::new("/dev/zero")).err(), Some(Errno::EFBIG));
+    }
+
+    #[test]
+    fn files_are_read_one_behind_the_other() {
+        let mut store = Vec::new();
+        let mut append = |path: &str| {
+            let appended = Opened::at(OsStr::new(path)).and_then(|file| file.append_to(&mut store));
+            (appended, store.clone())
+        };
+        let (appended, once) = append("/proc/version");
+        assert_eq!(appended, Ok(()));
+        for unreadable in ["/", "/dev/zero"] {
+            let (appended, store) = append(unreadable);
+            assert!(appended.is_err() && store == once, "{unreadable}");
+        }
+        let (appended, twice) = append("/proc/version");
+        assert_eq!((appended, twice), (Ok(()), once.repeat(2)));
     }
 }

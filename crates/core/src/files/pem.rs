@@ -1,59 +1,45 @@
-//! PEM (RFC 7468) and DER files. What is decoded on the way to a private key
-//! is wiped.
+//! PEM (RFC 7468) and DER files.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64ct::{Base64, Encoding};
-use memchr::{memchr, memchr_iter};
-use rustls::pki_types::CertificateDer;
-use zeroize::Zeroizing;
+use memchr::memchr;
+use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::files::key::{self, SecretKey};
+use crate::files::key;
 use crate::files::problem::Defect;
+use crate::files::store::Store;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
 /// All certificates of a file, in their order: one in DER, or those of the
 /// CERTIFICATE blocks.
-pub fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, Defect> {
-    if is_der_sequence(content) {
-        return Ok(vec![CertificateDer::from(content.to_vec())]);
-    }
-    let mut certificates = Vec::new();
-    let mut text = Vec::new();
-    for block in Blocks(content) {
-        if matches!(block.label, b"CERTIFICATE" | b"X509 CERTIFICATE") {
-            certificates.push(public(block.body, &mut text)?);
-        }
-    }
-    if certificates.is_empty() {
-        return Err(Defect::NoCertificate);
-    }
-    Ok(certificates)
+pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'static>>, Defect> {
+    let mut store = Store::from(content.into());
+    store.decode_certificates()?;
+    let certificates = store.iter().map(<[u8]>::to_vec);
+    Ok(certificates.map(CertificateDer::from).collect())
 }
 
 /// All revocation lists of a file: in DER, one behind the other, or those of
 /// the X509 CRL blocks. Half a block, which a file that is being written ends
 /// with, makes all of it malformed: what it would have said is not known.
-pub fn revocation_lists(content: &[u8]) -> Result<Vec<Vec<u8>>, Defect> {
+pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, Defect> {
     const LABEL: &[u8] = b"X509 CRL";
-    let lists = der_sequences(content);
+    let content = content.into();
+    let lists = der_sequences(&content);
     if !lists.is_empty() {
         return Ok(lists.into_iter().map(<[u8]>::to_vec).collect());
     }
-    let blocks = Blocks(content).filter(|block| block.label == LABEL);
-    let decode = |block: Block<'_>| decode(block.body, &mut Vec::new());
-    let lists: Vec<Vec<u8>> = blocks.map(decode).collect::<Result<_, _>>()?;
     let begin = [BEGIN, LABEL, DASHES].concat();
-    let mut rest = content;
+    let mut rest = &content[..];
     let mut begun = 0;
     while let Some(at) = find(rest, &begin) {
         rest = &rest[at + begin.len()..];
         begun += 1;
     }
-    match lists.len() {
+    let mut store = Store::from(content);
+    match store.decode_blocks(&[LABEL])? {
         0 if begun == 0 => Err(Defect::NoRevocationList),
         complete if complete < begun => Err(Defect::Malformed),
-        _ => Ok(lists),
+        _ => Ok(store.iter().map(<[u8]>::to_vec).collect()),
     }
 }
 
@@ -74,9 +60,9 @@ fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
 
 /// The first private key of a file: the labels of blocks tell that there is
 /// one, its content tells its form.
-pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
+pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
     if is_der_sequence(content) {
-        return key::of_der(Zeroizing::new(content.to_vec()));
+        return key::of_der(content.to_vec());
     }
     let keys: [&[u8]; 4] = [
         b"PRIVATE KEY",
@@ -84,85 +70,81 @@ pub fn private_key(content: &[u8]) -> Result<SecretKey, Defect> {
         b"EC PRIVATE KEY",
         b"ENCRYPTED PRIVATE KEY",
     ];
-    let mut blocks = Blocks(content);
-    let block = blocks.find(|block| keys.contains(&block.label));
-    let body = block.ok_or(Defect::NoKey)?.body;
-    // The old style of encryption says so in a header (RFC 1421).
-    if find(body, b"ENCRYPTED").is_some() {
-        return Err(Defect::Encrypted);
+    let mut rest = content;
+    loop {
+        let block = Block::first(rest).ok_or(Defect::NoKey)?;
+        if !keys.contains(&block.label) {
+            rest = &rest[block.end..];
+            continue;
+        }
+        // The old style of encryption says so in a header (RFC 1421).
+        return match find(block.body, b"ENCRYPTED") {
+            Some(_) => Err(Defect::Encrypted),
+            None => key::of_der(secret(block.body)?),
+        };
     }
-    key::of_der(decoded(body)?)
 }
 
-/// A certificate. It is no secret, so it takes the quick way: a file of trust
-/// anchors is read for each connection. Its lines are joined in `text`.
-fn public(body: &[u8], text: &mut Vec<u8>) -> Result<CertificateDer<'static>, Defect> {
-    Ok(CertificateDer::from(decode(body, text)?))
-}
-
-/// What the lines of a block that is no secret stand for. They are joined in
-/// `text`.
-fn decode(body: &[u8], text: &mut Vec<u8>) -> Result<Vec<u8>, Defect> {
-    text.clear();
-    text.reserve(body.len());
-    let mut start = 0;
-    for end in memchr_iter(b'\n', body).chain([body.len()]) {
-        text.extend_from_slice(body[start..end].trim_ascii());
-        start = end;
+/// What the base64 text of a secret stands for, in a time that does not depend
+/// on it. rustls-pki-types can do that, and does it for whole blocks.
+pub fn secret(text: &[u8]) -> Result<Vec<u8>, Defect> {
+    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    // It would do with less padding, and join what a second BEGIN separates.
+    if digits.count() % 4 != 0 || find(text, DASHES).is_some() {
+        return Err(Defect::Malformed);
     }
-    let content = STANDARD.decode(&text).or_else(|_| {
-        // White space within a line is rare.
-        text.retain(|byte| !byte.is_ascii_whitespace());
-        STANDARD.decode(&text)
-    });
-    content.map_err(|_| Defect::Malformed)
-}
-
-/// What the lines of a private key stand for, in a time that does not depend
-/// on it.
-fn decoded(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Defect> {
-    // Neither is ever moved, for a copy left behind would not be wiped.
-    let mut text = Zeroizing::new(Vec::with_capacity(body.len()));
-    text.extend(body.iter().filter(|byte| !byte.is_ascii_whitespace()));
-    let mut der = Zeroizing::new(vec![0; body.len()]);
-    let decoded = Base64::decode(text.as_slice(), &mut der);
-    let len = decoded.map_err(|_| Defect::Malformed)?.len();
-    der.truncate(len);
-    Ok(der)
+    let [begin, end] = [
+        "-----BEGIN PRIVATE KEY-----\n",
+        "\n-----END PRIVATE KEY-----\n",
+    ];
+    let block = [begin.as_bytes(), text, end.as_bytes()].concat();
+    let decoded: Result<(SectionKind, Vec<u8>), _> = PemObject::from_pem_slice(&block);
+    decoded
+        .map(|(_, secret)| secret)
+        .map_err(|_| Defect::Malformed)
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
 /// A block: what is between its BEGIN and its END line.
-struct Block<'a> {
-    label: &'a [u8],
-    body: &'a [u8],
+pub struct Block<'a> {
+    /// What it is said to be.
+    pub label: &'a [u8],
+    /// The lines that stand for its content.
+    pub body: &'a [u8],
+    /// Where what follows it begins.
+    pub end: usize,
 }
 
-/// The blocks of a PEM file. Text around them is skipped, and so is a BEGIN
-/// without its END.
-struct Blocks<'a>(&'a [u8]);
-
-impl<'a> Iterator for Blocks<'a> {
-    type Item = Block<'a>;
-
-    fn next(&mut self) -> Option<Block<'a>> {
+impl<'a> Block<'a> {
+    /// The first block of a PEM file. Text in front of it is skipped, and so is
+    /// a BEGIN without its END.
+    pub fn first(content: &'a [u8]) -> Option<Self> {
+        let mut after = content;
         loop {
-            let after = &self.0[find(self.0, BEGIN)? + BEGIN.len()..];
-            self.0 = after;
-            let Some(end_of_label) = find(after, DASHES) else {
-                continue;
-            };
-            let label = &after[..end_of_label];
-            let end_line = [b"-----END ", label, b"-----"].concat();
-            let content = &after[end_of_label + DASHES.len()..];
-            let Some(end) = find(content, &end_line) else {
-                continue;
-            };
-            let (body, rest) = content.split_at(end);
-            self.0 = &rest[end_line.len()..];
-            return Some(Block { label, body });
+            after = &after[find(after, BEGIN)? + BEGIN.len()..];
+            let (label, inside) = after.split_at(find(after, DASHES)?);
+            let inside = &inside[DASHES.len()..];
+            if let Some((body, rest)) = split_at_end(inside, label) {
+                let end = content.len() - rest.len();
+                return Some(Self { label, body, end });
+            }
+        }
+    }
+}
+
+/// What is in front of the END line with this label, and what follows it.
+fn split_at_end<'a>(inside: &'a [u8], label: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let mut rest = inside;
+    loop {
+        rest = &rest[find(rest, END)?..];
+        let end = rest;
+        rest = &rest[END.len()..];
+        let after = rest.strip_prefix(label);
+        if let Some(after) = after.and_then(|after| after.strip_prefix(DASHES)) {
+            return Some((&inside[..inside.len() - end.len()], after));
         }
     }
 }
@@ -211,6 +193,39 @@ mod tests {
         for white in [" A A\tEC ", "A\n\n \nAE\rC", "\x0cAAEC\n\n"] {
             assert_eq!(bodies(&text.replace("AAEC", white)), expected);
         }
+    }
+
+    #[test]
+    fn a_secret_is_decoded_as_strictly_as_what_is_public() {
+        for text in [
+            "AAEC",
+            "AA==",
+            "AAE=",
+            "A A\tE\r\nC",
+            "",
+            "AAECAA==\n",
+            "+/+/",
+            "AAE",
+            "A",
+            "AAE==",
+            "A===",
+            "=",
+            "====",
+            "AA==AAEC",
+            "A_EC",
+            "AAEC.",
+            "AAEC====",
+            "-----",
+            "\u{fc}",
+        ] {
+            let body = block("CERTIFICATE", text);
+            let public = bodies(&body).map(|mut bodies| bodies.remove(0));
+            assert_eq!(secret(text.as_bytes()), public, "{text:?}");
+        }
+        // But for bits that stand for nothing.
+        assert_eq!(secret(b"AB=="), Ok(vec![0]));
+        let twice = "AAEC\n-----BEGIN PRIVATE KEY-----\nAAE";
+        assert_eq!(secret(twice.as_bytes()), Err(Defect::Malformed));
     }
 
     #[test]

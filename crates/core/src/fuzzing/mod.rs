@@ -20,6 +20,7 @@ use unix::Env;
 use webpki::KeyUsage;
 
 use crate::crypto;
+use crate::files::store::Store;
 use crate::files::{key, pem};
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
@@ -50,11 +51,19 @@ pub fn pem(input: &[u8]) -> bool {
         let whole = CertificateDer::from(input);
         assert_eq!(chain.as_deref(), Ok(&[whole][..]));
         if let Ok(key) = &key {
-            // An ECPrivateKey gets a PrivateKeyInfo around it.
-            assert!(key.secret_der().ends_with(input));
+            assert_eq!(key.secret_der(), input);
         }
     }
+    // Behind another file's certificates they are the same, and so are those.
+    let mut listed = Store::default();
+    for file in [CERTIFICATE, input, CERTIFICATE] {
+        listed.bytes().extend_from_slice(file);
+        let _ = listed.decode_certificates();
+    }
     let chain = chain.unwrap_or_default();
+    let own = pem::certificates(CERTIFICATE).unwrap();
+    let expected = [&own[..], &chain, &own].concat();
+    assert!(listed.iter().eq(expected.iter().map(|der| der.as_ref())));
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         // Those that may issue nothing are anchors for themselves alone.

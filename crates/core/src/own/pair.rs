@@ -10,9 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 use unix::Errno;
 
-use crate::files::key::{self, SecretKey};
 use crate::files::problem::{Defect, unreadable, unusable};
-use crate::files::{Opened, pem};
+use crate::files::{Opened, key, pem};
 use crate::x509::Certificate;
 use crate::x509::public_key::PublicKey;
 use crate::{CONTEXT, crypto};
@@ -142,20 +141,19 @@ fn warn_if_open_to_all(context: &Context, key_file: &OsStr, mode: Mode) {
     }
 }
 
-fn read_key(open: Open<'_>, path: &OsStr) -> Result<(SecretKey, Mode), Fatal> {
+fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mode), Fatal> {
     let failed = |errno| unreadable(path, errno);
     let file = open(path).map_err(failed)?;
     let mode = file.mode();
-    let key = pem::private_key(&file.secret().map_err(failed)?);
+    let key = pem::private_key(&file.content().map_err(failed)?);
     let key = key.map_err(|defect| unusable(path, defect.text()))?;
     Ok((key, mode))
 }
 
-/// The chain. Its file may hold the key as well, so its content is wiped.
 fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = open(path).and_then(Opened::secret);
+    let content = open(path).and_then(Opened::content);
     let content = content.map_err(|errno| unreadable(path, errno))?;
-    let chain = pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))?;
+    let chain = pem::certificates(content).map_err(|defect| unusable(path, defect.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(path, Defect::Malformed.text()));
     }

@@ -16,7 +16,7 @@ const LONGEST: usize = 0xffff - 8;
 pub fn load(context: &Context, variable: &[u8]) -> Option<Vec<u8>> {
     let path = context.env.get(variable)?;
     let name = path.to_string_lossy();
-    let response = Opened::at(path).and_then(Opened::public);
+    let response = Opened::at(path).and_then(Opened::content);
     let response = response.map_err(|errno| context.warn_unable(&format!("read {name}"), errno));
     let response = response.ok()?;
     let why = match response.len() {

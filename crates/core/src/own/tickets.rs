@@ -5,16 +5,14 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use base64ct::{Base64, Encoding};
 use cli::Fatal;
 use rustls::pki_types::UnixTime;
 use rustls::server::ProducesTickets;
-use zeroize::Zeroizing;
 
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
-use crate::files::Opened;
 use crate::files::problem::{unreadable, unusable};
+use crate::files::{Opened, pem};
 
 /// Seconds for which a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;
@@ -52,7 +50,7 @@ impl TicketKeys {
             let text = format!("{} is accessible by others", path.to_string_lossy());
             return Err(Fatal::new(CONTEXT, text));
         }
-        let content = file.secret().map_err(failed)?;
+        let content = file.content().map_err(failed)?;
         Self::parse(&content).map_err(|defect| unusable(path, &defect.to_string()))
     }
 
@@ -84,14 +82,14 @@ impl TicketKeys {
     /// A ticket made at `now` out of a session's `state`.
     pub fn seal(&self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let made = now.as_secs().to_be_bytes();
-        let plain = Zeroizing::new([&made[..], state].concat());
+        let plain = [&made[..], state].concat();
         self.0.first()?.seal(&plain)
     }
 
     /// The state in a ticket that one of the keys has sealed not too long
     /// before `now`.
     pub fn open(&self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        let plain = Zeroizing::new(self.0.iter().find_map(|key| key.open(ticket))?);
+        let plain = self.0.iter().find_map(|key| key.open(ticket))?;
         let (made, state) = plain.split_first_chunk()?;
         let made = u64::from_be_bytes(*made);
         let fresh = made.saturating_sub(SKEW)..made.saturating_add(LIFETIME.into());
@@ -101,9 +99,9 @@ impl TicketKeys {
 
 /// The key of one line: base64 of the secret.
 fn key(line: &[u8]) -> Result<SealingKey, &'static str> {
-    let line = std::str::from_utf8(line).map_err(|_| "not base64")?;
-    let secret = Base64::decode_vec(line).map_err(|_| "not base64")?;
-    let secret = Zeroizing::new(secret);
+    let in_pieces = line.iter().any(u8::is_ascii_whitespace);
+    let secret = pem::secret(line).ok().filter(|_| !in_pieces);
+    let secret = secret.ok_or("not base64")?;
     if secret.len() < MIN_SECRET {
         return Err("fewer than 32 bytes");
     }
@@ -192,6 +190,8 @@ mod tests {
             ("# none\n\n".into(), "no key"),
             (format!("{OLD}\n!"), "line 2: not base64"),
             (format!("\u{fc}\n{OLD}"), "line 1: not base64"),
+            (format!("{OLD}\n{OLD}AAA"), "line 2: not base64"),
+            (OLD.replace('=', " A"), "line 1: not base64"),
             (format!("{OLD}\n#\n{short}"), "line 3: fewer than 32 bytes"),
             (format!("{OLD}\n").repeat(17), "more than 16 keys"),
         ] {

@@ -1,6 +1,6 @@
 //! Trust anchors, from CADIR or CAFILE.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 
 use cli::{Context, Fatal};
 use nix::dir::Dir;
@@ -11,8 +11,9 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
+use crate::files::Opened;
 use crate::files::problem::{unreadable, unusable};
-use crate::files::{Opened, pem};
+use crate::files::store::Store;
 use crate::x509::Certificate;
 use crate::{CONTEXT, crypto};
 
@@ -23,7 +24,7 @@ pub struct Anchors {
     /// The certificates that were read, usable or not. A peer that shows
     /// exactly a usable one of these is accepted, whether or not it is marked
     /// as a CA.
-    listed: Vec<CertificateDer<'static>>,
+    listed: Store,
     /// Those that are there without certificates.
     compiled_in: &'static [TrustAnchor<'static>],
 }
@@ -66,103 +67,133 @@ impl Anchors {
     }
 
     /// Those of `listed` that can be anchors; None if none can.
-    fn new(listed: Vec<CertificateDer<'static>>) -> Option<Self> {
+    fn new(mut listed: Store) -> Option<Self> {
+        listed.shrink();
         let anchors = Self {
             listed,
             compiled_in: &[],
         };
-        let any = anchors.usable().next().is_some();
+        let any = anchors.usable(|_| true, |_| ()).next().is_some();
         any.then_some(anchors)
     }
 
     /// The anchors in PEM text.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        Self::new(pem::certificates(text).ok()?)
+        let mut listed = Store::default();
+        listed.bytes().extend_from_slice(text);
+        listed.decode_certificates().ok()?;
+        Self::new(listed)
     }
 
     fn compiled_in(anchors: &'static [TrustAnchor<'static>]) -> Self {
         Self {
-            listed: Vec::new(),
+            listed: Store::default(),
             compiled_in: anchors,
         }
     }
 
     /// Whether `certificate` is itself one of the anchors.
     pub fn contain(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.listed.contains(certificate) && known(certificate).is_some()
+        let mut listed = self.listed.iter();
+        let is_known = |der| Certificate::parse(der).is_some_and(|parsed| is_known(&parsed));
+        listed.any(|der| der == certificate.as_ref()) && is_known(certificate)
     }
 
     /// What a chain may end in: those that may issue certificates, as far as
     /// `wanted` says yes to their subject, the content of a Name.
-    pub fn roots(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<TrustAnchor<'_>> {
-        let listed = self.listed.iter().filter_map(|der| {
-            // webpki lets every root issue certificates, whatever it says.
-            let issues = |root: &Certificate<'_>| wanted(root.subject().0) && root.may_issue();
-            known(der).filter(issues)?;
-            anchor_from_trusted_cert(der).ok()
-        });
+    pub fn roots(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<TrustAnchor<'static>> {
+        // webpki lets every root issue certificates, whatever it says.
+        let issues = |root: &Certificate<'_>| wanted(root.subject().0) && root.may_issue();
         let compiled_in = self.compiled_in.iter();
         let compiled_in = compiled_in.filter(|anchor| wanted(&anchor.subject));
+        let listed = self.usable(issues, |anchor| anchor.to_owned());
         listed.chain(compiled_in.cloned()).collect()
     }
 
     /// The subjects of those that were read.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
-        self.usable()
-            .map(|anchor| DistinguishedName::in_sequence(&anchor.subject))
-            .collect()
+        let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(&anchor.subject);
+        self.usable(|_| true, name).collect()
     }
 
-    fn usable(&self) -> impl Iterator<Item = TrustAnchor<'_>> {
-        let listed = self.listed.iter().filter(|der| known(der).is_some());
-        listed.filter_map(|der| anchor_from_trusted_cert(der).ok())
+    /// What `take` makes of those that were read and can be anchors, as far as
+    /// `wanted` says yes.
+    fn usable<T>(
+        &self,
+        wanted: impl Fn(&Certificate<'_>) -> bool,
+        take: impl Fn(&TrustAnchor<'_>) -> T,
+    ) -> impl Iterator<Item = T> {
+        self.listed.iter().filter_map(move |der| {
+            let certificate = Certificate::parse(der)?;
+            if !wanted(&certificate) || !is_known(&certificate) {
+                return None;
+            }
+            anchor_from_trusted_cert(&der.into())
+                .ok()
+                .as_ref()
+                .map(&take)
+        })
     }
 }
 
-/// A certificate whose kind of key can be verified.
-fn known<'a>(der: &'a CertificateDer<'_>) -> Option<Certificate<'a>> {
-    let certificate = Certificate::parse(der)?;
-    let key = certificate.public_key()?;
+/// Whether the kind of its key can be verified.
+fn is_known(certificate: &Certificate<'_>) -> bool {
     let algorithms = crypto::signature_algorithms().all;
     let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
-    let known = kinds.any(|known| known.as_ref() == key.algorithm);
-    known.then_some(certificate)
+    let key = certificate.public_key();
+    key.is_some_and(|key| kinds.any(|known| known.as_ref() == key.algorithm))
 }
 
-fn from_file(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = Opened::at(path).and_then(Opened::public);
-    let content = content.map_err(|errno| unreadable(path, errno))?;
-    pem::certificates(&content).map_err(|defect| unusable(path, defect.text()))
+fn from_file(path: &OsStr) -> Result<Store, Fatal> {
+    let mut listed = Store::default();
+    let read = Opened::at(path).and_then(|file| file.append_to(listed.bytes()));
+    read.map_err(|errno| unreadable(path, errno))?;
+    let decoded = listed.decode_certificates();
+    decoded.map_err(|defect| unusable(path, defect.text()))?;
+    Ok(listed)
 }
 
 /// The certificates of every file that counts in a directory. Entries that
 /// cannot be read or parsed are skipped.
-fn directory(path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+fn directory(path: &OsStr) -> Result<Store, Fatal> {
     let failed = |errno| unreadable(path, errno);
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
-    let read = |name: &CString| Opened::in_directory(&directory, name)?.public();
-    let texts = names.iter().filter_map(|name| read(name).ok());
-    let certificates = texts.filter_map(|text| pem::certificates(&text).ok());
-    Ok(certificates.flatten().collect())
-}
-
-/// The files of a directory that count: those with hashed names if there are
-/// any, else all that do not begin with a dot.
-fn names(directory: &mut Dir) -> Result<Vec<CString>, Errno> {
-    let mut names = Vec::new();
-    for entry in directory.iter() {
-        let name = entry?.file_name().to_owned();
-        if !name.to_bytes().starts_with(b".") {
-            names.push(name);
+    let names = counting(&names);
+    let mut listed = Store::with_room_for(names.len());
+    for name in names {
+        let opened = Opened::in_directory(&directory, name);
+        if opened.is_ok_and(|file| file.append_to(listed.bytes()).is_ok()) {
+            let _ = listed.decode_certificates();
         }
     }
-    if names.iter().any(|name| is_hashed(name.to_bytes())) {
-        names.retain(|name| is_hashed(name.to_bytes()));
+    Ok(listed)
+}
+
+/// The names in a directory, each ended by NUL.
+fn names(directory: &mut Dir) -> Result<Vec<u8>, Errno> {
+    let mut names = Vec::new();
+    for entry in directory.iter() {
+        names.extend_from_slice(entry?.file_name().to_bytes_with_nul());
     }
     Ok(names)
+}
+
+/// The names that count: hashed ones if there are any, else all that do not
+/// begin with a dot.
+fn counting(names: &[u8]) -> Vec<&CStr> {
+    let all = names.split_inclusive(|byte| *byte == 0);
+    let all = all.filter_map(|name| CStr::from_bytes_with_nul(name).ok());
+    let (hashed, others): (Vec<_>, Vec<_>) = all.partition(|name| is_hashed(name.to_bytes()));
+    if !hashed.is_empty() {
+        return hashed;
+    }
+    let others = others.into_iter();
+    others
+        .filter(|name| !name.to_bytes().starts_with(b"."))
+        .collect()
 }
 
 /// Whether a name is one that `openssl rehash` makes: eight hex digits, a
@@ -203,5 +234,12 @@ mod tests {
         ] {
             assert_eq!(is_hashed(name.as_bytes()), hashed, "{name}");
         }
+    }
+
+    #[test]
+    fn hashed_names_count_alone() {
+        assert_eq!(counting(b".\0a.pem\0..\0.hidden\0b\0"), [c"a.pem", c"b"]);
+        assert_eq!(counting(b"a.pem\0.\x0001234567.0\0..\0"), [c"01234567.0"]);
+        assert!(counting(b".\0..\0").is_empty());
     }
 }

@@ -36,14 +36,14 @@ impl RevocationLists {
     /// Reads the lists in the file at `path`. They are asked about as much of
     /// a chain as `check` says.
     pub fn load(path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
-        let content = Opened::at(path).and_then(Opened::public);
+        let content = Opened::at(path).and_then(Opened::content);
         let content = content.map_err(|errno| unreadable(path, errno))?;
-        Self::parse(&content, check).map_err(|why| unusable(path, why))
+        Self::parse(content, check).map_err(|why| unusable(path, why))
     }
 
     /// The lists of a file with this content. The error is what is wrong with
     /// it, to follow the file's name.
-    pub fn parse(content: &[u8], check: CrlCheck) -> Result<Self, &'static str> {
+    pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
         let lists = pem::revocation_lists(content).map_err(Defect::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();
         Ok(Self {

@@ -50,7 +50,7 @@ pub fn is_der_sequence(bytes: &[u8]) -> bool {
 
 /// Tag and length of an element whose content has `len` bytes; None if that is
 /// more than 65535.
-pub fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
+fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
     let [high, low] = u16::try_from(len).ok()?.to_be_bytes();
     Some(match len {
         0..0x80 => vec![tag, low],

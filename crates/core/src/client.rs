@@ -157,8 +157,8 @@ fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
 }
 
 /// Reads what the server's certificate must be, and keeps the promise, while
-/// the server thinks of its answer; what goes wrong ends the handshake. Anchors
-/// have to be there and readable even if any certificate will do.
+/// the server thinks of its answer. Anchors have to be there and readable even
+/// if any certificate will do.
 fn learn(
     anchors: Option<Source>,
     crl_file: Option<OsString>,
@@ -171,13 +171,10 @@ fn learn(
     let crl_file = crl_file.filter(|_| !any);
     Box::new(move |options| {
         let (source, crl_file) = (source.as_ref(), crl_file.as_deref());
-        match Trust::load(source, crl_file, options, overheard.clone()) {
-            Ok(trust) => promised.keep(Trust {
-                anchors: trust.anchors.filter(|_| !any),
-                ..trust
-            }),
-            Err(fatal) => overheard.give_up(fatal.into()),
-        }
+        let mut trust = Trust::load(source, crl_file, options, overheard)?;
+        trust.anchors = trust.anchors.filter(|_| !any);
+        promised.keep(trust);
+        Ok(())
     })
 }
 

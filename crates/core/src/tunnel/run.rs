@@ -23,8 +23,8 @@ pub struct Guard {
 }
 
 /// What can wait until the peer has our first message, but has to be done
-/// before anything is read from it. A failure is left with the session.
-pub type Greeted = Box<dyn FnOnce(&Common)>;
+/// before anything is read from it.
+pub type Greeted = Box<dyn FnOnce(&Common) -> Result<(), Fatal>>;
 
 /// A connection, and what the program was told to do with it.
 pub struct Engine {
@@ -54,7 +54,7 @@ impl Engine {
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
         let first = self.greet();
         if self.options.sandbox {
-            self.lock_in(context)?;
+            self.lock_in(context).map_err(|fatal| self.give_up(fatal))?;
         }
         let ended = self.drive(first);
         if let Some(line) = line {
@@ -68,22 +68,35 @@ impl Engine {
         ended?.result(self.options.verbosity)
     }
 
-    /// The first turn, which reads nothing: a client sends its first message.
-    /// What has to be read of files for the answer is read while the server
-    /// thinks of one.
+    /// The first turn: a client sends its first message. What has to be read of
+    /// files for the answer is read while the server thinks of one; a failure
+    /// ends the handshake.
     fn greet(&mut self) -> Turn {
-        let nothing = PerEnd::default();
-        let turn = self
-            .pump
-            .turn(&mut self.descriptors, nothing, Instant::now());
-        match self.greeted.take().filter(|_| turn == Turn::Wait) {
-            None => turn,
-            Some(greeted) => {
-                greeted(&self.options);
-                // A failure is seen by the next turn.
+        let turn = self.silent_turn();
+        let Some(greeted) = self.greeted.take().filter(|_| turn == Turn::Wait) else {
+            return turn;
+        };
+        match greeted(&self.options) {
+            Ok(()) => turn,
+            Err(fatal) => {
+                self.pump.give_up(fatal);
                 Turn::Again
             }
         }
+    }
+
+    /// A turn that reads nothing.
+    fn silent_turn(&mut self) -> Turn {
+        let now = Instant::now();
+        self.pump
+            .turn(&mut self.descriptors, PerEnd::default(), now)
+    }
+
+    /// Tells the peer that there will be no connection, and reads nothing.
+    fn give_up(&mut self, fatal: Fatal) -> Fatal {
+        self.pump.give_up(fatal.clone());
+        self.silent_turn();
+        fatal
     }
 
     /// Gives up everything but the descriptors, before the first byte from

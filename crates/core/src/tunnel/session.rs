@@ -237,6 +237,11 @@ impl Session {
         }
     }
 
+    /// The handshake cannot go on.
+    pub fn give_up(&self, trouble: Trouble) {
+        self.overheard().give_up(trouble);
+    }
+
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
         self.overheard().server_name()

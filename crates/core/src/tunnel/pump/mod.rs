@@ -15,6 +15,7 @@ mod outbound;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use cli::Fatal;
 use unix::Errno;
 
 use crate::ending::Ending;
@@ -130,6 +131,11 @@ impl Pump {
     /// The connection.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The handshake cannot go on, for this reason: the next turn says so.
+    pub fn give_up(&self, fatal: Fatal) {
+        self.session.give_up(fatal.into());
     }
 
     /// What has moved.

@@ -3,9 +3,10 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::util::tls::{ECHO, HELLO, connect, serve, tlsc, tlsd};
-use crate::util::{TempDir, certs, cmd, need, tcp_pair};
+use crate::util::tls::{ECHO, HELLO, connect, serve, start, tlsc, tlsd};
+use crate::util::{Cmd, Output, TempDir, certs, cmd, idle, need, tcp_pair};
 
 /// A connection with these files, which must work.
 fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
@@ -357,6 +358,37 @@ fn a_server_hears_of_a_client_that_cannot_use_its_anchors() {
         assert_eq!(client.out(), "");
         client.fatal_with(96, "s6-tlsc-io: fatal: ", &[path]);
     }
+}
+
+/// A client with `-y` whose key comes late, with other options and anchors,
+/// and what it says in the end.
+fn slow_client(options: &[&str], anchors: &Path, server: Cmd) -> (Output, Output) {
+    let dir = TempDir::new();
+    let key = dir.join("key");
+    nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let client = tlsc(&[&["-y"], options].concat(), HELLO)
+        .env("KEYFILE", &key)
+        .env("CERTFILE", certs().path("client.pem"))
+        .env("CAFILE", anchors);
+    let (server, client) = start(server, client);
+    // Longer than an engine stays as large as it was.
+    idle(Duration::from_millis(1200));
+    std::fs::write(&key, certs().read("client.key")).unwrap();
+    (server.finish(), client.finish())
+}
+
+#[test]
+fn a_client_may_take_long_to_start() {
+    let (server, client) = slow_client(&["-k", "localhost"], &ca(), tlsd(&[], "p256", ECHO));
+    assert!(client.success().out().starts_with("hello\n"));
+    server.success();
+}
+
+#[test]
+fn files_count_before_the_limit_of_the_handshake() {
+    let missing = Path::new("/nonexistent");
+    let (_, client) = slow_client(&["-K", "100"], missing, tlsd(&[], "p256", ECHO));
+    client.fatal_with(96, "s6-tlsc-io: fatal: ", &["/nonexistent"]);
 }
 
 #[test]

@@ -20,8 +20,15 @@ macro_rules! texts {
 #[cfg(target_os = "linux")]
 pub fn text(errno: Errno) -> &'static str {
     let line = ERRORS.iter().position(|known| *known == errno);
-    let text = line.and_then(|line| TEXTS.lines().nth(line));
-    text.unwrap_or("Unknown error")
+    match line.and_then(|line| TEXTS.lines().nth(line)) {
+        Some(text) => text,
+        // Two that not every architecture has.
+        #[cfg(not(target_arch = "mips"))]
+        None if errno == Errno::ERFKILL => "Operation not possible due to RF-kill",
+        #[cfg(not(target_arch = "mips"))]
+        None if errno == Errno::EHWPOISON => "Memory page has hardware error",
+        None => "Unknown error",
+    }
 }
 
 /// The text for `errno`.
@@ -166,8 +173,6 @@ texts! {
     EKEYREJECTED "Key was rejected by service"
     EOWNERDEAD "Owner died"
     ENOTRECOVERABLE "State not recoverable"
-    ERFKILL "Operation not possible due to RF-kill"
-    EHWPOISON "Memory page has hardware error"
 }
 
 #[cfg(all(test, target_env = "gnu"))]

@@ -70,13 +70,11 @@ impl Engine {
 
     /// The first turn: a client sends its first message. What has to be read of
     /// files for the answer is read while the server thinks of one; a failure
-    /// ends the handshake.
+    /// ends the handshake, whatever else happened.
     fn greet(&mut self) -> Turn {
         let turn = self.silent_turn();
-        let Some(greeted) = self.greeted.take().filter(|_| turn == Turn::Wait) else {
-            return turn;
-        };
-        match greeted(&self.options) {
+        let greeted = self.greeted.take();
+        match greeted.map_or(Ok(()), |greeted| greeted(&self.options)) {
             Ok(()) => turn,
             Err(fatal) => {
                 self.pump.give_up(fatal);

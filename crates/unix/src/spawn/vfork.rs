@@ -9,10 +9,11 @@ use nix::unistd::Pid;
 
 use super::wait;
 
-/// The stack of a child between its start and its exec: more than twice what
-/// it needs, even without optimisation.
+/// The stack of a child between its start and its exec. The child needs less
+/// than a KiB, even without optimisation; where functions of the C library are
+/// looked up when they are first called, three more.
 #[cfg(target_os = "linux")]
-const STACK: usize = 4096;
+const STACK: usize = 8192;
 
 /// Runs `child` in a new process, with descriptors and signal actions of its
 /// own, and returns when it has execed. If it could not, `child` returns why,
@@ -95,7 +96,7 @@ mod tests {
     use nix::sys::signal::SigSet;
 
     #[test]
-    fn a_child_needs_less_than_half_of_its_stack() {
+    fn a_child_needs_less_than_a_quarter_of_its_stack() {
         const UNTOUCHED: u8 = 0xa5;
         let argv = [OsString::from("x")];
         let env = Env::inherited();
@@ -115,6 +116,6 @@ mod tests {
         // SAFETY: all of it was initialised.
         let untouched = |byte: &&MaybeUninit<u8>| unsafe { byte.assume_init() } == UNTOUCHED;
         let untouched = stack.iter().take_while(untouched).count();
-        assert!(untouched > STACK / 2, "{untouched}");
+        assert!(untouched > STACK / 4 * 3, "{untouched}");
     }
 }

@@ -40,7 +40,7 @@ pub const FULL: Size = Size {
     time: Duration::from_millis(1500),
     blocks: 8192,
     idle: 50,
-    used: (4, 100_000_000),
+    used: (20, 100_000_000),
     pings: 2000,
     open: [5, 500],
     held: 1000,

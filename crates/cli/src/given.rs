@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use crate::Fatal;
 use crate::id::Id;
@@ -22,6 +23,12 @@ impl Opt {
     /// The value of an option that takes a number. The parser has checked it.
     pub fn number(&self) -> u32 {
         unsigned(self.text.as_bytes()).unwrap_or_default()
+    }
+
+    /// The value of an option that takes milliseconds; 0 is no limit.
+    pub fn limit(&self) -> Option<Duration> {
+        let millis = self.number();
+        (millis != 0).then(|| Duration::from_millis(millis.into()))
     }
 
     /// The parts of a value that are separated by commas.

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::fatal::Fatal;
@@ -20,10 +21,10 @@ pub struct Common {
     pub close_notify: bool,
     /// `-J`: an end without close_notify from the peer is an error.
     pub enforce_close_notify: bool,
-    /// `-K`: milliseconds for the whole handshake; 0 is no limit.
-    pub handshake_timeout: u32,
-    /// Milliseconds without a byte from either side; 0 is no limit.
-    pub idle_timeout: u32,
+    /// `-K`: how long the whole handshake may take; None is for ever.
+    pub handshake_timeout: Option<Duration>,
+    /// How long no cleartext may move; None is for ever.
+    pub idle_timeout: Option<Duration>,
     /// `--groups`: the key exchange groups, the preferred one first.
     pub groups: Vec<Group>,
     /// `--pin`: the peer's own certificate is one of these; none: it may be
@@ -50,8 +51,8 @@ impl Default for Common {
         Self {
             close_notify: false,
             enforce_close_notify: false,
-            handshake_timeout: 0,
-            idle_timeout: 0,
+            handshake_timeout: None,
+            idle_timeout: None,
             groups: Group::ALL.to_vec(),
             pins: Vec::new(),
             crl_check: CrlCheck::Chain,
@@ -72,8 +73,8 @@ impl Common {
             Engine::NotificationFd => self.notification = opt.number(),
             Engine::CloseNotify => self.close_notify = true,
             Engine::EnforceCloseNotify => self.enforce_close_notify = true,
-            Engine::HandshakeTimeout => self.handshake_timeout = opt.number(),
-            Engine::IdleTimeout => self.idle_timeout = opt.number(),
+            Engine::HandshakeTimeout => self.handshake_timeout = opt.limit(),
+            Engine::IdleTimeout => self.idle_timeout = opt.limit(),
             Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
             Engine::Alpn => self.alpn = opt.list(),

@@ -1,7 +1,7 @@
 //! The two processes: when they part, and what each of them gives up.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
 use rustls::pki_types::UnixTime;
@@ -69,8 +69,8 @@ fn guarded(
         }
         Forked::Parent(_) => {
             drop(theirs);
-            let limit = u64::from(engine.options.handshake_timeout);
-            let deadline = (limit != 0).then(|| engine.started + Duration::from_millis(limit));
+            let limit = engine.options.handshake_timeout;
+            let deadline = limit.map(|limit| engine.started + limit);
             if deadline.is_some() {
                 unix::fd::nonblocking(&ours).map_err(failed)?;
             }

@@ -1,7 +1,7 @@
 //! The loop that brings pump and descriptors together.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
 use sandbox::Profile;
@@ -175,14 +175,13 @@ impl Engine {
     }
 }
 
-/// What these options mean for the connection: 0 is no limit.
+/// What these options mean for the connection.
 pub fn rules(options: &Common) -> Rules {
-    let limit = |millis: u32| (millis != 0).then(|| Duration::from_millis(millis.into()));
     Rules {
         notify: options.close_notify,
         enforce: options.enforce_close_notify,
-        idle: limit(options.idle_timeout),
-        handshake: limit(options.handshake_timeout),
+        idle: options.idle_timeout,
+        handshake: options.handshake_timeout,
     }
 }
 

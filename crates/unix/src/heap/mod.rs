@@ -67,28 +67,22 @@ impl Allocator {
         take(blocks).map_or(null_mut(), with_exposed_provenance_mut)
     }
 
-    /// Ends the process. Not inlined, for an allocation should take little of
-    /// the stack.
+    /// Ends the process for lack of memory. Not inlined, for an allocation
+    /// should take little of the stack.
     #[cold]
     #[inline(never)]
     fn fail(&self) -> ! {
-        out_of_memory(self.prog)
+        let mut line = [0; 80];
+        let parts = [self.prog, ": fatal: out of memory\n"];
+        let bytes = parts.iter().flat_map(|part| part.bytes());
+        let len = line
+            .iter_mut()
+            .zip(bytes)
+            .map(|(to, byte)| *to = byte)
+            .count();
+        crate::fd::message(&line[..len]);
+        crate::entry::exit(111)
     }
-}
-
-/// Ends the program `prog` for lack of memory.
-#[cold]
-fn out_of_memory(prog: &str) -> ! {
-    let mut line = [0; 80];
-    let parts = [prog, ": fatal: out of memory\n"];
-    let bytes = parts.iter().flat_map(|part| part.bytes());
-    let len = line
-        .iter_mut()
-        .zip(bytes)
-        .map(|(to, byte)| *to = byte)
-        .count();
-    crate::fd::message(&line[..len]);
-    crate::entry::exit(111)
 }
 
 // SAFETY: a piece is either pages of its own or a content of `Blocks`, which

@@ -125,12 +125,7 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
     let overheard = own.overheard.clone();
     Ok(Ready {
         session: config.session(own.overheard)?,
-        greeted: Some(learn(
-            own.anchors,
-            own.crl_file,
-            options,
-            (trust, overheard),
-        )),
+        greeted: Some(learn(own.anchors, own.crl_file, options, trust, overheard)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -163,7 +158,8 @@ fn learn(
     anchors: Option<Source>,
     crl_file: Option<OsString>,
     options: &ClientOptions,
-    (promised, overheard): (Promised, Overheard),
+    promised: Promised,
+    overheard: Overheard,
 ) -> Greeted {
     let pinned = !options.common.pins.is_empty();
     let any = options.accept_any_certificate;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::util::tls::{ECHO, HELLO, connect, serve, start, tlsc, tlsd};
+use crate::util::tls::{ECHO, HELLO, INTERNAL_ERROR, connect, serve, start, tlsc, tlsd};
 use crate::util::{Cmd, Output, TempDir, certs, cmd, idle, need, tcp_pair};
 
 /// A connection with these files, which must work.
@@ -340,7 +340,6 @@ fn a_client_greets_before_it_reads_its_anchors() {
 
 #[test]
 fn a_server_hears_of_a_client_that_cannot_use_its_anchors() {
-    const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
     for (variable, path) in [("CAFILE", "/nonexistent"), ("CADIR", "/etc/passwd")] {
         let (near, mut network) = tcp_pair();
         let client = tlsc(&[], "echo never")

@@ -45,6 +45,15 @@ fn silent(options: &[&str], pair: &str) -> (Running, std::net::TcpStream) {
     (server, near)
 }
 
+/// A client that comes when the guard is no longer what it was.
+fn late_client(network: std::net::TcpStream) -> Running {
+    cmd(["s6-tlsc", "-klocalhost", "true"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .fd(6, network.try_clone().unwrap())
+        .fd(7, network)
+        .start()
+}
+
 fn descriptors(pid: i32) -> Vec<String> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let mut targets: Vec<_> = entries
@@ -190,11 +199,7 @@ fn the_halves_end_together() {
     let [_, guard] = halves(&server);
     kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
     // It is noticed when it is needed.
-    let client = cmd(["s6-tlsc", "-klocalhost", "true"])
-        .env("CAFILE", certs().path("ca.pem"))
-        .fd(6, network.try_clone().unwrap())
-        .fd(7, network)
-        .start();
+    let client = late_client(network);
     server
         .finish()
         .fatal(111, "s6-tlsd-io: fatal: the key guard has gone");
@@ -367,11 +372,7 @@ fn a_guard_that_is_stopped_costs_no_more_than_the_handshakes_limit() {
     let (server, network) = silent(&["-K", "1500"], "p256");
     let [_, guard] = halves(&server);
     kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
-    let _client = cmd(["s6-tlsc", "-klocalhost", "true"])
-        .env("CAFILE", certs().path("ca.pem"))
-        .fd(6, network.try_clone().unwrap())
-        .fd(7, network)
-        .start();
+    let _client = late_client(network);
     server
         .finish()
         .fatal(98, "s6-tlsd-io: fatal: handshake timed out");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::stat::Mode;
 
-use crate::util::tls::{HELLO, connect, engine, start, tlsc, tlsd};
+use crate::util::tls::{HELLO, INTERNAL_ERROR, connect, engine, start, tlsc, tlsd};
 use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, tcp_pair};
 
 /// A connection that is past its handshake, and stays: the process ids of the
@@ -248,9 +248,6 @@ fn descriptors_are_closed_one_by_one_where_a_range_is_forbidden() {
         }
     }
 }
-
-/// A fatal alert that nothing protects (RFC 8446 section 6).
-const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
 #[test]
 fn an_engine_that_lacks_what_its_sandbox_needs_serves_nobody() {

@@ -10,6 +10,9 @@ pub const ECHO: &str = "env | grep -E '^SSL_' | sort >&2; exec cat";
 /// The client's program: says hello, and shows the answer and what it knows.
 pub const HELLO: &str = "echo hello >&7; exec 7>&-; cat <&6; env | grep -E '^SSL_' | sort";
 
+/// A fatal alert that nothing protects (RFC 8446 section 6).
+pub const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
 /// Options that all engines of a run get besides: with ENGINE_OPTIONS in the
 /// environment, the same tests hold for an engine that is something else
 /// inside, such as two processes.

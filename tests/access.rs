@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 
@@ -120,24 +121,21 @@ fn rules_by_address_decide_from_the_most_precise_on() {
             run("127.0.0.9").success().out(),
             "unset by-rule unset ruled\n"
         );
-        for refused in ["127.0.0.8", "127.0.0.16", "10.0.0.1", "::1"] {
+        for (refused, rule) in [
+            ("127.0.0.8", "ip4/127.0.0.8_31"),
+            ("127.0.0.16", "none"),
+            ("10.0.0.1", "none"),
+            ("::1", "none"),
+        ] {
             let output = run(refused).code(1);
-            assert_eq!(
-                (output.out().as_str(), output.err().as_str()),
-                ("", ""),
-                "{refused}"
-            );
+            assert_eq!(output.out(), "");
+            let line = format!("s6-tcpserver-access: pid info: deny pid ip {refused} rule {rule}");
+            assert_eq!(said(&output.err()), line);
         }
         assert_eq!(run("127.0.0.18").success().out(), "replaced\n");
     }
-    let verbose = access(&["-Hv2", "-i", path])
-        .env("TCPREMOTEIP", "127.0.0.8")
-        .run()
-        .code(1);
-    assert_eq!(
-        said(&verbose.err()),
-        "s6-tcpserver-access: pid info: deny pid ip 127.0.0.8"
-    );
+    let quiet = access(&["-Hv0", "-i", path]).env("TCPREMOTEIP", "127.0.0.8");
+    assert_eq!(quiet.run().code(1).err(), "");
 }
 
 #[test]
@@ -160,7 +158,9 @@ fn rules_for_ipv4_hold_for_mapped_addresses() {
     };
     let output = run("::ffff:127.0.0.9").code(1);
     assert!(
-        output.err().ends_with(" ip 127.0.0.9\n"),
+        output
+            .err()
+            .ends_with(" ip 127.0.0.9 rule ip4/127.0.0.9_32\n"),
         "{}",
         output.err()
     );
@@ -196,6 +196,9 @@ fn rules_that_cannot_be_read_let_nobody_in() {
         access("-x", "/nonexistent")
             .contains("fatal: unable to cdb_init /nonexistent: No such file")
     );
+    assert!(access("-i", "/nonexistent").contains(
+        "fatal: unable to check fs ruleset for IP in /nonexistent: No such file or directory"
+    ));
     let rules = TempDir::new();
     rules.file("ip4/127.0.0.9_32/allow", "");
     rules.file("ip4/127.0.0.9_32/exec", vec![b'x'; 4097]);
@@ -205,6 +208,43 @@ fn rules_that_cannot_be_read_let_nobody_in() {
     std::fs::remove_dir_all(rules.join("ip4/127.0.0.9_32/env")).unwrap();
     rules.file("ip4/127.0.0.9_32/env", "no directory");
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
+}
+
+/// As somebody who may not search them.
+#[test]
+fn directories_that_nobody_may_search_are_an_error() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: only root becomes somebody else");
+        return;
+    }
+    let rules = TempDir::new();
+    rules.file("ip4/127.0.0.9_32/allow", "");
+    rules.file("ip6/::1_128/allow", "");
+    let path = rules.path().to_str().unwrap();
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(rules.join(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let run = |ip: &str| {
+        cmd(["s6-applyuidgid", "-u", "1", "-g", "1", "-G", ""])
+            .args(["s6-tcpserver-access", "-H", "-i", path, "true"])
+            .env("PROTO", "TCP")
+            .env("TCPLOCALIP", "127.0.0.1")
+            .env("TCPLOCALPORT", "80")
+            .env("TCPREMOTEIP", ip)
+            .env("TCPREMOTEPORT", "4000")
+            .run()
+    };
+    let denied = |ip: &str| {
+        let err = run(ip).code(111).err();
+        let text = format!("unable to check fs ruleset for IP in {path}: Permission denied");
+        assert!(err.contains(&text), "{err}");
+    };
+    mode("", 0o755);
+    mode("ip6", 0o700);
+    run("127.0.0.9").success();
+    denied("::1");
+    mode("", 0o700);
+    denied("127.0.0.9");
 }
 
 #[test]
@@ -247,9 +287,13 @@ fn names_are_looked_up_and_ruled_by() {
         run(&["-i", path], "127.0.0.9").success().out(),
         "a.good.test. local.test. unset none\n"
     );
-    run(&["-i", path], "127.0.0.10").code(1);
-    run(&["-i", path], "127.0.0.11").code(1);
-    run(&["-i", path], "127.0.0.17").code(1);
+    let refused = |options: &[&str], ip: &str, why: &str| {
+        let line = format!("s6-tcpserver-access: pid info: deny pid ip {ip} {why}");
+        assert_eq!(said(&run(options, ip).code(1).err()), line);
+    };
+    refused(&["-i", path], "127.0.0.10", "rule reversedns/bad.good.test");
+    refused(&["-i", path], "127.0.0.11", "rule none");
+    refused(&["-i", path], "127.0.0.17", "rule none");
     assert_eq!(
         run(&[], "127.0.0.17").success().out(),
         "unset local.test. unset none\n"
@@ -259,8 +303,12 @@ fn names_are_looked_up_and_ruled_by() {
         run(&[], "127.0.0.12").success().out(),
         "unset local.test. unset none\n"
     );
-    let output = run(&["-wv2"], "127.0.0.12").code(111);
-    assert!(output.err().contains("info: deny pid "), "{}", output.err());
+    let output = run(&["-w"], "127.0.0.12").code(111);
+    assert_eq!(
+        said(&output.err()),
+        "s6-tcpserver-access: pid info: deny pid ip 127.0.0.12 reason unable to look up a name: \
+         server failure\ns6-tcpserver-access: pid fatal: unable to look up a name: server failure"
+    );
     run(&["-w"], "127.0.0.16").success();
     // The limit of time.
     run(&["-t", "200"], "127.0.0.13").code(99);
@@ -269,14 +317,22 @@ fn names_are_looked_up_and_ruled_by() {
         run(&["-pH"], "127.0.0.9").success().out(),
         "a.good.test. local.test. unset none\n"
     );
-    run(&["-p"], "127.0.0.14").code(1);
+    refused(
+        &["-p"],
+        "127.0.0.14",
+        "reason other addresses of liar.good.test.",
+    );
     assert_eq!(
         run(&["-p"], "127.0.0.15").success().out(),
         "unset local.test. unset none\n"
     );
-    run(&["-pw"], "127.0.0.15").code(1);
-    run(&["-pw"], "127.0.0.16").code(1);
-    run(&["-p", "-i", path], "127.0.0.15").code(1);
+    refused(
+        &["-pw"],
+        "127.0.0.15",
+        "reason no address of gone.good.test.",
+    );
+    refused(&["-pw"], "127.0.0.16", "reason no name");
+    refused(&["-p", "-i", path], "127.0.0.15", "rule none");
 }
 
 #[test]
@@ -309,10 +365,11 @@ fn ident_is_asked_if_wanted() {
             .contains("warning: ident server replied: no such user\n")
     );
     let refused = |ip: &str| format!("s6-tcpserver-access: pid info: deny pid ip {ip}");
-    let output = run(&["-Hrwv2"]).code(2);
-    assert_eq!(said(&output.err()), refused("127.0.0.77"));
+    let output = run(&["-Hrw"]).code(2);
+    let no_user = " reason ident server replied: no such user";
+    assert_eq!(said(&output.err()), refused("127.0.0.77") + no_user);
     // Nobody answers there.
-    let silent = access(&["-Hrwv2"]).env("TCPREMOTEIP", "127.0.0.78").run();
+    let silent = access(&["-Hrw"]).env("TCPREMOTEIP", "127.0.0.78").run();
     let said = said(&silent.code(111).err());
     assert!(said.starts_with(&refused("127.0.0.78")), "{said}");
     let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();

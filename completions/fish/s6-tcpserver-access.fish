@@ -28,7 +28,7 @@ function __s6-tcpserver-access_options
 end
 
 complete -c s6-tcpserver-access -f
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors, 1: and accepted clients (default), 2, 3: more'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors, 1: and each client (default), 2, 3: more'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s w -d 'lookups that fail drop the connection'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s W -d 'they do not (default)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s D -d 'set TCP_NODELAY'

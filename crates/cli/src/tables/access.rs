@@ -8,10 +8,10 @@ pub(super) const VERBOSITY: Row = Row {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Access(Access::Verbosity)),
-    help: "0: errors, 1: and accepted clients (default), 2, 3: more",
+    help: "0: errors, 1: and each client (default), 2, 3: more",
     doc: paragraph(
-        "0: errors; 1 (default): and accepted clients; 2: and refused ones; 3: and failed \
-         lookups.",
+        "0: errors; 1 (default): and a line for each client, accepted or refused; 2: and name \
+         resolution that cannot begin; 3: and failed lookups.",
     ),
 };
 

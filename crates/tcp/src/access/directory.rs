@@ -15,6 +15,32 @@ const MAX_EXEC: usize = 4096;
 /// So much of a variable's file is looked at.
 const MAX_VALUE: usize = 4095;
 
+/// Makes sure that the ruleset in `directory` is there, and that we may look
+/// rules of these `kinds` up. A kind without rules may be missing. Otherwise
+/// each rule would seem to be absent, and everybody would be refused.
+pub fn check(directory: &OsStr, kinds: &[&str]) -> Result<(), Errno> {
+    searchable(directory)?;
+    for kind in kinds {
+        let path = [directory.as_bytes(), b"/", kind.as_bytes()].concat();
+        match searchable(OsStr::from_bytes(&path)) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Looks up the entry `.` of a directory, which takes the right to search it.
+fn searchable(directory: &OsStr) -> Result<(), Errno> {
+    let path = [directory.as_bytes(), b"/."].concat();
+    fstatat(
+        nix::fcntl::AT_FDCWD,
+        OsStr::from_bytes(&path),
+        AtFlags::empty(),
+    )
+    .map(drop)
+}
+
 /// The rule `key` of the ruleset in `directory`.
 pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
     let rule = [directory.as_bytes(), b"/", key.as_bytes()].concat();

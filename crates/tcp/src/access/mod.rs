@@ -22,7 +22,7 @@ use unix::{Errno, Pid, fd};
 use crate::ident::{Question, Reply};
 use crate::wait;
 use cli::address::{Endpoint, Ip, parse_port};
-use rules::{Allowed, Ruleset, Verdict};
+use rules::{Allowed, Decision, Ruleset};
 
 /// The client is refused.
 const REFUSED: u8 = 1;
@@ -152,25 +152,27 @@ impl Access<'_> {
         }
         self.banner()?;
         let ip = Ip::from(self.connection.remote.ip());
-        let mut verdict = match &self.options.ruleset {
+        let mut decision = match &self.options.ruleset {
             Some(ruleset) => ruleset.by_address(self.connection.told)?,
-            None => Verdict::Allow(Allowed::default()),
+            None => Decision::Allow(Allowed::default()),
         };
-        if matches!(verdict, Verdict::Deny) {
-            return Err(self.refused());
+        if let Decision::Deny(rule) = decision {
+            return Err(self.refused(&format!("rule {rule}")));
         }
         let mut question = (self.options.ident)
             .then(|| Question::new(self.connection.remote, self.connection.local));
         let looked_up = self.look_up(Question::task(&mut question));
         let user = question.map_or(Ok(None), |question| self.user(question))?;
         let (local_name, remote_name) = self.names(looked_up)?;
-        if let (Verdict::None, Some(ruleset), Some(name)) =
-            (&verdict, &self.options.ruleset, &remote_name)
+        if let (Decision::None, Some(ruleset), Some(name)) =
+            (&decision, &self.options.ruleset, &remote_name)
         {
-            verdict = ruleset.by_name(name)?;
+            decision = ruleset.by_name(name)?;
         }
-        let Verdict::Allow(allowed) = verdict else {
-            return Err(self.refused());
+        let allowed = match decision {
+            Decision::Allow(allowed) => allowed,
+            Decision::Deny(rule) => return Err(self.refused(&format!("rule {rule}"))),
+            Decision::None => return Err(self.refused("rule none")),
         };
         for (name, value) in [
             ("REMOTEHOST", remote_name.map(OsString::from)),
@@ -205,16 +207,22 @@ impl Access<'_> {
             .exec(&["execlineb".into(), "-c".into(), script])
     }
 
-    /// The client is refused: the log says so, whatever it is for.
-    fn refuse(&self, why: Fatal) -> Fatal {
+    /// The client is refused. The log says so, and `why`: `rule` with the
+    /// rule's key, or `reason` with words.
+    fn refuse(&self, why: &str, end: Fatal) -> Fatal {
         let ip = Ip::from(self.connection.remote.ip());
-        self.context
-            .info(&format!("deny pid {} ip {ip}", Pid::this()));
-        why
+        let text = format!("deny pid {} ip {ip} {why}", Pid::this());
+        self.context.say(1, "info", &text);
+        end
     }
 
-    fn refused(&self) -> Fatal {
-        self.refuse(Fatal::silent(REFUSED))
+    fn refused(&self, why: &str) -> Fatal {
+        self.refuse(why, Fatal::silent(REFUSED))
+    }
+
+    /// The client is refused since something failed that matters.
+    fn failed(&self, end: Fatal) -> Fatal {
+        self.refuse(&format!("reason {}", end.message()), end)
     }
 
     fn timed_out(&self) -> Fatal {
@@ -244,13 +252,14 @@ impl Access<'_> {
                 self.context
                     .say(3, "warning", &format!("ident server replied: {why}"));
                 if self.options.strict {
-                    return Err(self.refuse(Fatal::silent(NO_IDENT)));
+                    let why = format!("reason ident server replied: {why}");
+                    return Err(self.refuse(&why, Fatal::silent(NO_IDENT)));
                 }
                 Ok(None)
             }
             Err(_) if self.over() => Err(self.timed_out()),
             Err(errno) if self.options.strict => {
-                Err(self.refuse(Fatal::system("ask the ident server", errno)))
+                Err(self.failed(Fatal::system("ask the ident server", errno)))
             }
             Err(errno) => {
                 let why = unix::errno::text(errno);
@@ -299,7 +308,7 @@ impl Access<'_> {
             Some(Ok(looked_up)) => looked_up,
             Some(Err(errno)) if self.options.strict => {
                 let why = Fatal::system("set up name resolution", errno);
-                return Err(self.refuse(why));
+                return Err(self.failed(why));
             }
             Some(Err(errno)) => {
                 let why = unix::errno::text(errno);
@@ -323,7 +332,9 @@ impl Access<'_> {
                 self.confirmed(&resolver, found.name)?
             }
             Some(found) => Some(found.name),
-            None if self.options.paranoid && self.options.strict => return Err(self.refused()),
+            None if self.options.paranoid && self.options.strict => {
+                return Err(self.refused("reason no name"));
+            }
             None => None,
         };
         let local_name = given.or(local_name.map(|found| found.name.into()));
@@ -338,7 +349,7 @@ impl Access<'_> {
             Err(Failure::Deadline) => Err(self.timed_out()),
             Err(failure) if self.options.strict && !failure.is_negative() => {
                 let why = format!("unable to look up a name: {failure}");
-                Err(self.refuse(Fatal::new(Fatal::SYSTEM, why)))
+                Err(self.failed(Fatal::new(Fatal::SYSTEM, why)))
             }
             Err(failure) => {
                 self.context.say(
@@ -361,8 +372,10 @@ impl Access<'_> {
         };
         match self.looked_up(resolver.addresses(&name, family, false))? {
             Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
-            Some(_) => Err(self.refused()),
-            None if self.options.strict => Err(self.refused()),
+            Some(_) => Err(self.refused(&format!("reason other addresses of {name}"))),
+            None if self.options.strict => {
+                Err(self.refused(&format!("reason no address of {name}")))
+            }
             None => Ok(None),
         }
     }

@@ -1,6 +1,6 @@
 //! Which rules are looked up for a client, and what a rule says.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use cli::Fatal;
 
@@ -23,6 +23,16 @@ pub enum Verdict {
     /// The client is refused.
     Deny,
     /// The client is let in.
+    Allow(Allowed),
+}
+
+/// What a ruleset says about a client.
+pub enum Decision {
+    /// Nothing.
+    None,
+    /// The rule of this key refuses the client.
+    Deny(String),
+    /// A rule lets the client in.
     Allow(Allowed),
 }
 
@@ -61,50 +71,73 @@ impl Defect {
 
 impl Ruleset {
     /// The most precise rule for an address.
-    pub fn by_address(&self, ip: Ip) -> Result<Verdict, Fatal> {
-        self.search(prefixes(ip), "IP")
+    pub fn by_address(&self, ip: Ip) -> Result<Decision, Fatal> {
+        let mut families = vec![family(ip)];
+        if ip.unmapped() != ip {
+            families.push(family(ip.unmapped()));
+        }
+        self.search(&families, prefixes(ip), "IP")
     }
 
     /// The most precise rule for a name.
-    pub fn by_name(&self, name: &str) -> Result<Verdict, Fatal> {
-        self.search(suffixes(name), "reverse DNS")
+    pub fn by_name(&self, name: &str) -> Result<Decision, Fatal> {
+        self.search(&["reversedns"], suffixes(name), "reverse DNS")
     }
 
-    /// What the first of `keys` says that says anything.
-    fn search(&self, keys: impl Iterator<Item = String>, what: &str) -> Result<Verdict, Fatal> {
-        let (kind, path) = match self {
-            Self::Directory(path) => ("fs", path),
-            Self::File(path) => ("cdb", path),
-        };
-        let path_text = path.to_string_lossy();
-        let database = match self {
-            Self::Directory(_) => None,
-            Self::File(path) => Some(cdb::Database::open(path).map_err(|defect| {
-                let why = defect.text();
-                Fatal::new(
-                    Fatal::SYSTEM,
-                    format!("unable to cdb_init {path_text}: {why}"),
-                )
-            })?),
-        };
-        for key in keys {
-            let verdict = match &database {
-                Some(database) => database.rule(key.as_bytes()),
-                None => directory::rule(path, &key),
-            };
-            match verdict {
-                Ok(Verdict::None) => {}
-                Ok(verdict) => return Ok(verdict),
-                Err(defect) => {
-                    let why = defect.text();
-                    return Err(Fatal::new(
-                        Fatal::SYSTEM,
-                        format!("unable to check {kind} ruleset for {what} in {path_text}: {why}"),
-                    ));
-                }
+    /// What the first of `keys` says that says anything. The keys are below
+    /// `kinds`.
+    fn search(
+        &self,
+        kinds: &[&str],
+        keys: impl Iterator<Item = String>,
+        what: &str,
+    ) -> Result<Decision, Fatal> {
+        match self {
+            Self::Directory(path) => {
+                let failed = |defect: Defect| unusable("fs", what, path, &defect);
+                directory::check(path, kinds).map_err(|errno| failed(errno.into()))?;
+                first(keys, |key| directory::rule(path, key)).map_err(failed)
+            }
+            Self::File(path) => {
+                let database = cdb::Database::open(path).map_err(|defect| {
+                    let text = format!("unable to cdb_init {}", path.to_string_lossy());
+                    Fatal::new(Fatal::SYSTEM, format!("{text}: {}", defect.text()))
+                })?;
+                first(keys, |key| database.rule(key.as_bytes()))
+                    .map_err(|defect| unusable("cdb", what, path, &defect))
             }
         }
-        Ok(Verdict::None)
+    }
+}
+
+/// What the first of `keys` says that says anything; `rule` looks one up.
+fn first(
+    keys: impl Iterator<Item = String>,
+    rule: impl Fn(&str) -> Result<Verdict, Defect>,
+) -> Result<Decision, Defect> {
+    for key in keys {
+        match rule(&key)? {
+            Verdict::None => {}
+            Verdict::Deny => return Ok(Decision::Deny(key)),
+            Verdict::Allow(allowed) => return Ok(Decision::Allow(allowed)),
+        }
+    }
+    Ok(Decision::None)
+}
+
+fn unusable(kind: &str, what: &str, path: &OsStr, defect: &Defect) -> Fatal {
+    let (path, why) = (path.to_string_lossy(), defect.text());
+    Fatal::new(
+        Fatal::SYSTEM,
+        format!("unable to check {kind} ruleset for {what} in {path}: {why}"),
+    )
+}
+
+/// The first component of the keys of an address.
+fn family(ip: Ip) -> &'static str {
+    match ip {
+        Ip::V4(_) => "ip4",
+        Ip::V6(_) => "ip6",
     }
 }
 
@@ -126,15 +159,15 @@ const MAPPED: usize = 96;
 
 /// The key of the first `length` bits of an address.
 fn prefix(mut ip: Ip, length: usize) -> String {
-    let (family, bytes) = match &mut ip {
-        Ip::V4(bytes) => ("ip4", &mut bytes[..]),
-        Ip::V6(bytes) => ("ip6", &mut bytes[..]),
+    let bytes = match &mut ip {
+        Ip::V4(bytes) => &mut bytes[..],
+        Ip::V6(bytes) => &mut bytes[..],
     };
     for (i, byte) in bytes.iter_mut().enumerate() {
         let kept = length.saturating_sub(i * 8).min(8);
         *byte &= !(0xffu16 >> kept) as u8;
     }
-    format!("{family}/{ip}_{length}")
+    format!("{}/{ip}_{length}", family(ip))
 }
 
 /// `reversedns/NAME` for the name and all that follows each dot, and at last

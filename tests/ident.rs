@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::util::{Output, accept, cmd, pipe};
+use crate::util::{Output, accept, cmd, need, pipe};
 
 /// An IDENT server with an address of its own that takes one question and
 /// gives `pieces` in answer, `PORTS` standing for those of the question. The
@@ -163,6 +163,40 @@ fn time_and_addresses_are_limited() {
             .err()
             .starts_with("s6-ident-client: usage: s6-ident-client ")
     );
+}
+
+#[test]
+fn no_program_waits_for_an_answer_without_end() {
+    if !need(&["strace"]) {
+        return;
+    }
+    for program in ["s6-ident-client", "s6-tcpserver-access", "s6-tcpclient"] {
+        let Some((ip, _thread)) = server(&["WAIT"]) else {
+            return;
+        };
+        let listener = TcpListener::bind((ip, 0)).unwrap();
+        let (ip, port) = (
+            ip.to_string(),
+            listener.local_addr().unwrap().port().to_string(),
+        );
+        let args = match program {
+            "s6-ident-client" => vec![&*ip, "6191", "127.0.0.1", "23"],
+            "s6-tcpserver-access" => vec!["-Hr", "true"],
+            _ => vec!["-Hr", &ip, &port, "true"],
+        };
+        let waiting = cmd(["strace", "-e", "trace=poll,ppoll", program])
+            .args(args)
+            .env("PROTO", "TCP")
+            .env("TCPREMOTEIP", &ip)
+            .env("TCPREMOTEPORT", "6191")
+            .env("TCPLOCALIP", "127.0.0.1")
+            .env("TCPLOCALPORT", "23")
+            .start();
+        // The last wait is that for the answer.
+        let calls = waiting.wait_err("POLLIN}], 1, ");
+        let limit = calls.rsplit("POLLIN}], 1, ").next().unwrap();
+        assert!(limit.starts_with(['2', '3', '{']), "{program}: {calls}");
+    }
 }
 
 #[test]

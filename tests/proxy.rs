@@ -1,5 +1,8 @@
 //! proxy-server: headers in pieces, cut short and garbled.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::util::{Ended, cmd, need};
 
 const SHOW: &str = "env | grep -E '^(PROTO|TCP|tlsbak|SSL_)' | sort | tr '\\n' ' '; cat";
@@ -215,6 +218,20 @@ fn the_limit_of_time_works_on_a_blocking_descriptor() {
         .input_pipe()
         .start();
     assert_eq!(silent.finish_open().ended, Ended::Exited(111));
+}
+
+#[test]
+fn the_limit_of_the_handshake_holds_for_the_header_before_it() {
+    let (server, port) = crate::util::tls::serve(&["-LH", "-K", "200"], "p256", &["true"]);
+    for begun in ["", "PROXY TCP4 127.0"] {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        client.write_all(begun.as_bytes()).unwrap();
+        client
+            .set_read_timeout(Some(crate::util::DEADLINE))
+            .unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        server.wait_err("proxy-server: pid ");
+    }
 }
 
 #[test]

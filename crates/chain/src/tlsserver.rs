@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use cli::id::{Access, Applyuidgid, Id, Rewriter};
+use cli::id::{Access, Applyuidgid, Engine, Id, Rewriter};
 use cli::{Context, Fatal, Given, check_client_certificates, settle_sni_level, suite};
 
 /// The program.
@@ -20,10 +20,10 @@ fn rewrite(mut given: Given, mut operands: Vec<OsString>) -> Vec<OsString> {
     let mut argv = tcpserver(&given);
     argv.append(&mut operands);
     argv.append(&mut access(&mut given));
-    proxy(&given, "--before-tlsd", &mut argv);
+    argv.append(&mut before_tlsd(&given));
     argv.append(&mut tlsd(&given));
     argv.append(&mut applyuidgid(&given));
-    proxy(&given, "--after-tlsd", &mut argv);
+    argv.append(&mut after_tlsd(&given));
     argv.extend(prog);
     argv
 }
@@ -92,10 +92,32 @@ fn applyuidgid(given: &Given) -> Vec<OsString> {
     ids
 }
 
-fn proxy(given: &Given, place: &str, argv: &mut Vec<OsString>) {
-    if given.has(Id::Rewriter(Rewriter::Proxy)) {
-        argv.extend([suite::PROXY_SERVER, place, "--"].map(OsString::from));
+/// The proxy-server that reads the header. Until it has come there is no
+/// handshake, and its limit holds for the header as well.
+fn before_tlsd(given: &Given) -> Vec<OsString> {
+    if !given.has(Id::Rewriter(Rewriter::Proxy)) {
+        return Vec::new();
     }
+    let mut argv = [suite::PROXY_SERVER, "--before-tlsd"]
+        .map(OsString::from)
+        .to_vec();
+    let limit = given.get(Id::Engine(Engine::HandshakeTimeout));
+    if let Some(limit) = limit.filter(|limit| limit.number() != 0) {
+        argv.extend(["-t".into(), limit.text.clone()]);
+    }
+    argv.push("--".into());
+    argv
+}
+
+/// The proxy-server that brings the variables back that the first one has put
+/// aside.
+fn after_tlsd(given: &Given) -> Vec<OsString> {
+    if !given.has(Id::Rewriter(Rewriter::Proxy)) {
+        return Vec::new();
+    }
+    [suite::PROXY_SERVER, "--after-tlsd", "--"]
+        .map(OsString::from)
+        .to_vec()
 }
 
 #[cfg(test)]
@@ -144,6 +166,16 @@ mod tests {
                 "-HL -u 5 -g 6 -G 7:8;9 0 1 p",
                 "s6-tcpserver -- 0 1 proxy-server --before-tlsd -- s6-tlsd -- \
                  s6-applyuidgid -G 7,8,9 -g 6 -u 5 -- proxy-server --after-tlsd -- p",
+            ),
+            (
+                "-HL -K 250 0 1 p",
+                "s6-tcpserver -- 0 1 proxy-server --before-tlsd -t 250 -- s6-tlsd -K 250 -- \
+                 proxy-server --after-tlsd -- p",
+            ),
+            (
+                "-HLK 0 0 1 p",
+                "s6-tcpserver -- 0 1 proxy-server --before-tlsd -- s6-tlsd -- \
+                 proxy-server --after-tlsd -- p",
             ),
             (
                 "-HU -u 5 0 1 p",

@@ -10,6 +10,7 @@ use unix::net::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
+use crate::wait;
 use cli::address::{Endpoint, Ip, parse_port, unmapped_ends};
 
 const PORT: u16 = 113;
@@ -25,15 +26,14 @@ pub enum Reply {
     Error(&'static str),
 }
 
-/// Asks the host of `remote` whose the connection between `remote` and
-/// `local` is. ETIMEDOUT once `deadline` has passed, EPROTO for a malformed
-/// answer.
-pub fn query(
-    remote: SocketAddr,
-    local: SocketAddr,
-    deadline: Option<Instant>,
-) -> Result<Reply, Errno> {
-    Question::new(remote, local)?.finish(deadline)
+/// How long an IDENT server is waited for by a program without a limit of its
+/// own. The server is the peer's: without an end to it, the peer would keep
+/// the program, and its place among the connections, for as long as it likes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// When an IDENT server must have answered a program that ends at `deadline`.
+pub fn until(deadline: Option<Instant>) -> Instant {
+    deadline.unwrap_or_else(|| Instant::now() + PATIENCE)
 }
 
 /// A question on the wire. As a task it goes on beside others.
@@ -43,12 +43,15 @@ pub struct Question {
     send: Vec<u8>,
     received: Vec<u8>,
     ports: (u16, u16),
+    until: Instant,
     result: Option<Result<Reply, Errno>>,
 }
 
 impl Question {
-    /// Begins to ask.
-    pub fn new(remote: SocketAddr, local: SocketAddr) -> Result<Self, Errno> {
+    /// Begins to ask the host of `remote` whose the connection between
+    /// `remote` and `local` is. It ends with ETIMEDOUT at `until`, and with
+    /// EPROTO for a malformed answer.
+    pub fn new(remote: SocketAddr, local: SocketAddr, until: Instant) -> Result<Self, Errno> {
         let socket = socket(Kind::Stream, remote.ip())?;
         bind(&socket, SocketAddr::new(local.ip(), 0))?;
         let connected = connect(&socket, SocketAddr::new(remote.ip(), PORT))?;
@@ -59,6 +62,7 @@ impl Question {
             send: format!("{} , {}\r\n", ports.0, ports.1).into_bytes(),
             received: Vec::new(),
             ports,
+            until,
             result: None,
         })
     }
@@ -72,8 +76,8 @@ impl Question {
     }
 
     /// Goes on to the end, which may have come already.
-    pub fn finish(mut self, deadline: Option<Instant>) -> Result<Reply, Errno> {
-        while turn(&mut [&mut self], deadline)? {}
+    pub fn finish(mut self) -> Result<Reply, Errno> {
+        while turn(&mut [&mut self], None)? {}
         self.result.unwrap_or(Err(Errno::ETIMEDOUT))
     }
 
@@ -114,11 +118,16 @@ impl Task for Question {
         } else {
             waits.writable(self.socket.as_fd());
         }
+        waits.until(self.until);
     }
 
-    fn step(&mut self, _now: Instant) {
+    fn step(&mut self, now: Instant) {
         match self.go_on() {
-            Ok(None) | Err(Errno::EAGAIN | Errno::ENOTCONN) => {}
+            Ok(None) | Err(Errno::EAGAIN | Errno::ENOTCONN) => {
+                if now >= self.until {
+                    self.result = Some(Err(Errno::ETIMEDOUT));
+                }
+            }
             Ok(Some(reply)) => self.result = Some(Ok(reply)),
             Err(errno) => self.result = Some(Err(errno)),
         }
@@ -190,9 +199,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let [remote, local] = ends
         .ok_or_else(|| Fatal::user("address family mismatch"))?
         .map(SocketAddr::from);
-    let limit = Duration::from_millis(timeout.into());
-    let deadline = (timeout != 0).then(|| Instant::now() + limit);
-    match query(remote, local, deadline) {
+    let until = until(wait::deadline(timeout));
+    match Question::new(remote, local, until).and_then(Question::finish) {
         Ok(Reply::User(mut name)) => {
             name.push(b'\n');
             print(&name).map_err(|errno| Fatal::system("write to stdout", errno))?;
@@ -203,7 +211,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             Ok(1)
         }
         Err(errno) => {
-            let timed_out = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let timed_out = Instant::now() >= until;
             let code = if timed_out { 99 } else { Fatal::SYSTEM };
             Err(Fatal::unable(code, "ask the ident server", errno))
         }
@@ -258,6 +266,25 @@ mod tests {
             let line = format!("6191, 23 : ERROR : {code}\r");
             assert_eq!(reply(&line), Ok(Reply::Error(words)));
         }
+    }
+
+    #[test]
+    fn without_a_deadline_the_answer_is_not_waited_for_without_end() {
+        let (socket, _server) = unix::net::socket_pair().unwrap();
+        fd::nonblocking(&socket).unwrap();
+        let mut question = Question {
+            socket,
+            connected: true,
+            send: Vec::new(),
+            received: Vec::new(),
+            ports: (1, 2),
+            until: until(None),
+            result: None,
+        };
+        question.step(Instant::now());
+        assert_eq!(question.result, None);
+        question.step(Instant::now() + PATIENCE);
+        assert_eq!(question.result, Some(Err(Errno::ETIMEDOUT)));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) const WHO: &[Row] = &[
         argument: Argument::None,
         effect: Effect::Set(Id::Access(Access::Ident)),
         help: "ask the client's host whose the connection is",
-        doc: paragraph("ask IDENT."),
+        doc: paragraph("ask IDENT; without `-t` the answer has 30 seconds to come."),
     },
     Row {
         short: Some('R'),

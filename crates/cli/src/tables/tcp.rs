@@ -214,8 +214,8 @@ pub(super) const IDENT_TIMEOUT: Row = Row {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::Set(Id::IdentClient(IdentClient::Timeout)),
-    help: "limit of time (default: none)",
-    doc: paragraph("limit of time; 0 (default): none."),
+    help: "limit of time (default: 30000)",
+    doc: paragraph("limit of time; 0 (default): 30 seconds."),
 };
 
 pub(super) const PROXY: Row = Row {
@@ -224,7 +224,10 @@ pub(super) const PROXY: Row = Row {
     argument: Argument::None,
     effect: Effect::Set(Id::Rewriter(Rewriter::Proxy)),
     help: "clients come through a proxy that speaks the PROXY protocol",
-    doc: paragraph("run proxy-server before and after s6-tlsd."),
+    doc: paragraph(
+        "run proxy-server before and after s6-tlsd; with `-K` the header has the same limit, \
+         before that of the handshake begins.",
+    ),
 };
 
 pub(super) const PROXY_SERVER: &[Row] = &[

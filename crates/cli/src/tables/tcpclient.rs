@@ -131,7 +131,10 @@ pub(super) const REST: &[Row] = &[
         argument: Argument::None,
         effect: Effect::Set(Id::Tcpclient(Tcpclient::Ident)),
         help: "ask the server's host whose the connection is",
-        doc: paragraph("ask the server's host whose the connection is (IDENT)."),
+        doc: paragraph(
+            "ask the server's host whose the connection is (IDENT); without `-t` the answer has \
+             30 seconds to come.",
+        ),
     },
     Row {
         short: Some('R'),

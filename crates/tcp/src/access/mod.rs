@@ -19,7 +19,7 @@ use nix::poll::PollFlags;
 use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
-use crate::ident::{Question, Reply};
+use crate::ident::{self, Question, Reply};
 use crate::wait;
 use cli::address::{Endpoint, Ip, parse_port};
 use rules::{Allowed, Decision, Ruleset};
@@ -159,8 +159,7 @@ impl Access<'_> {
         if let Decision::Deny(rule) = decision {
             return Err(self.refused(&format!("rule {rule}")));
         }
-        let mut question = (self.options.ident)
-            .then(|| Question::new(self.connection.remote, self.connection.local));
+        let mut question = (self.options.ident).then(|| self.question());
         let looked_up = self.look_up(Question::task(&mut question));
         let user = question.map_or(Ok(None), |question| self.user(question))?;
         let (local_name, remote_name) = self.names(looked_up)?;
@@ -245,8 +244,13 @@ impl Access<'_> {
         Ok(())
     }
 
+    fn question(&self) -> Result<Question, Errno> {
+        let Connection { remote, local, .. } = self.connection;
+        Question::new(remote, local, ident::until(self.deadline))
+    }
+
     fn user(&self, question: Result<Question, Errno>) -> Result<Option<OsString>, Fatal> {
-        match question.and_then(|question| question.finish(self.deadline)) {
+        match question.and_then(Question::finish) {
             Ok(Reply::User(name)) => Ok(Some(OsString::from_vec(name))),
             Ok(Reply::Error(why)) => {
                 self.context

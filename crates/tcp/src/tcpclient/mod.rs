@@ -200,7 +200,8 @@ fn set_up(
     let local = unix::net::local_address(socket).map_err(failed("get local address"))?;
     let remote = unix::net::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
-    let mut question = options.ident.then(|| Question::new(remote, local));
+    let until = ident::until(deadline);
+    let mut question = (options.ident).then(|| Question::new(remote, local, until));
     let ips = [remote.ip(), local.ip()];
     let [remote_name, local_name] = names(
         context,
@@ -209,7 +210,7 @@ fn set_up(
         Question::task(&mut question),
         deadline,
     );
-    let info = question.map(|question| user(context, question, deadline));
+    let info = question.map(|question| user(context, question));
     let env = &mut context.env;
     env.set("PROTO", "TCP");
     env.set("TCPREMOTEIP", remote_end.ip.to_string());
@@ -230,13 +231,9 @@ fn set_up(
 }
 
 /// The name that the remote host gives its user; empty if it does not.
-fn user(
-    context: &Context,
-    question: Result<Question, Errno>,
-    deadline: Option<Instant>,
-) -> OsString {
+fn user(context: &Context, question: Result<Question, Errno>) -> OsString {
     use std::os::unix::ffi::OsStringExt;
-    match question.and_then(|question| question.finish(deadline)) {
+    match question.and_then(Question::finish) {
         Ok(ident::Reply::User(name)) => return OsString::from_vec(name),
         Ok(ident::Reply::Error(why)) => context.warn(&format!("ident server replied: {why}")),
         Err(errno) => context.warn_unable("get remote user name", errno),

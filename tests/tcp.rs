@@ -77,6 +77,33 @@ fn limits_are_exact() {
 }
 
 #[test]
+fn a_limit_that_is_reached_is_told_once_and_when_it_is_left() {
+    let (server, port) = serve(&["-c2"], &["cat"]);
+    let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let served = |stream: &mut TcpStream| {
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+    };
+    let mut clients: Vec<_> = (0..5).map(|_| connect()).collect();
+    let reached = "s6-tcpserverd: warning: limit of 2 connections reached: further clients wait\n";
+    assert_eq!(server.wait_err(reached), reached);
+    // Each place that becomes free is taken by a client that waits.
+    while clients.len() > 1 {
+        served(&mut clients[1]);
+        clients.remove(0);
+    }
+    let left = "s6-tcpserverd: warning: below the limit of 2 connections again: 1\n";
+    server.wait_err(left);
+    drop(clients);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.finish().success().err(), format!("{reached}{left}"));
+    let (server, port) = serve(&["-qc1"], &["cat"]);
+    assert_eq!(talk(port, "quiet"), "quiet");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.finish().success().err(), "");
+}
+
+#[test]
 fn a_burst_of_connections_is_served_and_nothing_stays() {
     let (server, port) = serve(&["-q", "-c", "100", "-C", "100"], &["cat"]);
     let threads: Vec<_> = (0..4)

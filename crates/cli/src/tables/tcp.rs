@@ -74,7 +74,7 @@ pub(super) const MAX_CONNECTIONS: Row = Row {
     help: "at most so many connections (default: 40)",
     doc: paragraph(
         "at most so many connections in all (40 by default; 0 is 1; at most 16384); further \
-         clients wait.",
+         clients wait, and a warning says so.",
     ),
 };
 

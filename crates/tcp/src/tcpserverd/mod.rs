@@ -1,6 +1,7 @@
 //! s6-tcpserverd: accepts connections on descriptor 0 and runs a program for
 //! each.
 
+mod fullness;
 mod server;
 mod table;
 

@@ -11,6 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 use unix::spawn::{Child, Ended};
 use unix::{Errno, Pid, Signal, fd, signal, spawn};
 
+use super::fullness::{Change, Fullness};
 use super::table::Table;
 use cli::address::{Endpoint, Ip};
 
@@ -35,6 +36,7 @@ pub struct Server<'a> {
     maximum: u32,
     local_maximum: u32,
     table: Table,
+    fullness: Fullness,
     /// Connections may be waiting: the last accept did not say otherwise.
     /// The poll tells about new ones only once.
     ready: bool,
@@ -66,6 +68,7 @@ impl<'a> Server<'a> {
             maximum,
             local_maximum,
             table: Table::default(),
+            fullness: Fullness::new(maximum as usize),
             ready: true,
             resume: None,
             pause: FIRST_PAUSE,
@@ -96,6 +99,7 @@ impl<'a> Server<'a> {
                 return Ok(0);
             }
             self.accept_all()?;
+            self.note_fullness();
             let timeout = self
                 .resume
                 .map(|at| at.saturating_duration_since(Instant::now()));
@@ -190,6 +194,23 @@ impl<'a> Server<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Warns when the limit of connections is reached and when it is left.
+    /// Clients that have been waiting are connections by now, so that a
+    /// server with a queue stays full.
+    fn note_fullness(&mut self) {
+        let (count, maximum) = (self.table.len(), self.maximum);
+        let text = match self.fullness.note(count) {
+            Some(Change::Reached) => {
+                format!("limit of {maximum} connections reached: further clients wait")
+            }
+            Some(Change::Left) => {
+                format!("below the limit of {maximum} connections again: {count}")
+            }
+            None => return,
+        };
+        self.context.warn(&text);
     }
 
     fn accept_failed(&mut self, errno: Errno) -> Result<(), Fatal> {

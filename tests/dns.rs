@@ -224,6 +224,55 @@ fn suffixes_are_tried_in_their_order() {
     run(&["-n"], "", "www").code(111);
 }
 
+#[test]
+fn localhost_is_this_host_without_a_question() {
+    let elsewhere = || Answer::Addresses(vec![ip("127.0.0.99")]);
+    let Some(server) = DnsServer::start(&[
+        ("localhost. A", elsewhere()),
+        ("a.localhost. A", elsewhere()),
+        ("localhost.a.test. A", elsewhere()),
+        ("www.localhost. A", elsewhere()),
+        ("www.a.test. A", elsewhere()),
+    ]) else {
+        return;
+    };
+    let (_socket, port) = listener();
+    let run = |options: &[&str], suffixes: &str, host: &str| {
+        let command = client(&server, options, host, port);
+        command.env("DNSQUALIFY", suffixes).run()
+    };
+    for (options, suffixes, host) in [
+        (&[][..], "", "localhost"),
+        (&["-4"], "", "LocalHost."),
+        (&[], "", "a.LOCALHOST."),
+        (&["-n"], "a.test", "localhost"),
+        (&["-n"], "localhost a.test", "www"),
+    ] {
+        let output = run(options, suffixes, host).success();
+        assert_eq!(output.out(), "127.0.0.1,unset\n", "{host}");
+        let six = run(&[options, &["-6"]].concat(), suffixes, host).code(111);
+        let failed = format!("connect to ::1 port {port}: Connection refused");
+        assert!(six.err().contains(&failed), "{host}: {}", six.err());
+    }
+    // Without any server it works, too.
+    for command in [
+        client(&server, &["-t", "5", "-l0"], "localhost", port),
+        cmd([
+            "s6-tlsclient",
+            "-t",
+            "5",
+            "-l0",
+            "localhost",
+            &port.to_string(),
+        ])
+        .arg("true"),
+    ] {
+        let output = command.env("DNSCACHEIP", NOBODY).run();
+        let text = output.err();
+        assert!(!text.contains("unable to resolve"), "{text}");
+    }
+}
+
 /// Shows the address and both names.
 const NAMES: &str = "echo \"$TCPREMOTEIP ${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset}\"";
 

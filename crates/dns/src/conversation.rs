@@ -64,6 +64,9 @@ impl Conversation {
             (Err(failure), _) => conversation.end(Err(failure)),
             (Ok(packet), Ok(())) => conversation.packet = packet,
         }
+        if let Some(answer) = query.without_asking() {
+            conversation.end(Ok(answer));
+        }
         conversation
     }
 

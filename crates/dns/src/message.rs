@@ -4,7 +4,7 @@
 //! answer than its question and its answer section: the others say nothing
 //! to a stub resolver, and what is not parsed cannot go wrong.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, ResourceRecord, TYPE};
@@ -26,6 +26,19 @@ pub enum Query {
     Aaaa(Name),
     /// The name of an address.
     Ptr(IpAddr),
+}
+
+impl Query {
+    /// The answer that no server is asked for: the loopback addresses of
+    /// `localhost` and of names under it (RFC 6761, 6.3).
+    pub(crate) fn without_asking(&self) -> Option<Answer> {
+        let (name, ip) = match self {
+            Self::A(name) => (name, Ipv4Addr::LOCALHOST.into()),
+            Self::Aaaa(name) => (name, Ipv6Addr::LOCALHOST.into()),
+            Self::Ptr(_) => return None,
+        };
+        name.is_localhost().then(|| Answer::Addresses(vec![ip]))
+    }
 }
 
 /// What was found. It is never empty.

@@ -52,6 +52,13 @@ impl Name {
         self.labels.len().saturating_sub(1)
     }
 
+    /// Whether it is `localhost` or a name under it: this host, which no
+    /// server is to be asked about (RFC 6761, 6.3).
+    pub fn is_localhost(&self) -> bool {
+        let last = self.labels.last();
+        last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
+    }
+
     /// The labels, without the root.
     pub(crate) fn labels(&self) -> &[Vec<u8>] {
         &self.labels
@@ -104,6 +111,17 @@ mod tests {
         assert_eq!(text(&Name::parse(b"a.B").unwrap()), "a.B.");
         for bad in [&b""[..], b".", b"a..b", b".a", b"a.."] {
             assert_eq!(Name::parse(bad), None);
+        }
+    }
+
+    #[test]
+    fn localhost_and_what_is_under_it_is_this_host() {
+        let local = |name: &str| Name::parse(name.as_bytes()).unwrap().is_localhost();
+        for name in ["localhost", "LocalHost.", "a.localhost", "a.b.localhost."] {
+            assert!(local(name), "{name}");
+        }
+        for name in ["localhost.test", "notlocalhost", "local"] {
+            assert!(!local(name), "{name}");
         }
     }
 

@@ -68,7 +68,8 @@ impl Resolver {
     }
 
     /// The addresses of `name`, those of IPv6 first; at least one. With
-    /// `qualify`, suffixes are tried where it has no final dot.
+    /// `qualify`, suffixes are tried where it has no final dot. `localhost`
+    /// and what is under it are this host without any question.
     pub fn addresses(
         &self,
         name: &str,
@@ -126,7 +127,7 @@ impl Resolver {
     /// The names that `name` may stand for, in the order of preference.
     fn candidates(&self, name: &str, qualify: bool) -> Result<Vec<Name>, Failure> {
         let itself = Name::parse(name.as_bytes()).ok_or(Failure::BadName)?;
-        if !qualify || name.ends_with('.') {
+        if !qualify || name.ends_with('.') || itself.is_localhost() {
             return Ok(vec![itself]);
         }
         let suffixes = self.config.suffixes.iter();

@@ -44,6 +44,51 @@ fn djbs_and_others_super_servers_run_s6_tlsd() {
     }
 }
 
+/// The program that was called names what is wrong, before it runs anything:
+/// nothing of the chain is in PATH.
+#[test]
+fn what_the_next_program_would_refuse_is_told_by_the_first() {
+    for (argv, why) in [
+        (
+            "s6-tlsserver -H localhost 1",
+            "ip must be an IP address: localhost",
+        ),
+        (
+            "s6-tlsserver -H [::] 1",
+            "ip must be an IP address without brackets: [::]",
+        ),
+        (
+            "s6-tlsserver -H :: https",
+            "port must be a number from 0 to 65535: https",
+        ),
+        ("s6-tcpserver 127.1 1", "ip must be an IP address: 127.1"),
+        (
+            "s6-tcpserver :: 99999",
+            "port must be a number from 0 to 65535: 99999",
+        ),
+        (
+            "s6-tlsclient -H h 1",
+            "host must be an IP address with -H: h",
+        ),
+        (
+            "s6-tlsclient [::1] 1",
+            "host must be an IP address without brackets: [::1]",
+        ),
+        (
+            "s6-tlsclient h https",
+            "port must be a number from 0 to 65535: https",
+        ),
+        (
+            "s6-tlsclient -i [::1] h 1",
+            "local-ip must be an IP address without brackets",
+        ),
+    ] {
+        let program = argv.split(' ').next().unwrap();
+        let output = cmd(argv.split(' ')).arg("true").env("PATH", "/nonexistent");
+        output.run().fatal(100, &format!("{program}: fatal: {why}"));
+    }
+}
+
 #[test]
 fn a_socat_of_unix_sockets_may_be_the_network() {
     if !need(&["socat"]) {

@@ -4,11 +4,14 @@
 use std::ffi::OsString;
 
 use cli::id::{Client, Id, Tcpclient};
+use cli::operands::{self, Host};
 use cli::{Context, Fatal, Given, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
+    Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
+    operands::port(&operands[1])?;
     Err(context.exec(&rewrite(given, operands)))
 }
 

@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 
 use cli::id::{Access, Applyuidgid, Engine, Id, Rewriter};
-use cli::{Context, Fatal, Given, check_client_certificates, settle_sni_level, suite};
+use cli::{Context, Fatal, Given, check_client_certificates, operands, settle_sni_level, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     check_client_certificates(&given)?;
+    operands::endpoint(&operands[0], &operands[1])?;
     Err(context.exec(&rewrite(given, operands)))
 }
 

@@ -65,8 +65,25 @@ pub(crate) fn rounds(value: &OsStr) -> Checked {
 pub(crate) fn address(value: &OsStr) -> Checked {
     match Ip::parse(value.as_bytes()) {
         Some(_) => Ok(value.to_owned()),
-        None => Err("must be an IP address".to_owned()),
+        None => Err(no_address(value)),
     }
+}
+
+/// What is wrong with a value that is no IP address.
+pub(crate) fn no_address(value: &OsStr) -> String {
+    let brackets = if in_brackets(value) {
+        " without brackets"
+    } else {
+        ""
+    };
+    format!("must be an IP address{brackets}")
+}
+
+/// Whether it is an address as URLs have it: in brackets.
+pub(crate) fn in_brackets(value: &OsStr) -> bool {
+    let text = value.as_bytes().strip_prefix(b"[");
+    let text = text.and_then(|text| text.strip_suffix(b"]"));
+    text.and_then(Ip::parse).is_some()
 }
 
 /// Names of application protocols: from 1 to 255 bytes each (RFC 7301 section

@@ -15,6 +15,7 @@ mod given;
 mod groups;
 pub mod id;
 mod number;
+pub mod operands;
 mod parser;
 mod pins;
 mod row;

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use cli::id::{Id, Socketbinder};
-use cli::{Context, Fatal, Given};
+use cli::{Context, Fatal, Given, operands};
 use unix::net::{self, Kind};
 use unix::{Errno, fd};
 
-use cli::address::{Endpoint, Ip, parse_port};
+use cli::address::Endpoint;
 
 struct Options {
     reuse: bool,
@@ -23,13 +23,7 @@ struct Options {
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let options = Options::new(&given)?;
-    let endpoint = (|| {
-        Some(Endpoint {
-            ip: Ip::parse(operands[0].as_encoded_bytes())?,
-            port: parse_port(operands[1].as_encoded_bytes())?,
-        })
-    })();
-    let endpoint = endpoint.ok_or_else(|| context.usage())?;
+    let endpoint = operands::endpoint(&operands[0], &operands[1])?;
     open(endpoint, &options)?;
     Err(context.exec(&operands[2..]))
 }

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 
 use cli::id::{Applyuidgid, Id, Rewriter};
-use cli::{Context, Fatal, Given, suite};
+use cli::{Context, Fatal, Given, operands, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
+    operands::endpoint(&operands[0], &operands[1])?;
     Err(context.exec(&rewrite(&given, operands)))
 }
 

@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::id::{Id, Tcpclient};
+use cli::operands::Host;
 use cli::{Context, Fatal, Opt};
 use dns::{Families, Resolver};
 use unix::tasks::Task;
@@ -131,40 +132,27 @@ fn addresses(
     host: &OsStr,
     deadline: Option<Instant>,
 ) -> Result<Vec<IpAddr>, Fatal> {
-    let text = host.as_encoded_bytes();
-    let listed = if matches!(text, b"" | b"0") {
-        let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-        let wanted = loopback
-            .into_iter()
-            .filter(|ip| options.families.include(*ip));
-        Some(wanted.collect())
-    } else {
-        literal(text, options.families)?
-    };
-    let mut addresses = match listed {
-        Some(addresses) => addresses,
-        None if options.no_dns => return Err(context.usage()),
-        None => resolve(context, options, host, deadline)?,
+    let mut addresses = match Host::parse(host, !options.no_dns)? {
+        Host::Local => {
+            let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+            let wanted = loopback
+                .into_iter()
+                .filter(|ip| options.families.include(*ip));
+            wanted.collect()
+        }
+        Host::Addresses(list) => {
+            let list: Vec<IpAddr> = list.into_iter().map(IpAddr::from).collect();
+            if !list.iter().all(|ip| options.families.include(*ip)) {
+                let host = host.to_string_lossy();
+                let text = format!("no IP address of the wanted family for {host}");
+                return Err(Fatal::user(text));
+            }
+            list
+        }
+        Host::Name => resolve(context, options, host, deadline)?,
     };
     addresses.truncate(MAX_ADDRESSES);
     Ok(addresses)
-}
-
-/// The addresses that `text` spells; None if it is a name.
-fn literal(text: &[u8], families: Families) -> Result<Option<Vec<IpAddr>>, Fatal> {
-    let list = Ip::parse_list(text).filter(|list| !list.is_empty());
-    let Some(list) = list else {
-        return Ok(None);
-    };
-    let list: Vec<IpAddr> = list.into_iter().map(IpAddr::from).collect();
-    if list.iter().all(|ip| families.include(*ip)) {
-        Ok(Some(list))
-    } else {
-        let host = String::from_utf8_lossy(text).into_owned();
-        Err(Fatal::user(format!(
-            "no IP address of the wanted family for {host}"
-        )))
-    }
 }
 
 fn resolve(
@@ -276,23 +264,4 @@ fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
     }
     fd::copy_to(&socket, other)?;
     fd::settle(socket, own)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_addresses_only_if_all_of_it_is() {
-        let count = |text: &str| {
-            literal(text.as_bytes(), Families::Both)
-                .unwrap()
-                .map(|l| l.len())
-        };
-        assert_eq!(count("127.0.0.1"), Some(1));
-        assert_eq!(count("127.0.0.1,::1;"), Some(2));
-        assert_eq!(count("127.0.0.1.example.com"), None);
-        assert_eq!(count("10.0.0.1-x"), None);
-        assert!(literal(b"127.0.0.1", Families::V6).is_err());
-    }
 }

@@ -1,0 +1,123 @@
+//! Where to listen and where to connect, as it stands on a command line.
+//!
+//! Each program of a chain checks what it hands on, so that the first one, which the user has
+//! called, says what is wrong.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::Fatal;
+use crate::address::{Endpoint, Ip, parse_port};
+use crate::checks;
+use crate::fatal::show;
+
+/// The operands `ip` and `port` of a server. Wrong usage if one of them is something else.
+pub fn endpoint(ip: &OsStr, port: &OsStr) -> Result<Endpoint, Fatal> {
+    let address =
+        Ip::parse(ip.as_bytes()).ok_or_else(|| wrong("ip", &checks::no_address(ip), ip))?;
+    Ok(Endpoint {
+        ip: address,
+        port: self::port(port)?,
+    })
+}
+
+/// The operand `port`. Wrong usage if it is no number of a port: names of services are none.
+pub fn port(text: &OsStr) -> Result<u16, Fatal> {
+    parse_port(text.as_bytes())
+        .ok_or_else(|| wrong("port", "must be a number from 0 to 65535", text))
+}
+
+/// What the operand `host` of a client is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Host {
+    /// `0` or nothing: this host.
+    Local,
+    /// One address or several.
+    Addresses(Vec<Ip>),
+    /// A name to be looked up.
+    Name,
+}
+
+impl Host {
+    /// What `text` is. Wrong usage if it is a name and no `names` are looked up, or an address in
+    /// brackets.
+    pub fn parse(text: &OsStr, names: bool) -> Result<Self, Fatal> {
+        if matches!(text.as_bytes(), b"" | b"0") {
+            return Ok(Self::Local);
+        }
+        match Ip::parse_list(text.as_bytes()) {
+            Some(list) if !list.is_empty() => Ok(Self::Addresses(list)),
+            _ if checks::in_brackets(text) => Err(wrong("host", &checks::no_address(text), text)),
+            _ if names => Ok(Self::Name),
+            _ => Err(wrong("host", "must be an IP address with -H", text)),
+        }
+    }
+}
+
+fn wrong(operand: &str, complaint: &str, text: &OsStr) -> Fatal {
+    Fatal::user(format!("{operand} {complaint}: {}", show(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_place_to_listen_is_named() {
+        let endpoint = |ip: &str, port: &str| endpoint(ip.as_ref(), port.as_ref());
+        let port = 8443;
+        let ip = Ip::V6([0; 16]);
+        assert_eq!(endpoint("::", "8443"), Ok(Endpoint { ip, port }));
+        for (ip, port, message) in [
+            ("localhost", "1", "ip must be an IP address: localhost"),
+            ("", "1", "ip must be an IP address: "),
+            ("127.1", "x", "ip must be an IP address: 127.1"),
+            (
+                "[::1]",
+                "1",
+                "ip must be an IP address without brackets: [::1]",
+            ),
+            ("[x]", "1", "ip must be an IP address: [x]"),
+            (
+                "::",
+                "https",
+                "port must be a number from 0 to 65535: https",
+            ),
+            (
+                "::",
+                "99999",
+                "port must be a number from 0 to 65535: 99999",
+            ),
+        ] {
+            assert_eq!(endpoint(ip, port), Err(Fatal::user(message)));
+        }
+    }
+
+    #[test]
+    fn a_host_is_addresses_only_if_all_of_it_is() {
+        let host = |text: &str, names| Host::parse(text.as_ref(), names);
+        let count = |text: &str| match host(text, true) {
+            Ok(Host::Addresses(list)) => list.len(),
+            Ok(Host::Name) => 0,
+            other => panic!("{other:?}"),
+        };
+        for (text, addresses) in [
+            ("127.0.0.1", 1),
+            ("127.0.0.1,::1;", 2),
+            ("127.0.0.1.example.com", 0),
+            ("10.0.0.1-x", 0),
+            ("localhost", 0),
+            (",", 0),
+        ] {
+            assert_eq!(count(text), addresses, "{text}");
+        }
+        assert_eq!(host("", false), Ok(Host::Local));
+        assert_eq!(host("0", false), Ok(Host::Local));
+        let no_name = Fatal::user("host must be an IP address with -H: localhost");
+        assert_eq!(host("localhost", false), Err(no_name));
+        for names in [false, true] {
+            let brackets = Fatal::user("host must be an IP address without brackets: [::1]");
+            assert_eq!(host("[::1]", names), Err(brackets));
+        }
+    }
+}

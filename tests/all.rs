@@ -54,3 +54,5 @@ mod tcp;
 mod tcpclient;
 mod ucspitls;
 mod wrappers;
+#[cfg(target_os = "linux")]
+mod zones;

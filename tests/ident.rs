@@ -132,8 +132,8 @@ fn time_and_addresses_are_limited() {
         "invalid IP address: 127.0.0.1x",
     );
     fatal(
-        ["127.0.0.1", "1", "fe80::1%lo", "2"],
-        "invalid IP address: fe80::1%lo",
+        ["127.0.0.1", "1", "::1%lo", "2"],
+        "invalid IP address: ::1%lo",
     );
     fatal(
         ["127.0.0.1", "smtp", "127.0.0.1", "2"],

@@ -5,7 +5,9 @@
 //! rules and variables never have.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use crate::endpoint::{Address, Endpoint, Zone, unmapped_ends};
 
 /// An IP address.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -27,14 +29,16 @@ impl Ip {
         }
     }
 
-    /// The addresses in `text`, separated by any of comma, semicolon, blank,
-    /// tab, CR and LF. None if one of them is no address; a text without any
-    /// gives an empty list.
-    pub fn parse_list(text: &[u8]) -> Option<Vec<Self>> {
-        text.split(|byte| b",; \t\r\n".contains(byte))
-            .filter(|item| !item.is_empty())
-            .map(Self::parse)
-            .collect()
+    /// Whether it is valid on one link only, so that a zone may belong to it:
+    /// the link-local addresses, and the multicast addresses of an interface
+    /// or a link (RFC 4007, 4).
+    pub fn is_of_one_link(self) -> bool {
+        match self {
+            Self::V4(_) => false,
+            Self::V6([0xfe, second, ..]) => second & 0xc0 == 0x80,
+            Self::V6([0xff, second, ..]) => matches!(second & 15, 1 | 2),
+            Self::V6(_) => false,
+        }
     }
 
     /// Whether it is an IPv6 address.
@@ -98,49 +102,6 @@ impl fmt::Display for Ip {
                 write_groups(f, &groups[run.end..])
             }
         }
-    }
-}
-
-/// The two ends of one connection. Where a socket for both families takes
-/// IPv4, both arrive mapped, and are what they are in IPv4; None if only one
-/// is mapped, which no connection has.
-pub fn unmapped_ends(ends: [Endpoint; 2]) -> Option<[Endpoint; 2]> {
-    let unmapped = ends.map(Endpoint::unmapped);
-    let [a, b] = [0, 1].map(|i| unmapped[i] != ends[i]);
-    (a == b).then_some(unmapped)
-}
-
-/// An IP address with a port.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Endpoint {
-    /// The address.
-    pub ip: Ip,
-    /// The port, in the machine's byte order.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// With the IPv4 address inside an IPv4-mapped one.
-    pub fn unmapped(self) -> Self {
-        Self {
-            ip: self.ip.unmapped(),
-            ..self
-        }
-    }
-}
-
-impl From<SocketAddr> for Endpoint {
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            ip: address.ip().into(),
-            port: address.port(),
-        }
-    }
-}
-
-impl From<Endpoint> for SocketAddr {
-    fn from(endpoint: Endpoint) -> Self {
-        Self::new(endpoint.ip.into(), endpoint.port)
     }
 }
 
@@ -296,41 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_takes_every_separator_and_no_stranger() {
-        let list = Ip::parse_list(b"127.0.0.1,::1;10.0.0.1 10.0.0.2\t10.0.0.3\r\n");
-        assert_eq!(list.map(|list| list.len()), Some(5));
-        assert_eq!(Ip::parse_list(b""), Some(vec![]));
-        assert_eq!(Ip::parse_list(b"127.0.0.1,x"), None);
-        assert_eq!(Ip::parse_list(b"127.0.0.1.example.com"), None);
-    }
-
-    #[test]
     fn only_mapped_addresses_are_unmapped() {
         let unmapped = |text: &str| Ip::parse(text.as_bytes()).unwrap().unmapped().to_string();
         assert_eq!(unmapped("::ffff:127.0.0.1"), "127.0.0.1");
         assert_eq!(unmapped("::127.0.0.1"), "::7f00:1");
         assert_eq!(unmapped("10.0.0.1"), "10.0.0.1");
-    }
-
-    #[test]
-    fn the_ends_of_a_connection_are_both_mapped_or_none_is() {
-        let ends = |texts: [&str; 2]| {
-            let ip = |text: &str| Ip::parse(text.as_bytes()).unwrap();
-            texts.map(|text| Endpoint {
-                ip: ip(text),
-                port: 7,
-            })
-        };
-        let (v4, mapped) = ("127.0.0.1", "::ffff:127.0.0.1");
-        for (given, found) in [
-            ([mapped, mapped], Some([v4, v4])),
-            ([v4, v4], Some([v4, v4])),
-            (["::1", "::"], Some(["::1", "::"])),
-            ([mapped, "::1"], None),
-            (["::", mapped], None),
-        ] {
-            assert_eq!(unmapped_ends(ends(given)), found.map(ends), "{given:?}");
-        }
     }
 
     #[test]
@@ -345,14 +276,6 @@ mod tests {
             ("smtp", None),
         ] {
             assert_eq!(parse_port(text.as_bytes()), port, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn socket_addresses_convert_both_ways() {
-        for text in ["127.0.0.1:80", "[::ffff:1.2.3.4]:65535"] {
-            let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(SocketAddr::from(Endpoint::from(address)), address);
         }
     }
 }

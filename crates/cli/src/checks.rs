@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::address::Ip;
+use crate::address::Address;
 use crate::groups::Group;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
 use crate::pins::Pin;
@@ -63,7 +63,7 @@ pub(crate) fn rounds(value: &OsStr) -> Checked {
 
 /// An IP address.
 pub(crate) fn address(value: &OsStr) -> Checked {
-    match Ip::parse(value.as_bytes()) {
+    match Address::parse(value.as_bytes()) {
         Some(_) => Ok(value.to_owned()),
         None => Err(no_address(value)),
     }
@@ -83,7 +83,7 @@ pub(crate) fn no_address(value: &OsStr) -> String {
 pub(crate) fn in_brackets(value: &OsStr) -> bool {
     let text = value.as_bytes().strip_prefix(b"[");
     let text = text.and_then(|text| text.strip_suffix(b"]"));
-    text.and_then(Ip::parse).is_some()
+    text.and_then(Address::parse).is_some()
 }
 
 /// Names of application protocols: from 1 to 255 bytes each (RFC 7301 section

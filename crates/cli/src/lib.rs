@@ -8,6 +8,7 @@
 pub mod address;
 mod checks;
 mod context;
+mod endpoint;
 mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -7,16 +7,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::Fatal;
-use crate::address::{Endpoint, Ip, parse_port};
+use crate::address::{Address, Endpoint, parse_port};
 use crate::checks;
 use crate::fatal::show;
 
 /// The operands `ip` and `port` of a server. Wrong usage if one of them is something else.
 pub fn endpoint(ip: &OsStr, port: &OsStr) -> Result<Endpoint, Fatal> {
     let address =
-        Ip::parse(ip.as_bytes()).ok_or_else(|| wrong("ip", &checks::no_address(ip), ip))?;
+        Address::parse(ip.as_bytes()).ok_or_else(|| wrong("ip", &checks::no_address(ip), ip))?;
     Ok(Endpoint {
-        ip: address,
+        address,
         port: self::port(port)?,
     })
 }
@@ -33,7 +33,7 @@ pub enum Host {
     /// `0` or nothing: this host.
     Local,
     /// One address or several.
-    Addresses(Vec<Ip>),
+    Addresses(Vec<Address>),
     /// A name to be looked up.
     Name,
 }
@@ -45,7 +45,7 @@ impl Host {
         if matches!(text.as_bytes(), b"" | b"0") {
             return Ok(Self::Local);
         }
-        match Ip::parse_list(text.as_bytes()) {
+        match Address::parse_list(text.as_bytes()) {
             Some(list) if !list.is_empty() => Ok(Self::Addresses(list)),
             _ if checks::in_brackets(text) => Err(wrong("host", &checks::no_address(text), text)),
             _ if names => Ok(Self::Name),
@@ -66,8 +66,10 @@ mod tests {
     fn what_is_no_place_to_listen_is_named() {
         let endpoint = |ip: &str, port: &str| endpoint(ip.as_ref(), port.as_ref());
         let port = 8443;
-        let ip = Ip::V6([0; 16]);
-        assert_eq!(endpoint("::", "8443"), Ok(Endpoint { ip, port }));
+        for text in ["::", "fe80::1%eth0"] {
+            let address = Address::parse(text.as_bytes()).unwrap();
+            assert_eq!(endpoint(text, "8443"), Ok(Endpoint { address, port }));
+        }
         for (ip, port, message) in [
             ("localhost", "1", "ip must be an IP address: localhost"),
             ("", "1", "ip must be an IP address: "),
@@ -104,6 +106,7 @@ mod tests {
         for (text, addresses) in [
             ("127.0.0.1", 1),
             ("127.0.0.1,::1;", 2),
+            ("fe80::1%eth0", 1),
             ("127.0.0.1.example.com", 0),
             ("10.0.0.1-x", 0),
             ("localhost", 0),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::address::Ip;
+use cli::address::Address;
 use cli::{ClientOptions, Context, Fatal, SniLevel};
 use rustls::ClientConfig;
 use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
@@ -183,8 +183,9 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
             format!("invalid server name {name}: neither host name nor address"),
         )
     };
-    if let Some(ip) = Ip::parse(name.as_encoded_bytes()) {
-        return Ok(ServerName::IpAddress(IpAddr::from(ip).into()));
+    // A zone is this host's affair, and stands in no certificate.
+    if let Some(address) = Address::parse(name.as_encoded_bytes()) {
+        return Ok(ServerName::IpAddress(IpAddr::from(address.ip).into()));
     }
     let text = name.to_str().ok_or_else(invalid)?;
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
@@ -265,7 +266,8 @@ mod tests {
             assert!(address, "{text}");
         }
         assert!(matches!(name("a.example"), Some(ServerName::DnsName(_))));
-        for text in ["", "1.2.3", "a..b", "fe80::1%lo"] {
+        assert_eq!(name("fe80::1%lo"), name("fe80::1"));
+        for text in ["", "1.2.3", "a..b", "::1%lo", "fe80::1%"] {
             assert!(name(text).is_none(), "{text}");
         }
     }

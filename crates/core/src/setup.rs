@@ -4,6 +4,7 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+use cli::address::Endpoint;
 use cli::{Common, Context, Fatal};
 use unix::Env;
 
@@ -125,7 +126,8 @@ impl Setup {
     /// the peer is.
     fn log_line(&self, context: &Context) -> LogLine {
         let remote = log_line::remote_in_environment(&context.env);
-        let remote = remote.or_else(|| unix::net::remote_of(self.descriptors.net_in));
+        let socket = || unix::net::remote_of(self.descriptors.net_in).map(Endpoint::from);
+        let remote = remote.or_else(socket);
         LogLine::new(self.started, remote)
     }
 }

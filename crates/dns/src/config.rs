@@ -1,10 +1,9 @@
 //! Which servers to ask, for which names, and how long.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use cli::address::Ip;
+use cli::address::{Address, Ip};
 use unix::{Env, Errno, errno};
 
 use crate::Name;
@@ -23,7 +22,7 @@ const ROUNDS: [Duration; 3] = [
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// The servers, in the order in which they are asked.
-    pub servers: Vec<IpAddr>,
+    pub servers: Vec<Address>,
     /// What qualifies a name, in the order of preference.
     pub suffixes: Vec<Name>,
     /// A name with so many dots is tried as it stands before it is qualified.
@@ -59,7 +58,7 @@ impl Config {
         }
         config.servers.truncate(MAX_SERVERS);
         if config.servers.is_empty() {
-            config.servers.push(Ipv4Addr::LOCALHOST.into());
+            config.servers.push(Ip::V4([127, 0, 0, 1]).into());
         }
         if let Some(suffixes) = dnsqualify {
             config.suffixes = words(suffixes).filter_map(Name::parse).collect();
@@ -80,7 +79,9 @@ impl Config {
         for line in file.split(|&byte| byte == b'\n') {
             let mut words = words(line);
             match words.next() {
-                Some(b"nameserver") => config.servers.extend(words.next().and_then(address)),
+                Some(b"nameserver") => {
+                    config.servers.extend(words.next().and_then(Address::parse));
+                }
                 Some(b"search") => config.suffixes = words.filter_map(Name::parse).collect(),
                 Some(b"domain") => {
                     config.suffixes = words.next().and_then(Name::parse).into_iter().collect();
@@ -122,14 +123,10 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The addresses of a list. Words that are not addresses are skipped.
-fn addresses(list: &[u8]) -> Vec<IpAddr> {
+fn addresses(list: &[u8]) -> Vec<Address> {
     list.split(|byte| b",; \t\r\n".contains(byte))
-        .filter_map(address)
+        .filter_map(Address::parse)
         .collect()
-}
-
-fn address(text: &[u8]) -> Option<IpAddr> {
-    Ip::parse(text).map(IpAddr::from)
 }
 
 #[cfg(test)]
@@ -141,8 +138,9 @@ mod tests {
         names.map(Option::unwrap).collect()
     }
 
-    fn ips(ips: &[&str]) -> Vec<IpAddr> {
-        ips.iter().map(|ip| ip.parse().unwrap()).collect()
+    fn ips(ips: &[&str]) -> Vec<Address> {
+        let ips = ips.iter().map(|ip| Address::parse(ip.as_bytes()));
+        ips.map(Option::unwrap).collect()
     }
 
     const FILE: &[u8] = b"# comment\nnameserver 127.0.0.5 # ours\r\nnameserver\t::1\n\
@@ -151,7 +149,7 @@ mod tests {
     #[test]
     fn the_file_says_whom_to_ask_and_for_what() {
         let config = Config::new(FILE, None, None);
-        assert_eq!(config.servers, ips(&["127.0.0.5", "::1"]));
+        assert_eq!(config.servers, ips(&["127.0.0.5", "::1", "fe80::1%lo"]));
         assert_eq!(config.suffixes, names(&["a.test", "b.test"]));
         assert_eq!(config.rounds, ROUNDS);
         let config = Config::new(b"search a\ndomain b.test c.test", None, None);
@@ -171,7 +169,7 @@ mod tests {
         assert_eq!(config.servers, ips(&["127.0.0.7", "::1", "127.0.0.8"]));
         assert_eq!(config.suffixes, names(&["c", "d.e"]));
         let config = Config::new(FILE, Some(b""), Some(b""));
-        assert_eq!(config.servers, ips(&["127.0.0.5", "::1"]));
+        assert_eq!(config.servers, ips(&["127.0.0.5", "::1", "fe80::1%lo"]));
         assert_eq!(config.suffixes, []);
         let config = Config::new(b"nameserver 127.000.0.5", Some(b"127.000.00.010"), None);
         assert_eq!(config.servers, ips(&["127.0.0.10"]));

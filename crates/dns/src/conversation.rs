@@ -1,9 +1,9 @@
 //! One query on the wire: UDP first, TCP where the answer does not fit.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
+use cli::address::{Address, Endpoint};
 use unix::net::{Kind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits};
 use unix::{Errno, fd};
@@ -94,8 +94,7 @@ impl Conversation {
             Err(result) => return self.end(result),
         };
         self.until = now + patience;
-        let asked = socket(Kind::Datagram, server).and_then(|socket| {
-            connect(&socket, SocketAddr::new(server, PORT))?;
+        let asked = begin(Kind::Datagram, server).and_then(|(socket, _)| {
             send(&socket, &self.packet)?;
             Ok(socket)
         });
@@ -110,11 +109,7 @@ impl Conversation {
         let Ok((server, _)) = self.exchange.current() else {
             return;
         };
-        let opened = socket(Kind::Stream, server).and_then(|socket| {
-            let connected = connect(&socket, SocketAddr::new(server, PORT))?;
-            Ok((socket, connected))
-        });
-        match opened {
+        match begin(Kind::Stream, server) {
             Ok((socket, connected)) => {
                 let length = u16::try_from(self.packet.len()).unwrap_or_default();
                 self.state = State::Stream {
@@ -208,6 +203,18 @@ impl Task for Conversation {
             self.turn(now);
         }
     }
+}
+
+/// A socket that connects to a server, and whether it has connected.
+fn begin(kind: Kind, server: Address) -> Result<(OwnedFd, bool), Errno> {
+    let server = Endpoint {
+        address: server,
+        port: PORT,
+    };
+    let server = server.socket_address()?;
+    let socket = socket(kind, server.ip())?;
+    let connected = connect(&socket, server)?;
+    Ok((socket, connected))
 }
 
 /// Goes on over TCP; the whole answer once it is there, without its length.

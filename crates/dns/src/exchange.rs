@@ -1,7 +1,8 @@
 //! Whom to ask next: the course of one query, without I/O.
 
-use std::net::IpAddr;
 use std::time::Duration;
+
+use cli::address::Address;
 
 use crate::{Answer, Config, Failure};
 
@@ -9,7 +10,7 @@ use crate::{Answer, Config, Failure};
 /// more patience.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    servers: Vec<IpAddr>,
+    servers: Vec<Address>,
     rounds: Vec<Duration>,
     round: usize,
     server: usize,
@@ -28,7 +29,7 @@ impl Exchange {
     }
 
     /// The server to ask now, and how long it has to answer; or the end.
-    pub(crate) fn current(&self) -> Result<(IpAddr, Duration), Result<Answer, Failure>> {
+    pub(crate) fn current(&self) -> Result<(Address, Duration), Result<Answer, Failure>> {
         match (self.servers.get(self.server), self.rounds.get(self.round)) {
             (Some(server), Some(patience)) => Ok((*server, *patience)),
             _ => Err(Err(self.failure)),
@@ -62,11 +63,12 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cli::address::Ip;
 
     fn exchange(servers: u8) -> Exchange {
         Exchange {
             servers: (1..=servers)
-                .map(|n| IpAddr::from([127, 0, 0, n]))
+                .map(|n| Ip::V4([127, 0, 0, n]).into())
                 .collect(),
             rounds: [3, 11].map(Duration::from_secs).to_vec(),
             round: 0,
@@ -77,7 +79,7 @@ mod tests {
 
     fn asked(exchange: &Exchange) -> Option<(u8, u64)> {
         match exchange.current() {
-            Ok((IpAddr::V4(ip), patience)) => Some((ip.octets()[3], patience.as_secs())),
+            Ok((server, patience)) => Some((server.ip.bytes()[3], patience.as_secs())),
             _ => None,
         }
     }

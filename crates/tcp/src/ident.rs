@@ -1,6 +1,5 @@
 //! IDENT (RFC 1413): whose a connection is, if its other end tells.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
 use crate::wait;
-use cli::address::{Endpoint, Ip, parse_port, unmapped_ends};
+use cli::address::{Address, Endpoint, parse_port, unmapped_ends};
 
 const PORT: u16 = 113;
 const MAX_REPLY: usize = 1024;
@@ -51,11 +50,13 @@ impl Question {
     /// Begins to ask the host of `remote` whose the connection between
     /// `remote` and `local` is. It ends with ETIMEDOUT at `until`, and with
     /// EPROTO for a malformed answer.
-    pub fn new(remote: SocketAddr, local: SocketAddr, until: Instant) -> Result<Self, Errno> {
-        let socket = socket(Kind::Stream, remote.ip())?;
-        bind(&socket, SocketAddr::new(local.ip(), 0))?;
-        let connected = connect(&socket, SocketAddr::new(remote.ip(), PORT))?;
-        let ports = (remote.port(), local.port());
+    pub fn new(remote: Endpoint, local: Endpoint, until: Instant) -> Result<Self, Errno> {
+        let ports = (remote.port, local.port);
+        let at = |end: Endpoint, port| Endpoint { port, ..end }.socket_address();
+        let (server, own) = (at(remote, PORT)?, at(local, 0)?);
+        let socket = socket(Kind::Stream, server.ip())?;
+        bind(&socket, own)?;
+        let connected = connect(&socket, server)?;
         Ok(Self {
             socket,
             connected,
@@ -190,15 +191,16 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     let end = |address, number| {
         Ok::<_, Fatal>(Endpoint {
-            ip: ip(address)?,
+            address: self::address(address)?,
             port: port(number)?,
         })
     };
     let ends = [end(remote_ip, remote_port)?, end(local_ip, local_port)?];
-    let ends = unmapped_ends(ends).filter(|[remote, local]| remote.ip.is_v6() == local.ip.is_v6());
-    let [remote, local] = ends
-        .ok_or_else(|| Fatal::user("address family mismatch"))?
-        .map(SocketAddr::from);
+    let family = |end: &Endpoint| end.address.ip.is_v6();
+    let ends = unmapped_ends(ends).filter(|[remote, local]| family(remote) == family(local));
+    let [remote, local] = ends.ok_or_else(|| Fatal::user("address family mismatch"))?;
+    remote.address.find_interface()?;
+    local.address.find_interface()?;
     let until = until(wait::deadline(timeout));
     match Question::new(remote, local, until).and_then(Question::finish) {
         Ok(Reply::User(mut name)) => {
@@ -224,8 +226,8 @@ fn print(bytes: &[u8]) -> Result<(), Errno> {
     fd::write_all(&stdout, bytes)
 }
 
-fn ip(text: &std::ffi::OsStr) -> Result<Ip, Fatal> {
-    Ip::parse(text.as_encoded_bytes())
+fn address(text: &std::ffi::OsStr) -> Result<Address, Fatal> {
+    Address::parse(text.as_encoded_bytes())
         .ok_or_else(|| Fatal::user(format!("invalid IP address: {}", text.to_string_lossy())))
 }
 

@@ -54,10 +54,12 @@ impl Options {
 }
 
 fn open(endpoint: Endpoint, options: &Options) -> Result<(), Fatal> {
-    let address = SocketAddr::from(endpoint);
+    let place = format!("{} port {} ", endpoint.address, endpoint.port);
+    let address = endpoint
+        .socket_address()
+        .map_err(|errno| Fatal::system(&format!("bind to {place}"), errno))?;
     fd::close(0);
     let socket = socket(address, options).map_err(|errno| Fatal::system("create socket", errno))?;
-    let place = format!("{} port {} ", endpoint.ip, endpoint.port);
     net::reuse_address(&socket, options.reuse)
         .and_then(|()| net::bind(&socket, address))
         .map_err(|errno| Fatal::system(&format!("bind to {place}"), errno))?;

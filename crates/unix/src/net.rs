@@ -136,12 +136,23 @@ pub fn remote_of(number: RawFd) -> Option<SocketAddr> {
     address_of(&address).ok()
 }
 
-/// The address as the standard library has it. EAFNOSUPPORT if it is not of
+/// The number of the interface of this name. ENODEV if there is none.
+pub fn interface_index(name: &str) -> Result<u32, Errno> {
+    nix::net::if_::if_nametoindex(name)
+}
+
+/// The name of the interface with this number, if there is one.
+pub fn interface_name(index: u32) -> Option<Vec<u8>> {
+    let name = nix::net::if_::if_indextoname(index).ok()?;
+    Some(name.into_bytes())
+}
+
+/// The address as the standard library has it, with the number of its zone. EAFNOSUPPORT if it is not of
 /// the Internet.
 fn address_of(address: &SockaddrStorage) -> Result<SocketAddr, Errno> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Ok(SocketAddr::from((v4.ip(), v4.port()))),
-        (_, Some(v6)) => Ok(SocketAddr::from((v6.ip(), v6.port()))),
+        (_, Some(v6)) => Ok(SocketAddr::V6((*v6).into())),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }

@@ -225,8 +225,8 @@ pub(super) const PROXY: Row = Row {
     effect: Effect::Set(Id::Rewriter(Rewriter::Proxy)),
     help: "clients come through a proxy that speaks the PROXY protocol",
     doc: paragraph(
-        "run proxy-server before and after s6-tlsd; with `-K` the header has the same limit, \
-         before that of the handshake begins.",
+        "run proxy-server before and after s6-tlsd. With `-K` the header has as much time as the \
+         handshake after it.",
     ),
 };
 

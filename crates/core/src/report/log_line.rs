@@ -1,9 +1,9 @@
 //! The line that says how a connection went, for logs and what reads them.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use cli::address::{Address, Endpoint, parse_port};
 use cli::{Context, Fatal};
 use rustls::CommonState;
 use unix::Env;
@@ -17,7 +17,7 @@ use crate::report::words;
 #[derive(Clone, Debug)]
 pub struct LogLine {
     started: Instant,
-    remote: Option<SocketAddr>,
+    remote: Option<Endpoint>,
     protocol: Option<&'static str>,
     cipher: Option<&'static str>,
     group: Option<&'static str>,
@@ -34,10 +34,12 @@ pub struct LogLine {
 impl LogLine {
     /// The line of an engine that was `started` then and is connected with
     /// `remote`; so far nothing else is known.
-    pub fn new(started: Instant, remote: Option<SocketAddr>) -> Self {
+    pub fn new(started: Instant, remote: Option<Endpoint>) -> Self {
         Self {
             started,
-            remote: remote.map(plain),
+            // Rules are written for an address of IPv4 as such, even if its
+            // socket is one of IPv6 (RFC 4291, 2.5.5.2).
+            remote: remote.map(Endpoint::unmapped),
             protocol: None,
             cipher: None,
             group: None,
@@ -144,23 +146,25 @@ fn escaped(bytes: &[u8]) -> String {
 /// The peer's address as whoever accepted or made the connection left it in
 /// `${PROTO}REMOTEIP` and `${PROTO}REMOTEPORT`: behind a proxy it is not the
 /// socket's.
-pub fn remote_in_environment(env: &Env) -> Option<SocketAddr> {
+pub fn remote_in_environment(env: &Env) -> Option<Endpoint> {
     let text = |name: &str| env.get(name)?.to_str();
     let proto = text("PROTO").unwrap_or("TCP");
-    let ip: IpAddr = text(&format!("{proto}REMOTEIP"))?.parse().ok()?;
-    let port = text(&format!("{proto}REMOTEPORT"))?.parse().ok()?;
-    Some(SocketAddr::new(ip, port))
-}
-
-/// An address of IPv4 as such, even if its socket is one of IPv6 (RFC 4291
-/// section 2.5.5.2): rules are written for that.
-fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    let address = text(&format!("{proto}REMOTEIP"))?;
+    let port = text(&format!("{proto}REMOTEPORT"))?;
+    Some(Endpoint {
+        address: Address::parse(address.as_bytes())?,
+        port: parse_port(port.as_bytes())?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn endpoint(ip: &str, port: u16) -> Option<Endpoint> {
+        let address = Address::parse(ip.as_bytes())?;
+        Some(Endpoint { address, port })
+    }
 
     fn nothing() -> LogLine {
         LogLine::new(Instant::now(), None)
@@ -198,7 +202,7 @@ mod tests {
             sent: u64::MAX,
             code: 0,
             end: Some(Word::Closed),
-            ..LogLine::new(Instant::now(), "[2001:db8::1]:443".parse().ok())
+            ..LogLine::new(Instant::now(), endpoint("2001:db8::1", 443))
         };
         assert_eq!(
             text(&line),
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_address_of_ipv4_is_shown_as_one() {
-        let line = LogLine::new(Instant::now(), "[::ffff:192.0.2.1]:5".parse().ok());
+        let line = LogLine::new(Instant::now(), endpoint("::ffff:192.0.2.1", 5));
         assert!(line.to_string().starts_with("remote=192.0.2.1:5 "));
     }
 
@@ -246,6 +250,8 @@ mod tests {
             tcp[1],
         ];
         assert_eq!(remote(&other).as_deref(), Some("[::1]:65535"));
+        let zone = [("TCPREMOTEIP", "fe80::1%eth0"), tcp[1]];
+        assert_eq!(remote(&zone).as_deref(), Some("[fe80::1%eth0]:5"));
         assert_eq!(remote(&tcp[..1]), None);
         let forged = [("TCPREMOTEIP", "a end=closed"), ("TCPREMOTEPORT", "1")];
         assert_eq!(remote(&forged), None);

@@ -8,7 +8,7 @@ pub mod fuzzing;
 mod rules;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ use unix::{Errno, Pid, fd};
 
 use crate::ident::{self, Question, Reply};
 use crate::wait;
-use cli::address::{Endpoint, Ip, parse_port};
+use cli::address::{Address, Endpoint, Ip, parse_port};
 use rules::{Allowed, Decision, Ruleset};
 
 /// The client is refused.
@@ -51,8 +51,8 @@ struct Connection {
     proto: String,
     /// The client's address as it is told, which may be a mapped one.
     told: Ip,
-    local: SocketAddr,
-    remote: SocketAddr,
+    local: Endpoint,
+    remote: Endpoint,
 }
 
 /// The program.
@@ -110,17 +110,17 @@ impl Connection {
         let proto = context.require("PROTO")?.to_string_lossy().into_owned();
         let end = |side: &str| {
             let (ip, port) = (format!("{proto}{side}IP"), format!("{proto}{side}PORT"));
-            let address = Ip::parse(context.require(&ip)?.as_encoded_bytes());
+            let address = Address::parse(context.require(&ip)?.as_encoded_bytes());
             let address = address.ok_or_else(|| invalid(&ip))?;
             let number = parse_port(context.require(&port)?.as_encoded_bytes());
             let port = number.ok_or_else(|| invalid(&port))?;
-            Ok::<_, Fatal>(Endpoint { ip: address, port })
+            Ok::<_, Fatal>(Endpoint { address, port })
         };
         let (local, remote) = (end("LOCAL")?, end("REMOTE")?);
         Ok(Self {
-            told: remote.ip,
-            local: local.unmapped().into(),
-            remote: remote.unmapped().into(),
+            told: remote.address.ip,
+            local: local.unmapped(),
+            remote: remote.unmapped(),
             proto,
         })
     }
@@ -151,7 +151,7 @@ impl Access<'_> {
             }
         }
         self.banner()?;
-        let ip = Ip::from(self.connection.remote.ip());
+        let ip = self.connection.remote.address;
         let mut decision = match &self.options.ruleset {
             Some(ruleset) => ruleset.by_address(self.connection.told)?,
             None => Decision::Allow(Allowed::default()),
@@ -209,7 +209,7 @@ impl Access<'_> {
     /// The client is refused. The log says so, and `why`: `rule` with the
     /// rule's key, or `reason` with words.
     fn refuse(&self, why: &str, end: Fatal) -> Fatal {
-        let ip = Ip::from(self.connection.remote.ip());
+        let ip = self.connection.remote.address;
         let text = format!("deny pid {} ip {ip} {why}", Pid::this());
         self.context.say(1, "info", &text);
         end
@@ -290,7 +290,8 @@ impl Access<'_> {
         }
         let resolver = Resolver::new(&self.context.env, self.options.hosts, self.deadline);
         Some(resolver.map(|resolver| {
-            let both = [self.connection.remote.ip(), self.connection.local.ip()];
+            let Connection { remote, local, .. } = self.connection;
+            let both = [remote, local].map(|end| IpAddr::from(end.address.ip));
             let wanted = if self.options.local_name.is_some() {
                 &both[..1]
             } else {
@@ -368,7 +369,7 @@ impl Access<'_> {
 
     /// The name, if one of its addresses is the client's.
     fn confirmed(&self, resolver: &Resolver, name: String) -> Result<Option<String>, Fatal> {
-        let ip = self.connection.remote.ip();
+        let ip = IpAddr::from(self.connection.remote.address.ip);
         let family = if ip.is_ipv4() {
             Families::V4
         } else {

@@ -28,9 +28,9 @@ pub fn inet(ends: [Endpoint; 2]) -> Result<Vec<Variable>, Fatal> {
     let text = |value: &dyn ToString| value.to_string().into_bytes();
     Ok(vec![
         ("PROTO", b"TCP".to_vec()),
-        ("TCPREMOTEIP", text(&remote.ip)),
+        ("TCPREMOTEIP", text(&remote.address)),
         ("TCPREMOTEPORT", text(&remote.port)),
-        ("TCPLOCALIP", text(&local.ip)),
+        ("TCPLOCALIP", text(&local.address)),
         ("TCPLOCALPORT", text(&local.port)),
     ])
 }

@@ -79,11 +79,11 @@ fn parse(line: &[u8]) -> Result<Header, Fatal> {
         ip(destination, "local ip in PROXY line")?,
     );
     let remote = Endpoint {
-        ip: remote_ip,
+        address: remote_ip.into(),
         port: port(source_port, "remote port in PROXY line")?,
     };
     let local = Endpoint {
-        ip: local_ip,
+        address: local_ip.into(),
         port: port(destination_port, "local port in PROXY line")?,
     };
     Ok(Header::Proxied(inet([remote, local])?))

@@ -100,7 +100,7 @@ fn ends<const N: usize>(block: &[u8], ip: fn([u8; N]) -> Ip) -> Option<([Endpoin
     let (source_port, rest) = rest.split_first_chunk()?;
     let (destination_port, rest) = rest.split_first_chunk()?;
     let end = |bytes: &[u8; N], port: &[u8; 2]| Endpoint {
-        ip: ip(*bytes),
+        address: ip(*bytes).into(),
         port: u16::from_be_bytes(*port),
     };
     let remote = end(source, source_port);
@@ -179,7 +179,7 @@ pub mod tests {
     fn addresses_become_variables() {
         let v4 = [1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 255, 255];
         let end = |ip: &str, port| Endpoint {
-            ip: Ip::parse(ip.as_bytes()).unwrap(),
+            address: Ip::parse(ip.as_bytes()).unwrap().into(),
             port,
         };
         let proxied = |remote, local| Ok(Header::Proxied(inet([remote, local]).unwrap()));

@@ -1,6 +1,5 @@
 //! Connecting to the first of several addresses that lets us.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -9,19 +8,19 @@ use unix::Errno;
 use unix::net::{Kind, bind, connect, outcome, socket};
 use unix::tasks::{Task, Waits, earlier, turn};
 
-use cli::address::Ip;
+use cli::address::{Address, Endpoint, Ip};
 
 /// What is to be tried.
 pub struct Attempts<'a> {
     /// The addresses, in their order.
-    pub addresses: &'a [IpAddr],
+    pub addresses: &'a [Address],
     /// The port.
     pub port: u16,
     /// How long one attempt may take in the first and the second round; no
     /// second round for 0.
     pub rounds: [Duration; 2],
     /// Our own address and port, where they matter.
-    pub local: (Option<IpAddr>, u16),
+    pub local: (Option<Address>, u16),
     /// When all attempts are over.
     pub deadline: Option<Instant>,
 }
@@ -39,16 +38,15 @@ impl Attempts<'_> {
         let mut unbound = None;
         let mut tried = false;
         for (last, patience) in self.patience() {
-            for ip in self.addresses {
-                match self.attempt(*ip, patience) {
+            for address in self.addresses {
+                match self.attempt(*address, patience) {
                     Ok(socket) => return Ok(socket),
                     Err(Failure::Bind(errno)) => unbound = Some(errno),
                     Err(Failure::Connect(errno)) => {
                         tried = true;
                         if last {
-                            let ip = Ip::from(*ip);
-                            context
-                                .warn_unable(&format!("connect to {ip} port {}", self.port), errno);
+                            let what = format!("connect to {address} port {}", self.port);
+                            context.warn_unable(&what, errno);
                         }
                     }
                 }
@@ -76,17 +74,26 @@ impl Attempts<'_> {
         vec![(false, first), (true, second)]
     }
 
-    fn attempt(&self, ip: IpAddr, patience: Duration) -> Result<OwnedFd, Failure> {
-        let socket = socket(Kind::Stream, ip).map_err(Failure::Connect)?;
+    /// Gives the socket our own address and port, for a peer of the family of
+    /// `ip`.
+    fn bind(&self, socket: &OwnedFd, ip: Ip) -> Result<(), Errno> {
+        let any = match ip {
+            Ip::V4(_) => Ip::V4([0; 4]),
+            Ip::V6(_) => Ip::V6([0; 16]),
+        };
+        let (address, port) = self.local;
+        let address = address.unwrap_or(any.into());
+        bind(socket, Endpoint { address, port }.socket_address()?)
+    }
+
+    fn attempt(&self, address: Address, patience: Duration) -> Result<OwnedFd, Failure> {
+        let port = self.port;
+        let remote = Endpoint { address, port }.socket_address();
+        let remote = remote.map_err(Failure::Connect)?;
+        let socket = socket(Kind::Stream, remote.ip()).map_err(Failure::Connect)?;
         if self.local.0.is_some() || self.local.1 != 0 {
-            let any: IpAddr = match ip {
-                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-            };
-            let local = SocketAddr::new(self.local.0.unwrap_or(any), self.local.1);
-            bind(&socket, local).map_err(Failure::Bind)?;
+            self.bind(&socket, address.ip).map_err(Failure::Bind)?;
         }
-        let remote = SocketAddr::new(ip, self.port);
         let until = earlier(self.deadline, Some(Instant::now() + patience));
         let mut attempt = Attempt {
             socket,

@@ -16,7 +16,7 @@ use unix::tasks::Task;
 use unix::{Errno, fd};
 
 use crate::ident::{self, Question};
-use cli::address::{Endpoint, Ip, parse_port};
+use cli::address::{Address, Endpoint, parse_port};
 use connecting::Attempts;
 
 /// No more addresses of a host are tried.
@@ -35,7 +35,7 @@ struct Options {
     timeout: u32,
     local_name: Option<OsString>,
     rounds: [u32; 2],
-    local_ip: Option<Ip>,
+    local_ip: Option<Address>,
     local_port: u16,
 }
 
@@ -59,6 +59,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let limit = Duration::from_secs(options.timeout.into());
     let deadline = (options.timeout != 0).then(|| started + limit);
 
+    if let Some(address) = options.local_ip {
+        address.find_interface()?;
+    }
     let addresses = addresses(context, &options, host, deadline)?;
     let attempts = Attempts {
         addresses: &addresses,
@@ -66,12 +69,15 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         rounds: options
             .rounds
             .map(|seconds| Duration::from_secs(seconds.into())),
-        local: (options.local_ip.map(IpAddr::from), options.local_port),
+        local: (options.local_ip, options.local_port),
         deadline,
     };
     let socket = attempts.connect(context)?;
     let remote = set_up(context, &options, &socket, deadline)?;
-    context.info(&format!("connected to {} port {}", remote.ip, remote.port));
+    context.info(&format!(
+        "connected to {} port {}",
+        remote.address, remote.port
+    ));
     hand_over(socket).map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&prog))
 }
@@ -113,7 +119,7 @@ impl Options {
                     cli::rounds(opt.text.as_encoded_bytes()).ok_or_else(|| context.usage())?;
             }
             Tcpclient::LocalIp => {
-                let ip = Ip::parse(opt.text.as_encoded_bytes());
+                let ip = Address::parse(opt.text.as_encoded_bytes());
                 self.local_ip = Some(ip.ok_or_else(|| context.usage())?);
             }
             Tcpclient::LocalPort => {
@@ -131,25 +137,26 @@ fn addresses(
     options: &Options,
     host: &OsStr,
     deadline: Option<Instant>,
-) -> Result<Vec<IpAddr>, Fatal> {
+) -> Result<Vec<Address>, Fatal> {
+    let wanted = |address: &Address| options.families.include(address.ip.into());
     let mut addresses = match Host::parse(host, !options.no_dns)? {
         Host::Local => {
             let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-            let wanted = loopback
-                .into_iter()
-                .filter(|ip| options.families.include(*ip));
-            wanted.collect()
+            let loopback = loopback.map(Address::from).into_iter();
+            loopback.filter(wanted).collect()
         }
         Host::Addresses(list) => {
-            let list: Vec<IpAddr> = list.into_iter().map(IpAddr::from).collect();
-            if !list.iter().all(|ip| options.families.include(*ip)) {
+            if !list.iter().all(wanted) {
                 let host = host.to_string_lossy();
                 let text = format!("no IP address of the wanted family for {host}");
                 return Err(Fatal::user(text));
             }
             list
         }
-        Host::Name => resolve(context, options, host, deadline)?,
+        Host::Name => {
+            let found = resolve(context, options, host, deadline)?;
+            found.into_iter().map(Address::from).collect()
+        }
     };
     addresses.truncate(MAX_ADDRESSES);
     Ok(addresses)
@@ -189,7 +196,7 @@ fn set_up(
     let remote = unix::net::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
     let until = ident::until(deadline);
-    let mut question = (options.ident).then(|| Question::new(remote, local, until));
+    let mut question = (options.ident).then(|| Question::new(remote_end, local_end, until));
     let ips = [remote.ip(), local.ip()];
     let [remote_name, local_name] = names(
         context,
@@ -201,9 +208,9 @@ fn set_up(
     let info = question.map(|question| user(context, question));
     let env = &mut context.env;
     env.set("PROTO", "TCP");
-    env.set("TCPREMOTEIP", remote_end.ip.to_string());
+    env.set("TCPREMOTEIP", remote_end.address.to_string());
     env.set("TCPREMOTEPORT", remote_end.port.to_string());
-    env.set("TCPLOCALIP", local_end.ip.to_string());
+    env.set("TCPLOCALIP", local_end.address.to_string());
     env.set("TCPLOCALPORT", local_end.port.to_string());
     for (name, value) in [
         ("TCPREMOTEHOST", remote_name),

@@ -54,7 +54,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let wake = signal::catch(&SIGNALS).map_err(|errno| Fatal::system("trap signals", errno))?;
     context.info(&format!(
         "starting - bound to ip {} port {}",
-        local.ip, local.port
+        local.address, local.port
     ));
     if let Some(stdout) = stdout.filter(|_| announce) {
         fd::offer(&stdout, format!("{}\n", local.port).as_bytes());

@@ -242,7 +242,7 @@ impl<'a> Server<'a> {
     /// Starts the program for a connection, or turns it away.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
-        let count = self.table.count(peer.ip);
+        let count = self.table.count(peer.address);
         if count >= self.local_maximum {
             self.log_reject(peer, count);
             return;
@@ -254,7 +254,7 @@ impl<'a> Server<'a> {
             .open_mask();
         match child.spawn() {
             Ok(pid) => {
-                let count = self.table.add(pid, peer.ip);
+                let count = self.table.add(pid, peer.address);
                 self.log_accept(peer, pid, count);
             }
             Err(errno) => {
@@ -267,13 +267,15 @@ impl<'a> Server<'a> {
     /// Sets the variables that tell the connection. An IPv4 client of the
     /// IPv6 wildcard sees the wildcard of its own family.
     fn describe(&mut self, peer: Endpoint, count: u32) {
-        let local = match (self.local.ip, peer.ip) {
-            (Ip::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Ip::V4(_)) => Ip::V4([0; 4]),
-            (ip, _) => ip.unmapped(),
+        let local = match (self.local.address.ip, peer.address.ip) {
+            (Ip::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Ip::V4(_)) => {
+                Ip::V4([0; 4]).into()
+            }
+            _ => self.local.unmapped().address,
         };
         let env = &mut self.context.env;
         env.set("TCPLOCALIP", local.to_string());
-        env.set("TCPREMOTEIP", peer.ip.to_string());
+        env.set("TCPREMOTEIP", peer.address.to_string());
         env.set("TCPREMOTEPORT", peer.port.to_string());
         env.set("TCPCONNNUM", count.to_string());
     }
@@ -283,10 +285,10 @@ impl<'a> Server<'a> {
     }
 
     fn log_accept(&self, peer: Endpoint, pid: Pid, count: u32) {
-        let Endpoint { ip, port } = peer;
+        let Endpoint { address, port } = peer;
         self.info(|| {
             format!(
-                "accept {ip}_{port} pid {pid} count {count}/{}",
+                "accept {address}_{port} pid {pid} count {count}/{}",
                 self.local_maximum
             )
         });
@@ -294,8 +296,11 @@ impl<'a> Server<'a> {
     }
 
     fn log_reject(&self, peer: Endpoint, count: u32) {
-        let Endpoint { ip, port } = peer;
-        let text = format!("reject {ip}_{port} count {count}/{}", self.local_maximum);
+        let Endpoint { address, port } = peer;
+        let text = format!(
+            "reject {address}_{port} count {count}/{}",
+            self.local_maximum
+        );
         self.context.say(1, "info", &text);
     }
 

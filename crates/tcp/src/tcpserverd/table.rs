@@ -4,39 +4,39 @@ use std::collections::BTreeMap;
 
 use unix::Pid;
 
-use cli::address::Ip;
+use cli::address::Address;
 
 /// The living children and the counts of their addresses.
 #[derive(Default)]
 pub struct Table {
-    children: BTreeMap<Pid, Ip>,
-    counts: BTreeMap<Ip, u32>,
+    children: BTreeMap<Pid, Address>,
+    counts: BTreeMap<Address, u32>,
 }
 
 impl Table {
-    /// Takes note of a child that serves `ip`; the address's new count.
-    pub fn add(&mut self, pid: Pid, ip: Ip) -> u32 {
-        self.children.insert(pid, ip);
-        let count = self.counts.entry(ip).or_insert(0);
+    /// Takes note of a child that serves `address`; the address's new count.
+    pub fn add(&mut self, pid: Pid, address: Address) -> u32 {
+        self.children.insert(pid, address);
+        let count = self.counts.entry(address).or_insert(0);
         *count += 1;
         *count
     }
 
     /// Forgets a child; its address's new count. None if it is not ours.
     pub fn remove(&mut self, pid: Pid) -> Option<u32> {
-        let ip = self.children.remove(&pid)?;
-        let count = self.counts.get_mut(&ip)?;
+        let address = self.children.remove(&pid)?;
+        let count = self.counts.get_mut(&address)?;
         *count -= 1;
         let left = *count;
         if left == 0 {
-            self.counts.remove(&ip);
+            self.counts.remove(&address);
         }
         Some(left)
     }
 
-    /// How many children serve `ip`.
-    pub fn count(&self, ip: Ip) -> u32 {
-        self.counts.get(&ip).copied().unwrap_or(0)
+    /// How many children serve `address`.
+    pub fn count(&self, address: Address) -> u32 {
+        self.counts.get(&address).copied().unwrap_or(0)
     }
 
     /// How many children there are.
@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn counts_follow_children_and_vanish_with_the_last() {
-        let (a, b) = (Ip::V4([127, 0, 0, 1]), Ip::V6([0; 16]));
+        let address = |text: &str| Address::parse(text.as_bytes()).unwrap();
+        let (a, b) = (address("fe80::1%eth0"), address("fe80::1%eth1"));
         let mut table = Table::default();
         assert_eq!(table.add(Pid::from_raw(10), a), 1);
         assert_eq!(table.add(Pid::from_raw(11), a), 2);

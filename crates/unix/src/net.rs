@@ -147,8 +147,8 @@ pub fn interface_name(index: u32) -> Option<Vec<u8>> {
     Some(name.into_bytes())
 }
 
-/// The address as the standard library has it, with the number of its zone. EAFNOSUPPORT if it is not of
-/// the Internet.
+/// The address as the standard library has it, with the number of its zone.
+/// EAFNOSUPPORT if it is not of the Internet.
 fn address_of(address: &SockaddrStorage) -> Result<SocketAddr, Errno> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Ok(SocketAddr::from((v4.ip(), v4.port()))),

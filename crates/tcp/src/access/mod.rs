@@ -5,18 +5,16 @@ mod cdb;
 mod directory;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod names;
 mod rules;
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
 use cli::id::{self, Id};
 use cli::{Context, Fatal, Opt};
-use dns::{Failure, Families, Found, Resolver};
 use nix::poll::PollFlags;
-use unix::tasks::Task;
 use unix::{Errno, Pid, fd};
 
 use crate::ident::{self, Question, Reply};
@@ -130,12 +128,6 @@ fn invalid(name: &str) -> Fatal {
     Fatal::user(format!("invalid ${name}"))
 }
 
-/// What the lookups of names gave: the remote end's, the local one's.
-struct LookedUp {
-    resolver: Resolver,
-    found: Vec<Result<Found, Failure>>,
-}
-
 struct Access<'a> {
     context: &'a mut Context,
     options: Options,
@@ -173,20 +165,25 @@ impl Access<'_> {
             Decision::Deny(rule) => return Err(self.refused(&format!("rule {rule}"))),
             Decision::None => return Err(self.refused("rule none")),
         };
-        for (name, value) in [
+        self.tell([
             ("REMOTEHOST", remote_name.map(OsString::from)),
             ("LOCALHOST", local_name),
             ("REMOTEINFO", user),
-        ] {
+        ]);
+        self.context
+            .say(1, "info", &format!("allow pid {} ip {ip}", Pid::this()));
+        Err(self.execute(allowed, prog))
+    }
+
+    /// Sets or unsets the variables that tell who is calling.
+    fn tell(&mut self, variables: [(&str, Option<OsString>); 3]) {
+        for (name, value) in variables {
             let name = format!("{}{name}", self.connection.proto);
             match value {
                 Some(value) => self.context.env.set(&name, value),
                 None => self.context.env.unset(&name),
             }
         }
-        self.context
-            .say(1, "info", &format!("allow pid {} ip {ip}", Pid::this()));
-        Err(self.execute(allowed, prog))
     }
 
     /// Runs the program, or what the rule has instead, with the rule's own
@@ -280,108 +277,5 @@ impl Access<'_> {
     fn over(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Asks for the names of the remote and, unless it is given, of the local
-    /// end; `alongside` goes on meanwhile. None if no names are wanted.
-    fn look_up(&self, alongside: Option<&mut dyn Task>) -> Option<Result<LookedUp, Errno>> {
-        if !self.options.lookups() {
-            return None;
-        }
-        let resolver = Resolver::new(&self.context.env, self.options.hosts, self.deadline);
-        Some(resolver.map(|resolver| {
-            let Connection { remote, local, .. } = self.connection;
-            let both = [remote, local].map(|end| IpAddr::from(end.address.ip));
-            let wanted = if self.options.local_name.is_some() {
-                &both[..1]
-            } else {
-                &both
-            };
-            let found = resolver.names(wanted, alongside);
-            LookedUp { resolver, found }
-        }))
-    }
-
-    /// The names of the local and of the remote end, as far as they count.
-    fn names(
-        &self,
-        looked_up: Option<Result<LookedUp, Errno>>,
-    ) -> Result<(Option<OsString>, Option<String>), Fatal> {
-        let given = self.options.local_name.clone();
-        let LookedUp { resolver, found } = match looked_up {
-            None => return Ok((given, None)),
-            Some(Ok(looked_up)) => looked_up,
-            Some(Err(errno)) if self.options.strict => {
-                let why = Fatal::system("set up name resolution", errno);
-                return Err(self.failed(why));
-            }
-            Some(Err(errno)) => {
-                let why = unix::errno::text(errno);
-                self.context.say(
-                    2,
-                    "warning",
-                    &format!("unable to set up name resolution: {why}"),
-                );
-                return Ok((given, None));
-            }
-        };
-        let mut found = found.into_iter();
-        let remote_name = found
-            .next()
-            .map_or(Ok(None), |found| self.looked_up(found))?;
-        let local_name = found
-            .next()
-            .map_or(Ok(None), |found| self.looked_up(found))?;
-        let remote_name = match remote_name {
-            Some(found) if self.options.paranoid && !found.in_hosts => {
-                self.confirmed(&resolver, found.name)?
-            }
-            Some(found) => Some(found.name),
-            None if self.options.paranoid && self.options.strict => {
-                return Err(self.refused("reason no name"));
-            }
-            None => None,
-        };
-        let local_name = given.or(local_name.map(|found| found.name.into()));
-        Ok((local_name, remote_name))
-    }
-
-    /// A lookup that failed matters if it was for lack of time, or if names
-    /// are strictly wanted; one that found nothing does not.
-    fn looked_up<T>(&self, result: Result<T, Failure>) -> Result<Option<T>, Fatal> {
-        match result {
-            Ok(found) => Ok(Some(found)),
-            Err(Failure::Deadline) => Err(self.timed_out()),
-            Err(failure) if self.options.strict && !failure.is_negative() => {
-                let why = format!("unable to look up a name: {failure}");
-                Err(self.failed(Fatal::new(Fatal::SYSTEM, why)))
-            }
-            Err(failure) => {
-                self.context.say(
-                    3,
-                    "warning",
-                    &format!("unable to look up a name: {failure}"),
-                );
-                Ok(None)
-            }
-        }
-    }
-
-    /// The name, if one of its addresses is the client's.
-    fn confirmed(&self, resolver: &Resolver, name: String) -> Result<Option<String>, Fatal> {
-        let ip = IpAddr::from(self.connection.remote.address.ip);
-        let family = if ip.is_ipv4() {
-            Families::V4
-        } else {
-            Families::V6
-        };
-        match self.looked_up(resolver.addresses(&name, family, false))? {
-            Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
-            Some(_) => Err(self.refused(&format!("reason other addresses of {name}"))),
-            None if self.options.strict => {
-                Err(self.refused(&format!("reason no address of {name}")))
-            }
-            None => Ok(None),
-        }
     }
 }

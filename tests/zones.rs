@@ -2,8 +2,10 @@
 //! network namespaces.
 
 use std::fs;
+use std::io::Write;
 
-use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need};
+use crate::util::tls::tlsd;
+use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need, tcp_pair};
 
 /// Two machines and a cable: `wire` with fe80::1 is this one's end of it,
 /// `eth0` with fe80::2 the other's. Each lives as long as its process.
@@ -164,6 +166,30 @@ fn an_ident_server_is_asked_in_its_zone() {
         out.ends_with("there fe80::1%eth0 fe80::2%eth0 joe\n"),
         "{out}"
     );
+}
+
+#[test]
+fn fail2ban_finds_an_address_with_a_zone() {
+    if !need(&["fail2ban-regex"]) {
+        return;
+    }
+    let (mut near, far) = tcp_pair();
+    near.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let server = tlsd(&["-v2"], "p256", "exec cat")
+        .env("TCPREMOTEIP", "fe80::7%eth0")
+        .env("TCPREMOTEPORT", "4711")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far);
+    let line = server.run().err();
+    let dir = TempDir::new();
+    let log = dir.file("log", format!("@4000000069258a0a00000000 {line}"));
+    let filter = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/doc/examples/fail2ban/filter.d/s6-tls.conf"
+    );
+    let output = cmd(["fail2ban-regex", "-o", "ip"]).arg(log).arg(filter);
+    let output = output.env("HOME", dir.path()).run().success();
+    assert_eq!(output.out(), "fe80::7\n", "{line}");
 }
 
 #[test]

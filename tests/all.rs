@@ -31,6 +31,7 @@ mod exam;
 mod examples;
 mod faults;
 mod groups;
+mod guard_tls12;
 mod harness;
 mod ident;
 mod key_guard;

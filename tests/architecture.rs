@@ -37,7 +37,7 @@ const MODULES: [(&str, &[&str]); 14] = [
     ("client", ABOVE),
     ("server", ABOVE),
     ("setup", &["guard", "identity", "report", "tunnel"]),
-    ("guard", &["ending", "identity", "overheard", "own"]),
+    ("guard", &["ending", "identity", "overheard", "own", "x509"]),
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
     ("report", &["crypto", "ending", "overheard", "peer", "x509"]),
     ("own", &["crypto", "files", "overheard", "x509"]),

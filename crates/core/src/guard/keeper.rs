@@ -96,7 +96,7 @@ impl Keeper {
 
     fn sign(&mut self, scheme: SignatureScheme, text: &[u8]) -> Option<Vec<u8>> {
         let pair = self.chosen.as_ref()?.pair.as_ref()?;
-        if !is_handshake(self.role, text) {
+        if !is_handshake(self.role, scheme, text) {
             return None;
         }
         spend(&mut self.signatures)?;

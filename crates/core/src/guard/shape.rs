@@ -1,8 +1,11 @@
-//! What a handshake lets a key sign, and nothing else: whoever has taken over
-//! the half that hears the network gets no signature over a text of its own
-//! choice, such as a certificate or a document.
+//! What a handshake of ours lets a key sign, and nothing else: whoever has taken
+//! over the half that hears the network gets no signature over a text of its
+//! own choice, such as a certificate, a revocation list or a document.
+
+use rustls::SignatureScheme;
 
 use super::Role;
+use crate::x509::der;
 
 /// RFC 8446 section 4.4.3: so many blanks, a context, a zero, a hash.
 const BLANKS: [u8; 64] = [0x20; 64];
@@ -10,21 +13,62 @@ const BLANKS: [u8; 64] = [0x20; 64];
 /// A client's and a server's random.
 const RANDOMS: usize = 64;
 
+/// The end of the random of a server that speaks TLS 1.3 and uses TLS 1.2 (RFC
+/// 8446 section 4.1.3). Our server always speaks TLS 1.3.
+const DOWNGRADE: &[u8; 8] = b"DOWNGRD\x01";
+
 /// ECCurveType named_curve (RFC 8422 section 5.4).
 const NAMED_CURVE: u8 = 3;
 
-/// HandshakeType (RFC 5246 section 7.4).
-const CLIENT_HELLO: u8 = 1;
-const CLIENT_KEY_EXCHANGE: u8 = 16;
+/// The first byte of a point that is not compressed (RFC 8422 section 5.4.1).
+const UNCOMPRESSED: u8 = 4;
 
-/// Whether `message` is what this side of a handshake proves the possession
-/// of its key with, in TLS 1.3 or 1.2.
-pub fn is_handshake(role: Role, message: &[u8]) -> bool {
-    certificate_verify(role, message)
-        || match role {
-            Role::Server => key_exchange(message),
-            Role::Client => transcript(message),
-        }
+/// HandshakeType (RFC 5246 section 7.4, RFC 6066 section 8).
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+const SERVER_KEY_EXCHANGE: u8 = 12;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
+const CLIENT_KEY_EXCHANGE: u8 = 16;
+const CERTIFICATE_STATUS: u8 = 22;
+
+/// The messages that a client of TLS 1.2 signs, and the fewest bytes that each
+/// contains. Together they are longer than any key exchange that a server
+/// signs, so a key that serves both roles cannot have one taken for the other.
+const TRANSCRIPT: [(u8, usize); 8] = [
+    (CLIENT_HELLO, 38),
+    (SERVER_HELLO, 38),
+    (CERTIFICATE, 3),
+    (SERVER_KEY_EXCHANGE, 40),
+    (CERTIFICATE_REQUEST, 4),
+    (SERVER_HELLO_DONE, 0),
+    (CERTIFICATE, 3),
+    (CLIENT_KEY_EXCHANGE, 33),
+];
+
+/// The length up to which chance makes a client's random look like the header
+/// of a DER element too often: two bytes are enough.
+const SHORT: usize = 128;
+
+/// Whether `message`, signed by `scheme`, is what this side of a handshake
+/// proves the possession of its key with, in TLS 1.3 or 1.2.
+pub fn is_handshake(role: Role, scheme: SignatureScheme, message: &[u8]) -> bool {
+    let tls12 = || match role {
+        Role::Server => key_exchange(message),
+        Role::Client => transcript(message),
+    };
+    (in_tls13(scheme) && certificate_verify(role, message)) || tls12()
+}
+
+/// Whether TLS 1.3 signs handshakes by `scheme` (RFC 8446 section 4.2.3).
+fn in_tls13(scheme: SignatureScheme) -> bool {
+    !matches!(
+        scheme,
+        SignatureScheme::RSA_PKCS1_SHA256
+            | SignatureScheme::RSA_PKCS1_SHA384
+            | SignatureScheme::RSA_PKCS1_SHA512
+    )
 }
 
 /// TLS 1.3, both sides.
@@ -39,36 +83,105 @@ fn certificate_verify(role: Role, message: &[u8]) -> bool {
 }
 
 /// TLS 1.2, server: both randoms and the parameters of an ECDHE key exchange
-/// (RFC 8422 section 5.4).
+/// (RFC 8422 section 5.4). The first 56 bytes and those of the point are
+/// whatever the network half wants.
 fn key_exchange(message: &[u8]) -> bool {
-    match message.get(RANDOMS..) {
-        Some([NAMED_CURVE, _, _, length, point @ ..]) => {
-            *length > 0 && point.len() == usize::from(*length)
+    let Some((randoms, exchange)) = message.split_at_checked(RANDOMS) else {
+        return false;
+    };
+    let [NAMED_CURVE, high, low, point @ ..] = exchange else {
+        return false;
+    };
+    let x25519 = [*high, *low] == [0x00, 0x1d] && matches!(point, [32, ..]);
+    let secp256r1 = [*high, *low] == [0x00, 0x17] && matches!(point, [65, UNCOMPRESSED, ..]);
+    let secp384r1 = [*high, *low] == [0x00, 0x18] && matches!(point, [97, UNCOMPRESSED, ..]);
+    randoms.ends_with(DOWNGRADE)
+        && (x25519 || secp256r1 || secp384r1)
+        && is_counted(point)
+        && !is_document(message)
+}
+
+/// Whether `bytes` are a length of one byte and so many bytes.
+fn is_counted(bytes: &[u8]) -> bool {
+    let content = bytes.split_first();
+    content.is_some_and(|(length, content)| content.len() == usize::from(*length))
+}
+
+/// Whether `message` is one DER SEQUENCE or SET, as everything is that is
+/// signed in X.509 and CMS: certificates, requests, revocation lists, OCSP
+/// responses, signed attributes.
+///
+/// A short one has to consist of elements to its last byte, too: otherwise one
+/// random in 32,768 would begin like it.
+fn is_document(message: &[u8]) -> bool {
+    match der::element(message) {
+        Some((der::SEQUENCE | der::SET, content, [])) => {
+            message.len() >= SHORT || consists_of_elements(content)
         }
         _ => false,
     }
 }
 
+fn consists_of_elements(mut content: &[u8]) -> bool {
+    while !content.is_empty() {
+        match der::element(content) {
+            Some((_, _, rest)) => content = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
 /// TLS 1.2, client: all handshake messages, from ClientHello to
 /// ClientKeyExchange (RFC 5246 section 7.4.8).
 fn transcript(mut messages: &[u8]) -> bool {
-    let mut first = None;
-    let mut last = None;
-    while let [kind, high, middle, low, rest @ ..] = messages {
-        let length = u32::from_be_bytes([0, *high, *middle, *low]);
-        let Some((_, rest)) = rest.split_at_checked(length as usize) else {
+    for (kind, shortest) in TRANSCRIPT {
+        if kind == SERVER_KEY_EXCHANGE {
+            // A server may staple (RFC 6066 section 8).
+            messages = message(messages, CERTIFICATE_STATUS).map_or(messages, |(_, rest)| rest);
+        }
+        let Some((content, rest)) = message(messages, kind) else {
             return false;
         };
-        first.get_or_insert(*kind);
-        last = Some(*kind);
+        let fits = match kind {
+            CLIENT_HELLO | SERVER_HELLO => content.starts_with(&[3, 3]),
+            SERVER_HELLO_DONE => content.is_empty(),
+            CLIENT_KEY_EXCHANGE => matches!(content.len(), 33 | 66 | 98) && is_counted(content),
+            _ => true,
+        };
+        if !fits || content.len() < shortest {
+            return false;
+        }
         messages = rest;
     }
-    messages.is_empty() && first == Some(CLIENT_HELLO) && last == Some(CLIENT_KEY_EXCHANGE)
+    messages.is_empty()
+}
+
+/// The content of the handshake message at the front, if it is of this `kind`,
+/// and what follows it.
+fn message(messages: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
+    let [found, high, middle, low, rest @ ..] = messages else {
+        return None;
+    };
+    let length = u32::from_be_bytes([0, *high, *middle, *low]);
+    let split = rest.split_at_checked(usize::try_from(length).ok()?);
+    split.filter(|_| *found == kind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::x509::der::{INTEGER, SEQUENCE, SET, encode};
+
+    const ECDSA: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
+
+    fn server(text: &[u8]) -> bool {
+        is_handshake(Role::Server, ECDSA, text)
+    }
+
+    fn client(text: &[u8]) -> bool {
+        is_handshake(Role::Client, ECDSA, text)
+    }
 
     fn verify(context: &[u8], hash: usize) -> Vec<u8> {
         [&BLANKS, context, &vec![7; hash]].concat()
@@ -76,41 +189,190 @@ mod tests {
 
     #[test]
     fn a_certificate_verify_is_signed_by_its_own_side_only() {
-        let server = b"TLS 1.3, server CertificateVerify\0";
-        let client = b"TLS 1.3, client CertificateVerify\0";
+        let of_server = b"TLS 1.3, server CertificateVerify\0";
+        let of_client = b"TLS 1.3, client CertificateVerify\0";
         for hash in [32, 48] {
-            assert!(is_handshake(Role::Server, &verify(server, hash)));
-            assert!(is_handshake(Role::Client, &verify(client, hash)));
-            assert!(!is_handshake(Role::Server, &verify(client, hash)));
-            assert!(!is_handshake(Role::Client, &verify(server, hash)));
+            assert!(server(&verify(of_server, hash)));
+            assert!(client(&verify(of_client, hash)));
+            assert!(!server(&verify(of_client, hash)));
+            assert!(!client(&verify(of_server, hash)));
         }
         for hash in [0, 31, 33, 64] {
-            assert!(!is_handshake(Role::Server, &verify(server, hash)));
+            assert!(!server(&verify(of_server, hash)));
         }
-        assert!(!is_handshake(Role::Server, &verify(server, 32)[1..]));
+        assert!(!server(&verify(of_server, 32)[1..]));
     }
 
     #[test]
-    fn a_server_key_exchange_has_two_randoms_and_one_point() {
-        let exchange = |point: &[u8]| [&[9; 64], &[3, 0, 29][..], point].concat();
-        let point = [&[32][..], &[5; 32]].concat();
-        assert!(is_handshake(Role::Server, &exchange(&point)));
-        assert!(!is_handshake(Role::Client, &exchange(&point)));
-        for wrong in [&point[..32], &[&point[..], &[0]].concat(), &[0], &[]] {
-            assert!(!is_handshake(Role::Server, &exchange(wrong)));
+    fn tls_1_3_signs_nothing_by_pkcs1() {
+        let text = verify(b"TLS 1.3, server CertificateVerify\0", 32);
+        for (scheme, signed) in [
+            (SignatureScheme::RSA_PKCS1_SHA256, false),
+            (SignatureScheme::RSA_PKCS1_SHA384, false),
+            (SignatureScheme::RSA_PKCS1_SHA512, false),
+            (SignatureScheme::RSA_PSS_SHA256, true),
+            (SignatureScheme::ED25519, true),
+        ] {
+            assert_eq!(is_handshake(Role::Server, scheme, &text), signed);
+            assert!(is_handshake(Role::Server, scheme, &x25519(b"")));
+        }
+    }
+
+    /// The text of a key exchange, whose randoms begin with `start`.
+    fn exchange(start: &[u8], curve: [u8; 2], point: &[u8]) -> Vec<u8> {
+        let mut randoms = [9; RANDOMS];
+        randoms[..start.len()].copy_from_slice(start);
+        randoms[56..].copy_from_slice(DOWNGRADE);
+        let length = u8::try_from(point.len()).unwrap();
+        [&randoms, &[3][..], &curve, &[length], point].concat()
+    }
+
+    fn x25519(start: &[u8]) -> Vec<u8> {
+        exchange(start, [0, 0x1d], &[5; 32])
+    }
+
+    /// A point in the form of these curves.
+    fn point(first: u8, length: usize) -> Vec<u8> {
+        [&[first][..], &vec![5; length - 1]].concat()
+    }
+
+    #[test]
+    fn a_key_exchange_is_that_of_a_curve_of_ours() {
+        for (low, first, length) in [(0x1d, 4, 32), (0x17, 4, 65), (0x18, 4, 97)] {
+            let text = exchange(b"", [0, low], &point(first, length));
+            assert!(server(&text));
+            assert!(!client(&text));
+            assert!(!server(&text[1..]) && !server(&text[..text.len() - 1]));
+            assert!(!server(&[&text[..], &[0]].concat()));
+            for other in [32, 33, 49, 65, 97] {
+                let fits = server(&exchange(b"", [0, low], &point(first, other)));
+                assert_eq!(fits, other == length, "{low:x} {other}");
+            }
+        }
+        assert!(server(&exchange(b"", [0, 0x1d], &point(3, 32))));
+        for (high, low, first, length) in [
+            (0, 0x17, 2, 65),
+            (0, 0x18, 3, 97),
+            (0, 0x19, 4, 133),
+            (1, 0x1d, 4, 32),
+            (0, 0x1e, 4, 56),
+        ] {
+            assert!(!server(&exchange(b"", [high, low], &point(first, length))));
+        }
+        assert!(!server(&exchange(b"", [0, 0x1d], &[])));
+        assert!(!server(&[]) && !server(&x25519(b"")[..64]));
+    }
+
+    #[test]
+    fn a_key_exchange_has_the_sentinel_of_a_server_that_speaks_tls_1_3() {
+        for byte in 0..8 {
+            let mut text = x25519(b"");
+            text[56 + byte] ^= 1;
+            assert!(!server(&text), "{byte}");
         }
     }
 
     #[test]
-    fn a_transcript_begins_and_ends_as_a_handshake_does() {
-        let hello = [1, 0, 0, 2, 3, 3];
-        let exchange = [16, 0, 0, 1, 0];
-        let all = [&hello[..], &[11, 0, 0, 0], &exchange].concat();
-        assert!(is_handshake(Role::Client, &all));
-        assert!(!is_handshake(Role::Server, &all));
-        assert!(!is_handshake(Role::Client, &all[..all.len() - 1]));
-        assert!(!is_handshake(Role::Client, &all[6..]));
-        assert!(!is_handshake(Role::Client, &hello));
-        assert!(!is_handshake(Role::Client, &[]));
+    fn a_key_exchange_that_is_a_document_is_not_signed() {
+        for (low, length) in [(0x17, 65), (0x18, 97)] {
+            let total = RANDOMS + 4 + length;
+            let exchange = |start: &[u8]| exchange(start, [0, low], &point(4, length));
+            let content = u8::try_from(total - 3).unwrap();
+            for tag in [SEQUENCE, SET] {
+                assert!(!server(&exchange(&[tag, 0x81, content])));
+                assert!(server(&exchange(&[tag, 0x81, content - 1])));
+                assert!(server(&exchange(&[tag, 0x81, content + 1])));
+            }
+            assert!(server(&exchange(&[INTEGER, 0x81, content])));
+        }
+    }
+
+    /// A revocation list of a hundred bytes, for an issuer with a short name:
+    /// the sentinel, the curve and the point are in a serial number.
+    #[test]
+    fn nor_is_a_short_one() {
+        let algorithm = encode(SEQUENCE, &encode(6, &[0x2b, 0x65, 0x70]));
+        let common_name = [encode(6, &[0x55, 4, 3]), encode(12, b"server")].concat();
+        let issuer = encode(SEQUENCE, &encode(SET, &encode(SEQUENCE, &common_name)));
+        let now = encode(23, b"261129000000Z");
+        let start = [algorithm, issuer, now.clone()].concat();
+        let serial = 100 - 2 - start.len() - 2 - 2 - 2 - now.len();
+        let entry = [encode(INTEGER, &vec![1; serial]), now].concat();
+        let entries = encode(SEQUENCE, &encode(SEQUENCE, &entry));
+        let mut list = encode(SEQUENCE, &[start, entries].concat());
+        list[56..64].copy_from_slice(DOWNGRADE);
+        list[64..68].copy_from_slice(&[3, 0, 0x1d, 32]);
+        assert_eq!(list.len(), 100);
+        assert!(!server(&list));
+        // A random that only begins like that.
+        assert!(server(&x25519(&[SEQUENCE, 98])));
+        list[0] = 0x32;
+        assert!(server(&list));
+    }
+
+    /// A handshake message.
+    fn said(kind: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        [&[kind, 0, 0, length], content].concat()
+    }
+
+    /// What a client signs, in its pieces.
+    fn messages() -> Vec<Vec<u8>> {
+        let hello = [&[3, 3][..], &[7; 36]].concat();
+        vec![
+            said(CLIENT_HELLO, &hello),
+            said(SERVER_HELLO, &hello),
+            said(CERTIFICATE, &[0, 0, 0]),
+            said(SERVER_KEY_EXCHANGE, &[3; 40]),
+            said(CERTIFICATE_REQUEST, &[0; 4]),
+            said(SERVER_HELLO_DONE, &[]),
+            said(CERTIFICATE, &[0, 0, 0]),
+            said(CLIENT_KEY_EXCHANGE, &[&[32][..], &[5; 32]].concat()),
+        ]
+    }
+
+    #[test]
+    fn a_transcript_is_the_messages_of_a_handshake_in_their_order() {
+        let all = messages();
+        assert!(client(&all.concat()));
+        assert!(!server(&all.concat()));
+        for missing in 0..all.len() {
+            let mut some = all.clone();
+            let one = some.remove(missing);
+            assert!(!client(&some.concat()), "{missing} is missing");
+            some.insert((missing + 1) % all.len(), one);
+            assert!(!client(&some.concat()), "{missing} is elsewhere");
+        }
+        let mut stapled = all.clone();
+        stapled.insert(3, said(CERTIFICATE_STATUS, &[1, 0, 0, 0]));
+        assert!(client(&stapled.concat()));
+        let whole = all.concat();
+        assert!(!client(&whole[..whole.len() - 1]));
+        assert!(!client(&[&whole[..], &[0]].concat()));
+        assert!(!client(&[]));
+    }
+
+    #[test]
+    fn each_message_of_a_transcript_has_its_form() {
+        for (place, content) in [
+            (0, &[&[3, 1][..], &[7; 36]].concat()[..]),
+            (0, &[3; 37]),
+            (1, &[&[3, 4][..], &[7; 36]].concat()),
+            (3, &[3; 39]),
+            (5, &[0]),
+            (7, &[32; 34]),
+            (7, &[&[31][..], &[5; 32]].concat()),
+            (7, &[64; 65]),
+        ] {
+            let mut some = messages();
+            some[place] = said(TRANSCRIPT[place].0, content);
+            assert!(!client(&some.concat()), "{place} {content:?}");
+        }
+    }
+
+    #[test]
+    fn a_transcript_is_longer_than_any_key_exchange() {
+        let least: usize = TRANSCRIPT.iter().map(|(_, shortest)| 4 + shortest).sum();
+        assert!(least > RANDOMS + 4 + 97, "{least}");
     }
 }

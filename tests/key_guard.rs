@@ -236,6 +236,49 @@ fn a_guard_that_its_half_may_not_signal_ends_with_it_too() {
     drop(near);
 }
 
+/// A server with SNIDIR whose guard is stopped while it opens the pair, which
+/// takes as long as a file system that hangs; its halves; and a client that
+/// waits for it.
+fn hanging(options: &[&str], user: Option<&str>) -> (Running, [i32; 2], Running) {
+    let dir = TempDir::new();
+    let (near, far) = tcp_pair();
+    let hang = "inject=openat2:signal=SIGSTOP";
+    let mut server = cmd(["strace", "-fqq", "--seccomp-bpf", "-o/dev/null", "-e", hang])
+        .args(["s6-tlsd", "-k2"])
+        .args(options)
+        .args(["echo", "never"])
+        .env("SNIDIR", dir.path())
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far);
+    if let Some(user) = user {
+        server = server.env("TLS_UID", user).env("TLS_GID", user);
+    }
+    let server = server.start();
+    let halves = halves(&server);
+    let client = late_client(near);
+    eventually("the guard hangs", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", halves[1]));
+        stat.is_ok_and(|stat| stat.contains(") t ")).then_some(())
+    });
+    (server, halves, client)
+}
+
+#[test]
+fn a_guard_whose_file_system_hangs_ends_with_its_half() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let root = nix::unistd::geteuid().is_root().then_some("65534");
+    for user in [None, root] {
+        let (_server, [network, guard], _client) = hanging(&[], user);
+        kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+        eventually("the guard is gone", || is_gone(guard).then_some(()));
+        let (server, [_, guard], _client) = hanging(&["-K", "1500"], user);
+        server.wait_err("s6-tlsd-io: fatal: handshake timed out\n");
+        eventually("the guard is gone", || is_gone(guard).then_some(()));
+    }
+}
+
 #[test]
 fn each_half_may_be_lost_before_anything_was_read() {
     let dir = TempDir::new();

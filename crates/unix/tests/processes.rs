@@ -9,7 +9,7 @@
 
 use std::os::fd::{AsRawFd, IntoRawFd};
 
-use unix::fork::{Forked, fork};
+use unix::fork::{self, Forked, fork};
 use unix::spawn::{Ended, wait};
 use unix::{Errno, Signal, fd, signal};
 
@@ -30,6 +30,13 @@ const PROMISES: &[Promise] = &[
         "a write that fails raises no signal while that is wanted",
         quiet,
     ),
+    #[cfg(target_os = "linux")]
+    (
+        "a process that ends with its peer does so in the middle of a call",
+        bound,
+    ),
+    #[cfg(target_os = "linux")]
+    ("a process may be bound to its peer for a while", unbound),
 ];
 
 fn main() {
@@ -141,4 +148,49 @@ fn quiet() -> bool {
         Forked::Parent(pid) => wait(pid),
     };
     refused == Err(Errno::EFBIG) && killed == Ok(Ended::Signaled(Signal::SIGXFSZ as u8))
+}
+
+/// A child that binds itself to its parent, and then opens a pipe that nobody
+/// writes to; and the parent, who hangs up.
+#[cfg(target_os = "linux")]
+fn bound() -> bool {
+    use nix::sys::stat::Mode;
+    use std::os::fd::AsFd;
+    let (near, far) = unix::net::socket_pair().unwrap();
+    let directory = std::env::temp_dir().join(format!("s6-tls-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let pipe = directory.join("pipe");
+    nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let ended = match fork().unwrap() {
+        Forked::Child => {
+            drop(near);
+            let bound = fork::EndsWithPeer::over(far.as_fd());
+            let _ = fd::write_all(&far, b"bound");
+            let opened = std::fs::File::open(&pipe);
+            unix::entry::exit(u8::from(bound.is_ok() && opened.is_ok()))
+        }
+        Forked::Parent(pid) => {
+            drop(far);
+            let said = fd::read(&near, &mut [0; 8]);
+            drop(near);
+            let ended = wait(pid);
+            said == Ok(5) && ended == Ok(Ended::Signaled(9))
+        }
+    };
+    std::fs::remove_dir_all(&directory).unwrap();
+    ended
+}
+
+#[cfg(target_os = "linux")]
+fn unbound() -> bool {
+    use std::os::fd::AsFd;
+    let (near, far) = unix::net::socket_pair().unwrap();
+    let bound = fork::EndsWithPeer::over(far.as_fd());
+    let was_bound = bound.is_ok();
+    drop(bound);
+    fd::write_all(&near, b"x").unwrap();
+    let late = fork::EndsWithPeer::over(far.as_fd()).err();
+    drop(near);
+    let gone = fork::EndsWithPeer::over(far.as_fd()).err();
+    was_bound && (late, gone) == (Some(Errno::EPIPE), Some(Errno::EPIPE))
 }

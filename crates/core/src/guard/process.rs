@@ -1,13 +1,13 @@
 //! The two processes: when they part, and what each of them gives up.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
 use rustls::pki_types::UnixTime;
 use sandbox::Profile;
 use unix::Errno;
-use unix::fork::{Forked, fork_companion};
+use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
 use super::channel::{self, Silence};
 use super::keeper::Keeper;
@@ -108,29 +108,46 @@ fn keep(
     confinement: Confinement,
     socket: &OwnedFd,
 ) -> Result<(), Silence> {
-    let mut later = Some(confinement);
+    let mut later = Some(|| confinement.enter(socket));
     let loaded = alone(socket).and_then(|()| load()).and_then(|secrets| {
         if !secrets.certificates.needs_files() {
-            later.take().map_or(Ok(()), |it| it.enter(socket))?;
+            later.take().map_or(Ok(()), |lock_in| lock_in())?;
         }
         Ok(secrets)
     });
-    let secrets = match loaded {
-        Ok(secrets) => secrets,
-        Err(fatal) => return say(socket, &failed(&fatal)),
-    };
-    let mut keeper = Keeper::new(role, secrets);
+    match loaded {
+        Ok(secrets) => converse(Keeper::new(role, secrets), later, socket),
+        Err(fatal) => say(socket, &failed(&fatal)),
+    }
+}
+
+/// Answers until the other half hangs up, or something fails. Once the pair is
+/// chosen the guard locks itself in, if it is still to do that `later`.
+fn converse(
+    mut keeper: Keeper,
+    mut later: Option<impl FnOnce() -> Result<(), Fatal>>,
+    socket: &OwnedFd,
+) -> Result<(), Silence> {
     say(socket, &Answer::Ready)?;
     loop {
         let (kind, content) = channel::receive(socket, MAX_QUESTION, None)?;
+        // The file system may hang, and the other half not wait for it.
+        let bound = later.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
+        if let Some(Err(Errno::EPIPE)) = bound {
+            return Err(Silence::Gone);
+        }
         let mut answer = keeper.answer(kind, &content, UnixTime::now());
-        if let Some(confinement) = later.take_if(|_| keeper.has_chosen()) {
+        drop(bound);
+        if let Some(lock_in) = later.take_if(|_| keeper.has_chosen()) {
             keeper.close_files();
-            if let Err(fatal) = confinement.enter(socket) {
+            if let Err(fatal) = lock_in() {
                 answer = failed(&fatal);
             }
         }
         say(socket, &answer)?;
+        if matches!(answer, Answer::Failed(..)) {
+            return Ok(());
+        }
     }
 }
 
@@ -162,5 +179,61 @@ impl Confinement {
             })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::thread::spawn;
+
+    use super::*;
+    use crate::guard::wire::Question;
+    use crate::own::choice::Certificates;
+    use crate::testing;
+
+    /// What a guard that can, or cannot, lock itself in after the choice answers
+    /// to `questions`, of which the last one may find it gone.
+    fn answers(lock_in: Result<(), Fatal>, questions: &[Question<'_>]) -> Vec<Option<Answer>> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
+        let secrets = Secrets {
+            certificates: Certificates::only(testing::pair()),
+            tickets: None,
+        };
+        let keeper = Keeper::new(Role::Server, secrets);
+        let guard = spawn(move || converse(keeper, Some(|| lock_in), &theirs));
+        let hear = || {
+            let (kind, content) = channel::receive(&ours, MAX_ANSWER, None).ok()?;
+            Answer::parse(kind, content)
+        };
+        assert_eq!(hear(), Some(Answer::Ready));
+        let ask = |question: &Question<'_>| {
+            channel::send(&ours, &question.encode(), None).ok()?;
+            hear()
+        };
+        let answers = questions.iter().map(ask).collect();
+        drop(ours);
+        let _ = guard.join().unwrap();
+        answers
+    }
+
+    #[test]
+    fn a_guard_that_cannot_lock_itself_in_ends() {
+        let questions = [Question::Pair(None), Question::Pair(None)];
+        let failed = answers(Err(Fatal::new(111, "why")), &questions);
+        let why = Answer::Failed(111, "why".to_owned());
+        assert_eq!(failed, [Some(why), None]);
+        for answer in answers(Ok(()), &questions) {
+            assert!(matches!(answer, Some(Answer::Pair(_))), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn it_stays_until_there_is_a_choice() {
+        let questions = [Question::Seal(b""), Question::Pair(None)];
+        let answers = answers(Err(Fatal::new(111, "why")), &questions);
+        assert_eq!(answers[0], Some(Answer::None));
+        assert!(matches!(answers[1], Some(Answer::Failed(..))));
     }
 }

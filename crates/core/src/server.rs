@@ -190,6 +190,7 @@ struct Config<'a> {
 impl Config<'_> {
     fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
         let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
+        let asks = self.verifier.offer_client_auth();
         let mut config = ServerConfig::builder_with_provider(self.provider)
             .with_safe_default_protocol_versions()
             .map_err(failed)?
@@ -213,7 +214,7 @@ impl Config<'_> {
             config.key_log = exporter;
         }
         let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
-        Ok(Session::Server(Box::new(connection), overheard))
+        Ok(Session::Server(Box::new(connection), overheard, asks))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use cli::address::{Address, Endpoint, parse_port};
 use cli::{Context, Fatal};
 use rustls::CommonState;
+use rustls::pki_types::CertificateDer;
 use unix::Env;
 
 use crate::TLS;
@@ -54,18 +55,23 @@ impl LogLine {
         }
     }
 
-    /// What came of the connection: what was agreed on, the server name that
-    /// the client sent, and how many bytes of cleartext came from the network
-    /// and went to it.
-    pub fn connection(&mut self, state: &CommonState, sni: Option<String>, bytes: [u64; 2]) {
-        let certificate = state.peer_certificates().and_then(<[_]>::first);
+    /// What came of the connection: what was agreed on, the chain by which the
+    /// peer has proved who it is, the server name that the client sent, and how
+    /// many bytes of cleartext came from the network and went to it.
+    pub fn connection(
+        &mut self,
+        state: &CommonState,
+        chain: &[CertificateDer<'_>],
+        sni: Option<String>,
+        bytes: [u64; 2],
+    ) {
         self.protocol = words::protocol(state);
         self.cipher = words::cipher(state);
         self.group = words::group(state);
         self.sni = sni;
         self.alpn = state.alpn_protocol().map(<[u8]>::to_vec);
         self.resumed = words::is_resumed(state);
-        self.certificate = certificate.map(|der| crypto::fingerprint(der));
+        self.certificate = chain.first().map(|der| crypto::fingerprint(der));
         [self.received, self.sent] = bytes;
     }
 

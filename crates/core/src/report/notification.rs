@@ -26,15 +26,16 @@ pub struct PeerInfo {
     pub own: Option<Overheard>,
 }
 
-/// The notification. See [`Variables`] for its form. It has the application
-/// protocol only if one was to be agreed on.
+/// The notification. See [`Variables`] for its form. The peer has proved who it
+/// is by `chain`, or has not. There is an application protocol only if one was to
+/// be agreed on.
 pub fn write(
     state: &CommonState,
+    chain: &[CertificateDer<'static>],
     server_name: Option<&str>,
     alpn: bool,
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
-    let chain = state.peer_certificates().unwrap_or_default();
     let mut variables = Variables::default();
     variables.say("SSL_PROTOCOL", words::protocol(state));
     variables.say("SSL_CIPHER", words::cipher(state));

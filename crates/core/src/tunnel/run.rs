@@ -60,7 +60,8 @@ impl Engine {
         if let Some(line) = line {
             let (session, meter) = (self.pump.session(), self.pump.meter());
             let bytes = [meter.received, meter.sent];
-            line.connection(session.state(), self.name(), bytes);
+            let chain = session.peer_chain();
+            line.connection(session.state(), chain, self.name(), bytes);
             if let Ok(ending) = &ended {
                 line.end(ending.word);
             }
@@ -159,8 +160,10 @@ impl Engine {
         let Some(fd) = self.notification.take() else {
             return Ok(());
         };
+        let session = self.pump.session();
         let block = notification::write(
-            self.pump.session().state(),
+            session.state(),
+            session.peer_chain(),
             self.name().as_deref(),
             !self.options.alpn.is_empty(),
             self.peer_info.as_ref(),

@@ -5,6 +5,7 @@
 //! where they were received.
 
 use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
@@ -42,8 +43,8 @@ const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
 pub enum Session {
     /// The client's end, and where its callbacks leave what they learn.
     Client(Box<UnbufferedClientConnection>, Overheard),
-    /// The server's end, and the same.
-    Server(Box<UnbufferedServerConnection>, Overheard),
+    /// The server's end, the same, and whether it asks for a certificate.
+    Server(Box<UnbufferedServerConnection>, Overheard, bool),
 }
 
 /// The three buffers of a session.
@@ -233,7 +234,17 @@ impl Session {
     pub fn state(&self) -> &CommonState {
         match self {
             Self::Client(connection, _) => connection,
-            Self::Server(connection, _) => connection,
+            Self::Server(connection, ..) => connection,
+        }
+    }
+
+    /// The chain by which the peer has proved who it is, its own certificate
+    /// first. It is empty where none was asked for: rustls takes one over from a
+    /// session that is resumed, and nobody has verified it here.
+    pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
+        match self {
+            Self::Server(_, _, false) => &[],
+            _ => self.state().peer_certificates().unwrap_or_default(),
         }
     }
 
@@ -256,13 +267,13 @@ impl Session {
     ) -> (usize, Result<Step, Error>) {
         match self {
             Self::Client(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
-            Self::Server(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+            Self::Server(tls, ..) => step(tls.process_tls_records(incoming), plain, outgoing, send),
         }
     }
 
     fn overheard(&self) -> &Overheard {
         match self {
-            Self::Client(_, overheard) | Self::Server(_, overheard) => overheard,
+            Self::Client(_, overheard) | Self::Server(_, overheard, _) => overheard,
         }
     }
 

@@ -30,7 +30,7 @@ fn limited(records: u64) -> Session {
         .unwrap();
     config.send_tls13_tickets = 0;
     let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
-    Session::Server(Box::new(connection.unwrap()), Overheard::default())
+    Session::Server(Box::new(connection.unwrap()), Overheard::default(), false)
 }
 
 /// What a program says in pieces of this size, and what the peer hears of it.

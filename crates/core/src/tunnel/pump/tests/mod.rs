@@ -26,6 +26,7 @@ mod faults;
 mod floods;
 mod keys;
 mod limits;
+mod resumed;
 mod world;
 
 const KEY: &[u8] = include_bytes!("../../../testdata/key.pem");

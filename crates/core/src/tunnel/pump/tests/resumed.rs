@@ -1,0 +1,97 @@
+//! What a resumed session says of the peer.
+
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::ServerName;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, ProducesTickets, UnbufferedServerConnection};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
+
+use super::attacker::*;
+use super::*;
+use crate::overheard::Overheard;
+use crate::peer::trust::Trust;
+use crate::peer::verify::{ClientVerifier, ServerVerifier};
+
+/// Takes any session, whoever made it and whatever it says.
+#[derive(Debug)]
+struct Credulous;
+
+impl ProducesTickets for Credulous {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        3600
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        Some(plain.to_vec())
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        Some(cipher.to_vec())
+    }
+}
+
+fn session(verifier: Arc<dyn ClientCertVerifier>, asks: bool) -> Session {
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key.clone_key())
+        .unwrap();
+    config.ticketer = Arc::new(Credulous);
+    let connection = UnbufferedServerConnection::new(Arc::new(config)).unwrap();
+    Session::Server(Box::new(connection), Overheard::default(), asks)
+}
+
+/// A client that has a certificate and keeps its sessions.
+fn somebody(version: Version) -> Arc<ClientConfig> {
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let verifier = ServerVerifier {
+        trust: Trust::default().into(),
+        name: None,
+        algorithms: default_provider().signature_verification_algorithms,
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(chain, key.clone_key())
+        .unwrap();
+    Arc::new(config)
+}
+
+/// The handshake of this client with this server, and the server after it.
+fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) {
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(Arc::clone(client), name).unwrap();
+    let mut attack = Attack::new(server);
+    attack.carry(&mut client.into()).unwrap();
+    let kind = attack.engine.pump.session().state().handshake_kind();
+    (kind.unwrap(), attack)
+}
+
+#[test]
+fn who_was_asked_for_no_certificate_has_none_whatever_the_session_says() {
+    for version in [&TLS12, &TLS13] {
+        let client = somebody(version);
+        let asking = Arc::new(ClientVerifier::new(Trust::default(), true));
+        let (kind, first) = meet(&client, session(asking, true));
+        assert_eq!(kind, HandshakeKind::Full);
+        assert_eq!(first.engine.pump.session().peer_chain().len(), 1);
+        let (kind, second) = meet(&client, session(Arc::new(NoClientAuth), false));
+        assert_eq!(kind, HandshakeKind::Resumed, "{version:?}");
+        let second = second.engine.pump.session();
+        assert!(second.state().peer_certificates().is_some());
+        assert!(second.peer_chain().is_empty());
+    }
+}

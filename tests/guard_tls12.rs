@@ -1,8 +1,11 @@
 //! The key guard in TLS 1.2, whose signatures and tickets are others than those
 //! of TLS 1.3.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use crate::util::tls::{openssl_server, serve};
-use crate::util::{certs, cmd, need};
+use crate::util::{Running, TempDir, certs, cmd, need};
 
 /// The groups that TLS 1.2 has, each once in front, which is the one that is
 /// taken.
@@ -52,6 +55,58 @@ fn a_clients_key_signs_the_handshake_of_every_group() {
                 .env("KEYFILE", certs().path("client.key"))
                 .env("CERTFILE", certs().path("client.pem"));
             assert_eq!(client.run().success().out(), "cba\n", "{groups}");
+        }
+    }
+}
+
+/// A server that resumes sessions with the keys of `tickets`. SNIDIR, if it is
+/// set, holds no pair, so that the default pair is shown.
+fn resuming(options: &[&str], tickets: &Path, snidir: Option<&Path>) -> (Running, String) {
+    let mut server = cmd(["s6-tlsserver", "-v1H"])
+        .args(options)
+        .args(["127.0.0.1", "0", "echo", "hello"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .env("TICKETKEYFILE", tickets);
+    if let Some(snidir) = snidir {
+        server = server.env("SNIDIR", snidir);
+    }
+    let server = server.start();
+    let to = format!("127.0.0.1:{}", server.port());
+    (server, to)
+}
+
+/// What openssl says of such a server, with these arguments.
+fn seen(to: &str, args: &[&str]) -> String {
+    let client = cmd(["openssl", "s_client", "-tls1_2", "-servername", "localhost"])
+        .args(["-CAfile", &certs().path("ca.pem"), "-connect", to])
+        .args(args)
+        .run();
+    client.out()
+}
+
+#[test]
+fn there_are_no_tickets_and_those_of_others_do_not_open() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    let session = dir.join("session").display().to_string();
+    let (_plain, plain) = resuming(&[], &tickets, None);
+    let (_guarded, guarded) = resuming(&["--key-guard"], &tickets, None);
+    let (_sni, sni) = resuming(&["-k1"], &tickets, Some(dir.path()));
+    let given = seen(&plain, &["-msg", "-sess_out", &session]);
+    assert!(given.contains("NewSessionTicket"), "{given}");
+    let again = seen(&plain, &["-sess_in", &session]);
+    assert!(again.contains("\nReused, TLSv1.2"), "{again}");
+    for to in [guarded, sni] {
+        for args in [&[][..], &["-sess_in", &session]] {
+            let seen = seen(&to, &[args, &["-msg"]].concat());
+            assert!(seen.contains("\nNew, TLSv1.2"), "{seen}");
+            // Not even an empty one is sent (RFC 5077 section 3.3).
+            assert!(!seen.contains("NewSessionTicket"), "{seen}");
         }
     }
 }

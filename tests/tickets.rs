@@ -66,8 +66,8 @@ fn another_server_with_the_same_file_resumes() {
     }
     let dir = TempDir::new();
     let keys = keys(&dir, "keys", OLD);
-    for options in [&[][..], &["--key-guard"]] {
-        for version in VERSIONS {
+    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
+        for version in versions {
             let session = dir.join("session");
             let (_first, port) = server(options, &keys);
             assert!(!visit(port, version, None, &session));
@@ -144,8 +144,9 @@ fn without_the_variable_and_with_client_certificates_there_are_none() {
     let dir = TempDir::new();
     let file = keys(&dir, "keys", OLD);
     let (_asking, asking) = server(&["-Y"], &file);
+    let (_guarded, guarded) = server(&["-Y", "--key-guard"], &file);
     let (_plain, plain) = serve(&[], "p256", &["sh", "-c", ECHO]);
-    for port in [asking, plain] {
+    for port in [asking, guarded, plain] {
         for version in VERSIONS {
             let session = dir.join("session");
             let _ = std::fs::remove_file(&session);
@@ -160,7 +161,53 @@ fn without_the_variable_and_with_client_certificates_there_are_none() {
     for version in VERSIONS {
         let session = dir.join("given");
         visit(giving, version, None, &session);
-        assert!(!visit(asking, version, Some(&session), &dir.join("other")));
+        for port in [asking, guarded] {
+            assert!(!visit(port, version, Some(&session), &dir.join("other")));
+        }
+    }
+}
+
+/// A certificate for the key of p256 that is not the one the tests have, in a
+/// file of its own.
+fn renewed(dir: &TempDir) -> PathBuf {
+    let file = dir.join("renewed.pem");
+    let made = cmd(["openssl", "req", "-x509", "-subj", "/CN=localhost"])
+        .args(["-key", &certs().path("p256.key")])
+        .args(["-out", file.to_str().unwrap()]);
+    made.run().success();
+    file
+}
+
+#[test]
+fn a_session_is_resumed_by_whoever_shows_the_same_key() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let file = keys(&dir, "keys", OLD);
+    let renewed = renewed(&dir);
+    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
+        let start = |key: &str, certificate: &Path| {
+            let server = cmd(["s6-tlsserver", "-1H"])
+                .args(options)
+                .args(["127.0.0.1", "0", "sh", "-c", ECHO])
+                .env("KEYFILE", certs().path(key))
+                .env("CERTFILE", certificate)
+                .env("TICKETKEYFILE", &file)
+                .start();
+            let port = server.port();
+            (server, port)
+        };
+        let (_first, first) = server(options, &file);
+        let (_renewed, renewed) = start("p256.key", &renewed);
+        let (_other, other) = start("p384.key", Path::new(&certs().path("p384.pem")));
+        for version in versions {
+            let [given, left] = ["given", "left"].map(|name| dir.join(name));
+            assert!(!visit(first, version, None, &given));
+            assert!(visit(renewed, version, Some(&given), &left), "{version:?}");
+            visit(first, version, None, &given);
+            assert!(!visit(other, version, Some(&given), &left), "{version:?}");
+        }
     }
 }
 

@@ -81,8 +81,11 @@ pub static VARIABLES: &[Variable] = &[
              machine or another one that has the file: a line for each, base64 of 32 bytes or \
              more (`openssl rand -base64 48`); blank lines and those that begin with `#` are \
              skipped. The first seals, all open: to rotate, put a new line in front. Nobody but \
-             owner and group may have access to it (mode 007). A ticket is good for 12 hours. \
-             Clients that are asked for a certificate get none.",
+             owner and group may have access to it (mode 007). A ticket is good for 12 hours, for \
+             the same server name, and as long as the same public key is shown. Clients that \
+             are asked for a certificate get none, nor do those of TLS 1.2 with `--key-guard` \
+             or SNIDIR. One file for each service; what else to know of it: [session \
+             tickets](security.md#session-tickets).",
         )),
         client: None,
     },

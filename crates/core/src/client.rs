@@ -71,7 +71,7 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
     let load = || {
         Ok(Secrets {
             certificates: Certificates::load(context, SniLevel::Ignore)?,
-            tickets: None,
+            sessions: None,
         })
     };
     let engine = process::Engine {

@@ -35,6 +35,7 @@ struct Facts {
     /// What was chosen for that; the outer None: nothing was asked yet.
     certificate: Option<Option<CertificateDer<'static>>>,
     protocols: Vec<Vec<u8>>,
+    tls13: bool,
     trouble: Option<Trouble>,
     refusal: Option<String>,
 }
@@ -56,6 +57,16 @@ impl Overheard {
     /// A client offers these application protocols (RFC 7301 section 3.1).
     pub fn client_offers<'a>(&self, protocols: impl Iterator<Item = &'a [u8]>) {
         self.facts().protocols = protocols.map(<[u8]>::to_vec).collect();
+    }
+
+    /// A client has cipher suites of TLS 1.3, without which there is no TLS 1.3.
+    pub fn client_has_tls13(&self, tls13: bool) {
+        self.facts().tls13 = tls13;
+    }
+
+    /// Whether the client has.
+    pub fn has_tls13(&self) -> bool {
+        self.facts().tls13
     }
 
     /// None of the protocols that the client offers is ours: that, in words.

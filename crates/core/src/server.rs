@@ -17,6 +17,7 @@ use rustls::server::{
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::{self, Certificates, Chooser};
+use crate::own::sessions::{Sessions, Ticketer, Versions};
 use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Source;
 use crate::peer::trust::Trust;
@@ -55,8 +56,8 @@ struct Own {
     held: Held,
     /// Where it leaves what it learns of the client.
     overheard: Overheard,
-    /// Whether there are keys for tickets.
-    tickets: bool,
+    /// Whether sessions are resumed.
+    resumes: bool,
     /// None: no chain is verified.
     anchors: Option<Source>,
     /// The revocation lists for that.
@@ -70,8 +71,8 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
         true => Source::from_environment(context),
     };
     let overheard = Overheard::default();
-    let load = || secrets(context, options);
     let guarded = options.common.key_guard || choice::has_directory(context, options.sni());
+    let load = || secrets(context, options, guarded);
     let engine = process::Engine {
         role: Role::Server,
         context,
@@ -83,19 +84,39 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
     Ok(Own {
         held,
         overheard,
-        tickets: context.env.get("TICKETKEYFILE").is_some(),
+        resumes: context.env.get("TICKETKEYFILE").is_some() && resumes(options),
         anchors,
         crl_file: context.env.get("CRLFILE").map(Into::into),
     })
 }
 
-fn secrets(context: &Context, options: &ServerOptions) -> Result<Secrets, Fatal> {
+fn secrets(context: &Context, options: &ServerOptions, guarded: bool) -> Result<Secrets, Fatal> {
     let certificates = Certificates::load(context, options.sni())?;
-    let tickets = context.env.get("TICKETKEYFILE").map(TicketKeys::load);
+    let keys = context.env.get("TICKETKEYFILE").map(TicketKeys::load);
+    // What is wrong with the file is told even where it is of no use.
+    let keys = keys.transpose()?;
     Ok(Secrets {
         certificates,
-        tickets: tickets.transpose()?,
+        sessions: keys.and_then(|keys| sessions(keys, options, guarded)),
     })
+}
+
+/// What is resumed with these keys: nothing where the options forbid it, and with
+/// a guard nothing of TLS 1.2, whose tickets would let the half that hears the
+/// network decrypt recorded connections.
+fn sessions(keys: TicketKeys, options: &ServerOptions, guarded: bool) -> Option<Sessions> {
+    let versions = match guarded {
+        true => Versions::Tls13,
+        false => Versions::Both,
+    };
+    resumes(options).then(|| Sessions::new(keys, versions))
+}
+
+/// Whether the options let sessions be resumed. What is said of a client's
+/// certificate is what was verified on this connection, so they do not where
+/// one is asked for.
+fn resumes(options: &ServerOptions) -> bool {
+    !options.asks_for_certificate()
 }
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
@@ -110,10 +131,7 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups);
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    // What a session says about the client is what was verified on this
-    // connection: no session with a certificate is resumed.
-    let resumes = own.tickets && !options.asks_for_certificate();
-    let (shows, guard) = shows(own.held, &overheard, resumes);
+    let (shows, guard) = shows(own.held, &overheard, own.resumes);
     let config = Config {
         provider,
         verifier,
@@ -148,13 +166,15 @@ fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Gua
     match held {
         Held::Here(Secrets {
             certificates: from,
-            tickets,
+            sessions,
         }) => {
-            let tickets = tickets.filter(|_| resumes).map(|keys| Arc::new(keys) as _);
-            let certificates = Arc::new(Chooser { from, overheard });
+            let ticketer = |sessions| Ticketer {
+                sessions,
+                overheard: overheard.clone(),
+            };
             let shows = Shows {
-                certificates,
-                tickets,
+                tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
+                certificates: Arc::new(Chooser { from, overheard }),
             };
             (shows, None)
         }
@@ -233,7 +253,7 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
     let overheard = Overheard::default();
     let secrets = Secrets {
         certificates: Certificates::only(pair),
-        tickets: None,
+        sessions: None,
     };
     let config = Config {
         provider: crypto::provider(&[cli::Group::X25519]),
@@ -243,4 +263,32 @@ pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
         exporter: None,
     };
     config.session(overheard).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+    use crate::own::sessions;
+    use crate::testing;
+
+    #[test]
+    fn nothing_is_sealed_where_a_certificate_is_asked_for_nor_for_tls_1_2_with_a_guard() {
+        let seals = |client_certificate, guarded, version| {
+            let mut options = ServerOptions::default();
+            options.client_certificate = client_certificate;
+            let made = super::sessions(TicketKeys::for_tests(), &options, guarded);
+            let (shown, state) = (testing::pair().cert.remove(0), sessions::for_tests(version));
+            made.is_some_and(|made| made.seal(&shown, &state, UnixTime::now()).is_some())
+        };
+        for guarded in [false, true] {
+            for asked in [ClientCertificate::Optional, ClientCertificate::Mandatory] {
+                assert!(!seals(asked, guarded, 0x0304));
+                assert!(!seals(asked, guarded, 0x0303));
+            }
+            assert!(seals(ClientCertificate::None, guarded, 0x0304));
+            assert_eq!(seals(ClientCertificate::None, guarded, 0x0303), !guarded);
+        }
+    }
 }

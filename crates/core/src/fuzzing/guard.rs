@@ -8,6 +8,7 @@ use crate::guard::keeper::Keeper;
 use crate::guard::wire::{Answer, HEADER, MAX_ANSWER, Question, header};
 use crate::own::choice::Certificates;
 use crate::own::directory::places;
+use crate::own::sessions::{Sessions, Versions, is_resumable};
 use crate::own::tickets::TicketKeys;
 use crate::testing;
 
@@ -16,7 +17,7 @@ use crate::testing;
 pub fn conversation(mut input: &[u8]) -> bool {
     let secrets = Secrets {
         certificates: Certificates::only(testing::pair()),
-        tickets: Some(TicketKeys::for_tests()),
+        sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
     let mut keeper = Keeper::new(Role::Server, secrets);
     let mut given = [0; 3];
@@ -27,7 +28,10 @@ pub fn conversation(mut input: &[u8]) -> bool {
         let bytes = matches!(answer, Answer::Bytes(_));
         match Question::parse(*kind, content) {
             Some(Question::Signature(..)) => given[0] += usize::from(bytes),
-            Some(Question::Seal(_)) => given[1] += usize::from(bytes),
+            Some(Question::Seal(state)) => {
+                given[1] += usize::from(bytes);
+                assert!(!bytes || is_resumable(state, Versions::Tls13));
+            }
             Some(Question::Open(_)) => given[2] += usize::from(bytes),
             _ => assert!(!bytes),
         }
@@ -71,12 +75,15 @@ pub fn directory(input: &[u8]) -> bool {
 /// A file of ticket keys, and the same bytes as a ticket.
 pub fn tickets(input: &[u8]) -> bool {
     let now = UnixTime::now();
-    assert_eq!(TicketKeys::for_tests().open(input, now), None);
+    let who = b"who";
+    let _ = is_resumable(input, Versions::Both);
+    assert_eq!(TicketKeys::for_tests().open(who, input, now), None);
     let Ok(keys) = TicketKeys::parse(input) else {
         return false;
     };
-    let ticket = keys.seal(input, now).unwrap();
-    assert_eq!(keys.open(&ticket, now).as_deref(), Some(input));
-    assert_eq!(TicketKeys::for_tests().open(&ticket, now), None);
+    let ticket = keys.seal(who, input, now).unwrap();
+    assert_eq!(keys.open(who, &ticket, now).as_deref(), Some(input));
+    assert_eq!(keys.open(b"whom", &ticket, now), None);
+    assert_eq!(TicketKeys::for_tests().open(who, &ticket, now), None);
     true
 }

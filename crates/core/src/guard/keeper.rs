@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use rustls::SignatureScheme;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::shape::is_handshake;
 use super::wire::{Answer, Public, Question};
 use super::{Role, Secrets};
+use crate::own::sessions::Sessions;
 
 /// Every scheme that a key of ours may be able to sign by.
 const SCHEMES: [SignatureScheme; 9] = [
@@ -104,19 +105,28 @@ impl Keeper {
     }
 
     fn seal(&mut self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        let keys = self.secrets.tickets.as_ref()?;
-        spend(&mut self.seals)?;
-        keys.seal(state, now)
+        let left = self.seals.checked_sub(1)?;
+        let sealed = self.sessions()?.seal(self.shown()?, state, now)?;
+        self.seals = left;
+        Some(sealed)
     }
 
     fn open(&mut self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        let keys = self.secrets.tickets.as_ref()?;
         let left = self.opens.checked_sub(1)?;
         // A client may offer several (RFC 8446 section 4.2.11), and those that
         // do not open tell nobody anything.
-        let state = keys.open(ticket, now)?;
+        let state = self.sessions()?.open(self.shown()?, ticket, now)?;
         self.opens = left;
         Some(state)
+    }
+
+    fn sessions(&self) -> Option<&Sessions> {
+        self.secrets.sessions.as_ref()
+    }
+
+    /// The certificate of the pair that was chosen.
+    fn shown(&self) -> Option<&CertificateDer<'static>> {
+        self.chosen.as_ref()?.pair.as_ref()?.cert.first()
     }
 }
 
@@ -151,6 +161,7 @@ mod tests {
     use super::*;
     use crate::guard::wire::HEADER;
     use crate::own::choice::Certificates;
+    use crate::own::sessions::{self, Versions};
     use crate::own::tickets::TicketKeys;
     use crate::testing;
 
@@ -159,7 +170,7 @@ mod tests {
     fn keeper() -> Keeper {
         let secrets = Secrets {
             certificates: Certificates::only(testing::pair()),
-            tickets: Some(TicketKeys::for_tests()),
+            sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
         };
         Keeper::new(Role::Server, secrets)
     }
@@ -186,14 +197,15 @@ mod tests {
     fn two_signatures_two_tickets_one_opened_and_no_more() {
         let mut keeper = keeper();
         let text = verify();
+        let state = sessions::for_tests(0x0304);
         ask(&mut keeper, &Question::Pair(None));
         let signature = Question::Signature(P256, &text);
-        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(b"state")) else {
+        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(&state)) else {
             panic!("no ticket");
         };
         for (question, left) in [
             (signature, 2),
-            (Question::Seal(b"state"), 1),
+            (Question::Seal(&state), 1),
             (Question::Open(&ticket), 1),
         ] {
             let answers: Vec<_> = (0..4).map(|_| ask(&mut keeper, &question)).collect();
@@ -206,7 +218,9 @@ mod tests {
     #[test]
     fn a_ticket_that_does_not_open_is_not_counted() {
         let mut keeper = keeper();
-        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(b"state")) else {
+        let state = sessions::for_tests(0x0304);
+        ask(&mut keeper, &Question::Pair(None));
+        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(&state)) else {
             panic!("no ticket");
         };
         for _ in 0..3 {
@@ -214,6 +228,29 @@ mod tests {
         }
         assert!(is_bytes(&ask(&mut keeper, &Question::Open(&ticket))));
         assert_eq!(ask(&mut keeper, &Question::Open(&ticket)), Answer::None);
+    }
+
+    #[test]
+    fn there_are_no_tickets_before_a_pair_is_chosen_nor_for_tls_1_2() {
+        let state = sessions::for_tests(0x0304);
+        let mut other = keeper();
+        ask(&mut other, &Question::Pair(None));
+        let Answer::Bytes(ticket) = ask(&mut other, &Question::Seal(&state)) else {
+            panic!("no ticket");
+        };
+        let mut keeper = keeper();
+        for question in [Question::Seal(&state), Question::Open(&ticket)] {
+            assert_eq!(ask(&mut keeper, &question), Answer::None);
+        }
+        ask(&mut keeper, &Question::Pair(None));
+        let tls12 = sessions::for_tests(0x0303);
+        assert_eq!(ask(&mut keeper, &Question::Seal(&tls12)), Answer::None);
+        // What a server without a guard, which has the same file, has given.
+        let both = Sessions::new(TicketKeys::for_tests(), Versions::Both);
+        let shown = &testing::pair().cert[0];
+        let given = both.seal(shown, &tls12, UnixTime::now()).unwrap();
+        assert_eq!(ask(&mut keeper, &Question::Open(&given)), Answer::None);
+        assert!(is_bytes(&ask(&mut keeper, &Question::Open(&ticket))));
     }
 
     #[test]
@@ -247,7 +284,7 @@ mod tests {
         for kind in 0..=255 {
             for content in [&[][..], &[0], &[0xff; 40]] {
                 let answer = keeper.answer(kind, content, UnixTime::now());
-                assert!(!is_bytes(&answer) || kind == 4, "{kind}");
+                assert!(!is_bytes(&answer), "{kind}");
             }
         }
     }

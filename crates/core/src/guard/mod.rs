@@ -19,7 +19,7 @@ use cli::Fatal;
 use rustls::sign::CertifiedKey;
 
 use crate::own::choice::Certificates;
-use crate::own::tickets::TicketKeys;
+use crate::own::sessions::Sessions;
 
 /// Which side of the handshake the engine is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,8 +35,8 @@ pub enum Role {
 pub struct Secrets {
     /// The pairs.
     pub certificates: Certificates,
-    /// The keys of tickets, if there are any.
-    pub tickets: Option<TicketKeys>,
+    /// What is resumed, if anything is.
+    pub sessions: Option<Sessions>,
 }
 
 /// Where an engine has its secrets.

@@ -199,7 +199,7 @@ mod tests {
         let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
         let secrets = Secrets {
             certificates: Certificates::only(testing::pair()),
-            tickets: None,
+            sessions: None,
         };
         let keeper = Keeper::new(Role::Server, secrets);
         let guard = spawn(move || converse(keeper, Some(|| lock_in), &theirs));

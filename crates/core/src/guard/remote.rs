@@ -18,6 +18,7 @@ use super::channel::{self, Silence};
 use super::wire::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
 use crate::overheard::{Overheard, Trouble};
 use crate::own::choice::Choose;
+use crate::own::sessions::{Versions, is_resumable};
 use crate::own::tickets::LIFETIME;
 
 /// The line to the guard, which every part that rustls holds shares.
@@ -121,9 +122,11 @@ impl ResolvesClientCert for Remote {
     }
 }
 
+/// rustls asks neither which version a ticket is for nor, in TLS 1.2, whether
+/// there are any before it opens one. The guard has none for TLS 1.2.
 impl ProducesTickets for Remote {
     fn enabled(&self) -> bool {
-        true
+        self.0.overheard.has_tls13()
     }
 
     fn lifetime(&self) -> u32 {
@@ -131,10 +134,12 @@ impl ProducesTickets for Remote {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        is_resumable(plain, Versions::Tls13).then_some(())?;
         self.bytes(&Question::Seal(plain))
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.enabled().then_some(())?;
         self.bytes(&Question::Open(cipher))
     }
 }

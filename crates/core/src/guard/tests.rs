@@ -7,6 +7,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::{ServerName, UnixTime};
+use rustls::server::ProducesTickets;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
@@ -21,6 +22,7 @@ use super::{Role, Secrets};
 use crate::crypto;
 use crate::overheard::{Overheard, Trouble};
 use crate::own::choice::{Certificates, Choose, Chooser};
+use crate::own::sessions::{self, Sessions, Versions};
 use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Anchors;
 use crate::peer::trust::{Promised, Trust};
@@ -28,22 +30,26 @@ use crate::peer::verify::ServerVerifier;
 use crate::testing::{self, CERTIFICATE};
 
 /// A line to a guard that answers `answers` questions and is gone then.
-fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<()>) {
+/// At the end it tells the kinds of those.
+fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<Vec<u8>>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let secrets = Secrets {
         certificates: Certificates::only(testing::pair()),
-        tickets: Some(TicketKeys::for_tests()),
+        sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
     let mut keeper = Keeper::new(Role::Server, secrets);
     let keeping = spawn(move || {
         let socket = OwnedFd::from(theirs);
-        for _ in 0..answers {
+        let mut asked = Vec::new();
+        while asked.len() < answers {
             let Ok((kind, content)) = channel::receive(&socket, MAX_QUESTION, None) else {
-                return;
+                break;
             };
+            asked.push(kind);
             let answer = keeper.answer(kind, &content, UnixTime::now());
             channel::send(&socket, &answer.encode(), None).unwrap();
         }
+        asked
     });
     let deadline = Instant::now() + Duration::from_secs(60);
     let remote = Remote::new(ours.into(), Some(deadline), overheard.clone());
@@ -82,7 +88,7 @@ fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// A whole handshake, and whether it resumed a session.
+/// A whole handshake with a guarded server, and whether it resumed a session.
 fn handshake(
     (remote, overheard): (&Remote, &Overheard),
     client: &Arc<ClientConfig>,
@@ -103,24 +109,51 @@ fn handshake(
     Ok(server.handshake_kind().unwrap())
 }
 
+/// What a guard is asked in a handshake that ends well, and whether that resumes
+/// a session.
+fn asked(client: &Arc<ClientConfig>) -> (HandshakeKind, Vec<u8>) {
+    let overheard = Overheard::default();
+    let (remote, keeping) = guard(usize::MAX, &overheard);
+    let kind = handshake((&remote, &overheard), client).unwrap();
+    assert_eq!(overheard.trouble(), None);
+    assert_eq!(overheard.server_name().as_deref(), Some("localhost"));
+    remote.hang_up();
+    (kind, keeping.join().unwrap())
+}
+
+/// The kinds of questions.
+const PAIR: u8 = 2;
+const SIGNATURE: u8 = 3;
+const SEAL: u8 = 4;
+const OPEN: u8 = 5;
+
 #[test]
-fn a_handshake_needs_four_answers_and_the_next_one_resumes() {
-    for version in [&TLS12, &TLS13] {
-        let client = client(version);
-        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
-            let overheard = Overheard::default();
-            let (remote, keeping) = guard(4, &overheard);
-            assert_eq!(
-                handshake((&remote, &overheard), &client),
-                Ok(kind),
-                "{version:?}"
-            );
-            assert_eq!(overheard.trouble(), None);
-            assert_eq!(overheard.server_name().as_deref(), Some("localhost"));
-            remote.hang_up();
-            keeping.join().unwrap();
-        }
+fn a_handshake_of_tls_1_3_needs_four_answers_and_the_next_one_resumes() {
+    let client = client(&TLS13);
+    let first = (HandshakeKind::Full, vec![PAIR, SIGNATURE, SEAL, SEAL]);
+    assert_eq!(asked(&client), first);
+    let second = (HandshakeKind::Resumed, vec![PAIR, OPEN, SEAL, SEAL]);
+    assert_eq!(asked(&client), second);
+}
+
+#[test]
+fn a_handshake_of_tls_1_2_asks_for_no_ticket() {
+    let full = (HandshakeKind::Full, vec![PAIR, SIGNATURE]);
+    assert_eq!(asked(&client(&TLS12)), full);
+}
+
+#[test]
+fn a_guard_is_asked_for_nothing_that_it_does_not_give() {
+    let overheard = Overheard::default();
+    let (remote, keeping) = guard(usize::MAX, &overheard);
+    for tls13 in [false, true] {
+        overheard.client_has_tls13(tls13);
+        assert_eq!(remote.enabled(), tls13);
+        assert_eq!(remote.decrypt(b"stale"), None);
+        assert_eq!(remote.encrypt(&sessions::for_tests(0x0303)), None);
     }
+    remote.hang_up();
+    assert_eq!(keeping.join().unwrap(), [OPEN]);
 }
 
 #[test]

@@ -4,5 +4,6 @@
 pub mod choice;
 pub mod directory;
 pub mod pair;
+pub mod sessions;
 mod staple;
 pub mod tickets;

@@ -7,7 +7,6 @@ use std::fmt;
 
 use cli::Fatal;
 use rustls::pki_types::UnixTime;
-use rustls::server::ProducesTickets;
 
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
@@ -79,17 +78,17 @@ impl TicketKeys {
         Ok(Self(keys))
     }
 
-    /// A ticket made at `now` out of a session's `state`.
-    pub fn seal(&self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+    /// A ticket made at `now` out of a session's `state`, for this `context`.
+    pub fn seal(&self, context: &[u8], state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let made = now.as_secs().to_be_bytes();
         let plain = [&made[..], state].concat();
-        self.0.first()?.seal(&plain)
+        self.0.first()?.seal(context, &plain)
     }
 
-    /// The state in a ticket that one of the keys has sealed not too long
-    /// before `now`.
-    pub fn open(&self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        let plain = self.0.iter().find_map(|key| key.open(ticket))?;
+    /// The state in a ticket that one of the keys has sealed for this `context`,
+    /// not too long before `now`.
+    pub fn open(&self, context: &[u8], ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+        let plain = self.0.iter().find_map(|key| key.open(context, ticket))?;
         let (made, state) = plain.split_first_chunk()?;
         let made = u64::from_be_bytes(*made);
         let fresh = made.saturating_sub(SKEW)..made.saturating_add(LIFETIME.into());
@@ -124,24 +123,6 @@ impl fmt::Display for Defect {
     }
 }
 
-impl ProducesTickets for TicketKeys {
-    fn enabled(&self) -> bool {
-        true
-    }
-
-    fn lifetime(&self) -> u32 {
-        LIFETIME
-    }
-
-    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.seal(plain, UnixTime::now())
-    }
-
-    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.open(cipher, UnixTime::now())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -164,20 +145,26 @@ mod tests {
         let before = keys(OLD).unwrap();
         let during = keys(&format!("# rotated\n\n{NEW}\r\n  {OLD}")).unwrap();
         let after = keys(NEW).unwrap();
-        let old = before.seal(b"state", at(0)).unwrap();
-        let new = during.seal(b"state", at(0)).unwrap();
-        assert_eq!(during.open(&old, at(1)).as_deref(), Some(&b"state"[..]));
-        assert_eq!(after.open(&new, at(1)).as_deref(), Some(&b"state"[..]));
-        assert_eq!(after.open(&old, at(1)), None);
-        assert_eq!(before.open(&new, at(1)), None);
+        let old = before.seal(b"who", b"state", at(0)).unwrap();
+        let new = during.seal(b"who", b"state", at(0)).unwrap();
+        assert_eq!(
+            during.open(b"who", &old, at(1)).as_deref(),
+            Some(&b"state"[..])
+        );
+        assert_eq!(
+            after.open(b"who", &new, at(1)).as_deref(),
+            Some(&b"state"[..])
+        );
+        assert_eq!(after.open(b"who", &old, at(1)), None);
+        assert_eq!(before.open(b"who", &new, at(1)), None);
     }
 
     #[test]
     fn a_ticket_opens_for_twelve_hours_and_not_before_it_was_made() {
         let keys = keys(OLD).unwrap();
         let made = 1_000_000;
-        let ticket = keys.seal(b"state", at(made)).unwrap();
-        let opens = |now| keys.open(&ticket, at(now)).is_some();
+        let ticket = keys.seal(b"who", b"state", at(made)).unwrap();
+        let opens = |now| keys.open(b"who", &ticket, at(now)).is_some();
         assert!(opens(made) && opens(made + 12 * 3600 - 1) && opens(made - 60));
         assert!(!opens(made + 12 * 3600) && !opens(made - 61) && !opens(0));
     }

@@ -34,6 +34,7 @@ mod groups;
 mod guard_tls12;
 mod harness;
 mod ident;
+mod ids;
 mod key_guard;
 mod log_line;
 mod manual;

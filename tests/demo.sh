@@ -46,7 +46,7 @@ CAFILE=$dir/cert.pem s6-tlsclient -H -k localhost 127.0.0.1 "$port" "$dir/client
 cat <<E2
 
 == For a service of your own (as root the engine can be given a user of its
-   own with TLS_UID and TLS_GID, the program one with -u and -g):
+   own with TLS_UID and TLS_GID, the program one with -u, -g and -G):
 KEYFILE=/etc/ssl/private/key.pem CERTFILE=/etc/ssl/cert.pem \\
   s6-tlsserver -H 0.0.0.0 443 your-program
 == And for a client:

@@ -301,6 +301,19 @@ fn identities_are_taken_as_told() {
         "11\n2\n2 13 14\n\n"
     );
     assert_eq!(run(&["-G", ""]).success().out(), "0\n0\n0\n111213,14\n");
+    // The trap of -u alone, which the servers warn of.
+    assert_eq!(
+        run(&[
+            "-G",
+            "7,8",
+            "sh",
+            "-c",
+            "exec s6-applyuidgid -u 5 sh -c \"id -g; id -G\""
+        ])
+        .success()
+        .out(),
+        "0\n0 7 8\n"
+    );
     assert!(
         run(&["-G", "1,x"])
             .code(100)

@@ -29,7 +29,7 @@ end
 
 complete -c s6-tcpserver -f
 complete -c s6-tcpserver -n __s6-tcpserver_options -s q -d 'say nothing but errors'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'say everything'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'say everything: -v2 of the programs that it runs'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'warnings too, but no more (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not take an address that was in use a moment ago'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'do (default)'
@@ -39,9 +39,9 @@ complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s c -x -d 'at mo
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s C -x -d 'the same for each address (default: 40)'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s b -x -d 'backlog of the socket; 0: do not listen'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s U -d 'ids from the variables UID, GID and GIDLIST'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s u -x -d 'user id; 0: leave it alone'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'group id; 0: leave it alone'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'supplementary groups, separated by commas'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s u -x -d 'user id, a number; 0: leave it alone'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'group id, a number; 0: leave it alone'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'supplementary groups, separated by commas; \'\' for none'
 
 function __s6-tcpserver_command
     set -l words (__s6-tcpserver_rest); or return

@@ -29,7 +29,7 @@ end
 
 complete -c s6-tlsserver -f
 complete -c s6-tlsserver -n __s6-tlsserver_options -s q -l quiet -d 'say nothing but errors'
-complete -c s6-tlsserver -n __s6-tlsserver_options -s v -l verbose -d 'say everything'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s v -l verbose -d 'say everything: -v2 of the programs that it runs'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s Q -l normally-verbose -d 'warnings too, but no more (default)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s 1 -l notify -d 'print the port on standard output when ready'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s a -l dual-stack -d 'with ip ::, serve IPv4 clients too'
@@ -85,12 +85,12 @@ complete -c s6-tlsserver -n __s6-tlsserver_options -a --sni-level= -d '0 (defaul
 complete -c s6-tlsserver -n __s6-tlsserver_options -l sni -d 'the pair for the client\'s name, else the default pair'
 complete -c s6-tlsserver -n __s6-tlsserver_options -l mandatory-sni -d 'the pair for the client\'s name, else no handshake'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s U -l envuidgid -d 'ids from UID, GID and GIDLIST, instead of -u, -g and -G'
-complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s G -x -d 'supplementary groups, separated by commas'
-complete -c s6-tlsserver -n __s6-tlsserver_options -a --gidlist= -d 'supplementary groups, separated by commas'
-complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s g -x -d 'group id; 0: leave it alone'
-complete -c s6-tlsserver -n __s6-tlsserver_options -a --gid= -d 'group id; 0: leave it alone'
-complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s u -x -d 'user id; 0: leave it alone'
-complete -c s6-tlsserver -n __s6-tlsserver_options -a --uid= -d 'user id; 0: leave it alone'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s G -x -d 'supplementary groups, separated by commas; \'\' for none'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --gidlist= -d 'supplementary groups, separated by commas; \'\' for none'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s g -x -d 'group id, a number; 0: leave it alone'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --gid= -d 'group id, a number; 0: leave it alone'
+complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s u -x -d 'user id, a number; 0: leave it alone'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --uid= -d 'user id, a number; 0: leave it alone'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s L -l proxy -d 'clients come through a proxy that speaks the PROXY protocol'
 
 function __s6-tlsserver_command

@@ -127,8 +127,14 @@ mod tests {
     #[test]
     fn bad_values_name_their_option() {
         for (given, message) in [
-            ("-T x h 1 p", "connection-timeouts must be x+y"),
-            ("-T 1+ h 1 p", "connection-timeouts must be x+y"),
+            (
+                "-T 5s h 1 p",
+                "connection-timeouts must be x+y or x, in seconds",
+            ),
+            (
+                "-T 1+ h 1 p",
+                "connection-timeouts must be x+y or x, in seconds",
+            ),
             ("-t 1s h 1 p", "timeout must be an unsigned integer"),
             ("-p 65536 h 1 p", "local-port must be a port number"),
             ("-i 1.2.3 h 1 p", "local-ip must be an IP address"),

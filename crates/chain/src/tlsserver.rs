@@ -4,13 +4,20 @@
 use std::ffi::OsString;
 
 use cli::id::{Access, Applyuidgid, Engine, Id, Rewriter};
-use cli::{Context, Fatal, Given, check_client_certificates, operands, settle_sni_level, suite};
+use cli::{Context, Fatal, Given, operands, suite};
+use cli::{check_client_certificates, settle_sni_level};
+use cli::{warn_of_the_engines_group, warn_of_what_stays};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     check_client_certificates(&given)?;
     operands::endpoint(&operands[0], &operands[1])?;
+    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+        context.verbosity = 0;
+    }
+    warn_of_what_stays(context, &given);
+    warn_of_the_engines_group(context);
     Err(context.exec(&rewrite(given, operands)))
 }
 
@@ -225,7 +232,20 @@ mod tests {
         for (given, message) in [
             (
                 "-G 100,abc 0 1 p",
+                "gidlist must be a list of unsigned integers: \
+                 `getent group abc` shows the number",
+            ),
+            (
+                "-G 100,x 0 1 p",
                 "gidlist must be a list of unsigned integers",
+            ),
+            (
+                "-u www-data 0 1 p",
+                "uid must be an unsigned integer: `id -u www-data` prints the number",
+            ),
+            (
+                "-v2 0 1 p",
+                "unrecognized short option: 2 (-v takes no value)",
             ),
             ("-u x 0 1 p", "uid must be an unsigned integer"),
             (

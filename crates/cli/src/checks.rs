@@ -53,11 +53,11 @@ pub(crate) fn numbers(value: &OsStr) -> Checked {
     Ok(numbers.join(",").into())
 }
 
-/// `x+y`, or `x` for `x+0`.
+/// Seconds: `x+y`, or `x` for `x+0`.
 pub(crate) fn rounds(value: &OsStr) -> Checked {
     match split_rounds(value.as_bytes()) {
         Some([first, second]) => Ok(format!("{first}+{second}").into()),
-        None => Err("must be x+y".to_owned()),
+        None => Err("must be x+y or x, in seconds".to_owned()),
     }
 }
 

@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 
 use unix::{Env, Errno, fd, signal};
 
-use crate::fatal::{Fatal, invalid, not_set, one_line, unable};
+use crate::fatal::{Fatal, not_set, one_line, unable};
 use crate::given::Given;
+use crate::ids::Whose;
 use crate::number::unsigned;
 use crate::row::Program;
 
@@ -66,11 +67,14 @@ impl Context {
         self.env.get(name).ok_or_else(|| not_set(name))
     }
 
-    /// The value of variable `name` as a number; 0 if it is unset.
-    pub fn number_or_zero(&self, name: &str) -> Result<u32, Fatal> {
+    /// The value of variable `name`, the id of a user or a group; 0 if it is
+    /// unset.
+    pub fn id_or_zero(&self, whose: Whose, name: &str) -> Result<u32, Fatal> {
         match self.env.get(name) {
             None => Ok(0),
-            Some(value) => unsigned(value.as_encoded_bytes()).ok_or_else(|| invalid(name)),
+            Some(value) => {
+                unsigned(value.as_encoded_bytes()).ok_or_else(|| whose.invalid(name, value))
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use lexopt::Arg;
 use crate::checks;
 use crate::fatal::{Fatal, show};
 use crate::given::Given;
+use crate::ids::Whose;
 use crate::row::{Argument, Program, Row};
 
 /// Reads the options of `args`, which do not include the program's name, and
@@ -23,13 +24,19 @@ pub fn parse(
 ) -> Result<(Given, Vec<OsString>), Fatal> {
     let mut parser = lexopt::Parser::from_args(args);
     parser.set_short_equals(false);
-    let reader = Reader { program, parser };
+    let reader = Reader {
+        program,
+        parser,
+        switch: None,
+    };
     reader.read()
 }
 
 struct Reader {
     program: &'static Program,
     parser: lexopt::Parser,
+    /// The short option read last, if it takes no value.
+    switch: Option<char>,
 }
 
 impl Reader {
@@ -65,24 +72,43 @@ impl Reader {
     }
 
     fn checked(&self, row: &Row, value: OsString) -> Result<OsString, Fatal> {
-        let value = match row.argument {
-            Argument::None | Argument::Text(_) => Ok(value),
+        let checked = match row.argument {
+            Argument::None | Argument::Text(_) => return Ok(value),
             Argument::Number(_) => checks::integer(&value),
             Argument::Checked(_, check) => check(&value),
         };
-        value.map_err(|complaint| self.program.invalid(row.long, &complaint))
+        checked.map_err(|complaint| {
+            let whose = Whose::of(row.id());
+            match whose.and_then(|whose| whose.advice(&value)) {
+                // The usage line alone would not tell that names do not work.
+                Some(advice) => Fatal::user(format!("{} {complaint}: {advice}", row.long)),
+                None => self.program.invalid(row.long, &complaint),
+            }
+        })
     }
 
     fn short(&mut self, letter: char) -> Result<(&'static Row, OsString), Fatal> {
         let Some(row) = self.program.rows().find(|row| row.short == Some(letter)) else {
-            let message = || format!("unrecognized short option: {letter}");
-            return Err(self.program.wrong(message));
+            return Err(self.unrecognized(letter));
         };
+        self.switch = matches!(row.argument, Argument::None).then_some(letter);
         let value = match row.argument {
             Argument::None => OsString::new(),
             _ => self.value_of(row, letter)?,
         };
         Ok((row, value))
+    }
+
+    /// A digit is probably meant as a value for the switch before it, as in
+    /// `-v2` where `-v` takes none.
+    fn unrecognized(&self, letter: char) -> Fatal {
+        let switch = self.switch.filter(|_| letter.is_ascii_digit());
+        self.program.wrong(|| match switch {
+            Some(switch) => {
+                format!("unrecognized short option: {letter} (-{switch} takes no value)")
+            }
+            None => format!("unrecognized short option: {letter}"),
+        })
     }
 
     fn value_of(&mut self, row: &Row, letter: char) -> Result<OsString, Fatal> {
@@ -263,6 +289,11 @@ mod tests {
         for (args, message) in [
             (["-z", ""], "unrecognized short option: z"),
             (["-Sz", ""], "unrecognized short option: z"),
+            (["-7", ""], "unrecognized short option: 7"),
+            (
+                ["-S7", ""],
+                "unrecognized short option: 7 (-S takes no value)",
+            ),
             (["--nope", ""], "unrecognized boolean option: --nope"),
             (["--close", ""], "unrecognized boolean option: --close"),
             (

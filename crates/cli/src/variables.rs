@@ -142,8 +142,9 @@ pub static VARIABLES: &[Variable] = &[
         name: "TLS_GID",
         server: Some(paragraph(
             "as root, the engine takes these ids and clears its supplementary groups, after it \
-             has read the key and before it reads trust anchors. `TLS_UID` without `TLS_GID` \
-             leaves gid 0.",
+             has read the key and before it reads trust anchors. They are \
+             numbers (`id -u name`). `TLS_UID` without `TLS_GID` leaves gid 0; s6-tlsserver warns \
+             of it.",
         )),
         client: Some(paragraph("as in s6-tlsd-io.")),
     },

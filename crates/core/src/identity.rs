@@ -1,6 +1,6 @@
 //! TLS_UID and TLS_GID: who the engine is once it has read the key.
 
-use cli::{Context, Fatal};
+use cli::{Context, Fatal, Whose};
 use unix::{Errno, user};
 
 /// The identity to take on. Nothing of it counts unless the real user is root.
@@ -15,8 +15,8 @@ impl Identity {
         if user::real_uid() != 0 {
             return Ok(None);
         }
-        let uid = context.number_or_zero("TLS_UID")?;
-        let gid = context.number_or_zero("TLS_GID")?;
+        let uid = context.id_or_zero(Whose::User, "TLS_UID")?;
+        let gid = context.id_or_zero(Whose::Group, "TLS_GID")?;
         Ok((uid != 0 || gid != 0).then_some(Self { uid, gid }))
     }
 

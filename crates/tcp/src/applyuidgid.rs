@@ -1,7 +1,7 @@
 //! s6-applyuidgid: runs a program under other ids.
 
 use cli::id::{Applyuidgid, Id};
-use cli::{Context, Fatal, list_u32, unsigned};
+use cli::{Context, Fatal, Whose, list_u32, unsigned};
 use unix::user;
 
 #[derive(Default)]
@@ -38,17 +38,19 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn from_environment(context: &Context) -> Result<Ids, Fatal> {
-    let number = |name| {
+    let number = |whose: Whose, name| {
         let value = context.require(name)?;
-        unsigned(value.as_encoded_bytes()).ok_or_else(|| Fatal::user(format!("invalid ${name}")))
+        unsigned(value.as_encoded_bytes()).ok_or_else(|| whose.invalid(name, value))
     };
-    let uid = number("UID")?;
-    let gid = number("GID")?;
-    let groups = list_u32(context.require("GIDLIST")?.as_encoded_bytes());
+    let uid = number(Whose::User, "UID")?;
+    let gid = number(Whose::Group, "GID")?;
+    let list = context.require("GIDLIST")?;
+    let groups = list_u32(list.as_encoded_bytes());
+    let groups = groups.ok_or_else(|| Whose::Group.invalid("GIDLIST", list))?;
     Ok(Ids {
         uid,
         gid,
-        groups: Some(groups.ok_or_else(|| Fatal::user("invalid $GIDLIST"))?),
+        groups: Some(groups),
     })
 }
 

@@ -3,12 +3,16 @@
 use std::ffi::OsString;
 
 use cli::id::{Applyuidgid, Id, Rewriter};
-use cli::{Context, Fatal, Given, operands, suite};
+use cli::{Context, Fatal, Given, operands, suite, warn_of_what_stays};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     operands::endpoint(&operands[0], &operands[1])?;
+    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+        context.verbosity = 0;
+    }
+    warn_of_what_stays(context, &given);
     Err(context.exec(&rewrite(&given, operands)))
 }
 

@@ -28,7 +28,7 @@ pub(super) const VERBOSITY: &[Row] = &[
             Id::Rewriter(Rewriter::Verbose),
             &[Id::Rewriter(Rewriter::Quiet)],
         ),
-        help: "say everything",
+        help: "say everything: -v2 of the programs that it runs",
         doc: paragraph("verbosity 2: everything."),
     },
     Row {
@@ -178,8 +178,8 @@ pub(super) const UID: Row = Row {
     long: "uid",
     argument: Argument::Number("uid"),
     effect: Effect::Nonzero(Id::Applyuidgid(Applyuidgid::Uid)),
-    help: "user id; 0: leave it alone",
-    doc: paragraph("user id, a number; 0 leaves it alone."),
+    help: "user id, a number; 0: leave it alone",
+    doc: paragraph("user id, a number (`id -u name` prints it); 0 leaves it alone."),
 };
 
 pub(super) const GID: Row = Row {
@@ -187,8 +187,8 @@ pub(super) const GID: Row = Row {
     long: "gid",
     argument: Argument::Number("gid"),
     effect: Effect::Nonzero(Id::Applyuidgid(Applyuidgid::Gid)),
-    help: "group id; 0: leave it alone",
-    doc: paragraph("group id, a number; 0 leaves it alone."),
+    help: "group id, a number; 0: leave it alone",
+    doc: paragraph("group id, a number (`getent group name` shows it); 0 leaves it alone."),
 };
 
 pub(super) const GROUPS: Row = Row {
@@ -196,7 +196,7 @@ pub(super) const GROUPS: Row = Row {
     long: "gidlist",
     argument: Argument::Checked("list", checks::numbers),
     effect: Effect::Set(Id::Applyuidgid(Applyuidgid::Groups)),
-    help: "supplementary groups, separated by commas",
+    help: "supplementary groups, separated by commas; '' for none",
     doc: paragraph("supplementary groups, numbers separated by commas; empty for none."),
 };
 

@@ -1,0 +1,168 @@
+//! User and group ids. They are numbers everywhere: to look a name up takes
+//! files that a container may not have.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::context::Context;
+use crate::fatal::{Fatal, invalid};
+use crate::given::Given;
+use crate::id::{Applyuidgid, Id};
+
+const UID: Id = Id::Applyuidgid(Applyuidgid::Uid);
+const GID: Id = Id::Applyuidgid(Applyuidgid::Gid);
+const GROUPS: Id = Id::Applyuidgid(Applyuidgid::Groups);
+
+/// Whose number an option or a variable takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Whose {
+    /// A user's.
+    User,
+    /// A group's.
+    Group,
+}
+
+impl Whose {
+    /// What the option `id` takes; None if that is no user or group id.
+    pub(crate) fn of(id: Option<Id>) -> Option<Self> {
+        match id {
+            Some(UID) => Some(Self::User),
+            Some(GID | GROUPS) => Some(Self::Group),
+            _ => None,
+        }
+    }
+
+    /// How to find the number that is missing, if `value`, which has been
+    /// refused, holds a name in its place.
+    pub(crate) fn advice(self, value: &OsStr) -> Option<String> {
+        let mut items = value.as_bytes().split(|byte| b",;: \t\r\n".contains(byte));
+        let name = items.find(|item| is_name(item))?;
+        let name = String::from_utf8_lossy(name);
+        Some(match self {
+            Self::User => format!("`id -u {name}` prints the number"),
+            Self::Group => format!("`getent group {name}` shows the number"),
+        })
+    }
+
+    /// The variable `name`, of this kind, has a `value` that is no number.
+    pub fn invalid(self, name: &str, value: &OsStr) -> Fatal {
+        match self.advice(value) {
+            Some(advice) => Fatal::user(format!(
+                "invalid ${name}: must be an unsigned integer: {advice}"
+            )),
+            None => invalid(name),
+        }
+    }
+}
+
+/// Whether `text` can be the name of a user or a group. A single letter is
+/// more likely a slip.
+fn is_name(text: &[u8]) -> bool {
+    let first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    let other = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    (2..=32).contains(&text.len()) && text.first().is_some_and(first) && text.iter().all(other)
+}
+
+/// Root has given `-u` without all that belongs to it: warns once, at the
+/// start of a service, of what its program keeps of root. `-U` says it all.
+pub fn warn_of_what_stays(context: &Context, given: &Given) {
+    if unix::user::real_uid() != 0 {
+        return;
+    }
+    if let Some(warning) = what_stays(given) {
+        context.warn(warning);
+    }
+}
+
+/// The same for `TLS_UID`, which the engine of a server takes.
+pub fn warn_of_the_engines_group(context: &Context) {
+    let is_set = |whose, name| matches!(context.id_or_zero(whose, name), Ok(1..));
+    let half = is_set(Whose::User, "TLS_UID") && !is_set(Whose::Group, "TLS_GID");
+    if half && unix::user::real_uid() == 0 {
+        context.warn("TLS_UID without TLS_GID: the engine stays in the group of root");
+    }
+}
+
+fn what_stays(given: &Given) -> Option<&'static str> {
+    let environment = given.has(Id::Applyuidgid(Applyuidgid::Environment));
+    let nonzero = |id| given.get(id).is_some_and(|opt| opt.number() != 0);
+    if environment || !nonzero(UID) {
+        return None;
+    }
+    match (nonzero(GID), given.has(GROUPS)) {
+        (true, true) => None,
+        (false, true) => Some("-u without -g: the program stays in the group of root"),
+        (true, false) => Some(
+            "-u without -G: the program keeps the supplementary groups of root; \
+             -G '' clears them",
+        ),
+        (false, false) => Some(
+            "-u without -g and -G: the program stays in the group of root, and keeps its \
+             supplementary groups; -G '' clears them",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::ffi::OsString;
+
+    fn advice(whose: Whose, value: &str) -> Option<String> {
+        whose.advice(OsStr::new(value))
+    }
+
+    #[test]
+    fn a_name_is_told_how_to_find_its_number() {
+        let user = |name: &str| Some(format!("`id -u {name}` prints the number"));
+        for name in ["www-data", "_s6", "a.b", "nobody"] {
+            assert_eq!(advice(Whose::User, name), user(name));
+        }
+        let group = Some("`getent group ssl-cert` shows the number".to_owned());
+        assert_eq!(advice(Whose::Group, "ssl-cert"), group);
+        assert_eq!(advice(Whose::Group, "5,7 ssl-cert,x"), group);
+    }
+
+    #[test]
+    fn what_is_no_name_gets_no_advice() {
+        let long = "a".repeat(33);
+        for value in [
+            "",
+            "x",
+            "-1",
+            "5x",
+            "4294967296",
+            "a b\u{1b}",
+            "$(id)",
+            &long,
+        ] {
+            assert_eq!(advice(Whose::User, value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_stays_of_root_is_said() {
+        for (line, said) in [
+            ("-u 5 -g 6 -G 7", ""),
+            ("-u 5 -g 6 -G ''", ""),
+            ("-U", ""),
+            ("-u 5 -U", ""),
+            ("-u 0", ""),
+            ("-g 6", ""),
+            ("-u 5 -g 6", "-u without -G:"),
+            ("-u 5 -G 7", "-u without -g:"),
+            ("-u 5", "-u without -g and -G:"),
+            ("-u 5 -g 0", "-u without -g and -G:"),
+        ] {
+            let args = line.split(' ').chain(["0", "1", "p"]);
+            let args = args.map(|arg| OsString::from(arg.trim_matches('\'')));
+            for program in [&crate::tables::TLSSERVER, &crate::tables::TCPSERVER] {
+                let (given, _) = crate::parse(program, args.clone().collect()).unwrap();
+                let found = what_stays(&given).unwrap_or_default();
+                let alike = found.starts_with(said) && found.is_empty() == said.is_empty();
+                assert!(alike, "{line}: {found}");
+            }
+        }
+    }
+}

@@ -74,12 +74,24 @@ demo: need-openssl all
 # their peers. One that fails hides nothing that comes after it.
 # make test T=NAME runs the tests whose names contain NAME.
 TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
-test: need-cargo need-cc need-openssl
+test: certificates
 ifdef T
 	$(TEST) -- $(T)
 else
 	@unit=0; $(TEST) --exclude s6-tls --lib --bins || unit=$$?; $(TEST) --test '*' && exit $$unit
 endif
+
+# The keys and certificates of the tests, before them: without these most would
+# fail for one reason.
+certificates: need-cargo need-cc need-openssl
+	$(TEST) --test all -- --exact harness::the_certificates_are_there
+
+# Whether the errors of rustls and webpki that we have words for are all there
+# are: for who updates them. It reads their sources, and downloads what of them
+# is not there.
+test-errors: need-cargo need-cc
+	$(TEST) --exclude s6-tls --lib -- --ignored --exact \
+		report::explain::tests::sources::every_error_of_the_libraries_is_known
 
 need-%:
 	@command -v $* >/dev/null || { \
@@ -198,5 +210,5 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo test test-release soak check lint docs bench bench-smoke instructions sizes \
+.PHONY: all demo certificates test test-errors test-release soak check lint docs bench bench-smoke instructions sizes \
 	install uninstall install-applyuidgid dist release test-packaging

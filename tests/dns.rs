@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::util::{Answer, Cmd, DnsServer, Ended, Output, TempDir, cmd, listener, pipe};
 
+/// Far less than the minute for which the resolver asks again by itself, and
+/// more than a busy machine takes for a wait of a second.
+const EARLY: Duration = Duration::from_secs(20);
+
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
@@ -172,7 +176,7 @@ fn silence_about_names_ends_with_the_time() {
     let started = Instant::now();
     let output = client(&server, &["-t1"], "127.0.0.1", port).run().success();
     assert_eq!(output.out(), "127.0.0.1,unset\n");
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < EARLY);
 }
 
 #[test]
@@ -190,7 +194,7 @@ fn servers_that_are_not_there_are_passed_over_at_once() {
         let command = client(&server, &["-4", "-l0"], host, port);
         command.env("DNSCACHEIP", &servers).run().code(code);
     }
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < EARLY);
 }
 
 #[test]
@@ -333,7 +337,7 @@ fn the_file_of_the_system_says_whom_to_ask() {
         let started = Instant::now();
         let line = format!("s6-tcpclient: fatal: unable to resolve {host}: {reason}");
         run(&["-4"], host).unwrap().fatal(111, &line);
-        assert!(started.elapsed() < Duration::from_secs(3));
+        assert!(started.elapsed() < EARLY);
     }
 }
 

@@ -501,12 +501,17 @@ fn the_handshake_has_its_limit_and_nothing_restarts_it() {
         .run();
     assert_eq!(quiet.code(98).err(), "");
     // It does not outlive the handshake.
+    let started = std::time::Instant::now();
+    let limit = std::time::Duration::from_secs(4);
     let (_server, mut client) = start(
-        tlsd(&["-K", "500"], "p256", "cat"),
-        tlsc(&["-K", "500"], "cat >&7 & exec cat <&6").input_pipe(),
+        tlsd(&["-K4000"], "p256", "cat"),
+        tlsc(&["-K4000"], "exec 3<&0; cat <&3 >&7 & exec cat <&6").input_pipe(),
     );
-    crate::util::idle(std::time::Duration::from_millis(700));
-    assert!(client.alive());
+    client.write("through\n");
+    client.wait_out("through\n");
+    crate::util::idle(limit.saturating_sub(started.elapsed()));
+    client.write("still\n");
+    client.wait_out("still\n");
     client.close_stdin();
 }
 

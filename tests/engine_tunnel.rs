@@ -182,15 +182,7 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
         tlsc(options, "exec head -c 50000000 /dev/zero >&7"),
     );
     let (a, b) = (engine(&server), engine(&client));
-    let full = eventually("everything is full", || {
-        let before = server.cpu() + client.cpu();
-        idle(Duration::from_millis(300));
-        let after = server.cpu() + client.cpu();
-        (after - before < Duration::from_millis(3)).then_some(after)
-    });
-    idle(Duration::from_millis(500));
-    let more = server.cpu() + client.cpu() - full;
-    assert!(more < Duration::from_millis(5), "{more:?}");
+    rests(&[&server, &client], "engines rest while neither side reads");
     let (idle_server, idle_client) = start(
         tlsd(options, "p256", "echo ready >&2; exec cat"),
         tlsc(options, "echo ready >&2; exec cat <&6"),
@@ -198,13 +190,47 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
     idle_server.wait_err("ready");
     idle_client.wait_err("ready");
     for (pid, other) in [(a, engine(&idle_server)), (b, engine(&idle_client))] {
-        let more = resident(pid).saturating_sub(resident(other));
-        assert!(
-            more < 1100,
-            "{more} KiB more than an engine that has nothing to do"
-        );
+        eventually("it keeps no more than what is stuck", || {
+            let more = resident(pid).saturating_sub(resident(other));
+            (more <= STUCK).then_some(())
+        });
     }
 }
+
+/// The most KiB that an engine holds for good while nobody reads: what has
+/// been decrypted for the program, as much as a direction takes in while data
+/// flow in bulk; as much for the network, encrypted; of what came from the
+/// network a record that is not whole. Each is in pages of its own, the last
+/// of which may be almost empty. Everything else is given back after a second,
+/// but for small change of the heap.
+const STUCK: u64 = {
+    let (records, page) = (32_u64, 4);
+    let decrypted = records * 16;
+    // A header, a type and a tag each.
+    let encrypted = decrypted + (records * (5 + 1 + 16)).div_ceil(1024);
+    let begun = (5 + 16384 + 256_u64).div_ceil(1024);
+    let heap = 32;
+    decrypted + encrypted + begun + 3 * page + heap
+};
+
+/// Fails unless these come to rest. One that turns never does; one that does
+/// not may still have work when it is looked at, on a busy machine: to start,
+/// or to give back memory after a second.
+fn rests(running: &[&Running], what: &str) {
+    let used = || running.iter().map(|one| one.cpu()).sum::<Duration>();
+    eventually(what, || {
+        let before = used();
+        idle(Duration::from_millis(500));
+        let more = used().saturating_sub(before);
+        (more < Duration::from_millis(5)).then_some(())
+    });
+}
+
+/// The most KiB that an engine holds more while data flow in bulk both ways
+/// than when it was last looked at: four buffers for 32 records each, with up
+/// to five records more in all, and, if it had given back everything before, an
+/// area of the heap and what is given back of a stack.
+const BULK: u64 = 4 * 32 * 16 + 5 * 18 + 256 + 64;
 
 #[test]
 fn a_client_keeps_no_anchors_when_it_has_verified_the_chain() {
@@ -256,8 +282,8 @@ fn an_engine_is_large_only_while_data_flow() {
         (said == [true; 2]).then_some(())
     });
     for (peak, before) in peak.iter().zip(before) {
-        let more = peak - before;
-        assert!(more < 2400, "{more} KiB more while data flow");
+        let more = peak.saturating_sub(before);
+        assert!(more <= BULK, "{more} KiB more while data flow");
     }
     eventually("they are small again", || {
         let after = engines.map(resident);
@@ -283,14 +309,7 @@ fn nothing_turns_while_nothing_moves() {
         let (server, client) = start(tlsd(&[], "p256", server_program), tlsc(&[], client_program));
         engine(&server);
         engine(&client);
-        idle(Duration::from_millis(300));
-        let before = server.cpu() + client.cpu();
-        idle(Duration::from_millis(300));
-        let more = (server.cpu() + client.cpu()).saturating_sub(before);
-        assert!(
-            more < Duration::from_millis(3),
-            "{server_program}: {more:?}"
-        );
+        rests(&[&server, &client], server_program);
     }
 }
 
@@ -499,7 +518,7 @@ fn reset(near: TcpStream, client: &Running) {
 #[test]
 fn a_reset_peer_is_an_error_that_is_told() {
     let (near, far) = tcp_pair();
-    let server = tlsd(&[], "p256", "cat; echo eof >&2")
+    let server = tlsd(&[], "p256", "echo up >&2; cat; echo eof >&2")
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
         .start();
@@ -507,8 +526,7 @@ fn a_reset_peer_is_an_error_that_is_told() {
         .fd(6, near.try_clone().unwrap())
         .fd(7, near.try_clone().unwrap())
         .start();
-    engine(&client);
-    idle(Duration::from_millis(200));
+    server.wait_err("up\n");
     reset(near, &client);
     server.wait_err("s6-tlsd-io: fatal: unable to read from remote: Connection reset by peer\n");
     server.wait_err("eof\n");

@@ -141,7 +141,7 @@ fn a_silent_address_gives_way_to_the_next() {
     assert_eq!(output.success().err(), connected("127.0.0.8", port));
     let elapsed = begun.elapsed();
     assert!(
-        (Duration::from_secs(1)..Duration::from_secs(4)).contains(&elapsed),
+        (Duration::from_secs(1)..Duration::from_secs(9)).contains(&elapsed),
         "{elapsed:?}"
     );
 }

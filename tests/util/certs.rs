@@ -1,10 +1,15 @@
 //! The keys and certificates of the tests, made by openssl.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use super::{TempDir, cmd};
+use super::{Ended, TempDir, cmd};
+
+/// How long it may take to make them. A machine that is busy needs minutes, and
+/// this is nobody's time but theirs.
+const LIMIT: Duration = Duration::from_secs(600);
 
 const SCRIPT: &str = include_str!("certs.sh");
 
@@ -12,10 +17,35 @@ const SCRIPT: &str = include_str!("certs.sh");
 pub struct Certs(PathBuf);
 
 /// The certificates, made when they are first asked for, in cargo's directory
-/// for files of tests. They stay there for the next run.
+/// for files of tests. They stay there for the next run. `make test` asks for
+/// them before all other tests.
 pub fn certs() -> &'static Certs {
-    static CERTS: LazyLock<Certs> = LazyLock::new(|| Certs(made()));
-    &CERTS
+    static CERTS: Once<Certs> = Once::new();
+    CERTS.get(|| made().map(Certs))
+}
+
+/// What is made once for all tests. If that fails, the test that asked first
+/// tells why, and the others only that it has failed.
+pub struct Once<T>(OnceLock<Option<T>>);
+
+impl<T> Once<T> {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// What `make` has made, now or before.
+    pub fn get(&self, make: impl FnOnce() -> Result<T, String>) -> &T {
+        let mut why = "not there: another test tells why".to_owned();
+        let made = self.0.get_or_init(|| match make() {
+            Ok(made) => Some(made),
+            Err(error) => {
+                why = error;
+                None
+            }
+        });
+        made.as_ref().unwrap_or_else(|| panic!("{why}"))
+    }
 }
 
 impl Certs {
@@ -49,14 +79,14 @@ impl Certs {
     }
 }
 
-fn made() -> PathBuf {
+fn made() -> Result<PathBuf, String> {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let ready = root.join("certs");
     if fs::read_to_string(ready.join("script")).is_ok_and(|script| script == SCRIPT) {
-        return ready;
+        return Ok(ready);
     }
     let dir = TempDir::new();
-    cmd(["sh", "-c", SCRIPT]).cwd(dir.path()).run().success();
+    run(SCRIPT, dir.path(), LIMIT).map_err(|why| format!("certs.sh: {why}"))?;
     let new = root.join(format!("certs.{}", std::process::id()));
     fs::create_dir_all(&new).unwrap();
     for entry in fs::read_dir(dir.path()).unwrap() {
@@ -69,5 +99,18 @@ fn made() -> PathBuf {
     if fs::rename(&new, &ready).is_err() {
         let _ = fs::remove_dir_all(&new);
     }
-    ready
+    Ok(ready)
+}
+
+/// Runs `script` in `dir`, for no longer than `limit`; or what became of it.
+pub fn run(script: &str, dir: &Path, limit: Duration) -> Result<(), String> {
+    let seconds = format!("{}", limit.as_secs_f64());
+    let script = cmd(["timeout", &seconds, "sh", "-c", script]).cwd(dir);
+    // That it is slow is to be told by its end, not by ours.
+    let output = script.deadline(2 * limit + super::DEADLINE).run();
+    match output.ended {
+        Ended::Exited(0) => Ok(()),
+        Ended::Exited(124) => Err(format!("took more than {seconds} s")),
+        ended => Err(format!("{ended:?}: {}{}", output.out(), output.err())),
+    }
 }

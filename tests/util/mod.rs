@@ -3,7 +3,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod capture;
-mod certs;
+pub mod certs;
 mod dir;
 mod dns;
 mod net;

@@ -35,20 +35,20 @@ chmod +x "$dir/program" "$dir/client"
 echo "== The service, on a port that the kernel chooses"
 mkfifo "$dir/port"
 KEYFILE=$dir/key.pem CERTFILE=$dir/cert.pem \
-  s6-tlsserver -1 -H 127.0.0.1 0 "$dir/program" >"$dir/port" &
+  s6-tlsserver -1 -S -H 127.0.0.1 0 "$dir/program" >"$dir/port" &
 server=$!
 read -r port <"$dir/port"
 echo "s6-tlsserver serves on 127.0.0.1 port $port"
 
 echo "== A client that verifies the certificate"
-CAFILE=$dir/cert.pem s6-tlsclient -H -k localhost 127.0.0.1 "$port" "$dir/client"
+CAFILE=$dir/cert.pem s6-tlsclient -S -H -k localhost 127.0.0.1 "$port" "$dir/client"
 
 cat <<E2
 
 == For a service of your own (as root the engine can be given a user of its
    own with TLS_UID and TLS_GID, the program one with -u, -g and -G):
 KEYFILE=/etc/ssl/private/key.pem CERTFILE=/etc/ssl/cert.pem \\
-  s6-tlsserver -H 0.0.0.0 443 your-program
+  s6-tlsserver -S -H 0.0.0.0 443 your-program
 == And for a client:
-CADIR=/etc/ssl/certs s6-tlsclient host.example.org 443 your-client
+CADIR=/etc/ssl/certs s6-tlsclient -S host.example.org 443 your-client
 E2

@@ -4,7 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::util::{Cmd, Running, TempDir, certs, cmd, find_in, free_port, listens, need, path};
+use nix::sys::signal::Signal;
+
+use crate::util::{
+    Cmd, Ended, Running, TempDir, certs, cmd, find_in, free_port, listens, need, path,
+};
 
 /// A command of the page: the suite it belongs to, what it is, its lines.
 struct Line {
@@ -46,7 +50,11 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let dir = TempDir::new();
-        dir.program("prog", "#!/bin/sh\necho hello\n");
+        // Enough of HTTP for web clients.
+        dir.program(
+            "prog",
+            "#!/bin/sh\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n'\n",
+        );
         for (from, to) in [
             ("p256.key", "key.pem"),
             ("p256.pem", "chain.pem"),
@@ -88,9 +96,11 @@ impl Place {
         running
     }
 
-    /// Our server of `prog` on the TLS port.
-    fn ours(&self) -> Running {
-        let server = cmd(["s6-tlsserver", "-H", "127.0.0.1"])
+    /// Our server of `prog` on the TLS port, for a client of this suite: an
+    /// end of ours without close_notify is an error to it.
+    fn ours(&self, suite: &str) -> Running {
+        let options = if suite == "s6-tls" { "-SJH" } else { "-SH" };
+        let server = cmd(["s6-tlsserver", options, "127.0.0.1"])
             .args([self.tls.to_string().as_str(), "./prog"])
             .cwd(self.dir.path())
             .env("KEYFILE", certs().path("p256.key"))
@@ -114,6 +124,67 @@ impl Place {
     }
 }
 
+/// What `prog` says.
+const HELLO: &str = "HTTP/1.0 200 OK\r\n\r\nhello\n";
+
+/// The clients of others on the TLS port, and what each gets.
+fn visitors(place: &Place) -> [(&'static str, Cmd, &'static str); 4] {
+    let ca = place.dir.join("ca.pem").to_str().unwrap().to_owned();
+    let port = place.tls.to_string();
+    let url = format!("https://localhost:{port}/");
+    [
+        (
+            "wget",
+            cmd([
+                "wget",
+                "-q",
+                "-O-",
+                "--tries=1",
+                "--ca-certificate",
+                &ca,
+                &url,
+            ]),
+            "hello\n",
+        ),
+        (
+            "curl",
+            cmd(["curl", "-sS", "--cacert", &ca, &url]),
+            "hello\n",
+        ),
+        (
+            "ncat",
+            cmd(["ncat", "--ssl-verify", "--ssl-trustfile", &ca, "localhost"]).arg(&port),
+            HELLO,
+        ),
+        (
+            "openssl",
+            cmd(["openssl", "s_client", "-quiet", "-CAfile", &ca, "-connect"])
+                .arg(format!("localhost:{port}")),
+            HELLO,
+        ),
+    ]
+}
+
+/// Each of them gets all of it, and an end that it takes for one.
+fn visited_in_order(place: &Place, what: &str) {
+    for (name, client, expected) in visitors(place) {
+        if !need(&[name]) {
+            continue;
+        }
+        let output = client.run();
+        let said = output.err();
+        assert_eq!(output.ended, Ended::Exited(0), "{name}: {said}: {what}");
+        assert_eq!(output.out(), expected, "{name}: {what}");
+        assert!(!said.contains("unexpected eof"), "{name}: {said}: {what}");
+    }
+}
+
+/// Ends the server, and fails if it says anything.
+fn ended_in_order(server: Running, what: &str) {
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.finish().success().err(), "", "{what}");
+}
+
 #[test]
 fn each_line_for_coming_from_elsewhere_works() {
     if !need(&["ncat", "socat", "stunnel4", "s6-ioconnect"]) {
@@ -128,35 +199,70 @@ fn each_line_for_coming_from_elsewhere_works() {
         match line.kind.as_str() {
             "server" => {
                 let _server = place.serve(&line, place.tls);
-                assert_eq!(place.visit(&[]), "hello\n", "{what}");
+                assert_eq!(place.visit(&[]), HELLO, "{what}");
+                if line.suite == "s6-tls" {
+                    visited_in_order(&place, &what);
+                }
             }
             "server-with-client-certificates" => {
                 let _server = place.serve(&line, place.tls);
-                assert_eq!(place.visit(&["-y"]), "hello\n", "{what}");
+                assert_eq!(place.visit(&["-y"]), HELLO, "{what}");
                 assert_eq!(place.visit(&[]), "", "{what}");
             }
             "client" => {
-                let _server = place.ours();
+                let server = place.ours(&line.suite);
                 let output = place.command(&line).run();
-                assert_eq!(output.out(), "hello\n", "{what}{}", output.err());
+                assert_eq!(output.out(), HELLO, "{what}{}", output.err());
+                ended_in_order(server, &what);
             }
             "forward-in" => {
                 let _backend = cmd(["s6-tcpserver", "127.0.0.1", &place.clear.to_string()])
-                    .args(["echo", "hello"])
+                    .arg(place.dir.join("prog"))
                     .start();
                 listens(place.clear);
                 let _front = place.serve(&line, place.tls);
-                assert_eq!(place.visit(&[]), "hello\n", "{what}");
+                assert_eq!(place.visit(&[]), HELLO, "{what}");
+                if line.suite == "s6-tls" {
+                    visited_in_order(&place, &what);
+                }
             }
             "forward-out" => {
-                let _server = place.ours();
+                let server = place.ours(&line.suite);
                 let _front = place.serve(&line, place.clear);
                 let output = cmd(["s6-tcpclient", "-H", "127.0.0.1", &place.clear.to_string()])
                     .args(["sh", "-c", "cat <&6"])
                     .run();
-                assert_eq!(output.out(), "hello\n", "{what}");
+                assert_eq!(output.out(), HELLO, "{what}");
+                ended_in_order(server, &what);
             }
             other => panic!("{other}: {what}"),
+        }
+    }
+}
+
+/// What the page says of servers of others: without a close_notify they throw
+/// away what they would have answered.
+#[test]
+fn our_clients_may_end_first_and_get_the_whole_answer() {
+    if !need(&["socat", "stunnel4", "s6-ioconnect"]) {
+        return;
+    }
+    let lines = lines();
+    let is_client = |line: &&Line| line.suite == "s6-tls" && line.kind == "client";
+    for server in lines.iter().filter(|line| line.kind == "server") {
+        if !["socat", "stunnel"].contains(&server.suite.as_str()) {
+            continue;
+        }
+        for client in lines.iter().filter(is_client) {
+            let place = Place::new();
+            place.dir.program(
+                "prog",
+                "#!/bin/sh\ncat >seen; sleep 0.2; cat seen; echo end\n",
+            );
+            let _server = place.serve(server, place.tls);
+            let output = place.command(client).input("one\ntwo\n").run();
+            let what = format!("{}: {}", server.suite, client.command);
+            assert_eq!(output.out(), "one\ntwo\nend\n", "{what}");
         }
     }
 }

@@ -8,8 +8,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+
 use crate::util::{
-    Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
+    Cmd, Ended, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path,
+    sha256,
 };
 
 /// A copy of an example, to be set up like an operator's.
@@ -77,6 +80,19 @@ impl Example {
     }
 }
 
+/// The page of a web server on localhost, as curl sees it, and wget, to which
+/// an end without close_notify is an error.
+fn page(port: u16) -> String {
+    let page = curl(port, &[]);
+    if need(&["wget"]) {
+        let wget = cmd(["wget", "-q", "-O-", "--tries=1", "--ca-certificate"])
+            .arg(certs().path("ca.pem"))
+            .arg(format!("https://localhost:{port}/"));
+        assert_eq!(wget.run().success().out(), page);
+    }
+    page
+}
+
 /// What curl reads from this URL on localhost.
 fn curl(port: u16, args: &[&str]) -> String {
     cmd(["curl", "-sS", "--cacert", &certs().path("ca.pem")])
@@ -116,7 +132,7 @@ fn s6_supervises_a_web_server() {
             .arg(home)
             .run()
             .success();
-        assert_eq!(curl(example.port, &[]), "a page\n");
+        assert_eq!(page(example.port), "a page\n");
         drop(stop);
         supervise.wait();
     }
@@ -130,29 +146,26 @@ fn runit_runs_a_web_server() {
     };
     example.page();
     let _runsv = example.start_as(cmd(["runsv"]).arg(&example.home));
-    assert_eq!(curl(example.port, &[]), "a page\n");
+    assert_eq!(page(example.port), "a page\n");
 }
+
+const SYSTEMD: [&str; 4] = ["systemd-analyze", "busybox", "curl", "s6-ioconnect"];
 
 #[test]
 fn systemd_hands_over_a_socket() {
-    let Some(example) = Example::new("systemd", "", &["systemd-analyze", "busybox", "curl"]) else {
+    let Some(example) = Example::new("systemd", "", &SYSTEMD) else {
         return;
     };
     example.page();
     // The programs and files of this machine instead of the installed ones.
     let units = example.home.as_path();
     let text = fs::read_to_string(units.join("https.service")).unwrap();
-    let mut words = Vec::new();
-    for word in text.split_inclusive([' ', '\n', '=']) {
-        let installed = word.trim_end().strip_prefix("/usr/bin/");
-        let here = installed.and_then(|program| find_in(program, &path()));
-        match here {
-            Some(here) => words.push(word.replace(word.trim_end(), here.to_str().unwrap())),
-            None => words.push(word.to_owned()),
-        }
-    }
-    let text = words
-        .concat()
+    let first = find_in("s6-tcpserverd", &path()).unwrap();
+    let text = text
+        .replace(
+            "ExecStart=s6-tcpserverd ",
+            &format!("ExecStart={} ", first.display()),
+        )
         .replace("/srv/www", example.dir.join("www").to_str().unwrap())
         .replace(
             "/etc/ssl/private/example.org.pem",
@@ -185,8 +198,27 @@ fn systemd_hands_over_a_socket() {
             service = service.env(name, value);
         }
     }
-    let _service = service.start();
-    assert_eq!(curl(port, &[]), "a page\n");
+    let service = service.start();
+    assert_eq!(page(port), "a page\n");
+    survives(&text, service, port);
+}
+
+/// A restart, which signals as the unit's `KillMode` has it, leaves an open
+/// connection alone.
+fn survives(unit: &str, mut service: Running, port: u16) {
+    let mut client = cmd(["s6-tlsclient", "-h", "localhost", &port.to_string()])
+        .args(["sh", "-c", "echo connected; exec s6-ioconnect"])
+        .env("CAFILE", certs().path("ca.pem"))
+        .input_pipe()
+        .start();
+    client.wait_out("connected\n");
+    match unit.lines().any(|line| line == "KillMode=process") {
+        true => service.signal(Signal::SIGTERM),
+        false => killpg(service.pid(), Signal::SIGTERM).unwrap(),
+    }
+    assert_eq!(service.wait(), Ended::Exited(0));
+    client.write("GET / HTTP/1.0\r\n\r\n");
+    client.wait_out("a page\n");
 }
 
 /// A Maildir of `example` that its smtpd may write to.
@@ -224,6 +256,46 @@ fn mail_comes_in_over_starttls() {
     assert!(output.contains("=== TLS started"), "{output}");
     let mail = only_mail(&maildir);
     assert!(mail.contains("\nIt came in safely.\n"), "{mail}");
+}
+
+#[test]
+fn mail_that_cannot_be_kept_is_not_taken() {
+    let Some(example) = Example::new("smtp-starttls", "", &["python3", "swaks", "s6-envdir"])
+    else {
+        return;
+    };
+    // As `mkdir` by root leaves it.
+    let maildir = maildir(&example);
+    std::os::unix::fs::chown(&maildir, Some(0), Some(0)).unwrap();
+    let server = example.start("./run");
+    let refused = cmd(["swaks", "--tls", "--server", "127.0.0.1", "--port"])
+        .args([&example.port.to_string(), "--to", "you@example.org"])
+        .run();
+    assert!(refused.out().contains("451 not taken"), "{}", refused.out());
+    assert_ne!(refused.ended, Ended::Exited(0));
+    server.wait_out("smtpd: unable to deliver: ");
+}
+
+/// The programs that serve say how they end, and drop all that belongs to a
+/// user, in whatever form the example gives it.
+#[test]
+fn examples_announce_their_end_and_keep_no_groups() {
+    let mut seen = 0;
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/examples");
+    let commands = ["run", "httpsd/run", "https.service", "Dockerfile"];
+    for example in fs::read_dir(examples).unwrap().flatten() {
+        for file in commands.map(|name| example.path().join(name)) {
+            let Ok(text) = fs::read_to_string(&file) else {
+                continue;
+            };
+            let words: Vec<&str> = text.split([' ', '\n', '"', ',', '[']).collect();
+            let has = |option: &str| words.contains(&option);
+            let ids = has("-U") || has("-Uz") || (has("-u") && has("-g") && has("-G"));
+            assert!(has("-S") && ids, "{}: {text}", file.display());
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 11);
 }
 
 #[test]
@@ -312,7 +384,7 @@ fn a_mail_client_runs_a_command_instead_of_connecting() {
         return;
     };
     let maildir = maildir(&example);
-    let _server = cmd(["s6-tlsserver", "-H", "-u8", "-g8", "127.0.0.1"])
+    let _server = cmd(["s6-tlsserver", "-SH", "-u8", "-g8", "-G", "", "127.0.0.1"])
         .args([example.port.to_string().as_str(), "./smtpd"])
         .arg(&maildir)
         .env("KEYFILE", certs().path("p256.key"))
@@ -470,5 +542,5 @@ fn a_container_needs_nothing_but_the_programs() {
     }
     let _container = container.deadline(Duration::from_secs(60)).start();
     listens(example.port);
-    assert_eq!(curl(example.port, &[]), "a page\n");
+    assert_eq!(page(example.port), "a page\n");
 }

@@ -2,17 +2,15 @@
 //! clients that others have written.
 
 mod certbot;
+mod mail;
+mod systemd;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-
 use crate::util::{
-    Cmd, Ended, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path,
-    sha256,
+    Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
 };
 
 /// A copy of an example, to be set up like an operator's.
@@ -149,133 +147,6 @@ fn runit_runs_a_web_server() {
     assert_eq!(page(example.port), "a page\n");
 }
 
-const SYSTEMD: [&str; 4] = ["systemd-analyze", "busybox", "curl", "s6-ioconnect"];
-
-#[test]
-fn systemd_hands_over_a_socket() {
-    let Some(example) = Example::new("systemd", "", &SYSTEMD) else {
-        return;
-    };
-    example.page();
-    // The programs and files of this machine instead of the installed ones.
-    let units = example.home.as_path();
-    let text = fs::read_to_string(units.join("https.service")).unwrap();
-    let first = find_in("s6-tcpserverd", &path()).unwrap();
-    let text = text
-        .replace(
-            "ExecStart=s6-tcpserverd ",
-            &format!("ExecStart={} ", first.display()),
-        )
-        .replace("/srv/www", example.dir.join("www").to_str().unwrap())
-        .replace(
-            "/etc/ssl/private/example.org.pem",
-            &certs().path("p256.key"),
-        )
-        .replace("/etc/ssl/example.org-chain.pem", &certs().path("p256.pem"));
-    fs::write(units.join("https.service"), &text).unwrap();
-    let verified = cmd([
-        "systemd-analyze",
-        "verify",
-        "--man=no",
-        "--recursive-errors=no",
-    ])
-    .args([units.join("https.service"), units.join("https.socket")])
-    .env("SYSTEMD_LOG_LEVEL", "warning")
-    .run()
-    .success();
-    assert!(!verified.err().contains("https."), "{}", verified.err());
-
-    // What systemd would do with it.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let start = text
-        .lines()
-        .find_map(|line| line.strip_prefix("ExecStart="));
-    let mut service = cmd(start.unwrap().split(' ')).fd(0, listener);
-    for line in text.lines() {
-        let assignments = line.strip_prefix("Environment=").unwrap_or_default();
-        for (name, value) in assignments.split(' ').filter_map(|one| one.split_once('=')) {
-            service = service.env(name, value);
-        }
-    }
-    let service = service.start();
-    assert_eq!(page(port), "a page\n");
-    survives(&text, service, port);
-}
-
-/// A restart, which signals as the unit's `KillMode` has it, leaves an open
-/// connection alone.
-fn survives(unit: &str, mut service: Running, port: u16) {
-    let mut client = cmd(["s6-tlsclient", "-h", "localhost", &port.to_string()])
-        .args(["sh", "-c", "echo connected; exec s6-ioconnect"])
-        .env("CAFILE", certs().path("ca.pem"))
-        .input_pipe()
-        .start();
-    client.wait_out("connected\n");
-    match unit.lines().any(|line| line == "KillMode=process") {
-        true => service.signal(Signal::SIGTERM),
-        false => killpg(service.pid(), Signal::SIGTERM).unwrap(),
-    }
-    assert_eq!(service.wait(), Ended::Exited(0));
-    client.write("GET / HTTP/1.0\r\n\r\n");
-    client.wait_out("a page\n");
-}
-
-/// A Maildir of `example` that its smtpd may write to.
-fn maildir(example: &Example) -> PathBuf {
-    let maildir = example.dir.join("mail");
-    fs::create_dir(&maildir).unwrap();
-    std::os::unix::fs::chown(&maildir, Some(8), Some(8)).unwrap();
-    example.set("MAILDIR", maildir.to_str().unwrap());
-    maildir
-}
-
-fn only_mail(maildir: &Path) -> String {
-    let mut mails = fs::read_dir(maildir.join("new")).unwrap();
-    let mail = mails.next().unwrap().unwrap().path();
-    assert!(mails.next().is_none());
-    fs::read_to_string(mail).unwrap()
-}
-
-#[test]
-fn mail_comes_in_over_starttls() {
-    let Some(example) = Example::new("smtp-starttls", "", &["python3", "swaks", "s6-envdir"])
-    else {
-        return;
-    };
-    let maildir = maildir(&example);
-    let _server = example.start("./run");
-    let output = cmd(["swaks", "--tls", "--tls-verify", "--tls-sni", "localhost"])
-        .args(["--tls-ca-path", &certs().path("ca.pem")])
-        .args(["--server", "127.0.0.1", "--port", &example.port.to_string()])
-        .args(["--to", "you@example.org", "--from", "me@example.org"])
-        .args(["--body", "It came in safely."])
-        .run()
-        .success()
-        .out();
-    assert!(output.contains("=== TLS started"), "{output}");
-    let mail = only_mail(&maildir);
-    assert!(mail.contains("\nIt came in safely.\n"), "{mail}");
-}
-
-#[test]
-fn mail_that_cannot_be_kept_is_not_taken() {
-    let Some(example) = Example::new("smtp-starttls", "", &["python3", "swaks", "s6-envdir"])
-    else {
-        return;
-    };
-    // As `mkdir` by root leaves it.
-    let maildir = maildir(&example);
-    std::os::unix::fs::chown(&maildir, Some(0), Some(0)).unwrap();
-    let server = example.start("./run");
-    let refused = cmd(["swaks", "--tls", "--server", "127.0.0.1", "--port"])
-        .args([&example.port.to_string(), "--to", "you@example.org"])
-        .run();
-    assert!(refused.out().contains("451 not taken"), "{}", refused.out());
-    assert_ne!(refused.ended, Ended::Exited(0));
-    server.wait_out("smtpd: unable to deliver: ");
-}
-
 /// The programs that serve say how they end, and drop all that belongs to a
 /// user, in whatever form the example gives it.
 #[test]
@@ -375,30 +246,6 @@ fn a_browser_shows_the_page() {
         .env("HOME", home.path())
         .start();
     browser.wait_out("a page");
-}
-
-#[test]
-fn a_mail_client_runs_a_command_instead_of_connecting() {
-    let peers = ["python3", "swaks", "s6-ioconnect", "s6-envdir"];
-    let Some(example) = Example::new("smtp-starttls", "", &peers) else {
-        return;
-    };
-    let maildir = maildir(&example);
-    let _server = cmd(["s6-tlsserver", "-SH", "-u8", "-g8", "-G", "", "127.0.0.1"])
-        .args([example.port.to_string().as_str(), "./smtpd"])
-        .arg(&maildir)
-        .env("KEYFILE", certs().path("p256.key"))
-        .env("CERTFILE", certs().path("p256.pem"))
-        .cwd(&example.home)
-        .start();
-    listens(example.port);
-    let pipe = format!("s6-tlsclient -h localhost {} s6-ioconnect", example.port);
-    cmd(["swaks", "--pipe", &pipe, "--to", "you@example.org"])
-        .args(["--from", "me@example.org", "--body", "It went out safely."])
-        .env("CAFILE", certs().path("ca.pem"))
-        .run()
-        .success();
-    assert!(only_mail(&maildir).contains("\nIt went out safely.\n"));
 }
 
 #[test]

@@ -226,7 +226,22 @@ fn peers_that_do_not_get_in_end_with_their_word() {
         peer.shutdown(std::net::Shutdown::Write).unwrap();
         read_to_end(peer);
     });
-    expect_word(&early.code(98).err(), "handshake-failed");
+    let early = early.code(98).err();
+    expect_word(&early, "left");
+    let said = "s6-tlsd-io: fatal: remote closed connection during the handshake\n";
+    assert!(early.contains(said), "{early}");
+    let begun = ended(&[], |peer| {
+        peer.write_all(&[22, 3, 1, 2, 0, 1]).unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        read_to_end(peer);
+    });
+    expect_word(&begun.code(98).err(), "left");
+    let cancelled = ended(&[], |peer| {
+        // A fatal user_canceled (RFC 8446 section 6.1).
+        peer.write_all(&[21, 3, 3, 0, 2, 2, 90]).unwrap();
+        read_to_end(peer);
+    });
+    expect_word(&cancelled.code(98).err(), "left");
     let flood = ended(&[], |peer| {
         // Warnings: user_canceled.
         let _ = peer.write_all(&[21, 3, 3, 0, 2, 1, 90].repeat(100));
@@ -270,23 +285,41 @@ fn certificates_that_will_not_do_end_with_their_word() {
     expect_word(&client.code(98).err(), "handshake-failed");
 }
 
-/// A client with a completed handshake, and what it goes over.
-fn rustls_client(stream: &mut TcpStream) -> rustls::ClientConnection {
+/// A client that offers these application protocols, before its handshake.
+fn offering(protocols: Vec<Vec<u8>>) -> rustls::ClientConnection {
     use std::sync::Arc;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certs().read("ca.der").into()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols;
     let name = "localhost".try_into().unwrap();
-    let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    rustls::ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+/// A client with a completed handshake, and what it goes over.
+fn rustls_client(stream: &mut TcpStream) -> rustls::ClientConnection {
+    let mut client = offering(vec![]);
     while client.is_handshaking() || client.wants_write() {
         client.complete_io(stream).unwrap();
     }
     client
+}
+
+/// Resets the connection: a socket that is closed at once, without lingering.
+fn reset(peer: &mut TcpStream) {
+    let linger = nix::libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    nix::sys::socket::setsockopt(&*peer, nix::sys::socket::sockopt::Linger, &linger).unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+    drop(std::mem::replace(peer, other));
 }
 
 #[test]
@@ -312,13 +345,7 @@ fn peers_that_end_badly_end_with_their_word() {
     let (server, mut peer) = server(&[], "echo started; exec sleep 60");
     let mut client = rustls_client(&mut peer);
     client.complete_io(&mut peer).unwrap();
-    // Closed with unread bytes, and at once: a reset.
-    let linger = nix::libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    nix::sys::socket::setsockopt(&peer, nix::sys::socket::sockopt::Linger, &linger).unwrap();
-    drop(peer);
+    reset(&mut peer);
     server.wait_err(" end=");
     expect_word(&server.stderr.text(), "reset");
 }
@@ -342,67 +369,83 @@ fn a_program_that_leaves_during_the_handshake_ends_with_its_word() {
     expect("s6-tlsd-io", &output.err(), &[("end", "local-gone")]);
 }
 
-#[test]
-fn fail2ban_finds_those_that_do_not_belong_here() {
-    if !need(&["fail2ban-regex", "openssl"]) {
-        return;
-    }
-    let mut log = String::new();
-    let mut found = Vec::new();
-    let said = |options: &[&str], ip: &str, peer: &mut dyn FnMut(&mut TcpStream)| {
-        let (near, far) = tcp_pair();
-        let server = tlsd(&[&["-v2"], options].concat(), "p256", "exec cat")
-            .env("CAFILE", certs().path("ca.pem"))
-            .env("TCPREMOTEIP", ip)
-            .env("TCPREMOTEPORT", "4711")
-            .fd(0, far.try_clone().unwrap())
-            .fd(1, far)
-            .start();
-        let mut near = near;
-        peer(&mut near);
-        let err = server.finish().err();
-        drop(near);
-        err
-    };
-    let mut add = |err: String| {
-        for (line, stamp) in err
-            .lines()
-            .zip(["@4000000069258a0a00000000 "].iter().cycle())
-        {
-            log += &format!("{stamp}{line}\n");
-        }
-    };
-    let mut plain = |peer: &mut TcpStream| {
-        peer.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-        read_to_end(peer);
-    };
-    add(said(&[], "192.0.2.1", &mut plain));
-    found.push("192.0.2.1");
-    add(said(&[], "2001:db8::7", &mut plain));
-    found.push("2001:db8::7");
-    add(said(&["-K", "100"], "192.0.2.2", &mut |_| {}));
-    let mut good = |peer: &mut TcpStream| {
-        let mut client = rustls_client(peer);
-        client.send_close_notify();
-        client.complete_io(peer).unwrap();
-        read_to_end(peer);
-    };
-    add(said(&[], "192.0.2.3", &mut good));
+/// What the fail2ban filter makes of a log, in this mode: the addresses that
+/// it finds.
+fn banned(log: &str, mode: &str) -> Vec<String> {
     let filter = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/doc/examples/fail2ban/filter.d/s6-tls.conf"
     );
     let dir = TempDir::new();
-    let file = dir.file("log", &log);
-    let banned = |mode: &str| {
-        let filter = format!("{filter}[mode={mode}]");
-        let output = cmd(["fail2ban-regex", "-o", "ip"]).arg(&file).arg(filter);
-        let output = output.env("HOME", dir.path()).run().success().out();
-        output.lines().map(str::to_owned).collect::<Vec<_>>()
+    let file = dir.file("log", log);
+    let filter = format!("{filter}[mode={mode}]");
+    let output = cmd(["fail2ban-regex", "-o", "ip"]).arg(&file).arg(filter);
+    let output = output.env("HOME", dir.path()).run().success().out();
+    output.lines().map(str::to_owned).collect()
+}
+
+/// Where s6-log cuts lines.
+const CUT: usize = 8192;
+
+/// What s6-log with a time stamp makes of these messages.
+fn logged(err: &str) -> String {
+    let mut log = String::new();
+    for line in err.lines() {
+        for piece in line.as_bytes().chunks(CUT) {
+            let piece = String::from_utf8_lossy(piece);
+            log += &format!("@4000000069258a0a00000000 {piece}\n");
+        }
+    }
+    log
+}
+
+/// What a server says of a peer that its environment calls `remote`.
+fn said(options: &[&str], remote: &str, peer: impl FnOnce(&mut TcpStream)) -> String {
+    let (mut near, far) = tcp_pair();
+    let server = tlsd(&[&["-v2"], options].concat(), "p256", "exec cat")
+        .env("CAFILE", certs().path("ca.pem"))
+        .env("TCPREMOTEIP", remote)
+        .env("TCPREMOTEPORT", "4711")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    peer(&mut near);
+    server.finish().err()
+}
+
+#[test]
+fn fail2ban_finds_those_that_do_not_belong_here() {
+    if !need(&["fail2ban-regex"]) {
+        return;
+    }
+    let plain = |peer: &mut TcpStream| {
+        peer.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        read_to_end(peer);
     };
-    assert_eq!(banned("normal"), found, "{log}");
+    let good = |peer: &mut TcpStream| {
+        let mut client = rustls_client(peer);
+        client.send_close_notify();
+        client.complete_io(peer).unwrap();
+        read_to_end(peer);
+    };
+    let health_check = |peer: &mut TcpStream| {
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        read_to_end(peer);
+    };
+    let log = [
+        said(&[], "192.0.2.1", plain),
+        said(&[], "2001:db8::7", plain),
+        said(&["-K", "100"], "192.0.2.2", |_| {}),
+        said(&[], "192.0.2.3", good),
+        said(&[], "192.0.2.4", health_check),
+        said(&[], "192.0.2.5", reset),
+    ];
+    let log = logged(&log.concat());
+    let strangers = ["192.0.2.1", "2001:db8::7"];
+    assert_eq!(banned(&log, "normal"), strangers, "{log}");
+    let silent = ["192.0.2.2", "192.0.2.4", "192.0.2.5"];
     assert_eq!(
-        banned("aggressive"),
-        ["192.0.2.1", "2001:db8::7", "192.0.2.2"]
+        banned(&log, "aggressive"),
+        [&strangers[..], &silent].concat()
     );
 }

@@ -68,14 +68,18 @@ impl Ending {
         Self::tls(word, format!("remote closed connection {place}"))
     }
 
-    /// `what` could not be done with the network.
+    /// `what` could not be done with the network. A connection that is lost
+    /// during the handshake is a failure of TLS; any other error is one of
+    /// this system, whenever it happens.
     pub fn network(established: bool, what: &str, errno: Errno) -> Self {
+        let lost = is_lost(errno);
         Self {
-            code: if established { Fatal::SYSTEM } else { TLS },
-            word: match errno {
-                Errno::ECONNRESET | Errno::EPIPE => Word::Reset,
-                _ => Word::System,
+            code: if lost && !established {
+                TLS
+            } else {
+                Fatal::SYSTEM
             },
+            word: if lost { Word::Reset } else { Word::System },
             text: format!("unable to {what}: {}", unix::errno::text(errno)),
         }
     }
@@ -100,6 +104,23 @@ impl Ending {
     }
 }
 
+/// Whether `errno` says that the connection is gone: reset by the peer, or
+/// given up by the system because nothing arrives there any more.
+fn is_lost(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::ECONNRESET
+            | Errno::EPIPE
+            | Errno::ECONNABORTED
+            | Errno::ETIMEDOUT
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETRESET
+            | Errno::ENETUNREACH
+    )
+}
+
 /// The end of a connection, as `end=` in the log line has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Word {
@@ -109,8 +130,12 @@ pub enum Word {
     Idle,
     /// The handshake took longer than is allowed.
     HandshakeTimeout,
-    /// The handshake failed for a reason that has no word of its own.
+    /// One side refused the handshake, for a reason that has no word of its
+    /// own.
     HandshakeFailed,
+    /// The peer ended the connection before the handshake was over, and said
+    /// nothing against it.
+    Left,
     /// The server has no certificate for the name that the client asked for.
     NoCertificateForName,
     /// The peer's certificate is missing, or not one that is accepted.
@@ -122,7 +147,7 @@ pub enum Word {
     Truncated,
     /// The peer broke the protocol after the handshake.
     ProtocolError,
-    /// The connection was reset.
+    /// The connection was reset, or lost on the way.
     Reset,
     /// The program at this end is gone.
     LocalGone,
@@ -139,6 +164,7 @@ impl fmt::Display for Word {
             Self::Idle => "idle",
             Self::HandshakeTimeout => "handshake-timeout",
             Self::HandshakeFailed => "handshake-failed",
+            Self::Left => "left",
             Self::NoCertificateForName => "no-certificate-for-name",
             Self::PeerCertificate => "peer-certificate",
             Self::Plaintext => "plaintext",
@@ -157,13 +183,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reset_during_the_handshake_is_one_of_tls() {
+    fn a_connection_lost_during_the_handshake_is_a_failure_of_tls() {
         let what = "read from remote";
-        let early = Ending::network(false, what, Errno::ECONNRESET);
-        assert_eq!((early.code, early.word), (98, Word::Reset));
-        let late = Ending::network(true, what, Errno::ENOMEM);
-        assert_eq!((late.code, late.word), (111, Word::System));
-        assert!(late.text.starts_with("unable to read from remote: "));
+        for (errno, word, early, late) in [
+            (Errno::ECONNRESET, Word::Reset, 98, 111),
+            (Errno::EPIPE, Word::Reset, 98, 111),
+            (Errno::ETIMEDOUT, Word::Reset, 98, 111),
+            (Errno::EHOSTUNREACH, Word::Reset, 98, 111),
+            // `system` goes with 111, never with 98.
+            (Errno::ENOMEM, Word::System, 111, 111),
+        ] {
+            for (established, code) in [(false, early), (true, late)] {
+                let ending = Ending::network(established, what, errno);
+                assert_eq!((ending.code, ending.word), (code, word), "{errno}");
+                assert!(ending.text.starts_with("unable to read from remote: "));
+            }
+        }
     }
 
     #[test]

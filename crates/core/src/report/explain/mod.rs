@@ -47,6 +47,13 @@ pub fn word(error: &Error, handshaking: bool) -> Word {
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) if handshaking => Word::Plaintext,
+        // Both say that the peer does not go on, for no fault of ours (RFC 8446
+        // section 6.1).
+        Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)
+            if handshaking =>
+        {
+            Word::Left
+        }
         Error::InvalidCertificate(_)
         | Error::InvalidCertRevocationList(_)
         | Error::NoCertificatesPresented

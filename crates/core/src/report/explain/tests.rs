@@ -502,6 +502,18 @@ fn usual_failures_have_plain_words_and_theirs_in_the_log() {
             ProtocolError,
         ),
         (
+            Error::AlertReceived(AlertDescription::CloseNotify),
+            "remote sent alert close_notify",
+            Left,
+            ProtocolError,
+        ),
+        (
+            Error::AlertReceived(AlertDescription::UserCanceled),
+            "remote sent alert user_canceled",
+            Left,
+            ProtocolError,
+        ),
+        (
             Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests),
             "remote violated the protocol: too many key updates",
             Flood,

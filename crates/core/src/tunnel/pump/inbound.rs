@@ -142,7 +142,7 @@ impl Pump {
             return;
         }
         let (word, place) = if !self.established() {
-            (Word::HandshakeFailed, "during the handshake")
+            (Word::Left, "during the handshake")
         } else if !self.buffers.incoming.is_empty() {
             (Word::Truncated, "inside a record")
         } else if self.rules.enforce {

@@ -20,7 +20,8 @@ fn expected(fault: Fault, end: End, established: bool) -> u8 {
         (Errno::EINTR | Errno::EAGAIN, _) => 0,
         // A reader that has gone is its own business.
         (Errno::EPIPE | Errno::ECONNRESET, End::AppOut) => 0,
-        (_, End::NetIn | End::NetOut) if !established => 98,
+        // A lost connection is a failed handshake, a lack of memory is not.
+        (Errno::EPIPE | Errno::ECONNRESET, End::NetIn | End::NetOut) if !established => 98,
         _ => 111,
     }
 }

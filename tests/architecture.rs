@@ -240,3 +240,36 @@ fn the_modules_of_the_engines_point_one_way() {
         }
     }
 }
+
+/// All files below, by their paths.
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+#[test]
+fn messages_are_printed_where_their_length_is_bounded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    files(&root.join("crates"), &mut sources);
+    files(&root.join("src"), &mut sources);
+    sources.retain(|path| path.extension().is_some_and(|end| end == "rs"));
+    // Those of crates/NAME/tests are no part of a program.
+    sources.retain(|path| path.components().all(|part| part.as_os_str() != "tests"));
+    let prints = |path: &&PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        ["fd::message(", "eprint"]
+            .iter()
+            .any(|call| text.contains(call))
+    };
+    let printing: BTreeSet<_> = sources.iter().filter(prints).collect();
+    // The other one has no memory for a longer line.
+    let expected = ["crates/cli/src/message.rs", "crates/unix/src/heap/mod.rs"];
+    let expected = expected.map(|path| root.join(path));
+    assert_eq!(printing, expected.iter().collect());
+}

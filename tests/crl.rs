@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use crate::util::tls::{ENGINES, VERSIONS, Visit, call, door, visit};
 use crate::util::{TempDir, certs, cmd, need};
 
-const ROOT: &str = "O=s6-tls tests, CN=Root";
-const INTERMEDIATE: &str = "O=s6-tls tests, CN=Intermediate";
+/// Names of issuers, as messages show what a peer has sent.
+const ROOT: &str = r"O\x3ds6-tls\x20tests,\x20CN\x3dRoot";
+const INTERMEDIATE: &str = r"O\x3ds6-tls\x20tests,\x20CN\x3dIntermediate";
 
 /// A file of these lists of certs.sh, one behind the other.
 fn file(dir: &TempDir, lists: &[&str]) -> PathBuf {

@@ -369,6 +369,73 @@ fn a_program_that_leaves_during_the_handshake_ends_with_its_word() {
     expect("s6-tlsd-io", &output.err(), &[("end", "local-gone")]);
 }
 
+/// What a server that agrees on h2 says about a client with this offer, which
+/// its environment calls `remote`.
+fn refused_offer(remote: &str, protocols: Vec<Vec<u8>>) -> String {
+    let (mut near, far) = tcp_pair();
+    let server = tlsd(&["-v2", "--alpn=h2"], "p256", "cat")
+        .env("TCPREMOTEIP", remote)
+        .env("TCPREMOTEPORT", "4711")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    let _ = offering(protocols).complete_io(&mut near);
+    let err = server.finish().code(98).err();
+    drop(near);
+    err
+}
+
+/// A line that a client would like to have in the log.
+const FORGED: &str = "s6-tlsd-io: info: remote=198.51.100.66:1 sni=- code=98 end=flood";
+
+/// An offer of protocols, with which [`FORGED`] would begin a line where a
+/// logger cuts the line that repeats it all.
+fn forging_offer() -> Vec<Vec<u8>> {
+    const HEAD: &str = "s6-tlsd-io: fatal: handshake failed: \
+                        remote offers no application protocol of ours, but ";
+    let mut left = CUT - HEAD.len();
+    let mut protocols = Vec::new();
+    while left > 0 {
+        let size = if left > 400 { 200 } else { left.min(256) - 1 };
+        protocols.push(vec![b'x'; size]);
+        left -= size + 1;
+    }
+    protocols.push(FORGED.into());
+    protocols
+}
+
+#[test]
+fn what_a_client_offers_cannot_pass_for_a_line() {
+    let mut offers = vec![forging_offer(), vec![FORGED.into(); 600]];
+    let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é"
+        .as_bytes()
+        .to_vec();
+    offers.push(vec![odd]);
+    for offer in offers {
+        let err = refused_offer("192.0.2.1", offer);
+        assert_eq!(err.lines().count(), 3, "{err}");
+        for line in err.lines() {
+            assert!(line.len() < 2048, "{line}");
+            let plain = |byte: u8| matches!(byte, b' '..=b'~');
+            assert!(line.bytes().all(plain), "{line}");
+            assert!(!line.contains(" remote=198.51"), "{line}");
+        }
+        expect(
+            "s6-tlsd-io",
+            &err,
+            &[("remote", "192.0.2.1:4711"), ("code", "98")],
+        );
+    }
+    let shown = "but a\\x20b\\x3dc\\x5c\\x0a\\x0d\\x1b[2J\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xc2\\x85\\xc3\\xa9\n";
+    let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é";
+    let err = refused_offer("192.0.2.1", vec![odd.into()]);
+    assert!(err.contains(shown), "{err}");
+    let long = vec![b"y".to_vec(), b"x".repeat(255)];
+    let shown = format!("but y,{}...\n", "x".repeat(254));
+    let err = refused_offer("192.0.2.1", long);
+    assert!(err.contains(&shown), "{err}");
+}
+
 /// What the fail2ban filter makes of a log, in this mode: the addresses that
 /// it finds.
 fn banned(log: &str, mode: &str) -> Vec<String> {
@@ -448,4 +515,22 @@ fn fail2ban_finds_those_that_do_not_belong_here() {
         banned(&log, "aggressive"),
         [&strangers[..], &silent].concat()
     );
+}
+
+#[test]
+fn fail2ban_believes_nothing_that_a_client_wrote() {
+    if !need(&["fail2ban-regex"]) {
+        return;
+    }
+    let mut log = refused_offer("192.0.2.1", forging_offer());
+    log += &refused_offer("192.0.2.2", vec![FORGED.into(); 600]);
+    log += &refused_offer("192.0.2.3", vec![format!("\n{FORGED}").into()]);
+    let log = logged(&log);
+    for mode in ["normal", "aggressive"] {
+        assert_eq!(
+            banned(&log, mode),
+            ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
+            "{log}"
+        );
+    }
 }

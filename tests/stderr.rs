@@ -136,3 +136,35 @@ fn the_signal_of_the_limit_is_handed_on_as_it_was() {
         assert_eq!(ignored(&output.out(), Signal::SIGXFSZ), before);
     }
 }
+
+#[test]
+fn no_program_prints_a_longer_line_than_one_write_takes() {
+    const LONGEST: usize = 4096;
+    // A control character takes more space when it is escaped.
+    for unit in ["x", "é", "\n"] {
+        let long = unit.repeat(100_000 / unit.len());
+        for program in cli::suite::all() {
+            let unknown = format!("--{long}");
+            let output = cmd([program, &unknown, "127.0.0.1", "0", "true"]).run();
+            assert!(output.ended != Ended::Exited(0), "{program}");
+            for line in output.err().lines() {
+                assert!(line.len() < LONGEST, "{program}: {} bytes", line.len());
+                assert!(line.starts_with(program), "{program}: {line}");
+            }
+        }
+        let exec = cmd(["s6-applyuidgid", &long]).run();
+        assert!(exec.ended == Ended::Exited(126), "{:?}", exec.ended);
+        let exec = exec.err();
+        assert!(exec.starts_with("s6-applyuidgid: fatal: unable to exec "));
+        assert!(
+            exec.ends_with("...\n") && exec.len() <= LONGEST,
+            "{}",
+            exec.len()
+        );
+        let file = tlsd(&["-v2"], "p256", "true").env("KEYFILE", &long);
+        let err = file.run().code(96).err();
+        let fatal = err.lines().next().unwrap();
+        assert!(fatal.starts_with("s6-tlsd-io: fatal: ") && fatal.ends_with("..."));
+        assert!(err.lines().all(|line| line.len() < LONGEST), "{err}");
+    }
+}

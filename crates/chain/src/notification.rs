@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use cli::message::quoted;
 use unix::{Env, Errno};
 
 /// More than a report can be. A chain of certificates has to fit into a
@@ -31,9 +32,6 @@ pub const NAMES: [&str; 8] = [
 /// The same for families of names: what these begin.
 const FAMILIES: [&str; 3] = ["SSL_CB_", "SSL_CLIENT_", "SSL_SERVER_"];
 
-/// So much of a name that is left out is shown.
-const SHOWN: usize = 64;
-
 /// Reads a report, in as many pieces as it takes; None if it ends before it
 /// is complete.
 pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
@@ -53,14 +51,15 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
 }
 
 /// Sets and unsets the variables of a complete report. What it names besides
-/// those that are an engine's to set is left out; which that is, for people.
+/// those that are an engine's to set is left out; which that is, for a message:
+/// an engine that is not itself any more writes what its peer likes.
 pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
     let strings = report.split(|byte| *byte == 0);
     let changes = strings.filter(|string| !string.is_empty()).map(change);
     let (changes, left_out): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| is_an_engines(name));
     env.update(&changes);
     let ((first, _), others) = left_out.split_first()?;
-    let first = String::from_utf8_lossy(&first[..first.len().min(SHOWN)]).into_owned();
+    let first = quoted(first);
     Some(match others.len() {
         0 => first,
         count => format!("{first} and {count} more"),
@@ -121,15 +120,17 @@ mod tests {
         let names = "PATH=/x LD_PRELOAD=x PATH SSL_CERT_FILE=x SSL_CIPHERS=x \
                      SSL_CLIENT=x SSL_CB_a-b=x SSL_CLIENT_a\n=x =nameless";
         for string in names.split(' ') {
-            let name = string.split('=').next().map(str::to_owned);
+            let name = string.split('=').next();
+            let name = name.map(|name| quoted(name.as_bytes()));
             let report = [string.as_bytes(), b"\0\0"].concat();
             assert_eq!(apply(&report, &mut env), name);
         }
         assert_eq!(set(&env), [("PATH".into(), "/bin".into())]);
         let many = [b"UID=0\0".repeat(3), vec![0]].concat();
         assert_eq!(apply(&many, &mut env).as_deref(), Some("UID and 2 more"));
-        let long = [b"X".repeat(100), vec![0, 0]].concat();
-        assert_eq!(apply(&long, &mut env), Some("X".repeat(SHOWN)));
+        let long = [b"X\x1b".repeat(1000), vec![0, 0]].concat();
+        let shown = "X\\x1b".repeat(128) + "...";
+        assert_eq!(apply(&long, &mut env), Some(shown));
     }
 
     #[test]

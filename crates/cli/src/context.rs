@@ -4,9 +4,10 @@ use std::ffi::{OsStr, OsString};
 
 use unix::{Env, Errno, fd, signal};
 
-use crate::fatal::{Fatal, not_set, one_line, unable};
+use crate::fatal::{Fatal, not_set, unable};
 use crate::given::Given;
 use crate::ids::Whose;
+use crate::message;
 use crate::number::unsigned;
 use crate::row::Program;
 
@@ -58,7 +59,7 @@ impl Context {
     /// Prints `PROG: KIND: TEXT` if the verbosity is at least `from`.
     pub fn say(&self, from: u32, kind: &str, text: &str) {
         if self.verbosity >= from {
-            fd::message(format!("{}: {kind}: {}\n", self.prog, one_line(text)).as_bytes());
+            message::print(&self.prog, kind, text);
         }
     }
 

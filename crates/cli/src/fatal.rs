@@ -1,9 +1,12 @@
 //! Errors that end a program: one line and an exit code.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use unix::Errno;
+
+use crate::message;
 
 /// Why a program ends without having done its work. It is printed and turned
 /// into the exit code in one place, [`crate::run`].
@@ -33,7 +36,7 @@ impl Fatal {
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Self {
             code,
-            line: Line::Message(one_line(&message.into())),
+            line: Line::Message(message.into()),
         }
     }
 
@@ -77,8 +80,8 @@ impl Fatal {
     /// Prints the line that a program named `prog` has to print, if any, and
     /// leaves the exit code.
     pub fn print(self, prog: &str) -> Self {
-        if let Some(line) = self.line(prog) {
-            unix::fd::message(line.as_bytes());
+        if let Some((kind, text)) = self.parts(prog) {
+            message::print(prog, kind, &text);
         }
         Self::silent(self.code)
     }
@@ -103,9 +106,15 @@ impl Fatal {
 
     /// The line that a program named `prog` prints, if any.
     pub fn line(&self, prog: &str) -> Option<String> {
+        let (kind, text) = self.parts(prog)?;
+        Some(message::line(prog, kind, &text))
+    }
+
+    /// The kind and the text of that line.
+    fn parts(&self, prog: &str) -> Option<(&'static str, Cow<'_, str>)> {
         match &self.line {
-            Line::Message(message) => Some(format!("{prog}: fatal: {message}\n")),
-            Line::Usage(synopsis) => Some(format!("{prog}: usage: {prog} {synopsis}\n")),
+            Line::Message(message) => Some(("fatal", message.into())),
+            Line::Usage(synopsis) => Some(("usage", format!("{prog} {synopsis}").into())),
             Line::Silent => None,
         }
     }
@@ -114,20 +123,6 @@ impl Fatal {
 /// `unable to WHAT: STRERROR`.
 pub(crate) fn unable(what: &str, errno: Errno) -> String {
     format!("unable to {what}: {}", unix::errno::text(errno))
-}
-
-/// `text` with every control character escaped, so that what a peer or a
-/// file wrote stays on one line and cannot drive a terminal.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
 }
 
 /// `NAME not set`.

@@ -16,6 +16,7 @@ mod given;
 mod groups;
 pub mod id;
 mod ids;
+pub mod message;
 mod number;
 pub mod operands;
 mod parser;

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cli::Fatal;
+use cli::message::quoted;
 use rustls::pki_types::CertificateDer;
 
 /// Why the handshake cannot go on, though the peer has done nothing wrong.
@@ -71,8 +72,7 @@ impl Overheard {
 
     /// None of the protocols that the client offers is ours: that, in words.
     pub fn no_protocol(&self) -> String {
-        let offer = self.facts().protocols.join(&b',');
-        let offer = String::from_utf8_lossy(&offer);
+        let offer = quoted(&self.facts().protocols.join(&b','));
         format!("remote offers no application protocol of ours, but {offer}")
     }
 
@@ -85,7 +85,10 @@ impl Overheard {
     pub fn no_certificate(&self) -> Option<String> {
         let facts = self.facts();
         let text = match &facts.server_name {
-            Some(name) => format!("remote asked for {name}, which has no certificate"),
+            Some(name) => {
+                let name = quoted(name.as_bytes());
+                format!("remote asked for {name}, which has no certificate")
+            }
             None => "remote asked for no name, and there is no default certificate".to_owned(),
         };
         matches!(facts.certificate, Some(None)).then_some(text)

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use cli::message::quoted;
 use cli::{CrlCheck, Fatal};
 use rustls::pki_types::UnixTime;
 use webpki::{
@@ -116,7 +117,7 @@ impl RevocationLists {
             .peekable();
         let missing = own.peek().is_none();
         let outdated = own.all(|list| list.next_update <= now);
-        let name = Name(issuer).line();
+        let name = Name(issuer).line().map(|name| quoted(name.as_bytes()));
         let name = name.unwrap_or_else(|| "an issuer without a name".to_owned());
         match (missing, outdated) {
             (true, _) => Some(format!("there is no revocation list of {name}")),

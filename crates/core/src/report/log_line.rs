@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use cli::address::{Address, Endpoint, parse_port};
+use cli::message::quoted;
 use cli::{Context, Fatal};
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
@@ -102,8 +103,8 @@ impl fmt::Display for LogLine {
         let resumed = self
             .resumed
             .map(|resumed| if resumed { "yes" } else { "no" });
-        let sni = self.sni.as_ref().map(|name| escaped(name.as_bytes()));
-        let alpn = self.alpn.as_deref().map(escaped);
+        let sni = self.sni.as_ref().map(|name| quoted(name.as_bytes()));
+        let alpn = self.alpn.as_deref().map(quoted);
         for (name, value) in [
             ("remote", remote.as_deref()),
             ("protocol", self.protocol),
@@ -133,20 +134,6 @@ impl fmt::Display for LogLine {
         let ms = self.started.elapsed().as_millis();
         write!(f, "in={received} out={sent} ms={ms} code={code} end={end}")
     }
-}
-
-/// What the peer wrote, so that it can be no other field: bytes other than
-/// printable ASCII, blanks, `=` and the backslash itself are `\xHH`.
-fn escaped(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'=' | b'\\' => text.push_str(&format!("\\x{byte:02x}")),
-            b'!'..=b'~' => text.push(char::from(*byte)),
-            _ => text.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    text
 }
 
 /// The peer's address as whoever accepted or made the connection left it in

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use cli::{Common, Context, Fatal};
+use cli::{Common, Context, Fatal, message};
 use sandbox::Profile;
 
 use crate::ending::Ending;
@@ -194,7 +194,7 @@ fn end_on_panic(prog: String, line: Option<LogLine>) {
     std::panic::set_hook(Box::new(move |panic| {
         let fatal = Fatal::new(Fatal::SYSTEM, format!("bug: {panic}")).print(&prog);
         if let Some(line) = &line {
-            unix::fd::message(format!("{prog}: info: {line}\n").as_bytes());
+            message::print(&prog, "info", &line.to_string());
         }
         unix::entry::exit(fatal.code())
     }));

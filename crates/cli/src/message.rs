@@ -1,0 +1,144 @@
+//! Lines on standard error: `PROG: KIND: TEXT`. Every line of every program
+//! is made here, so that none is too long and none holds a control character.
+
+use std::fmt::Write;
+
+use unix::fd;
+
+/// The longest line, its line feed included: PIPE_BUF of Linux. A longer one
+/// would not be written to a pipe in one piece, and what reads logs cuts it
+/// (s6-log at 8192 bytes): the rest would be a line of somebody else's choice.
+pub const MAX_LINE: usize = 4096;
+
+/// So many bytes of a peer's text are shown at most.
+pub const MAX_QUOTED: usize = 256;
+
+/// What stands where something was cut off.
+const CUT: &str = "...";
+
+/// Prints `PROG: KIND: TEXT`.
+pub fn print(prog: &str, kind: &str, text: &str) {
+    fd::message(line(prog, kind, text).as_bytes());
+}
+
+/// The text of a peer for a message: printable ASCII without blank, `=` and
+/// backslash as it is, every other byte as `\xHH`; after [`MAX_QUOTED`] bytes
+/// of it `...`. So it is one word, is no field of a line, and holds nothing
+/// that a terminal obeys or shows in another order.
+pub fn quoted(text: &[u8]) -> String {
+    let shown = &text[..text.len().min(MAX_QUOTED)];
+    let mut out = String::with_capacity(shown.len());
+    for byte in shown {
+        match byte {
+            b'=' | b'\\' => escape(*byte, &mut out),
+            b'!'..=b'~' => out.push(char::from(*byte)),
+            _ => escape(*byte, &mut out),
+        }
+    }
+    if shown.len() < text.len() {
+        out.push_str(CUT);
+    }
+    out
+}
+
+fn escape(byte: u8, out: &mut String) {
+    // Writing to a string does not fail.
+    let _ = write!(out, "\\x{byte:02x}");
+}
+
+/// The line with its line feed: control characters are escaped, and what does
+/// not fit into [`MAX_LINE`] bytes is replaced by `...`.
+pub(crate) fn line(prog: &str, kind: &str, text: &str) -> String {
+    let room = MAX_LINE - "\n".len();
+    let mut line = format!("{prog}: {kind}: ");
+    // Where the line is cut if it turns out to be too long.
+    let mut end = line.len();
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        if line.len() > room {
+            line.truncate(end);
+            line.push_str(CUT);
+            break;
+        }
+        if line.len() + CUT.len() <= room {
+            end = line.len();
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let text = "bad\nname\x1b[2J\r\u{85}";
+        let shown = "bad\\nname\\u{1b}[2J\\r\\u{85}";
+        assert_eq!(line("p", "info", text), format!("p: info: {shown}\n"));
+    }
+
+    #[test]
+    fn no_line_is_too_long_and_a_cut_one_says_so() {
+        let head = "p: fatal: ";
+        let room = MAX_LINE - head.len() - 1;
+        let whole = "x".repeat(room);
+        assert_eq!(line("p", "fatal", &whole), format!("{head}{whole}\n"));
+        let cut = "x".repeat(room - 3);
+        let expected = format!("{head}{cut}...\n");
+        assert_eq!(line("p", "fatal", &format!("{whole}x")), expected);
+        assert_eq!(line("p", "fatal", &whole.repeat(100)), expected);
+    }
+
+    #[test]
+    fn a_cut_splits_no_character_and_no_escape() {
+        for unit in ["é", "\u{10348}", "\n", "\x1b"] {
+            for shift in 0..8 {
+                let text = "x".repeat(shift) + &unit.repeat(MAX_LINE);
+                let line = line("p", "fatal", &text);
+                let cut = line.strip_suffix("...\n").unwrap();
+                let rest = cut.strip_prefix("p: fatal: ").unwrap();
+                let escaped = match unit {
+                    "\n" => "\\n",
+                    "\x1b" => "\\u{1b}",
+                    other => other,
+                };
+                assert!(rest[shift..].replace(escaped, "").is_empty(), "{rest}");
+                let spare = MAX_LINE - line.len();
+                assert!(spare < escaped.len(), "{unit:?}: {spare}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_peers_text_is_one_word_of_ascii() {
+        let text = "a end=closed\n\\x20é\u{202e}~\x7f\0".as_bytes();
+        let shown = "a\\x20end\\x3dclosed\\x0a\\x5cx20\\xc3\\xa9\\xe2\\x80\\xae~\\x7f\\x00";
+        assert_eq!(quoted(text), shown);
+        for byte in 0..=u8::MAX {
+            let shown = quoted(&[byte]);
+            let plain = byte.is_ascii_graphic() && byte != b'=' && byte != b'\\';
+            let expected = match plain {
+                true => char::from(byte).to_string(),
+                false => format!("\\x{byte:02x}"),
+            };
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
+    fn a_peers_text_has_its_limit() {
+        let whole = "x".repeat(MAX_QUOTED);
+        assert_eq!(quoted(whole.as_bytes()), whole);
+        let cut = format!("{whole}...");
+        assert_eq!(quoted(whole.repeat(2).as_bytes()), cut);
+        // The limit counts the peer's bytes, not what they become.
+        let blanks = quoted(&[b' '; MAX_QUOTED + 1]);
+        assert_eq!(blanks, "\\x20".repeat(MAX_QUOTED) + "...");
+    }
+}

@@ -1,5 +1,6 @@
 //! `--any-client-cert`: whoever owns the key of a certificate gets in.
 
+use std::ffi::OsStr;
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme};
 
-use crate::util::tls::{VERSIONS, door, visit};
-use crate::util::{certs, cmd, need};
+use crate::util::tls::{VERSIONS, connect, door, tlsc, tlsd, visit};
+use crate::util::{TempDir, certs, cmd, need};
 
 #[test]
 fn any_certificate_is_accepted_and_reported() {
@@ -144,4 +145,28 @@ fn a_certificate_without_its_key_is_refused() {
                 .wait_err("fatal: handshake failed: certificate of remote refused: bad signature");
         }
     }
+}
+
+#[test]
+fn a_subject_drives_no_terminal_and_ends_no_line() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let (key, chain) = (dir.join("key"), dir.join("chain"));
+    let made = cmd(["openssl", "req", "-x509", "-newkey", "ec", "-nodes"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-utf8", "-subj"])
+        .arg("/O=a\r\nforged: line/CN=\x1b[2J\x7fb")
+        .args([OsStr::new("-keyout"), key.as_os_str()])
+        .args([OsStr::new("-out"), chain.as_os_str()]);
+    made.run().success();
+    let show = "printf '<%s>' \"$SSL_PEER_CERT_SUBJECT\" >&2";
+    let (server, _client) = connect(
+        tlsd(&["--any-client-cert"], "p256", show),
+        tlsc(&["-y", "-k", "localhost"], "exec 7>&-; cat <&6")
+            .env("KEYFILE", key)
+            .env("CERTFILE", chain),
+    );
+    let shown = r"<O=a\0D\0Aforged: line, CN=\1B[2J\7Fb>";
+    assert_eq!(server.success().err(), shown);
 }

@@ -19,7 +19,7 @@ const MAX_NAME: usize = 511;
 /// What an IDENT server answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Reply {
-    /// The user's name, as bytes without NUL.
+    /// The user's name, as bytes without control characters.
     User(Vec<u8>),
     /// It does not tell; why, in words.
     Error(&'static str),
@@ -155,7 +155,9 @@ fn parse(line: &[u8], ports: (u16, u16)) -> Result<Reply, Errno> {
                 Some((b' ' | b'\t', rest)) => rest,
                 _ => name,
             };
-            if name.contains(&0) || name.len() > MAX_NAME {
+            // It ends up in a variable, and from there in logs and on
+            // terminals; and it is the client's host that chooses it.
+            if name.iter().any(u8::is_ascii_control) || name.len() > MAX_NAME {
                 return Err(Errno::EPROTO);
             }
             Ok(Reply::User(name.to_vec()))
@@ -299,6 +301,9 @@ mod tests {
             "6191 : USERID : UNIX : joe",
             "6191, 23 : USERID : UNIX",
             "6191, 23 : USERID : UNIX : j\0e",
+            "6191, 23 : USERID : UNIX : j\re",
+            "6191, 23 : USERID : UNIX : j\x1b[2Je",
+            "6191, 23 : USERID : UNIX : joe\x7f",
             "6191, 23 : ERROR : WHAT",
             "6191, 23 : NOTHING : x : y",
         ] {

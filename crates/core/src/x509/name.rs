@@ -43,13 +43,14 @@ impl Name<'_> {
     }
 }
 
-/// Appends `value` with a backslash before what RFC 4514 calls special. A NUL
-/// byte, which no variable can hold, becomes `\00` as that RFC has it.
+/// Appends `value` with a backslash before what RFC 4514 calls special. Control
+/// bytes become `\XX`, as that RFC allows: a certificate may hold what ends a
+/// line or drives a terminal, and no variable can hold a NUL.
 fn escape(value: &str, line: &mut String) {
     for c in value.chars() {
         match c {
-            '\0' => line.push_str("\\00"),
-            ',' | '=' | '+' | '<' | '>' | '#' | '\\' | '\n' => {
+            '\0'..='\x1f' | '\x7f' => line.push_str(&format!("\\{:02X}", u32::from(c))),
+            ',' | '=' | '+' | '<' | '>' | '#' | '\\' => {
                 line.push('\\');
                 line.push(c);
             }
@@ -131,11 +132,33 @@ mod tests {
 
     #[test]
     fn special_characters_are_escaped_and_blanks_trimmed() {
-        let value = " a,b=c+d<e>f#g\\h\ni\"j;k/l\0m ".as_bytes();
+        let value = " a,b=c+d<e>f#g\\h\"j;k/l ".as_bytes();
         assert_eq!(
             line(&[pair(3, 0x0c, value)]).as_deref(),
-            Some("CN=a\\,b\\=c\\+d\\<e\\>f\\#g\\\\h\\\ni\"j;k/l\\00m")
+            Some("CN=a\\,b\\=c\\+d\\<e\\>f\\#g\\\\h\"j;k/l")
         );
+    }
+
+    #[test]
+    fn no_control_byte_of_any_string_type_is_left() {
+        let ascii: Vec<u8> = (0..0x80).collect();
+        let bmp: Vec<u8> = ascii.iter().flat_map(|byte| [0, *byte]).collect();
+        let universal: Vec<u8> = ascii.iter().flat_map(|byte| [0, 0, 0, *byte]).collect();
+        for (tag, value) in [
+            (0x0c, &ascii),
+            (0x13, &ascii),
+            (0x14, &ascii),
+            (0x16, &ascii),
+            (0x1c, &universal),
+            (0x1e, &bmp),
+        ] {
+            let line = line(&[pair(3, tag, value)]).unwrap();
+            assert!(!line.contains(|c: char| c.is_ascii_control()), "{line:?}");
+            assert!(line.starts_with("CN=\\00\\01\\02"), "{line}");
+            for escaped in ["\\0A", "\\0D", "\\1B", "~\\7F"] {
+                assert!(line.contains(escaped), "{escaped} in {line}");
+            }
+        }
     }
 
     #[test]

@@ -98,9 +98,11 @@ fn keep(place: &mut Option<Vec<u8>>, value: Vec<u8>, trusted: bool) {
     }
 }
 
-/// A value that can stand in a variable: a NUL would cut it short.
+/// A value that can stand in a variable. A NUL would cut it short; other
+/// control characters, which proxies hand on as the client sent them, would
+/// end lines and drive terminals wherever the program shows it.
 fn text(value: &[u8]) -> Result<Vec<u8>, Fatal> {
-    if value.contains(&0) {
+    if value.iter().any(u8::is_ascii_control) {
         return Err(invalid("TLV in PROXY header"));
     }
     Ok(value.to_vec())
@@ -214,6 +216,10 @@ mod tests {
             ssl_field(1, 0, &[vec![0x21, 0, 9, b'x']]),
             field(AUTHORITY, b"good.example\0evil"),
             ssl_field(0, 1, &[field(SSL_CN, b"joe\0")]),
+            field(AUTHORITY, b"good.example\nX"),
+            ssl_field(1, 0, &[field(SSL_CN, b"joe\x1b[2J")]),
+            ssl_field(1, 0, &[field(SSL_VERSION, b"TLSv1.3\r")]),
+            ssl_field(1, 0, &[field(SSL_CIPHER, b"\x7f")]),
         ];
         for bytes in bad {
             assert_eq!(show(&bytes), Err(1), "{bytes:x?}");

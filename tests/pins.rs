@@ -136,7 +136,8 @@ fn a_client_with_anchors_checks_both() {
             })
         };
         call("p256", "localhost").accepted("SUCCESS", "p256");
-        let why = "handshake failed: certificate of remote refused: not valid for this name";
+        let why = "handshake failed: certificate of remote refused: \
+                   not valid for this name: other.test is wanted, it has localhost,127.0.0.1";
         call("p256", "other.test").refused("bad certificate", why);
         call("ed", "localhost").refused("unknown ca", UNKNOWN);
     }

@@ -5,6 +5,7 @@
 //! certificate without any subjectAltName may match by its common name, and
 //! no name at all is checked when none was given.
 
+use cli::message::quoted;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -18,6 +19,7 @@ use crate::crypto;
 use crate::peer::chain::{Chain, fields};
 use crate::peer::possession;
 use crate::peer::trust::{Promised, Trust};
+use crate::x509::Certificate;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.
@@ -83,7 +85,8 @@ impl ServerCertVerifier for ServerVerifier {
         };
         trust.verify(&chain, now, &self.algorithms)?;
         if let Some(name) = name {
-            check_name(end_entity, name)?;
+            check_name(end_entity, name)
+                .inspect_err(|error| explain(error, end_entity, name, &trust))?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -173,6 +176,25 @@ fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
         }
         _ => Err(CertificateError::NotValidForName.into()),
     }
+}
+
+/// Says which name was wanted and which ones the certificate has, if that is
+/// why it is refused.
+fn explain(error: &Error, certificate: &CertificateDer<'_>, name: &ServerName<'_>, trust: &Trust) {
+    use CertificateError as C;
+    let by_name = matches!(
+        error,
+        Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. })
+    );
+    let Some(fields) = Certificate::parse(certificate).filter(|_| by_name) else {
+        return;
+    };
+    let names = quoted(&fields.identities().join(&b','));
+    let names = if names.is_empty() { "none" } else { &names };
+    let name = name.to_str();
+    trust.overheard.refuse(format!(
+        "certificate of remote refused: not valid for this name: {name} is wanted, it has {names}"
+    ));
 }
 
 /// Whether a common name is `name`, or a wildcard that covers exactly its

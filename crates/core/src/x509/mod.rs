@@ -1,6 +1,7 @@
 //! The fields of a certificate (RFC 5280) that rustls does not show.
 
 pub mod der;
+mod identities;
 pub mod name;
 pub mod public_key;
 pub mod revocation_list;

@@ -99,6 +99,10 @@ fn failures_have_their_reason() {
         ("refusing.test", "server refused"),
         ("six.test", "no such record"),
         ("a..b", "invalid domain name"),
+        (
+            "b\u{fc}cher.test",
+            "no such domain: a name that is not ASCII has to be given as its A-label (xn--...)",
+        ),
     ] {
         let output = client(&server, &["-4"], host, 1).run();
         output.fatal(

@@ -199,3 +199,23 @@ fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
         client.wait_out("served");
     }
 }
+
+#[test]
+fn a_variable_with_a_name_in_unicode_is_of_no_use_and_says_so() {
+    let server = |level| {
+        let server = pair(
+            tlsd(&["-k", level], "p256", "true"),
+            "b\u{fc}cher.test",
+            "p384",
+        );
+        pair(server, "xn--bcher-kva.test", "rsa")
+    };
+    let warning = "s6-tlsd-io: warning: environment variable KEYFILE:b\u{fc}cher.test is of no \
+                   use: a name that is not ASCII has to be given as its A-label (xn--...)\n";
+    for (level, said) in [("0", ""), ("1", warning), ("2", warning)] {
+        let client = tlsc(&["--no-verify-cert", "-k", "xn--bcher-kva.test"], "cat <&6");
+        let (server, client) = connect(server(level), client);
+        assert_eq!(server.success().err(), said, "{level}");
+        client.success();
+    }
+}

@@ -103,6 +103,12 @@ fn a_server_name_that_is_none_cannot_be_set_up() {
         97,
         "s6-tlsc-io: fatal: invalid server name a..b: neither host name nor address",
     );
+    let client = cmd(["s6-tlsc-io", "-k", "b\u{fc}cher.test", "6", "7"]);
+    client.env("CAFILE", "/dev/null").run().fatal(
+        97,
+        "s6-tlsc-io: fatal: invalid server name b\u{fc}cher.test: \
+         a name that is not ASCII has to be given as its A-label (xn--...)",
+    );
 }
 
 #[test]

@@ -288,3 +288,56 @@ fn a_directory_that_cannot_be_opened_is_known_at_the_start() {
             );
     }
 }
+
+#[test]
+fn files_with_a_name_in_unicode_are_of_no_use_and_say_so() {
+    let dir = TempDir::new();
+    copy("p384", &dir.join("b\u{fc}cher.test/privkey.pem"));
+    copy("p384", &dir.join("b\u{fc}cher.test/fullchain.pem"));
+    copy("p384", &dir.join("*.\u{440}\u{444}.test.key"));
+    copy("p384", &dir.join("*.\u{440}\u{444}.test.crt"));
+    for (level, name, file) in [
+        (
+            "-k1",
+            "xn--bcher-kva.test",
+            Some("b\u{fc}cher.test/privkey.pem"),
+        ),
+        (
+            "-k2",
+            "XN--bcher-kva.test",
+            Some("b\u{fc}cher.test/privkey.pem"),
+        ),
+        (
+            "-k2",
+            "www.xn--p1ai.test",
+            Some("*.\u{440}\u{444}.test.key"),
+        ),
+        ("-k2", "xn--fsqu00a.test", None),
+        ("-k2", "xn--.test", None),
+    ] {
+        let server = tlsd(&[level], "p256", "true").env("SNIDIR", dir.path());
+        let (server, client) = visit(server, name);
+        let err = server.err();
+        assert_eq!(err.contains("warning: "), file.is_some(), "{name}: {err}");
+        if let Some(file) = file {
+            let file = dir.join(file);
+            let shown = name.to_ascii_lowercase();
+            let warning = format!(
+                "s6-tlsd-io: warning: {} is of no use for {shown}: \
+                 a name that is not ASCII has to be given as its A-label (xn--...)\n",
+                file.display()
+            );
+            assert!(
+                err.to_lowercase().starts_with(&warning.to_lowercase()),
+                "{err}"
+            );
+        }
+        // Whoever asks in that form is served from files that bear it.
+        assert_eq!(shown(&client), if level == "-k1" { "p256" } else { "none" });
+    }
+    copy("rsa", &dir.join("xn--bcher-kva.test.key"));
+    copy("rsa", &dir.join("xn--bcher-kva.test.crt"));
+    let (server, client) = visit(server(&["-k2"], dir.path(), "cat"), "xn--bcher-kva.test");
+    assert_eq!(shown(&client), "rsa");
+    assert_eq!(server.err(), "");
+}

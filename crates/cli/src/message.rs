@@ -13,6 +13,10 @@ pub const MAX_LINE: usize = 4096;
 /// So many bytes of a peer's text are shown at most.
 pub const MAX_QUOTED: usize = 256;
 
+/// What to do about a host name that is not ASCII: DNS and TLS know it by its
+/// A-label (RFC 5890 section 2.3.2.1).
+pub const NEEDS_A_LABEL: &str = "a name that is not ASCII has to be given as its A-label (xn--...)";
+
 /// What stands where something was cut off.
 const CUT: &str = "...";
 

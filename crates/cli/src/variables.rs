@@ -57,8 +57,8 @@ pub static VARIABLES: &[Variable] = &[
         name: "CERTFILE:",
         server: Some(paragraph(
             "a pair for a name (see `-k`); `*.example.org` covers one label. Neither \
-             case nor a final dot matters. Shells cannot \
-             export such names; env(1) and s6-envdir can.",
+             case nor a final dot matters. A name that is not ASCII is given as its A-label \
+             (`xn--...`), as in SNIDIR; of others there is a warning. Shells cannot export such names; env(1) and s6-envdir can.",
         )),
         client: None,
     },

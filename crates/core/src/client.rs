@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cli::address::Address;
+use cli::message::NEEDS_A_LABEL;
 use cli::{ClientOptions, Context, Fatal, SniLevel};
 use rustls::ClientConfig;
 use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
@@ -177,11 +178,12 @@ fn learn(
 /// A host name or an address.
 fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     let invalid = || {
+        let why = match name.as_encoded_bytes().is_ascii() {
+            true => "neither host name nor address",
+            false => NEEDS_A_LABEL,
+        };
         let name = name.to_string_lossy();
-        Fatal::new(
-            SETUP,
-            format!("invalid server name {name}: neither host name nor address"),
-        )
+        Fatal::new(SETUP, format!("invalid server name {name}: {why}"))
     };
     // A zone is this host's affair, and stands in no certificate.
     if let Some(address) = Address::parse(name.as_encoded_bytes()) {

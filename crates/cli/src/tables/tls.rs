@@ -300,8 +300,8 @@ pub(super) const SERVER_NAME: &[Row] = &[Row {
     help: "name to send (SNI) and to check in the certificate",
     doc: paragraph(
         "send the name (SNI) and check the certificate against it. An address is not sent, and \
-         is matched with the certificate's addresses. Without `-k` the chain is verified and \
-         **no name is checked**.",
+         is matched with the certificate's addresses. A name that is not ASCII is given as its \
+         A-label (`xn--...`). Without `-k` the chain is verified and **no name is checked**.",
     ),
 }];
 

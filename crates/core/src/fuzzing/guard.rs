@@ -7,7 +7,7 @@ use crate::guard::Secrets;
 use crate::guard::keeper::Keeper;
 use crate::guard::wire::{Answer, HEADER, MAX_ANSWER, Question, header};
 use crate::own::choice::Certificates;
-use crate::own::directory::places;
+use crate::own::directory::{places, unicode_places};
 use crate::own::sessions::{Sessions, Versions, is_resumable};
 use crate::own::tickets::TicketKeys;
 use crate::testing;
@@ -56,10 +56,9 @@ pub fn directory(input: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(input) else {
         return false;
     };
-    let places = places(name);
-    for path in places
-        .iter()
-        .flat_map(|place| [&place.key, &place.certificate])
+    let (places, in_unicode) = (places(name), unicode_places(name));
+    for path in
+        (places.iter().chain(&in_unicode)).flat_map(|place| [&place.key, &place.certificate])
     {
         let parts: Vec<&str> = path.split('/').collect();
         assert!(parts.len() <= 2, "{path}");
@@ -67,8 +66,10 @@ pub fn directory(input: &[u8]) -> bool {
             !parts.iter().any(|part| matches!(*part, "" | "." | "..")),
             "{path}"
         );
-        assert!(path.is_ascii() && !path.contains('\0'), "{path}");
+        assert!(!path.contains('\0'), "{path}");
     }
+    assert!(places.iter().all(|place| place.key.is_ascii()));
+    assert!(in_unicode.iter().all(|place| !place.key.is_ascii()));
     !places.is_empty()
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use cli::message::NEEDS_A_LABEL;
 use cli::{Context, Fatal, SniLevel};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -87,6 +88,9 @@ impl Certificates {
             Some(directory) => directory.pair(name)?,
             None => None,
         };
+        if let (Some(directory), None) = (&self.directory, &found) {
+            directory.warn_of_unicode(name);
+        }
         Ok(found.map(Arc::new).or_else(|| self.default.clone()))
     }
 }
@@ -185,6 +189,11 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                     "environment variable KEYFILE:{shown} is there twice: neither case \
                      nor a final dot matters in names"
                 ),
+            ));
+        }
+        if !name.is_ascii() {
+            context.warn(&format!(
+                "environment variable KEYFILE:{shown} is of no use: {NEEDS_A_LABEL}"
             ));
         }
     }

@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 
+use cli::message::NEEDS_A_LABEL;
 use cli::{Context, Fatal};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -14,7 +15,7 @@ use unix::Errno;
 use crate::CONTEXT;
 use crate::files::problem::unreadable;
 use crate::files::{Opened, has_directory};
-use crate::own::pair;
+use crate::own::{a_label, pair};
 
 /// The directory, open for as long as it may be needed.
 pub struct Directory {
@@ -47,6 +48,18 @@ impl Directory {
             }
         }
         Ok(None)
+    }
+
+    /// Warns of files for `name`, for which there is no pair, that bear its name
+    /// in Unicode.
+    pub fn warn_of_unicode(&self, name: &str) {
+        let is_there = |place: &Place| Opened::beneath(&self.fd, &place.key).is_ok();
+        if let Some(place) = unicode_places(name).into_iter().find(is_there) {
+            let path = self.shown(&place.key);
+            let path = path.to_string_lossy();
+            self.context
+                .warn(&format!("{path} is of no use for {name}: {NEEDS_A_LABEL}"));
+        }
     }
 
     /// Whether a whole pair is there. Half a pair is none; but while a pair's
@@ -118,9 +131,17 @@ impl Place {
 /// The places of the pair for `name`, in the order in which they count. There
 /// are none for what is no host name: nothing else gets near the directory.
 pub fn places(name: &str) -> Vec<Place> {
-    let Some(name) = host_name(name) else {
-        return Vec::new();
-    };
+    host_name(name).map_or_else(Vec::new, of_name)
+}
+
+/// The same under the name in Unicode, if it has another one there.
+pub fn unicode_places(name: &str) -> Vec<Place> {
+    let name = host_name(name).and_then(|name| a_label::unicode(&name));
+    name.map_or_else(Vec::new, of_name)
+}
+
+/// The places under a name and its wildcards.
+fn of_name(name: String) -> Vec<Place> {
     let parent = name.split_once('.').map(|(_, parent)| parent);
     let parent = parent.filter(|parent| parent.contains('.'));
     let wildcards = parent.map(|parent| [format!("_.{parent}"), format!("*.{parent}")]);

@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::id::{Id, Tcpclient};
+use cli::message::NEEDS_A_LABEL;
 use cli::operands::Host;
 use cli::{Context, Fatal, Opt};
 use dns::{Families, Resolver};
@@ -174,7 +175,10 @@ fn resolve(
         .map_err(|errno| failed(unix::errno::text(errno)))?;
     resolver
         .addresses(&name, options.families, options.qualify)
-        .map_err(|failure| failed(&failure.to_string()))
+        .map_err(|failure| match failure.is_negative() && !name.is_ascii() {
+            true => failed(&format!("{failure}: {NEEDS_A_LABEL}")),
+            false => failed(&failure.to_string()),
+        })
 }
 
 /// Sets the socket and the environment up for the program. The remote end is

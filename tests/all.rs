@@ -29,6 +29,7 @@ mod engine_sni;
 mod engine_tunnel;
 mod exam;
 mod examples;
+mod fail2ban;
 mod faults;
 mod groups;
 mod guard_tls12;

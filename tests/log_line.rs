@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use crate::util::tls::{connect, serve, tlsc, tlsd};
-use crate::util::{Cmd, Output, TempDir, certs, cmd, need, pipe, tcp_pair};
+use crate::util::{Cmd, Output, certs, cmd, need, pipe, tcp_pair};
 
 const FIELDS: [&str; 13] = [
     "remote", "protocol", "cipher", "group", "sni", "alpn", "resumed", "cert", "in", "out", "ms",
@@ -27,7 +27,7 @@ fn line(prog: &str, err: &str) -> BTreeMap<String, String> {
     fields.iter().map(owned).collect()
 }
 
-fn expect(prog: &str, err: &str, expected: &[(&str, &str)]) {
+pub fn expect(prog: &str, err: &str, expected: &[(&str, &str)]) {
     let line = line(prog, err);
     for (name, value) in expected {
         assert_eq!(line[*name], *value, "{name}: {err}");
@@ -194,7 +194,7 @@ fn what_fails_before_the_first_byte_has_its_line_too() {
 }
 
 /// The end of a handshake that a server of ours is not asked to understand.
-fn read_to_end(stream: &mut TcpStream) {
+pub fn read_to_end(stream: &mut TcpStream) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
@@ -286,7 +286,7 @@ fn certificates_that_will_not_do_end_with_their_word() {
 }
 
 /// A client that offers these application protocols, before its handshake.
-fn offering(protocols: Vec<Vec<u8>>) -> rustls::ClientConnection {
+pub fn offering(protocols: Vec<Vec<u8>>) -> rustls::ClientConnection {
     use std::sync::Arc;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
@@ -302,7 +302,7 @@ fn offering(protocols: Vec<Vec<u8>>) -> rustls::ClientConnection {
 }
 
 /// A client with a completed handshake, and what it goes over.
-fn rustls_client(stream: &mut TcpStream) -> rustls::ClientConnection {
+pub fn rustls_client(stream: &mut TcpStream) -> rustls::ClientConnection {
     let mut client = offering(vec![]);
     while client.is_handshaking() || client.wants_write() {
         client.complete_io(stream).unwrap();
@@ -311,7 +311,7 @@ fn rustls_client(stream: &mut TcpStream) -> rustls::ClientConnection {
 }
 
 /// Resets the connection: a socket that is closed at once, without lingering.
-fn reset(peer: &mut TcpStream) {
+pub fn reset(peer: &mut TcpStream) {
     let linger = nix::libc::linger {
         l_onoff: 1,
         l_linger: 0,
@@ -367,170 +367,4 @@ fn a_program_that_leaves_during_the_handshake_ends_with_its_word() {
     let output = engine.finish();
     drop(near);
     expect("s6-tlsd-io", &output.err(), &[("end", "local-gone")]);
-}
-
-/// What a server that agrees on h2 says about a client with this offer, which
-/// its environment calls `remote`.
-fn refused_offer(remote: &str, protocols: Vec<Vec<u8>>) -> String {
-    let (mut near, far) = tcp_pair();
-    let server = tlsd(&["-v2", "--alpn=h2"], "p256", "cat")
-        .env("TCPREMOTEIP", remote)
-        .env("TCPREMOTEPORT", "4711")
-        .fd(0, far.try_clone().unwrap())
-        .fd(1, far)
-        .start();
-    let _ = offering(protocols).complete_io(&mut near);
-    let err = server.finish().code(98).err();
-    drop(near);
-    err
-}
-
-/// A line that a client would like to have in the log.
-const FORGED: &str = "s6-tlsd-io: info: remote=198.51.100.66:1 sni=- code=98 end=flood";
-
-/// An offer of protocols, with which [`FORGED`] would begin a line where a
-/// logger cuts the line that repeats it all.
-fn forging_offer() -> Vec<Vec<u8>> {
-    const HEAD: &str = "s6-tlsd-io: fatal: handshake failed: \
-                        remote offers no application protocol of ours, but ";
-    let mut left = CUT - HEAD.len();
-    let mut protocols = Vec::new();
-    while left > 0 {
-        let size = if left > 400 { 200 } else { left.min(256) - 1 };
-        protocols.push(vec![b'x'; size]);
-        left -= size + 1;
-    }
-    protocols.push(FORGED.into());
-    protocols
-}
-
-#[test]
-fn what_a_client_offers_cannot_pass_for_a_line() {
-    let mut offers = vec![forging_offer(), vec![FORGED.into(); 600]];
-    let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é"
-        .as_bytes()
-        .to_vec();
-    offers.push(vec![odd]);
-    for offer in offers {
-        let err = refused_offer("192.0.2.1", offer);
-        assert_eq!(err.lines().count(), 3, "{err}");
-        for line in err.lines() {
-            assert!(line.len() < 2048, "{line}");
-            let plain = |byte: u8| matches!(byte, b' '..=b'~');
-            assert!(line.bytes().all(plain), "{line}");
-            assert!(!line.contains(" remote=198.51"), "{line}");
-        }
-        expect(
-            "s6-tlsd-io",
-            &err,
-            &[("remote", "192.0.2.1:4711"), ("code", "98")],
-        );
-    }
-    let shown = "but a\\x20b\\x3dc\\x5c\\x0a\\x0d\\x1b[2J\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xc2\\x85\\xc3\\xa9\n";
-    let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é";
-    let err = refused_offer("192.0.2.1", vec![odd.into()]);
-    assert!(err.contains(shown), "{err}");
-    let long = vec![b"y".to_vec(), b"x".repeat(255)];
-    let shown = format!("but y,{}...\n", "x".repeat(254));
-    let err = refused_offer("192.0.2.1", long);
-    assert!(err.contains(&shown), "{err}");
-}
-
-/// What the fail2ban filter makes of a log, in this mode: the addresses that
-/// it finds.
-fn banned(log: &str, mode: &str) -> Vec<String> {
-    let filter = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/doc/examples/fail2ban/filter.d/s6-tls.conf"
-    );
-    let dir = TempDir::new();
-    let file = dir.file("log", log);
-    let filter = format!("{filter}[mode={mode}]");
-    let output = cmd(["fail2ban-regex", "-o", "ip"]).arg(&file).arg(filter);
-    let output = output.env("HOME", dir.path()).run().success().out();
-    output.lines().map(str::to_owned).collect()
-}
-
-/// Where s6-log cuts lines.
-const CUT: usize = 8192;
-
-/// What s6-log with a time stamp makes of these messages.
-fn logged(err: &str) -> String {
-    let mut log = String::new();
-    for line in err.lines() {
-        for piece in line.as_bytes().chunks(CUT) {
-            let piece = String::from_utf8_lossy(piece);
-            log += &format!("@4000000069258a0a00000000 {piece}\n");
-        }
-    }
-    log
-}
-
-/// What a server says of a peer that its environment calls `remote`.
-fn said(options: &[&str], remote: &str, peer: impl FnOnce(&mut TcpStream)) -> String {
-    let (mut near, far) = tcp_pair();
-    let server = tlsd(&[&["-v2"], options].concat(), "p256", "exec cat")
-        .env("CAFILE", certs().path("ca.pem"))
-        .env("TCPREMOTEIP", remote)
-        .env("TCPREMOTEPORT", "4711")
-        .fd(0, far.try_clone().unwrap())
-        .fd(1, far)
-        .start();
-    peer(&mut near);
-    server.finish().err()
-}
-
-#[test]
-fn fail2ban_finds_those_that_do_not_belong_here() {
-    if !need(&["fail2ban-regex"]) {
-        return;
-    }
-    let plain = |peer: &mut TcpStream| {
-        peer.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-        read_to_end(peer);
-    };
-    let good = |peer: &mut TcpStream| {
-        let mut client = rustls_client(peer);
-        client.send_close_notify();
-        client.complete_io(peer).unwrap();
-        read_to_end(peer);
-    };
-    let health_check = |peer: &mut TcpStream| {
-        peer.shutdown(std::net::Shutdown::Write).unwrap();
-        read_to_end(peer);
-    };
-    let log = [
-        said(&[], "192.0.2.1", plain),
-        said(&[], "2001:db8::7", plain),
-        said(&["-K", "100"], "192.0.2.2", |_| {}),
-        said(&[], "192.0.2.3", good),
-        said(&[], "192.0.2.4", health_check),
-        said(&[], "192.0.2.5", reset),
-    ];
-    let log = logged(&log.concat());
-    let strangers = ["192.0.2.1", "2001:db8::7"];
-    assert_eq!(banned(&log, "normal"), strangers, "{log}");
-    let silent = ["192.0.2.2", "192.0.2.4", "192.0.2.5"];
-    assert_eq!(
-        banned(&log, "aggressive"),
-        [&strangers[..], &silent].concat()
-    );
-}
-
-#[test]
-fn fail2ban_believes_nothing_that_a_client_wrote() {
-    if !need(&["fail2ban-regex"]) {
-        return;
-    }
-    let mut log = refused_offer("192.0.2.1", forging_offer());
-    log += &refused_offer("192.0.2.2", vec![FORGED.into(); 600]);
-    log += &refused_offer("192.0.2.3", vec![format!("\n{FORGED}").into()]);
-    let log = logged(&log);
-    for mode in ["normal", "aggressive"] {
-        assert_eq!(
-            banned(&log, mode),
-            ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
-            "{log}"
-        );
-    }
 }

@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Instant;
 
 use cli::id::{self, Id};
+use cli::message::quoted;
 use cli::{Context, Fatal, Opt};
 use nix::poll::PollFlags;
 use unix::{Errno, Pid, fd};
@@ -149,7 +150,7 @@ impl Access<'_> {
             None => Decision::Allow(Allowed::default()),
         };
         if let Decision::Deny(rule) = decision {
-            return Err(self.refused(&format!("rule {rule}")));
+            return Err(self.refused_by(&rule));
         }
         let mut question = (self.options.ident).then(|| self.question());
         let looked_up = self.look_up(Question::task(&mut question));
@@ -162,7 +163,7 @@ impl Access<'_> {
         }
         let allowed = match decision {
             Decision::Allow(allowed) => allowed,
-            Decision::Deny(rule) => return Err(self.refused(&format!("rule {rule}"))),
+            Decision::Deny(rule) => return Err(self.refused_by(&rule)),
             Decision::None => return Err(self.refused("rule none")),
         };
         self.tell([
@@ -214,6 +215,11 @@ impl Access<'_> {
 
     fn refused(&self, why: &str) -> Fatal {
         self.refuse(why, Fatal::silent(REFUSED))
+    }
+
+    /// The client is refused by the rule with this key, which may hold its name.
+    fn refused_by(&self, rule: &str) -> Fatal {
+        self.refused(&format!("rule {}", quoted(rule.as_bytes())))
     }
 
     /// The client is refused since something failed that matters.

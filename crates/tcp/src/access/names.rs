@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 
 use cli::Fatal;
+use cli::message::quoted;
 use dns::{Failure, Families, Found, Resolver};
 use unix::Errno;
 use unix::tasks::Task;
@@ -110,11 +111,12 @@ impl Access<'_> {
         } else {
             Families::V6
         };
+        let shown = quoted(name.as_bytes());
         match self.looked_up(resolver.addresses(&name, family, false))? {
             Some(addresses) if addresses.contains(&ip) => Ok(Some(name)),
-            Some(_) => Err(self.refused(&format!("reason other addresses of {name}"))),
+            Some(_) => Err(self.refused(&format!("reason other addresses of {shown}"))),
             None if self.options.strict => {
-                Err(self.refused(&format!("reason no address of {name}")))
+                Err(self.refused(&format!("reason no address of {shown}")))
             }
             None => Ok(None),
         }

@@ -55,6 +55,7 @@ mod staple;
 mod stderr;
 mod tcp;
 mod tcpclient;
+mod terminals;
 mod ucspitls;
 mod wrappers;
 #[cfg(target_os = "linux")]

@@ -43,16 +43,16 @@ impl Descriptors {
         let mut descriptors = Self(PerEnd::default());
         for (i, end) in End::ALL.into_iter().enumerate() {
             let number = numbers[end];
-            let taken = End::ALL[..i].iter().any(|other| numbers[*other] == number);
-            let fd = if taken {
-                unix::fd::duplicate(number)
-            } else {
-                unix::fd::claim(number)
+            // A terminal that was opened anew has left its number.
+            let mut others = End::ALL[..i].iter();
+            let same = others.find(|other| numbers[**other] == number);
+            let same = same.and_then(|same| descriptors.0[*same].as_ref());
+            let descriptor = match same {
+                Some(same) => same.for_another(end),
+                None => unix::fd::claim(number).and_then(|fd| Descriptor::inherited(fd, end)),
             };
-            let descriptor = fd
-                .and_then(|fd| Descriptor::new(fd, end))
-                .map_err(|errno| Fatal::system(&format!("use descriptor {number}"), errno))?;
-            descriptors.0[end] = Some(descriptor);
+            let failed = |errno| Fatal::system(&format!("use descriptor {number}"), errno);
+            descriptors.0[end] = Some(descriptor.map_err(failed)?);
         }
         descriptors
             .stop_blocking()
@@ -230,23 +230,44 @@ impl Drop for Descriptors {
 }
 
 impl Descriptor {
-    fn new(fd: OwnedFd, end: End) -> Result<Self, Errno> {
-        let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
+    /// What was inherited as `fd`; a terminal is opened anew.
+    fn inherited(fd: OwnedFd, end: End) -> Result<Self, Errno> {
+        let kind = kind(fd.as_fd())?;
         let own = (kind == SFlag::S_IFCHR).then(|| terminal(fd.as_fd()));
+        Ok(Self::of(own.flatten().unwrap_or(fd), kind, end))
+    }
+
+    /// The same open file for another end.
+    fn for_another(&self, end: End) -> Result<Self, Errno> {
+        let fd = unix::fd::duplicate_above(&self.fd, 3)?;
+        let kind = kind(fd.as_fd())?;
+        Ok(Self::of(fd, kind, end))
+    }
+
+    fn of(fd: OwnedFd, kind: SFlag, end: End) -> Self {
         let pipe = kind == SFlag::S_IFIFO && matches!(end, End::AppIn | End::AppOut);
-        Ok(Self {
+        Self {
             pipe: if pipe { Pipe::of(fd.as_fd()) } else { None },
-            fd: own.flatten().unwrap_or(fd),
+            fd,
             socket: kind == SFlag::S_IFSOCK,
             group: end,
             former: None,
-        })
+        }
     }
 }
 
-/// The terminal that `fd` is, with flags that nobody shares.
+/// Whether `fd` is a socket, a pipe, a terminal...
+fn kind(fd: BorrowedFd<'_>) -> Result<SFlag, Errno> {
+    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
+}
+
+/// The terminal that `fd` is, with flags that nobody shares. None also for the
+/// other end of a pseudo-terminal: to open its file makes a new one.
 fn terminal(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let path = nix::unistd::ttyname(fd).ok()?;
+    if path.ends_with("ptmx") {
+        return None;
+    }
     let access = flags(fd).ok()? & OFlag::O_ACCMODE;
     let own = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     nix::fcntl::open(&path, access | own, Mode::empty()).ok()

@@ -11,7 +11,7 @@ mod io;
 mod place;
 mod standard;
 
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -40,15 +40,6 @@ pub fn check(number: RawFd) -> Result<(), Errno> {
         return Err(Errno::EBADF);
     }
     Ok(())
-}
-
-/// A duplicate of descriptor `number`. EBADF if it is not open. For numbers
-/// that may be named twice.
-pub fn duplicate(number: RawFd) -> Result<OwnedFd, Errno> {
-    is_ours(number)?;
-    // SAFETY: the descriptor was just seen open and is only borrowed for the
-    // call.
-    duplicate_above(unsafe { BorrowedFd::borrow_raw(number) }, 3)
 }
 
 /// A duplicate of `fd` with a number of at least `lowest`.
@@ -109,7 +100,6 @@ mod tests {
     fn what_is_not_open_cannot_be_claimed() {
         assert_eq!(claim(1 << 20).err(), Some(Errno::EBADF));
         assert_eq!(claim(-1).err(), Some(Errno::EBADF));
-        assert_eq!(duplicate(1 << 20).err(), Some(Errno::EBADF));
     }
 
     #[test]
@@ -118,7 +108,7 @@ mod tests {
         let fd = claim(number).unwrap();
         assert_eq!(fd.as_raw_fd(), number);
         assert_eq!(claim(number).err(), Some(Errno::EBADF));
-        assert!(duplicate(number).is_ok_and(|copy| copy.as_raw_fd() > 2));
+        assert!(duplicate_above(&fd, 3).is_ok_and(|copy| copy.as_raw_fd() > 2));
         let number = inherit(fd).unwrap();
         drop(claim(number).unwrap());
     }

@@ -4,44 +4,19 @@
 //! the calls they make, and take up new ones; one that is refused must not
 //! cost a connection. abort(3) needs signals, which are refused, and ends in a
 //! crash: a program that gives up calls exit_group.
+//!
+//! A call that acts on an open file, and so on everybody who shares it, is
+//! allowed on the descriptors of the profile alone: standard error may be one
+//! socket or terminal for a whole service.
 
 use unix::Errno;
 
 use crate::Profile;
 use crate::filter::{Call, Condition, Test, compile};
 
-/// The system calls that are left. Each row more takes the kernel time for
-/// every connection.
-pub type Calls = &'static [&'static [Call<'static>]];
-
-/// What an engine does.
-pub const ENGINE: Calls = &[
-    COMMON,
-    &[
-        Call(libc::SYS_recvfrom, &[]),
-        // To no address: only where the socket is connected.
-        Call(libc::SYS_sendto, &[(5, Test::Is(0))]),
-        Call(libc::SYS_shutdown, &[]),
-        // The flags of descriptors and files, from F_GETFD to F_SETFL; no copies.
-        Call(
-            libc::SYS_fcntl,
-            &[
-                (1, Test::AtLeast(libc::F_GETFD as u32)),
-                (1, Test::AtMost(libc::F_SETFL as u32)),
-            ],
-        ),
-        Call(
-            libc::SYS_setsockopt,
-            &[(1, is(libc::IPPROTO_TCP)), (2, is(libc::TCP_QUICKACK))],
-        ),
-    ],
-];
-
-/// What the keeper of a key does.
-pub const GUARD: Calls = &[COMMON];
-
-/// What everybody does, besides reading.
-const COMMON: &[Call] = &[
+/// What is left whatever the descriptors are. Each row more takes the kernel
+/// time for every connection.
+const ALWAYS: &[Call<'_>] = &[
     // Waiting. After a stop the kernel goes on by restart_syscall.
     #[cfg(target_arch = "x86_64")]
     Call(libc::SYS_poll, &[]),
@@ -52,6 +27,8 @@ const COMMON: &[Call] = &[
     // Writing, and the end.
     Call(libc::SYS_write, &[]),
     Call(libc::SYS_close, &[]),
+    // It only asks. The standard library does so before it closes, for debugging.
+    Call(libc::SYS_fcntl, &[(1, is(libc::F_GETFD))]),
     Call(libc::SYS_exit_group, &[]),
     // These are ignored while a message is written.
     Call(libc::SYS_rt_sigaction, &[(0, is(libc::SIGPIPE))]),
@@ -60,7 +37,12 @@ const COMMON: &[Call] = &[
     Call(libc::SYS_brk, &[]),
     Call(libc::SYS_munmap, &[]),
     Call(libc::SYS_mremap, &[]),
-    Call(libc::SYS_madvise, &[]),
+    // As allocators give memory back. Other advice reaches beyond the process:
+    // it takes pages out of use, or shares them.
+    Call(
+        libc::SYS_madvise,
+        &[(2, Test::OneOf(&[libc::MADV_DONTNEED, libc::MADV_FREE]))],
+    ),
     Call(
         libc::SYS_mmap,
         &[NO_CODE, (3, Test::Has(libc::MAP_ANONYMOUS as u32))],
@@ -70,23 +52,37 @@ const COMMON: &[Call] = &[
     Call(libc::SYS_getrandom, &[]),
 ];
 
-const NO_CODE: Condition = (2, Test::Lacks(libc::PROT_EXEC as u32));
+const NO_CODE: Condition<'_> = (2, Test::Lacks(libc::PROT_EXEC as u32));
 
 /// Allows what `profile` leaves, and nothing else, from now on.
 pub fn filter(profile: &Profile<'_>) -> Result<(), Errno> {
     let descriptors = &profile.descriptors;
-    // Not from standard error, which may be somebody's terminal.
-    let readable = (descriptors.read.iter()).map(|fd| [(0, is(*fd))]);
-    let readable: Vec<_> = readable.collect();
-    let pipes = (descriptors.pipes.iter()).map(|fd| [(0, is(*fd)), (1, is(libc::F_SETPIPE_SZ))]);
-    let pipes: Vec<_> = pipes.collect();
-    let reads = readable.iter().map(|fd| Call(libc::SYS_read, fd));
-    let sizes = pipes.iter().map(|fd| Call(libc::SYS_fcntl, fd));
-    let calls = profile.calls.iter().copied().flatten().copied();
-    let calls: Vec<_> = calls.chain(reads).chain(sizes).collect();
-    unix::lockdown::filter_calls(&mut compile(&calls)?)
+    let read = [(0, Test::OneOf(descriptors.read))];
+    let socket = (0, Test::OneOf(descriptors.sockets));
+    let sockets = [socket];
+    // To no address: only where the socket is connected.
+    let send = [socket, (5, Test::Is(0))];
+    let acknowledge = [
+        socket,
+        (1, is(libc::IPPROTO_TCP)),
+        (2, is(libc::TCP_QUICKACK)),
+    ];
+    let switched = (0, Test::OneOf(descriptors.switched));
+    let restore = [switched, (1, is(libc::F_SETFL))];
+    let pipe = (0, Test::OneOf(descriptors.pipes));
+    let resize = [pipe, (1, is(libc::F_SETPIPE_SZ))];
+    let on_descriptors = [
+        Call(libc::SYS_read, &read),
+        Call(libc::SYS_recvfrom, &sockets),
+        Call(libc::SYS_sendto, &send),
+        Call(libc::SYS_shutdown, &sockets),
+        Call(libc::SYS_setsockopt, &acknowledge),
+        Call(libc::SYS_fcntl, &restore),
+        Call(libc::SYS_fcntl, &resize),
+    ];
+    unix::lockdown::filter_calls(&mut compile(&[ALWAYS, &on_descriptors].concat())?)
 }
 
-const fn is(value: i32) -> Test {
+const fn is(value: i32) -> Test<'static> {
     Test::Is(value as u32)
 }

@@ -7,6 +7,7 @@
 //! It is written from its end: what an instruction jumps to is there already.
 
 use std::mem::{offset_of, size_of};
+use std::os::fd::RawFd;
 
 use libc::{c_uint, seccomp_data, sock_filter};
 use unix::Errno;
@@ -14,25 +15,26 @@ use unix::Errno;
 /// What an argument of a system call, the lower 32 bits of it, is compared
 /// with.
 #[derive(Clone, Copy, Debug)]
-pub enum Test {
+pub enum Test<'a> {
     /// It is this.
     Is(u32),
-    /// It is this or more.
-    AtLeast(u32),
-    /// It is this or less.
-    AtMost(u32),
     /// One of these bits is set.
     Has(u32),
     /// None of these bits is set.
     Lacks(u32),
+    /// It is one of these; never, if there are none.
+    OneOf(&'a [RawFd]),
 }
 
 /// The number of an argument, from 0, and what must be true of it.
-pub type Condition = (usize, Test);
+pub type Condition<'a> = (usize, Test<'a>);
 
 /// A system call that is allowed where all the conditions hold.
 #[derive(Clone, Copy)]
-pub struct Call<'a>(pub i64, pub &'a [Condition]);
+pub struct Call<'a>(pub i64, pub &'a [Condition<'a>]);
+
+/// How many instructions the kernel takes (BPF_MAXINSNS).
+const LONGEST: usize = 4096;
 
 /// How many calls are looked for one after the other.
 const FEW: usize = 3;
@@ -44,19 +46,27 @@ const ARCHITECTURE: u32 = 0xc000_00b7;
 
 /// The program that allows `calls`. One that is there twice is allowed if
 /// either allows it. All others fail with EPERM, and those by the numbers of
-/// another architecture end the process. EINVAL if it gets too long.
+/// another architecture end the process. EOVERFLOW if it gets longer than
+/// jumps reach or the kernel takes: no system call has that errno for what the
+/// system lacks.
 pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
     let mut calls = calls.to_vec();
     calls.sort_by_key(|call| call.0);
     let mut program = Program::new()?;
     let mut bodies = Vec::new();
     for same in calls.chunk_by(|one, other| one.0 == other.0) {
-        let number = u32::try_from(same[0].0).map_err(|_| Errno::EINVAL)?;
-        bodies.push((number, program.alternatives(same)?));
+        let number = u32::try_from(same[0].0).map_err(|_| Errno::EOVERFLOW)?;
+        match program.alternatives(same)? {
+            Program::REFUSE => {}
+            body => bodies.push((number, body)),
+        }
     }
     program.search(&bodies)?;
     program.load(offset_of!(seccomp_data, nr))?;
     program.by_architecture()?;
+    if program.backward.len() > LONGEST {
+        return Err(Errno::EOVERFLOW);
+    }
     program.backward.reverse();
     Ok(program.backward)
 }
@@ -82,7 +92,7 @@ impl Program {
     }
 
     fn push(&mut self, code: c_uint, jumps: [u8; 2], k: u32) -> Result<Place, Errno> {
-        let code = u16::try_from(code).map_err(|_| Errno::EINVAL)?;
+        let code = u16::try_from(code).map_err(|_| Errno::EOVERFLOW)?;
         let [jt, jf] = jumps;
         self.backward.push(sock_filter { code, jt, jf, k });
         Ok(self.backward.len() - 1)
@@ -94,14 +104,14 @@ impl Program {
 
     /// Takes the 32 bits at `offset` of what the kernel shows.
     fn load(&mut self, offset: usize) -> Result<Place, Errno> {
-        let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;
+        let offset = u32::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
         self.push(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, [0, 0], offset)
     }
 
     /// Compares what was loaded.
     fn jump(&mut self, how: c_uint, value: u32, yes: Place, no: Place) -> Result<Place, Errno> {
         let here = self.backward.len();
-        let over = |place: Place| u8::try_from(here - 1 - place).map_err(|_| Errno::EINVAL);
+        let over = |place: Place| u8::try_from(here - 1 - place).map_err(|_| Errno::EOVERFLOW);
         let jumps = [over(yes)?, over(no)?];
         self.push(libc::BPF_JMP | libc::BPF_K | how, jumps, value)
     }
@@ -118,18 +128,22 @@ impl Program {
 
     fn condition(
         &mut self,
-        (argument, test): Condition,
+        (argument, test): Condition<'_>,
         then: Place,
         otherwise: Place,
     ) -> Result<Place, Errno> {
+        if matches!(test, Test::OneOf([])) {
+            return Ok(otherwise);
+        }
         let offset = offset_of!(seccomp_data, args) + argument * size_of::<u64>();
         let [then, otherwise] = [then, otherwise].map(|place| self.loaded(place, offset));
         match test {
             Test::Is(value) => self.jump(libc::BPF_JEQ, value, then, otherwise),
-            Test::AtLeast(value) => self.jump(libc::BPF_JGE, value, then, otherwise),
-            Test::AtMost(value) => self.jump(libc::BPF_JGT, value, otherwise, then),
             Test::Has(bits) => self.jump(libc::BPF_JSET, bits, then, otherwise),
             Test::Lacks(bits) => self.jump(libc::BPF_JSET, bits, otherwise, then),
+            Test::OneOf(values) => values.iter().rev().try_fold(otherwise, |next, value| {
+                self.jump(libc::BPF_JEQ, *value as u32, then, next)
+            }),
         }?;
         self.load(offset)
     }
@@ -182,7 +196,6 @@ mod tests {
                 0x20 => loaded = word(data, k as usize),
                 0x06 => return k,
                 0x15 => at += jump(loaded == k),
-                0x25 => at += jump(loaded > k),
                 0x35 => at += jump(loaded >= k),
                 0x45 => at += jump(loaded & k != 0),
                 _ => unreachable!("{code:#x}"),
@@ -203,10 +216,9 @@ mod tests {
             let value = data.args[*argument] as u32;
             match *test {
                 Test::Is(is) => value == is,
-                Test::AtLeast(least) => value >= least,
-                Test::AtMost(most) => value <= most,
                 Test::Has(bits) => value & bits != 0,
                 Test::Lacks(bits) => value & bits == 0,
+                Test::OneOf(values) => values.iter().any(|one| value == *one as u32),
             }
         };
         call.0 == i64::from(data.nr) && call.1.iter().all(holds)
@@ -240,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_program_says_what_the_rows_say() {
-        use Test::{AtLeast, AtMost, Has, Is, Lacks};
+        use Test::{Has, Is, Lacks, OneOf};
         agree(&[]);
         agree(&[Call(7, &[])]);
         let numbers: Vec<_> = (0..40).map(|number| Call(number * 9 % 401, &[])).collect();
@@ -248,7 +260,7 @@ mod tests {
         agree(&[
             Call(5, &[(0, Is(3)), (1, Is(4))]),
             Call(5, &[(0, Is(12))]),
-            Call(5, &[(1, AtLeast(2)), (1, AtMost(4))]),
+            Call(5, &[(1, Has(2)), (1, Lacks(4))]),
             Call(5, &[(1, Is(32)), (0, Is(1))]),
             Call(3, &[(2, Lacks(4)), (3, Has(32))]),
             Call(3, &[(2, Lacks(1)), (3, Has(6)), (5, Is(0))]),
@@ -256,6 +268,15 @@ mod tests {
             Call(900, &[]),
             Call(4, &[(0, Is(5))]),
             Call(4, &[(0, Is(6))]),
+        ]);
+        agree(&[
+            Call(5, &[(0, OneOf(&[3])), (5, Is(0))]),
+            Call(5, &[(0, OneOf(&[])), (1, Is(4))]),
+            Call(5, &[(0, OneOf(&[4, 12])), (1, OneOf(&[5, 6, 32]))]),
+            Call(5, &[(1, Is(1)), (0, OneOf(&[5, 6]))]),
+            Call(6, &[(0, OneOf(&[]))]),
+            Call(7, &[(2, OneOf(&[1, 2, 3]))]),
+            Call(8, &[(1, Is(5)), (2, OneOf(&[]))]),
         ]);
     }
 
@@ -269,9 +290,24 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_too_long_is_none() {
-        let many: Vec<_> = (0..300).map(|number| Call(number, &[])).collect();
-        assert_eq!(compile(&many).err(), Some(Errno::EINVAL));
-        assert_eq!(compile(&[Call(-1, &[])]).err(), Some(Errno::EINVAL));
+    fn what_can_never_hold_takes_no_instructions() {
+        let never = [Call(6, &[(0, Test::OneOf(&[]))]), Call(7, &[])];
+        let without = compile(&never[1..]).unwrap().len();
+        assert_eq!(compile(&never).unwrap().len(), without);
+    }
+
+    #[test]
+    fn a_program_that_is_too_long_is_an_error_and_not_left_out() {
+        // Jumps do not reach that far.
+        let calls: Vec<_> = (0..300).map(|number| Call(number, &[])).collect();
+        // The kernel takes no more than 4096 instructions.
+        let conditions = [(0, Test::Is(1)); 2100];
+        let conditions: Vec<_> = conditions.iter().enumerate().collect();
+        let conditions: Vec<_> = conditions.iter().map(|(n, c)| (n % 2, c.1)).collect();
+        for calls in [&calls[..], &[Call(1, &conditions)], &[Call(-1, &[])]] {
+            let error = compile(calls).map(drop).unwrap_err();
+            assert_eq!(error, Errno::EOVERFLOW);
+            assert!(crate::taken("seccomp", Err::<(), _>(error)).is_err());
+        }
     }
 }

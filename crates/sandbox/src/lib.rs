@@ -37,10 +37,6 @@ mod calls {
 
     use unix::Errno;
 
-    pub type Calls = ();
-    pub const ENGINE: Calls = ();
-    pub const GUARD: Calls = ();
-
     pub fn filter(_: &super::Profile<'_>) -> Result<(), Errno> {
         Err(Errno::ENOSYS)
     }
@@ -55,6 +51,11 @@ pub struct Descriptors<'a> {
     pub read: &'a [RawFd],
     /// Those that it writes to.
     pub write: &'a [RawFd],
+    /// The sockets among them, which it may send to, receive from and shut
+    /// down.
+    pub sockets: &'a [RawFd],
+    /// Those among them whose flags it may put back.
+    pub switched: &'a [RawFd],
     /// The pipes among them, whose size it may change.
     pub pipes: &'a [RawFd],
 }
@@ -62,8 +63,6 @@ pub struct Descriptors<'a> {
 /// What a process is left with.
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
-    /// The system calls.
-    calls: calls::Calls,
     /// How many descriptors it polls at once.
     polled: u64,
 }
@@ -116,21 +115,22 @@ impl<'a> Profile<'a> {
     pub const fn engine(descriptors: Descriptors<'a>) -> Self {
         Self {
             descriptors,
-            calls: calls::ENGINE,
             polled: 4,
         }
     }
 
-    /// For the keeper of a key, which answers on one stream socket.
+    /// For the keeper of a key, which answers on one stream socket by read and
+    /// write.
     pub const fn guard(socket: &'a RawFd) -> Self {
         let descriptors = std::slice::from_ref(socket);
         Self {
             descriptors: Descriptors {
                 read: descriptors,
                 write: descriptors,
+                sockets: &[],
+                switched: &[],
                 pipes: &[],
             },
-            calls: calls::GUARD,
             polled: 1,
         }
     }

@@ -23,11 +23,12 @@ pub fn give_up() -> Result<u32, Errno> {
     }
 }
 
-/// The system's error at the bottom of the library's; EINVAL if there is none.
+/// The system's error at the bottom of the library's. ENOTRECOVERABLE if there
+/// is none: then the fault is ours, and the system lacks nothing.
 fn cause(error: &(dyn Error + 'static)) -> Errno {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
     let system = causes.find_map(|error| error.downcast_ref::<std::io::Error>());
-    system.map_or(Errno::EINVAL, unix::errno::of)
+    system.map_or(Errno::ENOTRECOVERABLE, unix::errno::of)
 }
 
 /// A set of rules that handles everything and allows nothing. What the kernel

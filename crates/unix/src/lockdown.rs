@@ -12,9 +12,9 @@ pub fn refuse_new_code() -> Result<(), Errno> {
 }
 
 /// The kernel asks `program` about each system call from now on (seccomp(2)).
-/// EACCES without no_new_privs and privileges.
+/// EACCES without no_new_privs and privileges; EOVERFLOW if it is too long.
 pub fn filter_calls(program: &mut [libc::sock_filter]) -> Result<(), Errno> {
-    let len = program.len().try_into().map_err(|_| Errno::EINVAL)?;
+    let len = program.len().try_into().map_err(|_| Errno::EOVERFLOW)?;
     let filter = program.as_mut_ptr();
     let program = libc::sock_fprog { len, filter };
     let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0 as libc::c_uint);

@@ -102,20 +102,21 @@ pub fn no_delay(socket: impl AsFd) -> Result<(), Errno> {
 }
 
 /// Sends the acknowledgement that a TCP socket may be holding back, now. A
-/// socket of another kind is left alone.
+/// socket of another kind has no such option, and is left alone.
 #[cfg(target_os = "linux")]
-pub fn acknowledge(socket: impl AsFd) {
+pub fn acknowledge(socket: impl AsFd) -> Result<(), Errno> {
     let on: libc::c_int = 1;
     // SAFETY: the option is an int, and it lives for the call.
-    unsafe {
+    let result = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_QUICKACK,
             (&raw const on).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
-        );
-    }
+        )
+    };
+    Errno::result(result).map(drop)
 }
 
 /// The socket's own address.

@@ -65,11 +65,25 @@ impl Descriptors {
         PerEnd::from_fn(|end| Some(self.0[end].as_ref()?.fd.as_raw_fd()))
     }
 
+    /// The numbers of the sockets.
+    pub fn sockets(&self) -> Vec<RawFd> {
+        self.numbers_of(|descriptor| descriptor.socket)
+    }
+
+    /// The numbers of those whose flags are put back before they are closed.
+    pub fn switched(&self) -> Vec<RawFd> {
+        self.numbers_of(|descriptor| descriptor.former.is_some())
+    }
+
     /// The numbers of those whose pipes [`Ends::resize`] may resize.
     pub fn pipes(&self) -> Vec<RawFd> {
+        self.numbers_of(|descriptor| descriptor.pipe.is_some())
+    }
+
+    fn numbers_of(&self, wanted: impl Fn(&Descriptor) -> bool) -> Vec<RawFd> {
         let ends = End::ALL.into_iter().filter_map(|end| self.0[end].as_ref());
-        let pipes = ends.filter(|descriptor| descriptor.pipe.is_some());
-        pipes.map(|descriptor| descriptor.fd.as_raw_fd()).collect()
+        let wanted = ends.filter(|descriptor| wanted(descriptor));
+        wanted.map(|descriptor| descriptor.fd.as_raw_fd()).collect()
     }
 
     /// Waits until an end is ready for what `interest` says, or until
@@ -105,7 +119,7 @@ impl Descriptors {
     pub fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         if let Some(end) = self.0.net_in.as_ref().filter(|end| end.socket) {
-            unix::net::acknowledge(&end.fd);
+            let _ = unix::net::acknowledge(&end.fd);
         }
     }
 

@@ -110,6 +110,8 @@ impl Engine {
         let kept = sandbox::Descriptors {
             read: &numbers(&[ends.net_in, ends.app_in, guard]),
             write: &numbers(&[ends.net_out, ends.app_out, notification, guard]),
+            sockets: &self.descriptors.sockets(),
+            switched: &self.descriptors.switched(),
             pipes: &self.descriptors.pipes(),
         };
         let enforced = Profile::engine(kept).enter().map_err(|failure| {
@@ -225,6 +227,8 @@ mod tests {
             let none = sandbox::Descriptors {
                 read: &[],
                 write: &[],
+                sockets: &[],
+                switched: &[],
                 pipes: &[],
             };
             Profile::engine(none).enter().unwrap();

@@ -45,12 +45,15 @@ pub fn keep() {
     let refused = Err(Errno::EPERM);
     assert_eq!(unix::fd::read(&reader, &mut buf), refused);
     assert_eq!(unix::fd::read(&far, &mut buf), refused);
-    assert_eq!(recv(far.as_raw_fd(), &mut buf, MsgFlags::empty()), refused);
-    assert_eq!(
-        shutdown(near.as_raw_fd(), Shutdown::Write),
-        Err(Errno::EPERM)
-    );
-    assert_eq!(fcntl(&near, FcntlArg::F_GETFL), Err(Errno::EPERM));
+    for socket in [&near, &far] {
+        let number = socket.as_raw_fd();
+        assert_eq!(recv(number, &mut buf, MsgFlags::empty()), refused);
+        assert_eq!(send(number, b"x", MsgFlags::empty()), refused);
+        assert_eq!(shutdown(number, Shutdown::Write), Err(Errno::EPERM));
+        assert_eq!(fcntl(socket, FcntlArg::F_GETFL), Err(Errno::EPERM));
+        let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+        assert_eq!(fcntl(socket, flags), Err(Errno::EPERM));
+    }
     drop((far, writer));
     std::process::exit(0)
 }
@@ -66,6 +69,8 @@ pub fn work() {
     let kept = Descriptors {
         read: &read,
         write: &write,
+        sockets: &[near.as_raw_fd(), far.as_raw_fd()],
+        switched: &[reader.as_raw_fd(), writer.as_raw_fd()],
         pipes: &read[1..],
     };
     let enforced = Profile::engine(kept).enter().unwrap();
@@ -73,13 +78,13 @@ pub fn work() {
     assert!(enforced.no_descriptors && enforced.seccomp);
 
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-    fcntl(&writer, FcntlArg::F_GETFL).unwrap();
+    fcntl(&writer, FcntlArg::F_GETFD).unwrap();
     let page = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(4096));
     assert!(page.is_ok_and(|size| size < 65536));
     let fds = [near.as_fd(), far.as_fd(), reader.as_fd(), writer.as_fd()];
     let mut polled = fds.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
     assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);
-    unix::net::acknowledge(&far);
+    unix::net::acknowledge(&far).unwrap();
 
     let (mut buf, flags) = ([0; 4], MsgFlags::MSG_NOSIGNAL);
     assert_eq!(send(far.as_raw_fd(), b"abc", flags), Ok(3));

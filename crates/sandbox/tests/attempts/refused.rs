@@ -3,13 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use memmap2::Advice;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, bind, connect, recvmsg, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, SockaddrIn, bind, connect, recv,
+    recvmsg, send, sendto, setsockopt, shutdown, socket, sockopt,
 };
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
@@ -60,6 +61,19 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         let stderr = std::io::stderr();
         read(&stderr, &mut [0]).map(drop)
     }),
+    ("change the flags of standard error", |_| {
+        let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+        fcntl(std::io::stderr(), flags).map(drop)
+    }),
+    ("ask for the flags of standard error", |_| {
+        fcntl(std::io::stderr(), FcntlArg::F_GETFL).map(drop)
+    }),
+    ("change the flags of a socket", |held| {
+        fcntl(&held.stream, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop)
+    }),
+    ("have exec close a descriptor no more", |held| {
+        fcntl(&held.stream, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
+    }),
     ("receive a descriptor", |held| {
         let mut space = nix::cmsg_space!([i32; 1]);
         let fd = held.datagram.as_raw_fd();
@@ -83,6 +97,16 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("set another option of a socket", |held| {
         setsockopt(&held.stream, sockopt::RcvBuf, &4096)
     }),
+    ("shut standard error down", |_| shutdown(2, Shutdown::Write)),
+    ("send to standard error", |_| {
+        send(2, b"x", MsgFlags::empty()).map(drop)
+    }),
+    ("receive from standard error", |_| {
+        recv(2, &mut [0], MsgFlags::MSG_DONTWAIT).map(drop)
+    }),
+    ("set the option of a socket on standard error", |_| {
+        unix::net::acknowledge(std::io::stderr())
+    }),
     // Processes.
     ("execute a program", |_| {
         execve(c"/bin/true", &[c"true"], &[c""]).map(|never| match never {})
@@ -104,6 +128,11 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         let local = &mut [std::io::IoSliceMut::new(&mut byte)];
         process_vm_readv(Pid::this(), local, &[RemoteIoVec { base, len }]).map(drop)
     }),
+    // Memory that others share.
+    ("take a page out of use", |held| {
+        advise(held, Advice::HwPoison)
+    }),
+    ("have pages merged", |held| advise(held, Advice::Mergeable)),
     // Code.
     ("make memory executable", |held| {
         held.memory.make_exec().map(drop).map_err(errno)
@@ -150,6 +179,8 @@ pub fn attempt(name: &str, inside: bool) {
         let kept = Descriptors {
             read: &read,
             write: &write,
+            sockets: &[held.stream.as_raw_fd(), held.datagram.as_raw_fd()],
+            switched: &read[1..],
             pipes: &read[1..],
         };
         Profile::engine(kept).enter().unwrap();
@@ -173,6 +204,11 @@ pub fn supported() -> bool {
             ended == unix::spawn::Ended::Exited(0)
         }
     }
+}
+
+/// Advises the kernel about none of the memory, so that nothing happens to it.
+fn advise(held: Held, advice: Advice) -> Result<(), Errno> {
+    held.memory.advise_range(advice, 0, 0).map_err(errno)
 }
 
 fn new_socket(family: AddressFamily) -> Result<(), Errno> {

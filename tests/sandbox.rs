@@ -95,7 +95,7 @@ fn verbose_engines_say_what_is_on() {
         let text = output.success().err();
         let start = format!(
             "{name}: info: sandbox: no-new-privs, not dumpable, no core, no new code, \
-             other descriptors closed, no new descriptors, "
+             other descriptors closed, new descriptors only below 4, "
         );
         let line = text.lines().find_map(|line| line.strip_prefix(&start));
         let rest = line.unwrap_or_else(|| panic!("{text}"));
@@ -180,6 +180,47 @@ fn they_see_nothing_while_it_reads_the_key_either() {
         let _writer = eventually("the engine reads", || open_fifo(&fifo));
         assert_eq!(readable(pid, "maps"), visible);
         std::fs::remove_file(&fifo).unwrap();
+    }
+}
+
+#[test]
+fn they_see_nothing_after_its_identity_has_changed_either() {
+    if !need(&["strace"]) || !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: no strace, or not root, who alone takes on identities");
+        return;
+    }
+    let dir = TempDir::new();
+    for (name, options) in [("engine", &["-v2"][..]), ("guard", &["-v2", "--key-guard"])] {
+        let server = cmd(["strace", "-f", "-o"])
+            .arg(dir.join(name))
+            .arg("s6-tlsd")
+            .args(options)
+            .arg("cat")
+            .env("TLS_UID", "65534")
+            .env("TLS_GID", "65534")
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"));
+        let (server, client) = connect(server, tlsc(&[], HELLO));
+        server.success();
+        client.success();
+        let trace = std::fs::read_to_string(dir.join(name)).unwrap();
+        let calls = trace.lines().filter_map(|line| line.split_once(' '));
+        let calls: Vec<_> = calls.map(|(pid, call)| (pid, call.trim_start())).collect();
+        // The kernel makes a process with another identity as visible as
+        // fs.suid_dumpable says, which is 0 on most machines, but not on all.
+        let mut dropped = 0;
+        for (at, (pid, _)) in calls.iter().enumerate() {
+            if !calls[at].1.starts_with("setresuid(65534,") {
+                continue;
+            }
+            dropped += 1;
+            let later = calls[at + 1..].iter().filter(|(other, _)| other == pid);
+            let mut later = later.filter(|(_, call)| !call.starts_with("rt_sigprocmask"));
+            let next = later.next().unwrap().1;
+            let hides = next.starts_with("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)");
+            assert!(hides, "{name}: {next}");
+        }
+        assert_eq!(dropped, options.len(), "{name}");
     }
 }
 

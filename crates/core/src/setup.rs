@@ -97,15 +97,14 @@ impl Setup {
         read: impl FnOnce(&Context) -> Result<Own, Fatal>,
         finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
     ) -> Result<Box<Engine>, Fatal> {
-        if self.options.sandbox {
-            sandbox::hide();
-        }
+        self.hide();
         let identity = Identity::from_environment(context)?;
         let own = read(context)?;
         let notification = run::notification(self.options.notification)?;
         let descriptors = Descriptors::new(self.descriptors)?;
         if let Some(identity) = identity {
             identity.take()?;
+            self.hide();
         }
         let ready = finish(own)?;
         let pump = Pump::new(ready.session, run::rules(&self.options), self.started)
@@ -120,6 +119,14 @@ impl Setup {
             server_name: ready.server_name,
             peer_info: ready.peer_info,
         }))
+    }
+
+    /// Keeps the key from other processes, and again once the identity has
+    /// changed: that makes the process as visible as fs.suid_dumpable says.
+    fn hide(&self) {
+        if self.options.sandbox {
+            sandbox::hide();
+        }
     }
 
     /// The line of this connection, of which no more is known yet than who

@@ -80,8 +80,9 @@ pub struct Enforced {
     pub no_new_code: bool,
     /// Every other descriptor is closed.
     pub descriptors_closed: bool,
-    /// No descriptor can be opened.
-    pub no_descriptors: bool,
+    /// New descriptors have numbers below this, and only where one of these is
+    /// free. That there are none at all is for the filter to see to.
+    pub descriptors_below: Option<u64>,
     /// No rights on files, TCP ports and other processes: the version of
     /// Landlock.
     pub landlock: Option<u32>,
@@ -91,12 +92,13 @@ pub struct Enforced {
 
 /// Keeps the memory from other processes of the same user, and out of core
 /// files. For the time before [`Profile::enter`], from before the first secret is
-/// read; taking on another identity may undo it.
+/// read. Taking on another identity may undo it, as fs.suid_dumpable says: it has
+/// to be done again right after that.
 pub fn hide() {
     #[cfg(target_os = "linux")]
     {
-        let _ = no_core();
         let _ = nix::sys::prctl::set_dumpable(false);
+        let _ = no_core();
     }
 }
 
@@ -149,7 +151,7 @@ impl<'a> Profile<'a> {
         let descriptors_closed = taken("close descriptors", unix::fd::close_inherited(highest))?;
         // It needs a descriptor.
         let landlock = taken("landlock", rights::give_up())?;
-        let no_descriptors = taken("no new descriptors", limit_descriptors(self.polled))?;
+        let limited = taken("limit descriptors", limit_descriptors(self.polled))?;
         // After this none of the steps would be possible.
         let seccomp = taken("seccomp", calls::filter(self))?;
         Ok(Enforced {
@@ -158,7 +160,7 @@ impl<'a> Profile<'a> {
             no_core: no_core.is_some(),
             no_new_code: no_new_code.is_some(),
             descriptors_closed: descriptors_closed.is_some(),
-            no_descriptors: no_descriptors.is_some(),
+            descriptors_below: limited.map(|()| self.polled),
             landlock,
             seccomp: seccomp.is_some(),
         })
@@ -191,7 +193,9 @@ fn no_core() -> Result<(), Errno> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
 }
 
-/// poll takes as many descriptors as may be open, so this cannot be 0.
+/// poll takes as many descriptors as may be open, so this cannot be 0. It bounds
+/// numbers: what has a higher one stays open, and a lower one that gets free
+/// could be used again.
 #[cfg(target_os = "linux")]
 fn limit_descriptors(polled: u64) -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};
@@ -202,13 +206,15 @@ fn limit_descriptors(polled: u64) -> Result<(), Errno> {
 impl fmt::Display for Enforced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let landlock = self.landlock.map(|version| format!("landlock {version}"));
+        let below = self.descriptors_below;
+        let below = below.map(|below| format!("new descriptors only below {below}"));
         let parts = [
             (self.no_new_privs, "no-new-privs"),
             (self.not_dumpable, "not dumpable"),
             (self.no_core, "no core"),
             (self.no_new_code, "no new code"),
             (self.descriptors_closed, "other descriptors closed"),
-            (self.no_descriptors, "no new descriptors"),
+            (below.is_some(), below.as_deref().unwrap_or_default()),
             (landlock.is_some(), landlock.as_deref().unwrap_or_default()),
             (self.seccomp, "seccomp"),
         ];
@@ -252,9 +258,11 @@ mod tests {
         assert_eq!(Enforced::default().to_string(), "nothing");
         let some = Enforced {
             no_new_privs: true,
+            descriptors_below: Some(4),
             landlock: Some(3),
             ..Enforced::default()
         };
-        assert_eq!(some.to_string(), "no-new-privs, landlock 3");
+        let text = "no-new-privs, new descriptors only below 4, landlock 3";
+        assert_eq!(some.to_string(), text);
     }
 }

@@ -172,6 +172,8 @@ impl Confinement {
             identity.take()?;
         }
         if self.sandbox {
+            // With another identity it is as visible as fs.suid_dumpable says.
+            sandbox::hide();
             let entered = Profile::guard(&socket.as_raw_fd()).enter();
             entered.map_err(|failure| {
                 let what = format!("enter the sandbox: {}", failure.step);

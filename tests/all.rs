@@ -44,6 +44,8 @@ mod migrating;
 mod options;
 mod peer_info;
 mod pins;
+#[cfg(target_os = "linux")]
+mod pipes;
 mod proxy;
 mod sandbox;
 mod scaling;

@@ -200,7 +200,8 @@ fn a_reader_that_stops_costs_neither_time_nor_memory() {
 /// The most KiB that an engine holds for good while nobody reads: what has
 /// been decrypted for the program, as much as a direction takes in while data
 /// flow in bulk; as much for the network, encrypted; of what came from the
-/// network a record that is not whole. Each is in pages of its own, the last
+/// network a record that is not whole; and what was read ahead from the program,
+/// so that its pipe can be small. Each is in pages of its own, the last
 /// of which may be almost empty. Everything else is given back after a second,
 /// but for small change of the heap.
 const STUCK: u64 = {
@@ -209,8 +210,9 @@ const STUCK: u64 = {
     // A header, a type and a tag each.
     let encrypted = decrypted + (records * (5 + 1 + 16)).div_ceil(1024);
     let begun = (5 + 16384 + 256_u64).div_ceil(1024);
+    let read_ahead = decrypted;
     let heap = 32;
-    decrypted + encrypted + begun + 3 * page + heap
+    decrypted + encrypted + begun + read_ahead + 4 * page + heap
 };
 
 /// Fails unless these come to rest. One that turns never does; one that does

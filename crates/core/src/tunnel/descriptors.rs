@@ -86,6 +86,18 @@ impl Descriptors {
         wanted.map(|descriptor| descriptor.fd.as_raw_fd()).collect()
     }
 
+    fn pipe(&self, end: End) -> Option<(BorrowedFd<'_>, &Pipe)> {
+        let descriptor = self.0[end].as_ref()?;
+        Some((descriptor.fd.as_fd(), descriptor.pipe.as_ref()?))
+    }
+
+    /// Whether a pipe may grow and leave room for other pipes of the user. Only
+    /// the pipe to the program can tell; without it the system alone decides.
+    fn has_room(&self) -> bool {
+        let pipe = self.pipe(End::AppOut);
+        pipe.is_none_or(|(fd, pipe)| pipe.has_room(fd))
+    }
+
     /// Waits until an end is ready for what `interest` says, or until
     /// `deadline`.
     pub fn wait(
@@ -221,14 +233,18 @@ impl Ends for Descriptors {
         }
     }
 
-    fn resize(&mut self, end: End, size: Size) {
-        if let Some(Descriptor {
-            fd,
-            pipe: Some(pipe),
-            ..
-        }) = &mut self.0[end]
-        {
-            pipe.resize(fd.as_fd(), size);
+    fn resize(&mut self, end: End, size: Size) -> bool {
+        let grows = self
+            .pipe(end)
+            .is_some_and(|(_, pipe)| pipe.would_grow(size));
+        let room = grows && self.has_room();
+        match &mut self.0[end] {
+            Some(Descriptor {
+                fd,
+                pipe: Some(pipe),
+                ..
+            }) => pipe.resize(fd.as_fd(), size, room),
+            _ => true,
         }
     }
 }
@@ -261,7 +277,7 @@ impl Descriptor {
     fn of(fd: OwnedFd, kind: SFlag, end: End) -> Self {
         let pipe = kind == SFlag::S_IFIFO && matches!(end, End::AppIn | End::AppOut);
         Self {
-            pipe: if pipe { Pipe::of(fd.as_fd()) } else { None },
+            pipe: pipe.then(|| Pipe::of(fd.as_fd())).flatten(),
             fd,
             socket: kind == SFlag::S_IFSOCK,
             group: end,

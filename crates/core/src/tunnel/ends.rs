@@ -81,8 +81,8 @@ pub trait Ends {
     /// hold the same open file.
     fn close(&mut self, end: End);
     /// Has the system hold more or less between the program and this end, if
-    /// it can and will.
-    fn resize(&mut self, end: End, size: Size);
+    /// it can and will. False if it holds too much to be made smaller now.
+    fn resize(&mut self, end: End, size: Size) -> bool;
 }
 
 /// What an end is to be watched for.

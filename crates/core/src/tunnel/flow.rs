@@ -35,6 +35,16 @@ impl Size {
     pub const fn records(self) -> usize {
         self.chunk() + self.chunk() / 16384 * (5 + 1 + 16)
     }
+
+    /// How many bytes the pipe between program and engine is to hold. A large
+    /// one stays large while a paused reader leaves it full, and counts for
+    /// what its user may have in pipes.
+    pub const fn pipe(self) -> usize {
+        match self {
+            Self::Small => 4 * 16384,
+            Self::Large => 16 * 16384,
+        }
+    }
 }
 
 /// One direction, as fast as it is.
@@ -45,6 +55,8 @@ pub struct Flow {
     brought: usize,
     /// When it last was a flow.
     last: Instant,
+    /// When a pipe that holds too much to become small is to be tried again.
+    again: Option<Instant>,
 }
 
 impl Flow {
@@ -55,6 +67,7 @@ impl Flow {
             since: now,
             brought: 0,
             last: now,
+            again: None,
         }
     }
 
@@ -84,10 +97,14 @@ impl Flow {
 
     /// When it is to be looked at again.
     pub fn deadline(&self) -> Option<Instant> {
-        (self.size == Size::Large).then(|| self.last + QUIET)
+        match self.size {
+            Size::Small => self.again,
+            Size::Large => Some(self.last + QUIET),
+        }
     }
 
-    /// Whether the flow has ended: it is small from now on.
+    /// Whether everything is to be made small now: the flow has ended, or it
+    /// has ended before and the pipe held too much.
     pub fn ended(&mut self, now: Instant) -> bool {
         let ended = self.deadline().is_some_and(|deadline| now >= deadline);
         if ended {
@@ -95,6 +112,11 @@ impl Flow {
             self.brought = 0;
         }
         ended
+    }
+
+    /// The pipe has been given this size, or holds too much for that.
+    pub fn resized(&mut self, done: bool, now: Instant) {
+        self.again = (!done).then(|| now + QUIET);
     }
 }
 
@@ -119,6 +141,22 @@ mod tests {
         assert_eq!(flow.deadline(), Some(last + QUIET));
         assert!(!flow.ended(last + QUIET - Duration::from_nanos(1)));
         assert!(flow.ended(last + QUIET) && flow.size() == Size::Small);
+        assert_eq!(flow.deadline(), None);
+    }
+
+    #[test]
+    fn a_pipe_that_holds_too_much_is_tried_again_until_it_does_not() {
+        let mut now = Instant::now();
+        let mut flow = Flow::new(now);
+        flow.read(8 * FULL, now);
+        for _ in 0..3 {
+            now += QUIET;
+            assert!(flow.ended(now) && flow.size() == Size::Small);
+            flow.resized(false, now);
+            assert!(!flow.ended(now));
+            assert_eq!(flow.deadline(), Some(now + QUIET));
+        }
+        flow.resized(true, now);
         assert_eq!(flow.deadline(), None);
     }
 

@@ -2,6 +2,9 @@
 
 use std::os::fd::BorrowedFd;
 
+#[cfg(target_os = "linux")]
+use unix::Errno;
+
 use crate::tunnel::flow::Size;
 
 /// A pipe that can be resized.
@@ -22,26 +25,62 @@ impl Pipe {
         })
     }
 
-    /// Gives the pipe `fd` another size. The kernel may refuse to enlarge it,
-    /// for a user has so many pages for pipes in all, and to make it smaller
-    /// than what is in it.
-    pub fn resize(&mut self, fd: BorrowedFd<'_>, size: Size) {
-        use nix::fcntl::{FcntlArg, fcntl};
-        let large = i32::try_from(Size::Large.chunk()).unwrap_or(i32::MAX);
-        if size == self.size || self.former >= large {
-            return;
-        }
-        let bytes = match size {
+    /// Whether `size` is more than it has now.
+    pub fn would_grow(&self, size: Size) -> bool {
+        size == Size::Large && self.size == Size::Small && self.former < LARGE
+    }
+
+    /// Whether its user may have [`ROOM`] more bytes in pipes. Only for a pipe
+    /// that nobody else writes to: a program that waits would fill it.
+    pub fn has_room(&self, fd: BorrowedFd<'_>) -> bool {
+        let now = match self.size {
             Size::Small => self.former,
-            Size::Large => large,
+            Size::Large => self.former.max(LARGE),
         };
-        let done = fcntl(fd, FcntlArg::F_SETPIPE_SZ(bytes));
-        // What it holds will leave; nobody asks again for what is too much.
-        if done.is_ok() || size == Size::Large {
-            self.size = size;
+        let room = set(fd, ROOM).is_ok();
+        if room {
+            let _ = set(fd, now);
         }
+        room
+    }
+
+    /// Gives the pipe `fd` another size, unless it is to grow where there is no
+    /// `room`. False if it holds too much to become small now.
+    pub fn resize(&mut self, fd: BorrowedFd<'_>, size: Size, room: bool) -> bool {
+        if size == self.size || self.former >= LARGE {
+            return true;
+        }
+        let done = match size {
+            Size::Small => set(fd, self.former),
+            Size::Large if room => set(fd, LARGE),
+            Size::Large => Ok(()),
+        };
+        if size == Size::Small && done == Err(Errno::EBUSY) {
+            return false;
+        }
+        // Where it could not grow it is not tried again during this flow.
+        self.size = size;
+        true
     }
 }
+
+/// Sets how many bytes a pipe holds. Without privileges a user has so many
+/// pages for pipes in all (pipe(7)): EPERM. EBUSY if it holds more.
+#[cfg(target_os = "linux")]
+fn set(fd: BorrowedFd<'_>, bytes: i32) -> Result<(), Errno> {
+    use nix::fcntl::{FcntlArg, fcntl};
+    fcntl(fd, FcntlArg::F_SETPIPE_SZ(bytes)).map(drop)
+}
+
+/// How many bytes a pipe holds while data flow.
+#[cfg(target_os = "linux")]
+const LARGE: i32 = Size::Large.pipe() as i32;
+
+/// How many bytes there must be room for before a pipe grows, so that some are
+/// left to others: the most that fs.pipe-max-size allows without privileges,
+/// unless it was changed.
+#[cfg(target_os = "linux")]
+const ROOM: i32 = 1 << 20;
 
 /// Elsewhere pipes are as large as they are.
 #[cfg(not(target_os = "linux"))]
@@ -50,7 +89,16 @@ impl Pipe {
         None
     }
 
-    pub fn resize(&mut self, _: BorrowedFd<'_>, size: Size) {
+    pub fn would_grow(&self, _: Size) -> bool {
+        false
+    }
+
+    pub fn has_room(&self, _: BorrowedFd<'_>) -> bool {
+        false
+    }
+
+    pub fn resize(&mut self, _: BorrowedFd<'_>, size: Size, _: bool) -> bool {
         self.size = size;
+        true
     }
 }

@@ -220,12 +220,18 @@ impl Ends for Lines {
         }
     }
 
-    fn resize(&mut self, end: End, size: Size) {
+    fn resize(&mut self, end: End, size: Size) -> bool {
         assert!(
             matches!(end, End::AppIn | End::AppOut),
             "is no pipe of ours"
         );
+        let large = self.sizes[end] == Some(Size::Large);
+        let full = self.ends[end].borrow().bytes.len() > Size::Small.pipe();
+        if size == Size::Small && large && full && !self.seen[end].closed {
+            return false;
+        }
         self.sizes[end] = Some(size);
+        true
     }
 }
 

@@ -33,7 +33,7 @@ impl Pump {
         if ignored {
             self.buffers.incoming.clear();
         }
-        self.fit_inbound(ends);
+        self.fit_inbound(ends, now);
         let space = self.space_for_records();
         if space == 0 {
             // No record and no message that is within its limits needs more.

@@ -171,7 +171,7 @@ impl Pump {
         self.transmit(ends, now);
         self.close_ends(ends, now);
         match self.conclude(ends, now) {
-            Turn::Wait if self.has_more() => Turn::Again,
+            Turn::Wait if self.has_more() || self.has_read_ahead() => Turn::Again,
             Turn::Wait => self.rest(ends, now),
             turn => turn,
         }
@@ -234,10 +234,11 @@ impl Pump {
     /// back.
     fn rest(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
         if self.flow_in.ended(now) {
-            self.fit_inbound(ends);
+            self.fit_inbound(ends, now);
         }
         if self.flow_out.ended(now) {
-            self.fit_outbound(ends);
+            self.read_ahead(ends);
+            self.fit_outbound(ends, now);
         }
         if self.stirred.is_none_or(|stirred| now < stirred + QUIET) {
             return Turn::Wait;
@@ -262,26 +263,29 @@ impl Pump {
 
     /// Gives the direction in the size that it is to have, as far as it is
     /// empty.
-    fn fit_inbound(&mut self, ends: &mut impl Ends) {
+    fn fit_inbound(&mut self, ends: &mut impl Ends, now: Instant) {
         let size = self.flow_in.size();
         let sizes = Sizes::of(size);
         let Buffers {
             incoming, plain, ..
         } = &mut self.buffers;
         resize((incoming, sizes.incoming), (plain, sizes.incoming));
-        ends.resize(End::AppOut, size);
+        let done = ends.resize(End::AppOut, size);
+        self.flow_in.resized(done, now);
     }
 
-    /// The same for the direction out.
-    fn fit_outbound(&mut self, ends: &mut impl Ends) {
+    /// The same for the direction out. A pipe that is still to become small has
+    /// to be read ahead, which takes the space of a flow.
+    fn fit_outbound(&mut self, ends: &mut impl Ends, now: Instant) {
         let size = self.flow_out.size();
-        let sizes = Sizes::of(size);
+        let done = ends.resize(End::AppIn, size);
+        self.flow_out.resized(done, now);
+        let sizes = Sizes::of(if done { size } else { Size::Large });
         let outgoing = &mut self.buffers.outgoing;
         resize(
             (&mut self.scratch, sizes.scratch),
             (outgoing, sizes.outgoing),
         );
-        ends.resize(End::AppIn, size);
     }
 
     fn established(&self) -> bool {

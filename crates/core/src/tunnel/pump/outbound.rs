@@ -7,13 +7,13 @@ use unix::Errno;
 use super::{Pump, State};
 use crate::ending::Ending;
 use crate::tunnel::ends::{End, Ends, Ready};
+use crate::tunnel::flow::Size;
 use crate::tunnel::session::ToSend;
 
 impl Pump {
     /// Reads from the program, and encrypts that once there is a connection.
     pub(super) fn collect(&mut self, ends: &mut impl Ends, ready: Option<Ready>, now: Instant) {
-        let wanted = self.is_open(End::AppIn) && !self.is_failing();
-        if !wanted || !self.buffers.outgoing.is_empty() {
+        if !self.wants_more() || !self.buffers.outgoing.is_empty() {
             return;
         }
         if ready.is_some() && self.scratch.is_empty() {
@@ -25,8 +25,39 @@ impl Pump {
         }
     }
 
+    /// Whether anything that the program says is still passed on.
+    fn wants_more(&self) -> bool {
+        self.is_open(End::AppIn) && !self.is_failing()
+    }
+
+    /// Whether what was read ahead can be encrypted at once.
+    pub(super) fn has_read_ahead(&self) -> bool {
+        let ready = self.established() && self.buffers.outgoing.is_empty();
+        ready && self.wants_more() && !self.scratch.is_empty()
+    }
+
+    /// The network takes nothing, and the pipe from the program is full: reads
+    /// what lets the pipe become small, into the space that is left from the
+    /// flow. The program may fill the pipe again first: then it is for the next
+    /// time, as long as there is space.
+    pub(super) fn read_ahead(&mut self, ends: &mut impl Ends) {
+        let blocked = self.established() && !self.buffers.outgoing.is_empty();
+        if !self.wants_more() || !blocked || ends.resize(End::AppIn, Size::Small) {
+            return;
+        }
+        let space = self.scratch.space();
+        let most = space.len().min(Size::Large.pipe() - Size::Small.pipe());
+        if most == 0 {
+            return;
+        }
+        // Whatever else there is, whoever reads next finds it out.
+        if let Ok(count) = ends.read(End::AppIn, &mut space[..most]) {
+            self.scratch.commit(count);
+        }
+    }
+
     fn listen(&mut self, ends: &mut impl Ends, now: Instant) {
-        self.fit_outbound(ends);
+        self.fit_outbound(ends, now);
         match ends.read(End::AppIn, self.scratch.space()) {
             Ok(0) => self.close(ends, End::AppIn),
             Ok(count) => {

@@ -64,9 +64,12 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
     for actor in [Speaker(Client), Pumping(Client), Pumping(Server)] {
         world.only(&[actor]);
     }
-    world.now += QUIET;
-    world.only(&ENGINES);
-    assert_eq!(sizes(&world), [[Size::Small; 2], [Size::Small; 2]]);
+    for _ in 0..3 {
+        world.now += QUIET;
+        world.only(&ENGINES);
+        // A pipe does not become smaller than what is in it.
+        assert_eq!(sizes(&world)[0], [Size::Small, Size::Large]);
+    }
     let buffers = &world.server.engine.pump.buffers;
     assert!(!buffers.plain.is_empty() && buffers.plain.capacity() > Size::Large.chunk());
     assert!(buffers.incoming.capacity() < Size::Large.chunk());
@@ -81,10 +84,72 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
     }
     let buffers = &world.server.engine.pump.buffers;
     assert!(buffers.plain.capacity() < Size::Large.chunk());
+    assert_eq!(sizes(&world), [[Size::Small; 2]; 2]);
     let buffers = &world.client.engine.pump.buffers;
     assert!(buffers.outgoing.capacity() < Size::Large.chunk());
     world.run();
     assert!(world.server.program.hears == said);
+}
+
+#[test]
+fn a_pipe_that_is_drained_is_small_again_though_nothing_else_moves() {
+    let mut world = flow(4 << 20, 1);
+    pause(&mut world, Server);
+    pour(&mut world, Client);
+    pour(&mut world, Client);
+    assert_eq!(sizes(&world)[0], [Size::Large; 2]);
+    // The reader leaves the rest where it is.
+    world.server.engine.line(End::AppOut).capacity = 4 << 20;
+    world.client.program.says.truncate(300_000);
+    while world.act(Speaker(Client)) && !world.client.program.says.is_empty() {}
+    pause(&mut world, Client);
+    world.only(&ENGINES);
+    assert!(world.server.engine.pump.buffers.plain.is_empty());
+    world.now += QUIET;
+    world.only(&ENGINES);
+    assert_eq!(sizes(&world)[0], [Size::Small, Size::Large]);
+    world.server.engine.line(End::AppOut).bytes.clear();
+    world.now += QUIET;
+    world.only(&ENGINES);
+    assert_eq!(sizes(&world)[0], [Size::Small; 2]);
+    assert_eq!(world.server.engine.pump.deadline(), None);
+}
+
+/// A client whose program has a flow, and whose network takes nothing any more;
+/// and all that the program says.
+fn blocked() -> (World, Vec<u8>) {
+    let mut world = flow(6 << 20, 1);
+    let said = world.client.program.words();
+    pause(&mut world, Server);
+    world.client.engine.line(End::AppIn).capacity = Size::Large.pipe();
+    (0..8).for_each(|_| pour(&mut world, Client));
+    while world.act(Speaker(Client)) || world.act(Pumping(Client)) {}
+    assert_eq!(sizes(&world)[0][0], Size::Large);
+    assert_eq!(world.client.engine.line(End::AppIn).space(), 0);
+    world.now += QUIET;
+    (world, said)
+}
+
+#[test]
+fn a_flow_that_ends_as_the_network_goes_on_is_not_read_ahead() {
+    let (mut world, said) = blocked();
+    world.client.engine.line(End::NetOut).capacity += 4 << 20;
+    world.run();
+    assert!(world.server.program.hears == said);
+    assert_eq!(world.codes(), [Some(0), Some(0)]);
+}
+
+#[test]
+fn a_pipe_that_the_network_keeps_full_is_read_ahead_and_small() {
+    let (mut world, said) = blocked();
+    world.only(&[Pumping(Client)]);
+    assert_eq!(sizes(&world)[0][0], Size::Small);
+    let pump = &world.client.engine.pump;
+    assert!(!pump.scratch.is_empty() && !pump.buffers.outgoing.is_empty());
+    assert_eq!(pump.deadline(), None);
+    world.run();
+    assert!(world.server.program.hears == said);
+    assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! The pipes between an engine and its program: large while data flow, small
+//! again after that, and never all that a user may have.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, fcntl};
+
+use crate::util::tls::{start, tlsc};
+use crate::util::{Cmd, TempDir, certs, cmd, eventually, idle, need, pipe};
+
+/// How many bytes a pipe holds.
+fn size(pipe: impl AsFd) -> i32 {
+    fcntl(pipe, FcntlArg::F_GETPIPE_SZ).unwrap()
+}
+
+/// An engine of a server whose cleartext comes from 4 and goes to 5.
+fn server_engine() -> Cmd {
+    cmd(["s6-tlsd-io", "4", "5"])
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+}
+
+#[test]
+fn a_pipe_that_a_program_left_full_is_small_again_once_it_is_drained() {
+    const ALL: usize = 20_000_000;
+    let (silent, speaks) = pipe();
+    let (output, input) = pipe();
+    let former = size(&output);
+    let server = server_engine().fd(4, silent).fd(5, input);
+    let client = format!("head -c {ALL} /dev/zero >&7; exec cat <&6");
+    let (_server, _client) = start(server, tlsc(&[], &client));
+    let mut output = File::from(output);
+    let (mut left, mut largest) = (ALL, 0);
+    let mut buf = vec![0; 1 << 16];
+    while left > 300_000 {
+        left -= output.read(&mut buf).unwrap();
+        largest = size(&output).max(largest);
+    }
+    assert!(largest > former, "{largest}");
+    // It reads nothing for a while, in which everything else becomes small.
+    idle(Duration::from_millis(1500));
+    output.read_exact(&mut vec![0; left]).unwrap();
+    eventually("the pipe is small", || {
+        (size(&output) == former).then_some(())
+    });
+    drop(speaks);
+}
+
+#[test]
+fn a_pipe_that_a_paused_client_keeps_full_is_small_again() {
+    // More than the network takes.
+    const ALL: usize = 100_000_000;
+    let (output, input) = pipe();
+    let former = size(&output);
+    let sizes = input.try_clone().unwrap();
+    let server = server_engine().fd(4, output).fd(5, pipe().1);
+    let program = std::thread::spawn(move || File::from(input).write_all(&vec![7; ALL]));
+    let client = "head -c 8000000 <&6 >/dev/null; echo paused >&2
+        while read x && test \"$x\"; do head -c 1000000 <&6 >/dev/null; done
+        cat <&6 >/dev/null; echo all";
+    let (_server, mut client) = start(server, tlsc(&[], client).input_pipe());
+    eventually("the pipe is large", || {
+        (size(&sizes) > former).then_some(())
+    });
+    client.wait_err("paused");
+    // Where the machine is busy the program may be ahead of the engine, and fill
+    // the pipe again. Then it is tried again as soon as there is space.
+    let mut rounds = 0;
+    while size(&sizes) > former {
+        rounds += 1;
+        assert!(rounds < 16, "the pipe stays large");
+        client.write("more\n");
+        idle(Duration::from_millis(2500));
+    }
+    assert!(!program.is_finished());
+    drop(sizes);
+    // What was read ahead arrives as well.
+    client.write("\n");
+    client.wait_out("all\n");
+    program.join().unwrap().unwrap();
+}
+
+/// A user that nobody else is.
+const USER: &str = "64217";
+
+/// The command as that user.
+fn as_user(argv: &[&str]) -> Cmd {
+    let drop = ["s6-applyuidgid", "-u", USER, "-g", USER, "-G", USER];
+    cmd(drop).args(argv)
+}
+
+/// Takes all the pages for pipes that the user may have but for 208, says so,
+/// and waits.
+const FILL: &str = "
+import fcntl, os, sys
+left = int(open('/proc/sys/fs/pipe-user-pages-soft').read()) - 208
+while left > 0:
+    pages = 1 << (min(256, left).bit_length() - 1)
+    reader, writer = os.pipe()
+    assert fcntl.fcntl(writer, 1031, pages * os.sysconf('SC_PAGE_SIZE')) > 0
+    left -= pages
+print('full', flush=True)
+sys.stdin.read()
+";
+
+/// Makes five pipes, and says how large the smallest one is.
+const OTHER: &str = "
+import fcntl, os
+pipes = [os.pipe() for _ in range(5)]
+print(min(fcntl.fcntl(pipe[0], 1032) for pipe in pipes))
+";
+
+#[test]
+fn a_tunnel_leaves_room_for_the_other_pipes_of_its_user() {
+    let limit = std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft");
+    let bounded = limit.is_ok_and(|limit| limit.trim() != "0");
+    if !bounded || !nix::unistd::geteuid().is_root() || !need(&["python3"]) {
+        println!("SKIPPED: not root, or a user may have any number of pipes");
+        return;
+    }
+    let dir = TempDir::new();
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let file = |name: &str| {
+        let path = dir.file(name, certs().read(name));
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        path
+    };
+    let filler = as_user(&["python3", "-c", FILL]).input_pipe().start();
+    filler.wait_out("full\n");
+    let server = as_user(&["s6-tlsd", "head", "-c", "60000000", "/dev/zero"])
+        .env("KEYFILE", file("p256.key"))
+        .env("CERTFILE", file("p256.pem"));
+    let client = "head -c 30000000 <&6 >/dev/null; echo paused >&2; exec sleep 60";
+    let (_server, client) = start(server, tlsc(&[], client));
+    client.wait_err("paused");
+    let other = as_user(&["python3", "-c", OTHER]).run().success();
+    assert_eq!(other.out(), format!("{}\n", size(pipe().0)));
+}

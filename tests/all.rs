@@ -23,6 +23,7 @@ mod chains;
 mod completions;
 mod crl;
 mod dns;
+mod early_data;
 mod engine_files;
 mod engine_handshake;
 mod engine_sni;

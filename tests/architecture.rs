@@ -46,7 +46,7 @@ const MODULES: [(&str, &[&str]); 14] = [
     ("files", &["x509"]),
     ("crypto", &[]),
     ("ending", &[]),
-    ("overheard", &[]),
+    ("overheard", &["crypto"]),
     ("x509", &[]),
 ];
 

@@ -110,7 +110,7 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let mut provider = crypto::provider(&options.common.groups);
+    let mut provider = crypto::provider(&options.common.groups, own.overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let anchored = own.anchors.is_some() && !options.accept_any_certificate;
     let trust = Promised::default();
@@ -242,8 +242,9 @@ impl Config<'_> {
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = crate::peer::anchors::Anchors::parse(certificate);
     assert!(anchors.is_some());
+    let overheard = Overheard::default();
     let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519]),
+        provider: crypto::provider(&[cli::Group::X25519], overheard.records()),
         name: Some(ServerName::try_from("localhost").unwrap()),
         trust: Promised::from(Trust {
             anchors,
@@ -253,7 +254,7 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
         protocols: &[],
         exporter: None,
     };
-    config.session(Overheard::default()).unwrap()
+    config.session(overheard).unwrap()
 }
 
 #[cfg(test)]

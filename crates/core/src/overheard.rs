@@ -7,6 +7,8 @@ use cli::Fatal;
 use cli::message::quoted;
 use rustls::pki_types::CertificateDer;
 
+use crate::crypto::records::Records;
+
 /// Why the handshake cannot go on, though the peer has done nothing wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Trouble {
@@ -28,7 +30,10 @@ impl From<Fatal> for Trouble {
 /// session. rustls may ask for the certificate twice (HelloRetryRequest,
 /// RFC 8446 section 4.1.4), so each fact is set as a whole: the last counts.
 #[derive(Clone, Debug, Default)]
-pub struct Overheard(Arc<Mutex<Facts>>);
+pub struct Overheard {
+    facts: Arc<Mutex<Facts>>,
+    records: Records,
+}
 
 #[derive(Debug, Default)]
 struct Facts {
@@ -115,8 +120,13 @@ impl Overheard {
         self.facts().refusal.clone()
     }
 
+    /// What the protection of records has noted.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
     fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -129,7 +129,7 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
         overheard.clone(),
     )?;
     let verifier = verifier(trust, options.client_certificate);
-    let mut provider = crypto::provider(&options.common.groups);
+    let mut provider = crypto::provider(&options.common.groups, overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let (shows, guard) = shows(own.held, &overheard, own.resumes);
     let config = Config {
@@ -227,9 +227,10 @@ impl Config<'_> {
             config.send_tls13_tickets = TICKETS;
             config.max_tls13_tickets = TICKETS;
         }
-        // Early data is never accepted, with or without tickets; but what a
-        // client sends in the hope of it has to be skipped (RFC 8446 4.2.10).
-        config.max_early_data_size = 16384;
+        // Early data is never accepted: without tickets there is nothing to
+        // resume, and with a ticketer rustls takes none. But what a client
+        // sends in the hope of it has to be skipped (RFC 8446 4.2.10).
+        config.max_early_data_size = SKIPPED_EARLY_DATA;
         if let Some(exporter) = self.exporter {
             config.key_log = exporter;
         }
@@ -242,23 +243,39 @@ impl Config<'_> {
 /// 9149).
 const TICKETS: usize = 2;
 
+/// How many bytes of records a client may send as early data, all of which are
+/// skipped: 64 KiB and more, whatever the size of their records from 17 bytes on.
+const SKIPPED_EARLY_DATA: u32 = 1 << 17;
+
 /// A session that shows this certificate, for tests of the pump.
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
+    test_session_with(key, certificate, None)
+}
+
+/// The same, with keys for tickets or none.
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::unwrap_used, reason = "the test data is usable")]
+pub(crate) fn test_session_with(
+    key: &[u8],
+    certificate: &[u8],
+    tickets: Option<TicketKeys>,
+) -> Session {
     let key = crate::files::pem::private_key(key).unwrap();
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
     let overheard = Overheard::default();
+    let resumes = tickets.is_some();
     let secrets = Secrets {
         certificates: Certificates::only(pair),
-        sessions: None,
+        sessions: tickets.map(|keys| Sessions::new(keys, Versions::Both)),
     };
     let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519]),
+        provider: crypto::provider(&[cli::Group::X25519], overheard.records()),
         verifier: Arc::new(NoClientAuth),
-        shows: shows(Held::Here(secrets), &overheard, false).0,
+        shows: shows(Held::Here(secrets), &overheard, resumes).0,
         protocols: &[],
         exporter: None,
     };

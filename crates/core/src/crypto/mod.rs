@@ -3,6 +3,7 @@
 
 mod groups;
 mod hybrid;
+pub mod records;
 pub mod sealing;
 pub mod suites;
 
@@ -15,13 +16,16 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
+use records::Records;
+
 /// Cipher suites, signatures, randomness, and key exchange in these groups:
 /// whatever a connection of either side uses. A client prefers the first group
-/// and sends a share for it; a server takes the client's order.
-pub fn provider(groups: &[Group]) -> Arc<CryptoProvider> {
+/// and sends a share for it; a server takes the client's order. What is noted
+/// of the connection's records is in `records`.
+pub fn provider(groups: &[Group], records: &Records) -> Arc<CryptoProvider> {
     let provider = backend::default_provider();
     Arc::new(CryptoProvider {
-        cipher_suites: suites::strict(&provider.cipher_suites),
+        cipher_suites: suites::strict(&provider.cipher_suites, records),
         kx_groups: groups.iter().copied().map(groups::exchange).collect(),
         ..provider
     })

@@ -10,24 +10,34 @@ use rustls::{
     Tls12CipherSuite, Tls13CipherSuite,
 };
 
+use crate::crypto::records::Records;
+
 /// After so many records with one key a TLS 1.2 connection ends: this version
 /// has no way to change the key. An attacker's advantage is then at most
 /// 2^-44 (draft-irtf-cfrg-aead-limits, AES-GCM, records of full size).
 const TLS12_RECORDS: u64 = 1 << 32;
 
-/// `suites` as the engines use them. TLS 1.3 changes its keys by itself, at
-/// the library's limits.
-pub fn strict(suites: &[SupportedCipherSuite]) -> Vec<SupportedCipherSuite> {
+/// `suites` as the engines use them, with the notes of the one connection that
+/// will be made with them. TLS 1.3 changes its keys by itself, at the library's
+/// limits.
+pub fn strict(suites: &[SupportedCipherSuite], records: &Records) -> Vec<SupportedCipherSuite> {
     let limit = |suite: &SupportedCipherSuite| match suite {
         SupportedCipherSuite::Tls12(_) => TLS12_RECORDS,
         SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit,
     };
-    suites.iter().map(|of| suite(*of, limit(of))).collect()
+    suites
+        .iter()
+        .map(|of| suite(*of, limit(of), records))
+        .collect()
 }
 
 /// `of` with another limit of records. It lives as long as the process: an
 /// engine makes its suites once.
-pub fn suite(of: SupportedCipherSuite, confidentiality_limit: u64) -> SupportedCipherSuite {
+pub fn suite(
+    of: SupportedCipherSuite,
+    confidentiality_limit: u64,
+    records: &Records,
+) -> SupportedCipherSuite {
     let common = |of: &CipherSuiteCommon| CipherSuiteCommon {
         suite: of.suite,
         hash_provider: of.hash_provider,
@@ -37,14 +47,14 @@ pub fn suite(of: SupportedCipherSuite, confidentiality_limit: u64) -> SupportedC
         SupportedCipherSuite::Tls12(of) => {
             SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
                 common: common(&of.common),
-                aead_alg: Box::leak(Box::new(Strict(of.aead_alg))),
+                aead_alg: Box::leak(Box::new(Strict::new(of.aead_alg, records))),
                 ..*of
             })))
         }
         SupportedCipherSuite::Tls13(of) => {
             SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
                 common: common(&of.common),
-                aead_alg: Box::leak(Box::new(Strict(of.aead_alg))),
+                aead_alg: Box::leak(Box::new(Strict::new(of.aead_alg, records))),
                 ..*of
             })))
         }
@@ -53,8 +63,18 @@ pub fn suite(of: SupportedCipherSuite, confidentiality_limit: u64) -> SupportedC
 
 /// An algorithm or a decrypter that refuses handshake records without content
 /// (RFC 8446 section 5.1): the library would take one for the beginning of a
-/// message.
-struct Strict<T: ?Sized>(T);
+/// message. It notes whether a record could be decrypted.
+struct Strict<T> {
+    of: T,
+    records: Records,
+}
+
+impl<T> Strict<T> {
+    fn new(of: T, records: &Records) -> Self {
+        let records = records.clone();
+        Self { of, records }
+    }
+}
 
 impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
     fn decrypt<'a>(
@@ -62,7 +82,9 @@ impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
         record: InboundOpaqueMessage<'a>,
         number: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
-        let record = self.0.decrypt(record, number)?;
+        let decrypted = self.of.decrypt(record, number);
+        self.records.note(decrypted.is_ok());
+        let record = decrypted?;
         if record.typ == ContentType::Handshake && record.payload.is_empty() {
             return Err(empty_handshake());
         }
@@ -80,15 +102,15 @@ pub fn empty_handshake() -> Error {
 
 impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
     fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        self.0.encrypter(key, iv, extra)
+        self.of.encrypter(key, iv, extra)
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(Strict(self.0.decrypter(key, iv)))
+        Box::new(Strict::new(self.of.decrypter(key, iv), &self.records))
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
-        self.0.key_block_shape()
+        self.of.key_block_shape()
     }
 
     fn extract_keys(
@@ -97,21 +119,21 @@ impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
         iv: &[u8],
         explicit: &[u8],
     ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-        self.0.extract_keys(key, iv, explicit)
+        self.of.extract_keys(key, iv, explicit)
     }
 }
 
 impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        self.0.encrypter(key, iv)
+        self.of.encrypter(key, iv)
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Strict(self.0.decrypter(key, iv)))
+        Box::new(Strict::new(self.of.decrypter(key, iv), &self.records))
     }
 
     fn key_len(&self) -> usize {
-        self.0.key_len()
+        self.of.key_len()
     }
 
     fn extract_keys(
@@ -119,6 +141,6 @@ impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
         key: AeadKey,
         iv: Iv,
     ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-        self.0.extract_keys(key, iv)
+        self.of.extract_keys(key, iv)
     }
 }

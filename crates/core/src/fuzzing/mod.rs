@@ -20,6 +20,7 @@ use unix::Env;
 use webpki::KeyUsage;
 
 use crate::crypto;
+use crate::crypto::records::Records;
 use crate::files::store::Store;
 use crate::files::{key, pem};
 use crate::own::choice::Certificates;
@@ -254,7 +255,7 @@ fn covers(pattern: &[u8], name: &[u8]) -> bool {
 /// has the right length and gives a secret, any other one is an invalid share.
 pub fn key_share(input: &[u8]) -> bool {
     let invalid = Error::from(PeerMisbehaved::InvalidKeyShare);
-    let group = &crypto::provider(&[Group::X25519MlKem768]).kx_groups[0];
+    let group = &crypto::provider(&[Group::X25519MlKem768], &Records::default()).kx_groups[0];
     let answered = group.start_and_complete(input);
     let completed = group.start().unwrap().complete(input);
     match &answered {

@@ -20,6 +20,7 @@ use super::remote::Remote;
 use super::wire::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
 use super::{Role, Secrets};
 use crate::crypto;
+use crate::crypto::records::Records;
 use crate::overheard::{Overheard, Trouble};
 use crate::own::choice::{Certificates, Choose, Chooser};
 use crate::own::sessions::{self, Sessions, Versions};
@@ -57,20 +58,23 @@ fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<Vec<u8>>)
 }
 
 fn server(remote: &Remote, overheard: &Overheard) -> ServerConfig {
-    let mut config = ServerConfig::builder_with_provider(crypto::provider(&[cli::Group::X25519]))
-        .with_protocol_versions(&[&TLS12, &TLS13])
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Chooser {
-            from: remote.clone(),
-            overheard: overheard.clone(),
-        }));
+    let mut config = ServerConfig::builder_with_provider(crypto::provider(
+        &[cli::Group::X25519],
+        &Records::default(),
+    ))
+    .with_protocol_versions(&[&TLS12, &TLS13])
+    .unwrap()
+    .with_no_client_auth()
+    .with_cert_resolver(Arc::new(Chooser {
+        from: remote.clone(),
+        overheard: overheard.clone(),
+    }));
     config.ticketer = Arc::new(remote.clone());
     config
 }
 
 fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
-    let provider = crypto::provider(&[cli::Group::X25519]);
+    let provider = crypto::provider(&[cli::Group::X25519], &Records::default());
     let verifier = ServerVerifier {
         trust: Promised::from(Trust {
             anchors: Anchors::parse(CERTIFICATE),

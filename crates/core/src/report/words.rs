@@ -57,10 +57,11 @@ fn group_name(group: NamedGroup) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::crypto;
+    use crate::crypto::records::Records;
 
     #[test]
     fn all_that_the_provider_can_agree_on_has_a_name() {
-        let provider = crypto::provider(&cli::Group::ALL);
+        let provider = crypto::provider(&cli::Group::ALL, &Records::default());
         for suite in &provider.cipher_suites {
             assert!(cipher_name(suite.suite()).is_some(), "{suite:?}");
         }

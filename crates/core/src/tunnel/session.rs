@@ -56,7 +56,7 @@ pub struct Buffers {
     /// For the network.
     pub outgoing: Buffer,
     /// Where in `incoming` the first record begins, during the handshake,
-    /// that was not looked at yet; it may be behind the end.
+    /// that was not looked at or is not complete yet.
     pub next_record: usize,
 }
 
@@ -129,7 +129,13 @@ impl Session {
                 // rustls would go on without what a callback could not give.
                 return Err(Error::General("a callback has failed".into()));
             }
-            match step? {
+            let step = step?;
+            if handshaking && self.overheard().records().take_undecryptable() {
+                // rustls has dropped all complete records that are left: there
+                // is no part of a message among them.
+                incoming.consume(std::mem::take(next_record));
+            }
+            match step {
                 Step::More => {}
                 Step::Closed => received.closed = true,
                 Step::Blocked => match refused {
@@ -299,10 +305,10 @@ fn troubled(trouble: Trouble) -> Ending {
 /// record behind them: a close_notify alert that nothing protects, or a
 /// handshake record without content (RFC 8446 section 5.1).
 ///
-/// `next` is where the first record begins that was not looked at before. What
-/// lies in front of it must not be looked at again, for rustls joins messages
-/// there in place; nor may fewer bytes be shown to it than before, so the
-/// beginning of what may become that alert is held back.
+/// `next` is where the first record begins that was not looked at before, or was
+/// not complete. What lies in front of it must not be looked at again, for rustls
+/// joins messages there in place; nor may fewer bytes be shown to it than before,
+/// so the beginning of what may become that alert is held back.
 fn until_refused(incoming: &[u8], next: &mut usize) -> (usize, Option<Error>) {
     const ALERT: u8 = 21;
     const HANDSHAKE: u8 = 22;
@@ -318,7 +324,11 @@ fn until_refused(incoming: &[u8], next: &mut usize) -> (usize, Option<Error>) {
             }
             [HANDSHAKE, 3, _, 0, 0, ..] => return (*next, Some(suites::empty_handshake())),
             [_, 3, _, high, low, ..] => {
-                *next += 5 + usize::from(u16::from_be_bytes([*high, *low]));
+                let end = *next + 5 + usize::from(u16::from_be_bytes([*high, *low]));
+                if end > incoming.len() {
+                    break;
+                }
+                *next = end;
             }
             _ => break,
         }

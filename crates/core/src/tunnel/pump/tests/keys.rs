@@ -14,9 +14,11 @@ use super::*;
 fn limited(records: u64) -> Session {
     let provider = rustls::crypto::ring::default_provider();
     let cipher_suites = provider.cipher_suites.iter();
+    let overheard = Overheard::default();
+    let notes = overheard.records();
     let provider = rustls::crypto::CryptoProvider {
         cipher_suites: cipher_suites
-            .map(|suite| crate::crypto::suites::suite(*suite, records))
+            .map(|suite| crate::crypto::suites::suite(*suite, records, notes))
             .collect(),
         ..provider
     };
@@ -30,7 +32,7 @@ fn limited(records: u64) -> Session {
         .unwrap();
     config.send_tls13_tickets = 0;
     let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
-    Session::Server(Box::new(connection.unwrap()), Overheard::default(), false)
+    Session::Server(Box::new(connection.unwrap()), overheard, false)
 }
 
 /// What a program says in pieces of this size, and what the peer hears of it.

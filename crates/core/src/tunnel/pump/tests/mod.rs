@@ -21,6 +21,7 @@ mod alerts;
 mod arrival;
 mod attacker;
 mod bulk;
+mod early_data;
 mod endings;
 mod faults;
 mod floods;

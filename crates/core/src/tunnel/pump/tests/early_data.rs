@@ -1,0 +1,286 @@
+//! Early data (0-RTT), which a server never takes: RFC 8446 section 4.2.10.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::{
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, NamedGroup, ServerConfig,
+    SignatureScheme,
+};
+
+use crate::own::tickets::TicketKeys;
+
+use super::attacker::*;
+use super::*;
+
+/// A client's tickets, each with the promise that early data will be taken, and
+/// the group of the first key share.
+#[derive(Debug)]
+struct Hopeful {
+    tickets: ClientSessionMemoryCache,
+    share: NamedGroup,
+}
+
+impl ClientSessionStore for Hopeful {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        Some(self.share)
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, name: ServerName<'static>, ticket: Tls13ClientSessionValue) {
+        self.tickets.insert_tls13_ticket(name, ticket);
+    }
+
+    fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        let mut ticket = self.tickets.take_tls13_ticket(name)?;
+        ticket._private_set_max_early_data_size(u32::MAX);
+        Some(ticket)
+    }
+}
+
+/// Accepts any certificate of any server, more than once.
+#[derive(Debug)]
+struct Careless;
+
+impl ServerCertVerifier for Careless {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
+
+/// How a client tries it.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    /// The ticket is ours; otherwise it is of another server.
+    ours: bool,
+    /// The group of the first key share: our server has X25519 alone.
+    share: NamedGroup,
+    /// How many bytes of early data there are, and how many in a record.
+    size: usize,
+    record: usize,
+    /// How many bytes the network brings at once.
+    piece: usize,
+}
+
+impl Attempt {
+    const ORDINARY: Self = Self {
+        ours: false,
+        share: NamedGroup::X25519,
+        size: 65536,
+        record: 16384,
+        piece: usize::MAX,
+    };
+
+    fn server(self) -> Attack {
+        let tickets = self.ours.then(TicketKeys::for_tests);
+        Attack::new(server::test_session_with(KEY, CERTIFICATE, tickets))
+    }
+
+    fn config(self) -> Arc<ClientConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Careless))
+            .with_no_client_auth();
+        config.enable_early_data = true;
+        config.max_fragment_size = Some(self.record + 5);
+        config.resumption = Resumption::store(Arc::new(Hopeful {
+            tickets: ClientSessionMemoryCache::new(8),
+            share: self.share,
+        }));
+        Arc::new(config)
+    }
+
+    /// Our server after a client with a ticket has sent early data and then, if
+    /// there is a connection, `after`. Whether the session was resumed.
+    fn run(self) -> (Attack, bool) {
+        let config = self.config();
+        let mut first = client(&config);
+        match self.ours {
+            true => self.server().carry(&mut first).unwrap(),
+            false => other_server(&mut first),
+        }
+        let mut connection = client(&config);
+        connection.set_buffer_limit(None);
+        let Connection::Client(client) = &mut connection else {
+            unreachable!()
+        };
+        let mut early_data = client.early_data().expect("there is no ticket");
+        early_data.write_all(&vec![b'e'; self.size]).unwrap();
+        let mut attack = self.server();
+        self.shake_hands(&mut attack, &mut connection);
+        let resumed = connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        if let Connection::Client(client) = &connection {
+            assert!(!client.is_early_data_accepted(), "{self:?}");
+        }
+        if attack.engine.established {
+            connection.writer().write_all(b"after").unwrap();
+            attack.carry(&mut connection).unwrap();
+        }
+        (attack, resumed)
+    }
+
+    fn shake_hands(self, attack: &mut Attack, connection: &mut Connection) {
+        while connection.is_handshaking() && attack.engine.ending.is_none() {
+            let mut bytes = Vec::new();
+            while connection.wants_write() {
+                connection.write_tls(&mut bytes).unwrap();
+            }
+            bytes
+                .chunks(self.piece)
+                .for_each(|piece| attack.send(piece));
+            let answer = attack.answer();
+            if bytes.is_empty() && answer.is_empty() {
+                return;
+            }
+            let mut rest = &answer[..];
+            while !rest.is_empty() {
+                connection.read_tls(&mut rest).unwrap();
+                if connection.process_new_packets().is_err() {
+                    return;
+                }
+            }
+        }
+        attack.carry(connection).unwrap();
+    }
+
+    /// The early data are skipped, and the connection is as any other.
+    fn works(self) {
+        let (attack, resumed) = self.run();
+        assert_eq!(attack.engine.ending, None, "{self:?}");
+        assert!(attack.engine.established, "{self:?}");
+        let heard = &attack.engine.line(End::AppOut).record;
+        assert_eq!(heard, b"after", "{self:?}");
+        assert_eq!(resumed, self.ours, "{self:?}");
+    }
+}
+
+fn client(config: &Arc<ClientConfig>) -> Connection {
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::clone(config), name);
+    connection.unwrap().into()
+}
+
+/// A good connection with a server that takes early data.
+fn other_server(client: &mut Connection) {
+    let key = crate::files::pem::private_key(KEY).unwrap();
+    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key.clone_key())
+        .unwrap();
+    config.session_storage = ServerSessionMemoryCache::new(8);
+    config.max_early_data_size = u32::MAX;
+    let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+    for _ in 0..4 {
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        server.read_tls(&mut &bytes[..]).unwrap();
+        server.process_new_packets().unwrap();
+        let mut bytes = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).unwrap();
+        }
+        client.read_tls(&mut &bytes[..]).unwrap();
+        client.process_new_packets().unwrap();
+    }
+    assert!(!client.is_handshaking());
+}
+
+#[test]
+fn early_data_are_skipped_and_never_taken() {
+    for ours in [false, true] {
+        for share in [NamedGroup::X25519, NamedGroup::secp256r1] {
+            for piece in [usize::MAX, 16406, 1000] {
+                let attempt = Attempt {
+                    ours,
+                    share,
+                    piece,
+                    ..Attempt::ORDINARY
+                };
+                attempt.works();
+                let size = 3;
+                Attempt { size, ..attempt }.works();
+            }
+        }
+    }
+}
+
+#[test]
+fn early_data_are_skipped_whatever_the_size_of_their_records() {
+    for record in [64, 1000, 16384] {
+        for piece in [usize::MAX, 100_000, 1] {
+            Attempt {
+                record,
+                piece,
+                ..Attempt::ORDINARY
+            }
+            .works();
+        }
+    }
+}
+
+#[test]
+fn early_data_without_end_are_not() {
+    for share in [NamedGroup::X25519, NamedGroup::secp256r1] {
+        let attempt = Attempt {
+            share,
+            size: 140_000,
+            ..Attempt::ORDINARY
+        };
+        let (mut attack, _) = attempt.run();
+        assert!(attack.engine.line(End::AppOut).record.is_empty());
+        let (code, line) = attack.end();
+        assert_eq!(code, 98, "{line}");
+    }
+}

@@ -48,6 +48,7 @@ mod pins;
 #[cfg(target_os = "linux")]
 mod pipes;
 mod proxy;
+mod refusals;
 mod sandbox;
 mod scaling;
 mod secrets;

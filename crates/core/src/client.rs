@@ -205,7 +205,6 @@ struct Config<'a> {
 
 impl Config<'_> {
     fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
-        let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
         let verifier = ServerVerifier {
             trust: self.trust,
             name: self.name.clone(),
@@ -213,7 +212,7 @@ impl Config<'_> {
         };
         let builder = ClientConfig::builder_with_provider(self.provider)
             .with_safe_default_protocol_versions()
-            .map_err(failed)?
+            .map_err(setup::failed)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = match self.pair {
@@ -231,7 +230,7 @@ impl Config<'_> {
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
         let name = self.name.unwrap_or(nobody);
         let connection = UnbufferedClientConnection::new(Arc::new(config), name);
-        let connection = connection.map_err(failed)?;
+        let connection = connection.map_err(setup::failed)?;
         Ok(Session::Client(Box::new(connection), overheard))
     }
 }

@@ -6,13 +6,12 @@ use std::fmt;
 use cli::Fatal;
 use unix::Errno;
 
-use crate::TLS;
+use crate::{CONTEXT, SETUP, TLS};
 
 /// The end of a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ending {
-    /// The exit code.
-    pub code: u8,
+    code: u8,
     /// The kind of end.
     pub word: Word,
     /// What the fatal line says; nothing about a good end.
@@ -29,11 +28,28 @@ impl Ending {
         }
     }
 
-    /// TLS went wrong, or a limit was passed.
+    /// TLS went wrong, or a limit was passed; with [`Word::System`] it was for
+    /// something of ours.
     pub fn tls(word: Word, text: impl Into<String>) -> Self {
         Self {
-            code: TLS,
+            code: match word {
+                Word::System => Fatal::SYSTEM,
+                _ => TLS,
+            },
             word,
+            text: text.into(),
+        }
+    }
+
+    /// Something of ours has failed. An exit code that says nothing of that kind
+    /// becomes 111.
+    pub fn failed(code: u8, text: impl Into<String>) -> Self {
+        Self {
+            code: match code {
+                CONTEXT | SETUP | TLS => code,
+                _ => Fatal::SYSTEM,
+            },
+            word: Word::of_failure(code),
             text: text.into(),
         }
     }
@@ -50,11 +66,7 @@ impl Ending {
 
     /// The process that holds the key has ended before its work was done.
     pub fn guard_gone() -> Self {
-        Self {
-            code: Fatal::SYSTEM,
-            word: Word::System,
-            text: "the key guard has gone".to_owned(),
-        }
+        Self::failed(Fatal::SYSTEM, "the key guard has gone")
     }
 
     /// The program left before the handshake was over.
@@ -86,11 +98,14 @@ impl Ending {
 
     /// `what` could not be done with the program.
     pub fn local(what: &str, errno: Errno) -> Self {
-        Self {
-            code: Fatal::SYSTEM,
-            word: Word::System,
-            text: format!("unable to {what}: {}", unix::errno::text(errno)),
-        }
+        let text = format!("unable to {what}: {}", unix::errno::text(errno));
+        Self::failed(Fatal::SYSTEM, text)
+    }
+
+    /// The exit code.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn code(&self) -> u8 {
+        self.code
     }
 
     /// What to print, and the exit code; `verbosity` 0 leaves out the line
@@ -153,8 +168,20 @@ pub enum Word {
     LocalGone,
     /// The peer sent too many records that carry nothing.
     Flood,
-    /// Files or system calls: nothing that the peer did.
+    /// Files or system calls: nothing that the peer did. The exit code is 96, 97
+    /// or 111.
     System,
+}
+
+impl Word {
+    /// The word for something of ours that has failed with this exit code. Only
+    /// [`TLS`] is another: then files took longer than the handshake may.
+    pub fn of_failure(code: u8) -> Self {
+        match code {
+            TLS => Self::HandshakeTimeout,
+            _ => Self::System,
+        }
+    }
 }
 
 impl fmt::Display for Word {
@@ -198,6 +225,30 @@ mod tests {
                 assert_eq!((ending.code, ending.word), (code, word), "{errno}");
                 assert!(ending.text.starts_with("unable to read from remote: "));
             }
+        }
+    }
+
+    #[test]
+    fn the_word_system_goes_with_its_exit_codes_alone() {
+        let network = |established| Ending::network(established, "x", Errno::EIO);
+        let failed = (0..=u8::MAX).map(|code| Ending::failed(code, "x"));
+        let others = [
+            Ending::closed(),
+            Ending::tls(Word::System, "x"),
+            Ending::tls(Word::Flood, "x"),
+            Ending::handshake_timeout(),
+            Ending::guard_gone(),
+            Ending::local_gone(),
+            Ending::local("x", Errno::EIO),
+            network(false),
+            network(true),
+        ];
+        for ending in failed.chain(others) {
+            let code = matches!(ending.code, 96 | 97 | 111);
+            assert_eq!(code, ending.word == Word::System, "{ending:?}");
+        }
+        for code in [96, 97, 111] {
+            assert_eq!(Ending::failed(code, "x").code, code);
         }
     }
 

@@ -14,6 +14,7 @@ use rustls::server::{
     UnbufferedServerConnection,
 };
 
+use crate::crypto;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::{self, Certificates, Chooser};
@@ -28,7 +29,6 @@ use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::Guard;
 use crate::tunnel::session::Session;
-use crate::{SETUP, crypto};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -209,11 +209,10 @@ struct Config<'a> {
 
 impl Config<'_> {
     fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
-        let failed = |error| Fatal::new(SETUP, format!("unable to set up TLS: {error}"));
         let asks = self.verifier.offer_client_auth();
         let mut config = ServerConfig::builder_with_provider(self.provider)
             .with_safe_default_protocol_versions()
-            .map_err(failed)?
+            .map_err(setup::failed)?
             .with_client_cert_verifier(self.verifier)
             .with_cert_resolver(self.shows.certificates);
         config.ignore_client_order = true;
@@ -234,7 +233,8 @@ impl Config<'_> {
         if let Some(exporter) = self.exporter {
             config.key_log = exporter;
         }
-        let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
+        let connection =
+            UnbufferedServerConnection::new(Arc::new(config)).map_err(setup::failed)?;
         Ok(Session::Server(Box::new(connection), overheard, asks))
     }
 }

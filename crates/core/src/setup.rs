@@ -8,8 +8,10 @@ use cli::address::Endpoint;
 use cli::{Common, Context, Fatal};
 use unix::Env;
 
+use crate::SETUP;
 use crate::guard::remote::Remote;
 use crate::identity::Identity;
+use crate::report::explain;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
@@ -50,6 +52,18 @@ pub fn verification(anchors: bool, options: &Common) -> Verification {
         true => Verification::Verified,
         false => Verification::Unverified,
     }
+}
+
+/// rustls makes no connection.
+pub fn failed(error: rustls::Error) -> Fatal {
+    let code = match error {
+        rustls::Error::FailedToGetRandomBytes => Fatal::SYSTEM,
+        _ => SETUP,
+    };
+    Fatal::new(
+        code,
+        format!("unable to set up TLS: {}", explain::text(&error)),
+    )
 }
 
 /// What the loop has to know of the guard, while there is one.
@@ -136,5 +150,22 @@ impl Setup {
         let socket = || unix::net::remote_of(self.descriptors.net_in).map(Endpoint::from);
         let remote = remote.or_else(socket);
         LogLine::new(self.started, remote)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_cannot_be_made_says_whose_fault_it_is() {
+        let line = |error| {
+            let fatal = failed(error);
+            (fatal.code(), fatal.message().to_owned())
+        };
+        let random = "unable to set up TLS: the system gives no random bytes".to_owned();
+        assert_eq!(line(rustls::Error::FailedToGetRandomBytes), (111, random));
+        let other = "unable to set up TLS: why".to_owned();
+        assert_eq!(line(rustls::Error::General("why".into())), (97, other));
     }
 }

@@ -2,7 +2,9 @@
 //! about what rustls's interface does not tell.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use rustls::AlertDescription;
 
 /// The notes of one connection. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +13,9 @@ pub struct Records(Arc<Notes>);
 #[derive(Debug, Default)]
 struct Notes {
     undecryptable: AtomicBool,
+    alerted: AtomicBool,
+    /// 0, which is close_notify and no error, stands for none.
+    alert: AtomicU8,
 }
 
 impl Records {
@@ -24,6 +29,26 @@ impl Records {
         self.0.undecryptable.swap(false, Ordering::Relaxed)
     }
 
+    /// Whether a fatal alert was encrypted.
+    pub fn alerted(&self) -> bool {
+        self.0.alerted.load(Ordering::Relaxed)
+    }
+
+    /// The next fatal alert that is encrypted is to say this: rustls cannot be
+    /// asked for it.
+    pub fn set_alert(&self, description: AlertDescription) {
+        self.0.alert.store(description.into(), Ordering::Relaxed);
+    }
+
+    /// A fatal alert with this description is encrypted: what it is to say.
+    pub fn alert(&self, description: u8) -> u8 {
+        self.0.alerted.store(true, Ordering::Relaxed);
+        match self.0.alert.load(Ordering::Relaxed) {
+            0 => description,
+            other => other,
+        }
+    }
+
     /// A record was `decrypted` or not.
     pub fn note(&self, decrypted: bool) {
         self.0.undecryptable.store(!decrypted, Ordering::Relaxed);
@@ -33,6 +58,16 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alert_says_what_it_is_told_to() {
+        let records = Records::default();
+        assert!(!records.alerted());
+        assert_eq!(records.alert(50), 50);
+        assert!(records.alerted());
+        records.set_alert(AlertDescription::InternalError);
+        assert_eq!(records.clone().alert(50), 80);
+    }
 
     #[test]
     fn only_the_last_record_counts_and_it_is_told_once() {

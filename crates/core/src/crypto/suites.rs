@@ -1,9 +1,11 @@
 //! Cipher suites: the library's, with a limit of records that suits long
-//! connections, and with one more look at what was decrypted.
+//! connections, with one more look at what was decrypted, and with alerts that
+//! rustls cannot be asked for.
 
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
-    MessageEncrypter, Tls12AeadAlgorithm, Tls13AeadAlgorithm, UnsupportedOperationError,
+    MessageEncrypter, OutboundChunks, OutboundOpaqueMessage, OutboundPlainMessage,
+    Tls12AeadAlgorithm, Tls13AeadAlgorithm, UnsupportedOperationError,
 };
 use rustls::{
     CipherSuiteCommon, ConnectionTrafficSecrets, ContentType, Error, SupportedCipherSuite,
@@ -61,9 +63,10 @@ pub fn suite(
     }
 }
 
-/// An algorithm or a decrypter that refuses handshake records without content
-/// (RFC 8446 section 5.1): the library would take one for the beginning of a
-/// message. It notes whether a record could be decrypted.
+/// An algorithm whose decrypter refuses handshake records without content (RFC
+/// 8446 section 5.1): the library would take one for the beginning of a message.
+/// It notes whether a record could be decrypted. The encrypter writes the alert
+/// that the notes ask for. Or such an encrypter or decrypter.
 struct Strict<T> {
     of: T,
     records: Records,
@@ -92,6 +95,32 @@ impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
     }
 }
 
+/// The level of an alert that ends the connection (RFC 8446 section 6).
+const FATAL: u8 = 2;
+
+impl MessageEncrypter for Strict<Box<dyn MessageEncrypter>> {
+    fn encrypt(
+        &mut self,
+        record: OutboundPlainMessage<'_>,
+        number: u64,
+    ) -> Result<OutboundOpaqueMessage, Error> {
+        if record.typ == ContentType::Alert {
+            if let [FATAL, description] = record.payload.to_vec()[..] {
+                let alert = [FATAL, self.records.alert(description)];
+                let payload = OutboundChunks::Single(&alert);
+                return self
+                    .of
+                    .encrypt(OutboundPlainMessage { payload, ..record }, number);
+            }
+        }
+        self.of.encrypt(record, number)
+    }
+
+    fn encrypted_payload_len(&self, payload_len: usize) -> usize {
+        self.of.encrypted_payload_len(payload_len)
+    }
+}
+
 /// What a handshake record without content is.
 pub fn empty_handshake() -> Error {
     Error::InappropriateMessage {
@@ -102,7 +131,10 @@ pub fn empty_handshake() -> Error {
 
 impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
     fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        self.of.encrypter(key, iv, extra)
+        Box::new(Strict::new(
+            self.of.encrypter(key, iv, extra),
+            &self.records,
+        ))
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
@@ -125,7 +157,7 @@ impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
 
 impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        self.of.encrypter(key, iv)
+        Box::new(Strict::new(self.of.encrypter(key, iv), &self.records))
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {

@@ -10,7 +10,6 @@ use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 use unix::Env;
 
-use crate::TLS;
 use crate::crypto;
 use crate::ending::Word;
 use crate::report::words;
@@ -125,12 +124,7 @@ impl fmt::Display for LogLine {
             end,
             ..
         } = self;
-        let end = end.unwrap_or(match *code {
-            // Without a connection only this one is TLS's: its files took
-            // longer than the handshake may.
-            TLS => Word::HandshakeTimeout,
-            _ => Word::System,
-        });
+        let end = end.unwrap_or(Word::of_failure(*code));
         let ms = self.started.elapsed().as_millis();
         write!(f, "in={received} out={sent} ms={ms} code={code} end={end}")
     }

@@ -8,12 +8,12 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{AlertDescription, CommonState, Error, ProtocolVersion};
+use rustls::{AlertDescription, CommonState, Error};
 
 use crate::crypto::suites;
 use crate::ending::{Ending, Word};
 use crate::overheard::{Overheard, Trouble};
-use crate::report::explain;
+use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
 
 /// How many bytes of data fit into one record.
@@ -29,11 +29,8 @@ pub const SPARE: usize = 5;
 /// A handshake message without content.
 const SMALLEST_MESSAGE: usize = 4;
 
-/// An unencrypted fatal alert unrecognized_name (RFC 6066 section 3).
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
-
-/// The same, internal_error (RFC 8446 section 6.2).
-const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+/// How long an alert that nothing protects is.
+const PLAIN_ALERT: usize = 7;
 
 /// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
 /// any other warning; here it ends a handshake.
@@ -69,15 +66,6 @@ pub enum ToSend<'a> {
     Data(&'a [u8]),
     /// The closing alert.
     CloseNotify,
-}
-
-/// An alert for what rustls has none for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Alert {
-    /// decode_error.
-    DecodeError,
-    /// unexpected_message. In the middle of a message in pieces it is another.
-    UnexpectedMessage,
 }
 
 /// What the network's bytes brought.
@@ -129,7 +117,7 @@ impl Session {
                 // rustls would go on without what a callback could not give.
                 return Err(Error::General("a callback has failed".into()));
             }
-            let step = step?;
+            let step = step.map_err(explain::clarified)?;
             if handshaking && self.overheard().records().take_undecryptable() {
                 // rustls has dropped all complete records that are left: there
                 // is no part of a message among them.
@@ -157,43 +145,63 @@ impl Session {
             incoming, outgoing, ..
         } = buffers;
         incoming.clear();
-        if let Some(alert) = self.plain_alert() {
-            outgoing.append(&alert);
+        let mut plain = self.flush(outgoing);
+        let Some(wanted) = wanted else {
             return;
+        };
+        let told = plain || self.overheard().records().alerted();
+        if !told {
+            self.overheard().records().set_alert(wanted.description());
+            self.provoke(incoming.space(), outgoing);
+            plain = self.flush(outgoing);
         }
-        if let Some(alert) = wanted.filter(|_| !self.state().wants_write()) {
-            self.provoke(alert, incoming.space(), outgoing);
+        let replaces = !told || matches!(wanted, Alert::Instead(_));
+        match outgoing.content_mut().last_mut() {
+            Some(last) if plain && replaces => *last = wanted.description().into(),
+            _ => {}
         }
+    }
+
+    /// Takes from rustls what it still has to send. Whether the last of it is a
+    /// fatal alert that nothing protects.
+    fn flush(&mut self, outgoing: &mut Buffer) -> bool {
+        let mut plain = false;
         while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
+            let before = outgoing.len();
             // What is queued comes before anything that was received, so the
             // records need not be shown again.
             let (_, step) = self.step(&mut [], None, outgoing, ToSend::Nothing);
             if step.is_err() {
-                return;
+                break;
             }
+            let sent = outgoing.content().get(before..).unwrap_or_default();
+            plain = sent.len() == PLAIN_ALERT && sent.starts_with(&[21]);
         }
+        plain
     }
 
-    /// Makes rustls send an alert: there is no way to ask for one, but it
-    /// sends one when it is shown a record that is none, or a change of cipher
-    /// that is out of place.
+    /// Makes rustls send a fatal alert: there is no way to ask for one, but it
+    /// sends decode_error when it is shown a record that is none.
     ///
     /// It may remember messages, or a part of one, by where they were in the
     /// bytes that it was shown last, and takes those first, whatever they are
     /// now. Hence the bytes are as many again, with [`SPARE`] behind them.
-    fn provoke(&mut self, alert: Alert, bytes: &mut [u8], outgoing: &mut Buffer) {
+    fn provoke(&mut self, bytes: &mut [u8], outgoing: &mut Buffer) {
         bytes.fill(0xff);
-        if let (Alert::UnexpectedMessage, [a, b, c, d, e, f, ..]) = (alert, &mut *bytes) {
-            // In the handshake of TLS 1.3 a valid one would be passed over.
-            let tls13 = self.state().protocol_version() == Some(ProtocolVersion::TLSv1_3);
-            let content = if tls13 && self.is_handshaking() { 2 } else { 1 };
-            [*a, *b, *c, *d, *e, *f] = [20, 3, 3, 0, 1, content];
-        }
         for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
             let (_, step) = self.step(bytes, None, outgoing, ToSend::Nothing);
             if step.is_ok() || self.state().wants_write() {
                 return;
             }
+        }
+    }
+
+    /// What the peer is to be told of `error`.
+    pub fn wanted_alert(&self, error: &Error) -> Alert {
+        match (self.overheard().trouble(), self.refused()) {
+            (Some(_), _) => Alert::Instead(AlertDescription::InternalError),
+            (None, Some(_)) => Alert::Instead(AlertDescription::UnrecognisedName),
+            (None, None) => explain::alert(error),
         }
     }
 
@@ -203,16 +211,6 @@ impl Session {
             (Some(trouble), _) => troubled(trouble),
             (None, Some(refused)) => Ending::tls(Word::NoCertificateForName, refused),
             (None, None) => self.ended_by(error),
-        }
-    }
-
-    /// The alert for what rustls does not know of, where nothing is encrypted
-    /// yet: it is still to choose the certificate.
-    fn plain_alert(&self) -> Option<[u8; 7]> {
-        let choosing = self.state().negotiated_cipher_suite().is_none();
-        match self.overheard().trouble() {
-            Some(_) => choosing.then_some(INTERNAL_ERROR),
-            None => self.refused().map(|_| UNRECOGNIZED_NAME),
         }
     }
 
@@ -293,11 +291,7 @@ fn troubled(trouble: Trouble) -> Ending {
     match trouble {
         Trouble::GuardGone => Ending::guard_gone(),
         Trouble::Late => Ending::handshake_timeout(),
-        Trouble::Failed(code, text) => Ending {
-            code,
-            word: Word::System,
-            text,
-        },
+        Trouble::Failed(code, text) => Ending::failed(code, text),
     }
 }
 

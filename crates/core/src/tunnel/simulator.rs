@@ -347,6 +347,6 @@ impl Engine {
 
     /// The exit code.
     pub fn code(&self) -> Option<u8> {
-        self.ending.as_ref().map(|ending| ending.code)
+        self.ending.as_ref().map(|ending| ending.code())
     }
 }

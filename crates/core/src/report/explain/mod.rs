@@ -1,6 +1,7 @@
 //! What went wrong with TLS, in words of our own that stay the same whatever
 //! the library says.
 
+mod alert;
 mod certificate;
 mod misbehaved;
 #[cfg(test)]
@@ -9,6 +10,8 @@ mod tests;
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use crate::ending::Word;
+
+pub use alert::{Alert, alert, clarified, is_ours};
 
 /// One line about `error`.
 pub fn text(error: &Error) -> String {
@@ -65,15 +68,7 @@ pub fn word(error: &Error, handshaking: bool) -> Word {
             | M::TooManyWarningAlertsReceived
             | M::TooMuchEarlyDataReceived,
         ) => Word::Flood,
-        Error::BadMaxFragmentSize
-        | Error::EncryptError
-        | Error::FailedToGetCurrentTime
-        | Error::FailedToGetRandomBytes
-        | Error::General(_)
-        | Error::HandshakeNotComplete
-        | Error::InconsistentKeys(_)
-        | Error::InvalidEncryptedClientHello(_)
-        | Error::Other(_) => Word::System,
+        error if is_ours(error) => Word::System,
         _ if handshaking => Word::HandshakeFailed,
         _ => Word::ProtocolError,
     }

@@ -531,3 +531,30 @@ fn usual_failures_have_plain_words_and_theirs_in_the_log() {
         assert_eq!(word(&error, false), later, "{words}");
     }
 }
+
+#[test]
+fn our_failures_are_internal_errors_and_the_peers_are_not() {
+    use AlertDescription as A;
+    for (error, description) in [
+        (Error::FailedToGetRandomBytes, A::InternalError),
+        (Error::General("x".into()), A::InternalError),
+        (Error::HandshakeNotComplete, A::InternalError),
+        (Error::PeerSentOversizedRecord, A::RecordOverflow),
+        (
+            PeerIncompatible::NoSignatureSchemesInCommon.into(),
+            A::HandshakeFailure,
+        ),
+        (PeerMisbehaved::InvalidKeyShare.into(), A::IllegalParameter),
+        (
+            PeerMisbehaved::TooManyEmptyFragments.into(),
+            A::UnexpectedMessage,
+        ),
+        (InvalidMessage::MessageTooShort.into(), A::DecodeError),
+    ] {
+        assert_eq!(alert(&error), Alert::Otherwise(description), "{error:?}");
+        let ours = description == A::InternalError;
+        assert_eq!(word(&error, true) == Word::System, ours, "{error:?}");
+    }
+    let long = InvalidMessage::MessageTooLarge.into();
+    assert_eq!(alert(&long), Alert::Instead(A::RecordOverflow));
+}

@@ -7,8 +7,9 @@ use rustls::{AlertDescription, Error};
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Turn};
 use crate::ending::{Ending, Word};
+use crate::report::explain::Alert;
 use crate::tunnel::ends::{End, Ends};
-use crate::tunnel::session::{Alert, ToSend};
+use crate::tunnel::session::ToSend;
 
 /// What the connection will end with.
 #[derive(Debug, Eq, PartialEq)]
@@ -218,7 +219,7 @@ impl Pump {
 
     /// The peer has gone too far for us, though not for rustls.
     pub(super) fn refuse(&mut self, word: Word, why: &str) {
-        self.alert(Some(Alert::DecodeError));
+        self.alert(Some(Alert::Otherwise(AlertDescription::DecodeError)));
         self.fail(Ending::tls(word, why));
     }
 
@@ -244,8 +245,7 @@ impl Pump {
             Error::EncryptError => {}
             // Nobody is told, as when the peer is late.
             _ if ending.word == Word::HandshakeTimeout => {}
-            Error::InappropriateMessage { .. } => self.alert(Some(Alert::UnexpectedMessage)),
-            _ => self.alert(Some(Alert::DecodeError)),
+            _ => self.alert(Some(self.session.wanted_alert(error))),
         }
         if !self.established() && self.session.is_handshaking() {
             // What the peer says it is counts for more than that a write to

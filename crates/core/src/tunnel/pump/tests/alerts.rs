@@ -185,3 +185,24 @@ fn a_handshake_record_without_content_is_refused_in_the_handshake() {
     assert_eq!(code, 98);
     assert!(line.contains("unexpected message"), "{line}");
 }
+
+#[test]
+fn an_alert_that_rustls_has_none_for_is_encrypted_too() {
+    for version in BOTH {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+        attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
+        attack.fails(Word::Flood);
+        let last = keys.open_all(&attack.answer()).pop();
+        assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
+    }
+}
+
+#[test]
+fn a_record_that_is_too_long_is_an_overflow() {
+    for kind in [22, 23] {
+        let mut attack = Attack::on_server();
+        attack.send(&[kind, 3, 1, 0xff, 0xff]);
+        attack.fails(Word::HandshakeFailed);
+        assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 22]);
+    }
+}

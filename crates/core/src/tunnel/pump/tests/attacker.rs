@@ -100,7 +100,7 @@ impl Attack {
     pub fn end(&mut self) -> (u8, String) {
         loop {
             if let Some(ending) = &self.engine.ending {
-                return (ending.code, ending.text.clone());
+                return (ending.code(), ending.text.clone());
             }
             self.now = self.engine.pump.deadline().expect("it would stay for ever");
             self.engine.turn(self.now);

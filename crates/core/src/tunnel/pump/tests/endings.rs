@@ -109,7 +109,7 @@ fn a_handshake_cut_short_is_a_failure() {
         down.borrow_mut().ended = true;
         world.only(&[Pumping(Client)]);
         let ending = world.client.engine.ending.as_ref();
-        let ending = ending.map(|ending| (ending.code, ending.word));
+        let ending = ending.map(|ending| (ending.code(), ending.word));
         assert_eq!(ending, Some((98, Word::Left)), "cut at {cut}");
         assert!(!world.client.engine.established);
         tried += 1;
@@ -173,7 +173,7 @@ fn a_close_notify_that_nothing_protects_is_a_failed_handshake() {
     world.server.engine.line(End::NetIn).ended = true;
     world.only(&[Pumping(Server)]);
     let ending = world.server.engine.ending.as_ref();
-    let ending = ending.map(|ending| (ending.code, ending.word));
+    let ending = ending.map(|ending| (ending.code(), ending.word));
     assert_eq!(ending, Some((98, Word::Left)));
 }
 

@@ -77,7 +77,7 @@ fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
     ] {
         let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
         assert_eq!(heard, all);
-        attack.fails(Word::System);
+        attack.fails(Word::ProtocolError);
         let pipe = attack.engine.line(End::NetOut);
         assert!(pipe.ended, "the peer is not told");
         assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);

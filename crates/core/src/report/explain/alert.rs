@@ -1,0 +1,76 @@
+//! What the peer is told of an error.
+
+use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+
+/// The alert for an error (RFC 8446 section 6.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Alert {
+    /// Unless rustls has one already.
+    Otherwise(AlertDescription),
+    /// Whatever rustls has.
+    Instead(AlertDescription),
+}
+
+impl Alert {
+    /// What the alert says.
+    pub fn description(self) -> AlertDescription {
+        match self {
+            Self::Otherwise(description) | Self::Instead(description) => description,
+        }
+    }
+}
+
+/// The alert for `error`. rustls has one of its own for most errors of the
+/// peer, but for none of ours.
+pub fn alert(error: &Error) -> Alert {
+    use AlertDescription as A;
+    use PeerMisbehaved as M;
+    Alert::Otherwise(match error {
+        Error::InvalidMessage(InvalidMessage::MessageTooLarge) => {
+            return Alert::Instead(A::RecordOverflow);
+        }
+        Error::PeerSentOversizedRecord => A::RecordOverflow,
+        Error::DecryptError => A::BadRecordMac,
+        Error::PeerIncompatible(_) => A::HandshakeFailure,
+        Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::PeerMisbehaved(
+            M::MessageInterleavedWithHandshakeMessage
+            | M::RejectedEarlyDataInterleavedWithHandshakeMessage
+            | M::TooManyEmptyFragments
+            | M::TooManyKeyUpdateRequests
+            | M::TooManyRenegotiationRequests
+            | M::TooManyWarningAlertsReceived
+            | M::TooMuchEarlyDataReceived,
+        ) => A::UnexpectedMessage,
+        Error::PeerMisbehaved(_) => A::IllegalParameter,
+        error if is_ours(error) => A::InternalError,
+        _ => A::DecodeError,
+    })
+}
+
+/// Whether nothing that the peer did has brought about `error`.
+pub fn is_ours(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::BadMaxFragmentSize
+            | Error::FailedToGetCurrentTime
+            | Error::FailedToGetRandomBytes
+            | Error::General(_)
+            | Error::HandshakeNotComplete
+            | Error::InconsistentKeys(_)
+            | Error::InvalidEncryptedClientHello(_)
+            | Error::Other(_)
+    )
+}
+
+/// `error`, or the one that it should be: where a server of TLS 1.2 finds no
+/// signature scheme, rustls does not say that it is for the peer's offer.
+pub fn clarified(error: Error) -> Error {
+    match error {
+        Error::General(text) if text == "incompatible signing key" => {
+            PeerIncompatible::NoSignatureSchemesInCommon.into()
+        }
+        other => other,
+    }
+}

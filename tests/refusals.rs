@@ -1,0 +1,79 @@
+//! Handshakes that cannot be: what the peer is told, and what the log says.
+
+use std::io::{Read, Write};
+
+use crate::util::tls::{INTERNAL_ERROR, tlsd};
+use crate::util::{accept, certs, cmd, listener, need, tcp_pair};
+
+/// The first message of `openssl s_client` with these arguments.
+fn client_hello(args: &[&str]) -> Vec<u8> {
+    let (listener, port) = listener();
+    let _client = cmd(["openssl", "s_client", "-connect"])
+        .arg(format!("127.0.0.1:{port}"))
+        .args(["-servername", "localhost"])
+        .args(args)
+        .input_pipe()
+        .start();
+    let mut client = accept(&listener);
+    let mut hello = vec![0; 5];
+    client.read_exact(&mut hello).unwrap();
+    hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
+    client.read_exact(&mut hello[5..]).unwrap();
+    hello
+}
+
+#[test]
+fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for guard in [&[][..], &["--key-guard"]] {
+        for version in ["-tls1_2", "-tls1_3"] {
+            // The key is on P-256.
+            let hello = client_hello(&[version, "-sigalgs", "ECDSA+SHA384"]);
+            let (mut near, far) = tcp_pair();
+            let server = tlsd(&[&["-v2"], guard].concat(), "p256", "echo never")
+                .fd(0, far.try_clone().unwrap())
+                .fd(1, far)
+                .start();
+            near.write_all(&hello).unwrap();
+            near.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            near.read_to_end(&mut answer).unwrap();
+            let err = server.finish().code(98).err();
+            let why = "fatal: handshake failed: no signature scheme in common with remote\n";
+            assert!(err.contains(why), "{version}: {err}");
+            assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
+            if version == "-tls1_2" {
+                assert_eq!(answer, [21, 3, 3, 0, 2, 2, 40]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_without_random_bytes_says_so_to_both() {
+    if !need(&["openssl", "strace"]) {
+        return;
+    }
+    for version in ["-tls1_2", "-tls1_3"] {
+        let hello = client_hello(&[version]);
+        let (mut near, far) = tcp_pair();
+        near.write_all(&hello).unwrap();
+        let server = cmd(["strace", "-f", "-o", "/dev/null", "-e"])
+            .args(["inject=getrandom:error=ENOSYS", "s6-tlsd", "-v2", "cat"])
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        let mut answer = [0; INTERNAL_ERROR.len()];
+        near.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, INTERNAL_ERROR);
+        drop(near);
+        let err = server.finish().code(111).err();
+        let why = "fatal: handshake failed: the system gives no random bytes\n";
+        assert!(err.contains(why), "{version}: {err}");
+        assert!(err.contains(" code=111 end=system\n"), "{err}");
+    }
+}

@@ -77,3 +77,54 @@ fn a_server_without_random_bytes_says_so_to_both() {
         assert!(err.contains(" code=111 end=system\n"), "{err}");
     }
 }
+
+/// The same handshake message in records of `size` bytes.
+fn in_records(hello: &[u8], size: usize) -> Vec<u8> {
+    let record = |piece: &[u8]| {
+        let length = u16::try_from(piece.len()).unwrap().to_be_bytes();
+        [&[22, 3, 1], &length[..], piece].concat()
+    };
+    hello[5..].chunks(size).flat_map(record).collect()
+}
+
+#[test]
+fn a_client_hello_that_violates_the_protocol_is_refused_with_the_right_alert() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let good = client_hello(&["-tls1_3", "-groups", "X25519:P-256"]);
+    let groups = [0, 10, 0, 6, 0, 4, 0, 29, 0, 23];
+    let mut at = good.windows(groups.len()).enumerate();
+    let (at, _) = at.find(|(_, bytes)| *bytes == groups).unwrap();
+    let mut unsupported = good.clone();
+    unsupported[at + 7] = 24;
+    let mut old = good.clone();
+    old[9..11].copy_from_slice(&[3, 0]);
+    for (hello, alert, why) in [
+        (old, 70, "legacy_version of SSL 3.0 or less"),
+        (
+            unsupported,
+            47,
+            "key share for a group that is not among its supported groups",
+        ),
+    ] {
+        for size in [usize::MAX, 60, 1] {
+            let (mut near, far) = tcp_pair();
+            let server = tlsd(&["-v2"], "p256", "echo never")
+                .fd(0, far.try_clone().unwrap())
+                .fd(1, far)
+                .start();
+            near.write_all(&in_records(&hello, size)).unwrap();
+            near.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            near.read_to_end(&mut answer).unwrap();
+            assert_eq!(answer, [21, 3, 3, 0, 2, 2, alert]);
+            let err = server.finish().code(98).err();
+            assert!(
+                err.contains(&format!("violated the protocol: {why}\n")),
+                "{err}"
+            );
+            assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
+        }
+    }
+}

@@ -32,6 +32,7 @@ use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::end_point;
 use crate::report::peer_info::{self, Verification};
 use crate::report::variables::Variables;
+use crate::tunnel::hello::Hellos;
 use crate::x509::{Certificate, der};
 
 pub use pump::pump;
@@ -272,6 +273,31 @@ pub fn key_share(input: &[u8]) -> bool {
     answered.is_ok() || completed.is_ok()
 }
 
+/// The size of pieces, and what a peer sends in place of its hellos. It is
+/// judged the same whole and in pieces, up to the first hello, and only a hello
+/// is refused.
+pub fn hello(input: &[u8]) -> bool {
+    let Some((size, messages)) = input.split_first() else {
+        return false;
+    };
+    let own = [&[0; 9][..], &[3, 3], &[7; 32], b"\x02id"].concat();
+    let look = |size: usize| {
+        let mut hellos = Hellos::new();
+        hellos.sent(&own);
+        let judged = messages
+            .chunks(size)
+            .try_for_each(|piece| hellos.received(piece));
+        (judged, hellos.are_over())
+    };
+    let (whole, _) = look(usize::MAX);
+    let (in_pieces, over) = look(usize::from(*size).max(1));
+    if whole.is_err() {
+        assert_eq!(whole, in_pieces);
+        assert!(matches!(messages, [1 | 2, ..]));
+    }
+    over || in_pieces.is_err()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -312,6 +338,11 @@ mod tests {
     #[test]
     fn crl() {
         inputs::run("crl", 2000, super::crl);
+    }
+
+    #[test]
+    fn hello() {
+        inputs::run("hello", 2000, super::hello);
     }
 
     #[test]

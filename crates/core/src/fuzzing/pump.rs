@@ -11,6 +11,7 @@ use super::{CERTIFICATE, KEY};
 use crate::ending::Word;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::ends::{End, PerEnd};
+use crate::tunnel::hello::Hellos;
 use crate::tunnel::pump::Rules;
 use crate::tunnel::session::{Buffers, Session, ToSend};
 use crate::tunnel::simulator::{Engine, Line};
@@ -88,6 +89,7 @@ impl Peer {
             plain: buffer(),
             outgoing: buffer(),
             next_record: 0,
+            hellos: Hellos::new(),
         };
         Self {
             session,

@@ -7,8 +7,10 @@ pub mod buffer;
 pub mod descriptors;
 pub mod ends;
 mod flow;
+pub mod hello;
 mod pipe;
 pub mod pump;
+mod records;
 pub mod run;
 pub mod session;
 #[cfg(any(test, feature = "fuzzing"))]

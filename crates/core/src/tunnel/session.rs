@@ -10,14 +10,15 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error};
 
-use crate::crypto::suites;
 use crate::ending::{Ending, Word};
 use crate::overheard::{Overheard, Trouble};
 use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
+use crate::tunnel::hello::Hellos;
+use crate::tunnel::records::until_refused;
 
 /// How many bytes of data fit into one record.
-const MAX_DATA: usize = 16384;
+pub const MAX_DATA: usize = 16384;
 
 /// More than a record that rustls makes can take, whatever the version and
 /// the suite (RFC 5246 section 6.2, RFC 8446 section 5).
@@ -31,10 +32,6 @@ const SMALLEST_MESSAGE: usize = 4;
 
 /// How long an alert that nothing protects is.
 const PLAIN_ALERT: usize = 7;
-
-/// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
-/// any other warning; here it ends a handshake.
-const PLAIN_CLOSE_NOTIFY: [u8; 4] = [0, 2, 1, 0];
 
 /// One end of a TLS connection.
 pub enum Session {
@@ -55,6 +52,8 @@ pub struct Buffers {
     /// Where in `incoming` the first record begins, during the handshake,
     /// that was not looked at or is not complete yet.
     pub next_record: usize,
+    /// What is known of the peer's hellos.
+    pub hellos: Hellos,
 }
 
 /// What to send once everything received is processed.
@@ -102,10 +101,11 @@ impl Session {
                 plain,
                 outgoing,
                 next_record,
+                hellos,
             } = buffers;
             let handshaking = self.is_handshaking();
             let (shown, refused) = if handshaking {
-                until_refused(incoming.content(), next_record)
+                until_refused(incoming.content(), next_record, hellos)
             } else {
                 (incoming.len(), None)
             };
@@ -113,6 +113,9 @@ impl Session {
             let (discard, step) = self.step(shown, Some(plain), outgoing, send);
             incoming.consume(discard);
             *next_record = next_record.saturating_sub(discard);
+            if handshaking && matches!(self, Self::Client(..)) {
+                hellos.sent(outgoing.content());
+            }
             if handshaking && self.overheard().trouble().is_some() {
                 // rustls would go on without what a callback could not give.
                 return Err(Error::General("a callback has failed".into()));
@@ -293,41 +296,6 @@ fn troubled(trouble: Trouble) -> Ending {
         Trouble::Late => Ending::handshake_timeout(),
         Trouble::Failed(code, text) => Ending::failed(code, text),
     }
-}
-
-/// How many bytes of `incoming` may be processed, and what is wrong with the
-/// record behind them: a close_notify alert that nothing protects, or a
-/// handshake record without content (RFC 8446 section 5.1).
-///
-/// `next` is where the first record begins that was not looked at before, or was
-/// not complete. What lies in front of it must not be looked at again, for rustls
-/// joins messages there in place; nor may fewer bytes be shown to it than before,
-/// so the beginning of what may become that alert is held back.
-fn until_refused(incoming: &[u8], next: &mut usize) -> (usize, Option<Error>) {
-    const ALERT: u8 = 21;
-    const HANDSHAKE: u8 = 22;
-    while let Some(record) = incoming.get(*next..) {
-        match record {
-            [ALERT, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
-                let close_notify = AlertDescription::CloseNotify;
-                return (*next, Some(Error::AlertReceived(close_notify)));
-            }
-            [ALERT] | [ALERT, _] | [ALERT, _, _] => return (*next, None),
-            [ALERT, 3, _, tail @ ..] if PLAIN_CLOSE_NOTIFY.starts_with(tail) => {
-                return (*next, None);
-            }
-            [HANDSHAKE, 3, _, 0, 0, ..] => return (*next, Some(suites::empty_handshake())),
-            [_, 3, _, high, low, ..] => {
-                let end = *next + 5 + usize::from(u16::from_be_bytes([*high, *low]));
-                if end > incoming.len() {
-                    break;
-                }
-                *next = end;
-            }
-            _ => break,
-        }
-    }
-    (incoming.len(), None)
 }
 
 /// Does what one state of the connection asks for. The count is what to take

@@ -2,6 +2,8 @@
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
+use super::Violation;
+
 /// The alert for an error (RFC 8446 section 6.2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Alert {
@@ -25,6 +27,9 @@ impl Alert {
 pub fn alert(error: &Error) -> Alert {
     use AlertDescription as A;
     use PeerMisbehaved as M;
+    if let Some(violation) = Violation::of(error) {
+        return Alert::Otherwise(violation.alert());
+    }
     Alert::Otherwise(match error {
         Error::InvalidMessage(InvalidMessage::MessageTooLarge) => {
             return Alert::Instead(A::RecordOverflow);
@@ -51,17 +56,18 @@ pub fn alert(error: &Error) -> Alert {
 
 /// Whether nothing that the peer did has brought about `error`.
 pub fn is_ours(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::BadMaxFragmentSize
-            | Error::FailedToGetCurrentTime
-            | Error::FailedToGetRandomBytes
-            | Error::General(_)
-            | Error::HandshakeNotComplete
-            | Error::InconsistentKeys(_)
-            | Error::InvalidEncryptedClientHello(_)
-            | Error::Other(_)
-    )
+    Violation::of(error).is_none()
+        && matches!(
+            error,
+            Error::BadMaxFragmentSize
+                | Error::FailedToGetCurrentTime
+                | Error::FailedToGetRandomBytes
+                | Error::General(_)
+                | Error::HandshakeNotComplete
+                | Error::InconsistentKeys(_)
+                | Error::InvalidEncryptedClientHello(_)
+                | Error::Other(_)
+        )
 }
 
 /// `error`, or the one that it should be: where a server of TLS 1.2 finds no

@@ -6,12 +6,14 @@ mod certificate;
 mod misbehaved;
 #[cfg(test)]
 mod tests;
+mod violation;
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use crate::ending::Word;
 
 pub use alert::{Alert, alert, clarified, is_ours};
+pub use violation::Violation;
 
 /// One line about `error`.
 pub fn text(error: &Error) -> String {

@@ -22,6 +22,7 @@ use crate::ending::Ending;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::flow::{Flow, QUIET, Size};
+use crate::tunnel::hello::Hellos;
 use crate::tunnel::session::{Buffers, MAX_RECORD, Session};
 
 use closing::{Draining, Farewell, Verdict};
@@ -110,6 +111,7 @@ impl Pump {
                 plain: buffer(sizes.incoming)?,
                 outgoing: buffer(sizes.outgoing)?,
                 next_record: 0,
+                hellos: Hellos::new(),
             },
             scratch: buffer(sizes.scratch)?,
             phase: Phase::Handshake {

@@ -199,10 +199,41 @@ fn an_alert_that_rustls_has_none_for_is_encrypted_too() {
 
 #[test]
 fn a_record_that_is_too_long_is_an_overflow() {
-    for kind in [22, 23] {
+    for header in [
+        [22, 3, 1, 0x40, 1],
+        [22, 3, 1, 255, 255],
+        [23, 3, 3, 255, 255],
+    ] {
         let mut attack = Attack::on_server();
-        attack.send(&[kind, 3, 1, 0xff, 0xff]);
+        attack.send(&header);
         attack.fails(Word::HandshakeFailed);
         assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 22]);
+    }
+}
+
+#[test]
+fn a_server_hello_with_another_session_id_is_refused() {
+    for altered in [false, true] {
+        let mut attack = Attack::on_client();
+        let mut connection = server(&TLS13);
+        connection.read_tls(&mut &attack.answer()[..]).unwrap();
+        connection.process_new_packets().unwrap();
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello).unwrap();
+        // Behind the header, the version and the random, with its length.
+        assert_eq!(hello[43], 32);
+        hello[50] ^= u8::from(altered);
+        attack.send(&hello);
+        if !altered {
+            assert_eq!(attack.engine.ending, None);
+            continue;
+        }
+        let (code, line) = attack.end();
+        assert_eq!(code, 98);
+        assert!(
+            line.ends_with("ServerHello with another session id"),
+            "{line}"
+        );
+        assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 47]);
     }
 }

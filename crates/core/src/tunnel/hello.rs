@@ -1,0 +1,275 @@
+//! A look at the hellos that a handshake begins with, for what rustls does not
+//! check. It knows no I/O and no connection: it is shown the content of the
+//! peer's plaintext handshake records, in any pieces.
+
+use crate::report::explain::Violation;
+
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+
+/// Extensions (RFC 8446 section 4.2).
+const SUPPORTED_GROUPS: u16 = 10;
+const SUPPORTED_VERSIONS: u16 = 43;
+const KEY_SHARE: u16 = 51;
+
+const SSL3: u16 = 0x0300;
+const TLS13: u16 = 0x0304;
+
+/// The header of a handshake message.
+const HEADER: usize = 4;
+
+/// rustls takes no longer message.
+const MAX_MESSAGE: usize = 0xffff;
+
+/// The random of a HelloRetryRequest (RFC 8446 section 4.1.3).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// The peer's hellos, of which there are two after a HelloRetryRequest.
+#[derive(Clone, Debug)]
+pub struct Hellos {
+    /// How many may still come.
+    left: u8,
+    /// What has come of one that is not complete.
+    pieces: Vec<u8>,
+    /// The session id in our own ClientHello.
+    session_id: Option<Vec<u8>>,
+}
+
+enum Message<'a> {
+    Incomplete,
+    Hello(u8, &'a [u8]),
+    Other,
+}
+
+impl Hellos {
+    /// None has come yet.
+    pub fn new() -> Self {
+        Self {
+            left: 2,
+            pieces: Vec::new(),
+            session_id: None,
+        }
+    }
+
+    /// Whether all have come.
+    pub fn are_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// A client has sent these records, the first of which begins with its
+    /// ClientHello. Only the first call counts.
+    pub fn sent(&mut self, records: &[u8]) {
+        if self.session_id.is_none() {
+            self.session_id = own_session_id(records).map(<[u8]>::to_vec);
+        }
+    }
+
+    /// The content of the next plaintext handshake record. What is malformed is
+    /// left to rustls.
+    pub fn received(&mut self, content: &[u8]) -> Result<(), Violation> {
+        if self.are_over() {
+            return Ok(());
+        }
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let bytes = match pieces.is_empty() {
+            true => content,
+            false => {
+                pieces.extend_from_slice(content);
+                &pieces
+            }
+        };
+        match message(bytes) {
+            Message::Incomplete => {
+                self.pieces = match pieces.is_empty() {
+                    true => content.to_vec(),
+                    false => pieces,
+                };
+            }
+            Message::Other => self.left = 0,
+            Message::Hello(kind, body) => {
+                let another = match kind {
+                    CLIENT_HELLO => client_hello(body)?,
+                    _ => server_hello(body, self.session_id.as_deref())?,
+                };
+                self.left = if another { self.left - 1 } else { 0 };
+            }
+        }
+        Ok(())
+    }
+}
+
+fn message(bytes: &[u8]) -> Message<'_> {
+    let Some((&[kind, a, b, c], rest)) = bytes.split_first_chunk::<HEADER>() else {
+        return Message::Incomplete;
+    };
+    let length = usize::from(a) << 16 | usize::from(u16::from_be_bytes([b, c]));
+    match rest.get(..length) {
+        _ if !matches!(kind, CLIENT_HELLO | SERVER_HELLO) || length > MAX_MESSAGE => Message::Other,
+        Some(body) => Message::Hello(kind, body),
+        None => Message::Incomplete,
+    }
+}
+
+/// Whether another ClientHello may follow.
+fn client_hello(body: &[u8]) -> Result<bool, Violation> {
+    let Some(hello) = ClientHello::parse(body) else {
+        return Ok(false);
+    };
+    let Some(versions) = hello.versions else {
+        return Ok(false);
+    };
+    if hello.legacy_version <= SSL3 {
+        return Err(Violation::LegacyVersion);
+    }
+    if let (Some(groups), Some(shares)) = (hello.groups, hello.shares) {
+        let mut groups: Vec<u16> = numbers(groups).collect();
+        groups.sort_unstable();
+        let mut shares = Reader(shares);
+        while let Some(group) = shares.share() {
+            if groups.binary_search(&group).is_err() {
+                return Err(Violation::KeyShareGroup);
+            }
+        }
+    }
+    Ok(numbers(versions).any(|version| version == TLS13))
+}
+
+/// Whether another ServerHello may follow. That of TLS 1.2 is left to rustls.
+fn server_hello(body: &[u8], session_id: Option<&[u8]>) -> Result<bool, Violation> {
+    let Some(hello) = ServerHello::parse(body).filter(|hello| hello.version == TLS13) else {
+        return Ok(false);
+    };
+    if hello.legacy_version <= SSL3 {
+        return Err(Violation::LegacyVersion);
+    }
+    if session_id.is_some_and(|own| own != hello.session_id) {
+        return Err(Violation::SessionId);
+    }
+    Ok(hello.random == RETRY)
+}
+
+/// What is looked at of a ClientHello (RFC 8446 section 4.1.2).
+struct ClientHello<'a> {
+    legacy_version: u16,
+    versions: Option<&'a [u8]>,
+    groups: Option<&'a [u8]>,
+    shares: Option<&'a [u8]>,
+}
+
+impl<'a> ClientHello<'a> {
+    fn parse(body: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(body);
+        let legacy_version = reader.u16()?;
+        reader.take(RETRY.len())?;
+        let (_session_id, _suites, _compression) =
+            (reader.vector8()?, reader.vector16()?, reader.vector8()?);
+        let mut hello = Self {
+            legacy_version,
+            versions: None,
+            groups: None,
+            shares: None,
+        };
+        let mut extensions = Reader(reader.vector16()?);
+        while let Some((kind, data)) = extensions.extension() {
+            let mut data = Reader(data);
+            match kind {
+                SUPPORTED_VERSIONS => hello.versions = data.vector8(),
+                SUPPORTED_GROUPS => hello.groups = data.vector16(),
+                KEY_SHARE => hello.shares = data.vector16(),
+                _ => {}
+            }
+        }
+        Some(hello)
+    }
+}
+
+/// What is looked at of a ServerHello (RFC 8446 section 4.1.3).
+struct ServerHello<'a> {
+    legacy_version: u16,
+    random: &'a [u8],
+    session_id: &'a [u8],
+    /// What supported_versions says; without that, 0.
+    version: u16,
+}
+
+impl<'a> ServerHello<'a> {
+    fn parse(body: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(body);
+        let legacy_version = reader.u16()?;
+        let random = reader.take(RETRY.len())?;
+        let session_id = reader.vector8()?;
+        let (_suite, _compression) = (reader.u16()?, reader.take(1)?);
+        let mut extensions = Reader(reader.vector16()?);
+        let mut version = 0;
+        while let Some((kind, data)) = extensions.extension() {
+            if kind == SUPPORTED_VERSIONS {
+                version = Reader(data).u16().unwrap_or_default();
+            }
+        }
+        Some(Self {
+            legacy_version,
+            random,
+            session_id,
+            version,
+        })
+    }
+}
+
+/// The session id of the ClientHello at the beginning of `records`.
+fn own_session_id(records: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader(records);
+    let (_record, _header) = (reader.take(5)?, reader.take(HEADER)?);
+    let (_version, _random) = (reader.u16()?, reader.take(RETRY.len())?);
+    reader.vector8()
+}
+
+fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {
+    let mut reader = Reader(list);
+    std::iter::from_fn(move || reader.u16())
+}
+
+/// Takes from the front; None where there is not enough.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u16::from_be_bytes(*number))
+    }
+
+    /// A vector with its length in one byte in front.
+    fn vector8(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first()?;
+        self.0 = rest;
+        self.take(usize::from(*length))
+    }
+
+    /// The same with two bytes.
+    fn vector16(&mut self) -> Option<&'a [u8]> {
+        let length = self.u16()?;
+        self.take(usize::from(length))
+    }
+
+    fn extension(&mut self) -> Option<(u16, &'a [u8])> {
+        Some((self.u16()?, self.vector16()?))
+    }
+
+    /// The group of a KeyShareEntry.
+    fn share(&mut self) -> Option<u16> {
+        let group = self.u16()?;
+        self.vector16().map(|_| group)
+    }
+}
+
+#[cfg(test)]
+mod tests;

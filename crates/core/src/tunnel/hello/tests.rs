@@ -1,0 +1,126 @@
+use super::*;
+
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&length, bytes].concat()
+}
+
+fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
+    [&kind.to_be_bytes(), &with_length(data)[..]].concat()
+}
+
+fn hello(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind, 0][..], &with_length(body)].concat()
+}
+
+fn client(version: u16, groups: &[u8], shares: &[u8], versions: &[u8]) -> Vec<u8> {
+    let share = |group: &u8| [&[0, *group][..], &with_length(b"key")].concat();
+    let shares: Vec<u8> = shares.iter().flat_map(share).collect();
+    let groups: Vec<u8> = groups.iter().flat_map(|group| [0, *group]).collect();
+    let extensions = [
+        extension(SUPPORTED_GROUPS, &with_length(&groups)),
+        extension(KEY_SHARE, &with_length(&shares)),
+        match versions {
+            [] => Vec::new(),
+            some => extension(SUPPORTED_VERSIONS, &[&[2], some].concat()),
+        },
+    ]
+    .concat();
+    let start = [
+        &version.to_be_bytes()[..],
+        &[7; 32],
+        b"\x02id\0\x02\x13\x01\x01\0",
+    ];
+    hello(
+        CLIENT_HELLO,
+        &[&start.concat()[..], &with_length(&extensions)].concat(),
+    )
+}
+
+fn server(version: u16, random: u8, id: &[u8], tls13: bool) -> Vec<u8> {
+    let random = if random == 0 { RETRY } else { [random; 32] };
+    let extensions = match tls13 {
+        true => extension(SUPPORTED_VERSIONS, &[3, 4]),
+        false => Vec::new(),
+    };
+    let id = [&[id.len() as u8], id].concat();
+    let start = [&version.to_be_bytes()[..], &random, &id, b"\x13\x01\0"].concat();
+    hello(SERVER_HELLO, &[start, with_length(&extensions)].concat())
+}
+
+/// What comes of a message, whole and in pieces.
+fn look(own: Option<&[u8]>, bytes: &[u8]) -> Result<u8, Violation> {
+    let run = |piece: usize| {
+        let mut hellos = Hellos::new();
+        if let Some(own) = own {
+            hellos.sent(&[&[22, 3, 1, 0, 99], own].concat());
+        }
+        let mut pieces = bytes.chunks(piece);
+        pieces.try_for_each(|piece| hellos.received(piece))?;
+        Ok(hellos.left)
+    };
+    let whole = run(usize::MAX);
+    for piece in [1, 3, 40] {
+        assert_eq!(run(piece), whole, "in pieces of {piece}");
+    }
+    whole
+}
+
+#[test]
+fn a_client_hello_is_of_its_time_and_its_groups() {
+    let tls13 = &[3, 4];
+    assert_eq!(look(None, &client(0x0303, &[29, 23], &[23], tls13)), Ok(1));
+    assert_eq!(look(None, &client(0x0303, &[29], &[], tls13)), Ok(1));
+    assert_eq!(look(None, &client(0x0303, &[29], &[29], &[3, 3])), Ok(0));
+    // An old client is rustls's to refuse.
+    assert_eq!(look(None, &client(0x0300, &[29], &[29], &[])), Ok(0));
+    for version in [0, 0x0002, 0x0300] {
+        let old = client(version, &[29], &[29], tls13);
+        assert_eq!(look(None, &old), Err(Violation::LegacyVersion));
+    }
+    for shares in [&[30][..], &[29, 30]] {
+        let foreign = client(0x0303, &[23, 29], shares, tls13);
+        assert_eq!(look(None, &foreign), Err(Violation::KeyShareGroup));
+    }
+}
+
+#[test]
+fn a_server_hello_has_the_session_id_of_the_client_hello() {
+    let own = client(0x0303, &[29], &[29], &[3, 4]);
+    let look = |bytes: &[u8]| look(Some(&own), bytes);
+    assert_eq!(look(&server(0x0303, 7, b"id", true)), Ok(0));
+    assert_eq!(look(&server(0x0303, 0, b"id", true)), Ok(1));
+    assert_eq!(look(&server(0x0303, 7, b"other", false)), Ok(0));
+    for id in [&b""[..], b"ie", b"id "] {
+        for random in [0, 7] {
+            let wrong = server(0x0303, random, id, true);
+            assert_eq!(look(&wrong), Err(Violation::SessionId));
+        }
+    }
+    let old = server(0x0300, 7, b"id", true);
+    assert_eq!(look(&old), Err(Violation::LegacyVersion));
+}
+
+#[test]
+fn the_second_client_hello_is_looked_at_and_no_third() {
+    let good = client(0x0303, &[29], &[29], &[3, 4]);
+    let bad = client(0x0303, &[29], &[30], &[3, 4]);
+    let mut hellos = Hellos::new();
+    assert_eq!(hellos.received(&good), Ok(()));
+    assert_eq!(hellos.clone().received(&bad), Err(Violation::KeyShareGroup));
+    assert_eq!(hellos.received(&good), Ok(()));
+    assert!(hellos.are_over());
+    assert_eq!(hellos.received(&bad), Ok(()));
+}
+
+#[test]
+fn what_is_cut_short_or_no_hello_is_left_to_rustls() {
+    let good = client(0x0303, &[29], &[29], &[3, 4]);
+    for cut in 0..good.len() - HEADER {
+        let body = &good[HEADER..HEADER + cut];
+        assert!(look(None, &hello(CLIENT_HELLO, body)).is_ok(), "{cut}");
+    }
+    assert_eq!(look(None, &hello(11, b"x")), Ok(0));
+    assert_eq!(look(None, &[1, 1, 0, 0]), Ok(0));
+    assert_eq!(look(None, &[1, 0, 255, 255, 3]), Ok(2));
+}

@@ -1,7 +1,7 @@
 //! Signals: caught by those who serve, and left to a chain as it had them.
 
 use std::os::fd::{BorrowedFd, IntoRawFd};
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -9,11 +9,12 @@ use nix::unistd::Pid;
 
 use crate::fd;
 
-/// The signals that were caught and not yet taken, one bit each.
-static CAUGHT: AtomicU64 = AtomicU64::new(0);
+/// The signals that were caught and not yet taken, one bit each. POSIX signals
+/// have numbers below 32; 32-bit PowerPC and MIPS have no 64-bit atomics.
+static CAUGHT: AtomicU32 = AtomicU32::new(0);
 
 /// The signals that have a handler, one bit each.
-static HANDLED: AtomicU64 = AtomicU64::new(0);
+static HANDLED: AtomicU32 = AtomicU32::new(0);
 
 /// The writing end of the pipe that wakes the loop.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
@@ -69,7 +70,7 @@ pub fn take() -> Caught {
 
 /// A set of signals that were caught.
 #[derive(Clone, Copy)]
-pub struct Caught(u64);
+pub struct Caught(u32);
 
 impl Caught {
     /// Whether `signal` is among them.

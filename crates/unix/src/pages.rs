@@ -15,6 +15,13 @@ pub struct Pages {
     len: NonZeroUsize,
 }
 
+/// Pages that are never touched do not count against a limit on memory. FreeBSD
+/// overcommits by itself and has no flag for it.
+#[cfg(not(target_os = "freebsd"))]
+const NO_RESERVE: MapFlags = MapFlags::MAP_NORESERVE;
+#[cfg(target_os = "freebsd")]
+const NO_RESERVE: MapFlags = MapFlags::empty();
+
 impl Pages {
     /// Reserves `len` bytes.
     pub fn new(len: NonZeroUsize) -> Result<Self, Errno> {
@@ -25,7 +32,7 @@ impl Pages {
                 None,
                 len,
                 ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-                MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE,
+                MapFlags::MAP_PRIVATE | NO_RESERVE,
             )?
         };
         Ok(Self {
@@ -46,6 +53,7 @@ impl Pages {
 
 /// How much of the stack below a running function may hold what functions
 /// that have returned left there.
+#[cfg(target_os = "linux")]
 const STACK: usize = 64 << 10;
 
 /// The smallest page that a system of ours has.

@@ -64,7 +64,7 @@ pub struct Descriptors<'a> {
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
     /// How many descriptors it polls at once.
-    polled: u64,
+    polled: u32,
 }
 
 /// What of the sandbox is in force.
@@ -197,9 +197,9 @@ fn no_core() -> Result<(), Errno> {
 /// numbers: what has a higher one stays open, and a lower one that gets free
 /// could be used again.
 #[cfg(target_os = "linux")]
-fn limit_descriptors(polled: u64) -> Result<(), Errno> {
+fn limit_descriptors(polled: u32) -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};
-    setrlimit(Resource::RLIMIT_NOFILE, polled, polled)
+    setrlimit(Resource::RLIMIT_NOFILE, polled.into(), polled.into())
 }
 
 /// What is in force, for people.

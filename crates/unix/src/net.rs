@@ -31,8 +31,7 @@ pub fn socket(kind: Kind, ip: IpAddr) -> Result<OwnedFd, Errno> {
         Kind::Datagram => SockType::Datagram,
         Kind::Stream => SockType::Stream,
     };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket::socket(family, kind, flags, None)?;
+    let socket = open_socket(family, kind)?;
     if ip.is_ipv6() {
         socket::setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
     }
@@ -41,12 +40,50 @@ pub fn socket(kind: Kind, ip: IpAddr) -> Result<OwnedFd, Errno> {
 
 /// Two stream sockets that are connected with each other. They block.
 pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
-    socket::socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
+    let (family, kind) = (AddressFamily::Unix, SockType::Stream);
+    #[cfg(not(target_vendor = "apple"))]
+    return socket::socketpair(family, kind, None, SockFlag::SOCK_CLOEXEC);
+    #[cfg(target_vendor = "apple")]
+    {
+        let (a, b) = socket::socketpair(family, kind, None, SockFlag::empty())?;
+        prepare(&a)?;
+        prepare(&b)?;
+        Ok((a, b))
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn open_socket(family: AddressFamily, kind: SockType) -> Result<OwnedFd, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket::socket(family, kind, flags, None)
+}
+
+/// macOS sets flags by calls of their own. No other thread can execute a
+/// program in between: the programs that open sockets have one thread.
+#[cfg(target_vendor = "apple")]
+fn open_socket(family: AddressFamily, kind: SockType) -> Result<OwnedFd, Errno> {
+    let socket = socket::socket(family, kind, SockFlag::empty(), None)?;
+    prepare(&socket)?;
+    crate::fd::nonblocking(&socket)?;
+    Ok(socket)
+}
+
+/// Exec closes `socket`, and a write to it raises no SIGPIPE.
+#[cfg(target_vendor = "apple")]
+fn prepare(socket: &OwnedFd) -> Result<(), Errno> {
+    crate::fd::close_on_exec(socket)?;
+    let on: libc::c_int = 1;
+    // SAFETY: the option is an int, and it lives for the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NOSIGPIPE,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    Errno::result(done).map(drop)
 }
 
 /// Lets a socket of IPv6 that is not bound yet take connections of IPv4 too.
@@ -91,9 +128,24 @@ pub fn outcome(socket: impl AsFd) -> Result<(), Errno> {
     }
 }
 
-/// Sends what the socket takes of `bytes`. It never raises SIGPIPE.
+/// The flag that keeps send(2) from raising SIGPIPE. macOS has none: a socket of
+/// ours has an option for it there.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: MsgFlags = MsgFlags::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: MsgFlags = MsgFlags::empty();
+
+/// Sends what the socket takes of `bytes`. It never raises SIGPIPE on a socket
+/// of ours.
 pub fn send(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
-    socket::send(socket.as_fd().as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)
+    socket::send(socket.as_fd().as_raw_fd(), bytes, NO_SIGNAL)
+}
+
+/// The same without waiting for room, whatever the flags of the socket: EAGAIN
+/// instead. On macOS an inherited socket raises SIGPIPE unless that is ignored.
+pub fn send_at_once(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    let flags = MsgFlags::MSG_DONTWAIT | NO_SIGNAL;
+    socket::send(socket.as_fd().as_raw_fd(), bytes, flags)
 }
 
 /// Turns Nagle's algorithm off: small writes leave at once.

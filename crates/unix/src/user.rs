@@ -36,6 +36,9 @@ pub fn set_uid(uid: u32) -> Result<(), Errno> {
 
 /// Sets the supplementary groups; an empty list leaves none.
 pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
-    let groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
-    nix::unistd::setgroups(&groups)
+    // nix has no setgroups for macOS, where processes may have other groups by
+    // opendirectoryd besides.
+    // SAFETY: the list is read only, and so long.
+    let result = unsafe { libc::setgroups(groups.len() as _, groups.as_ptr()) };
+    Errno::result(result).map(drop)
 }

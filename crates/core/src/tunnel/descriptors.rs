@@ -12,7 +12,7 @@ use std::time::Instant;
 use cli::Fatal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
 use unix::tasks::timeout;
@@ -216,8 +216,7 @@ impl Ends for Descriptors {
             return Err(Errno::EPIPE);
         };
         if descriptor.socket {
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-            send(descriptor.fd.as_raw_fd(), bytes, flags)
+            unix::net::send_at_once(&descriptor.fd, bytes)
         } else {
             nix::unistd::write(&descriptor.fd, bytes)
         }

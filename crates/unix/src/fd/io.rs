@@ -3,12 +3,23 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// A pipe, reading end first, whose ends exec closes.
+#[cfg(not(target_vendor = "apple"))]
 pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
-    nix::unistd::pipe2(OFlag::O_CLOEXEC)
+    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
+}
+
+/// A pipe, reading end first, whose ends exec closes. macOS sets flags by calls
+/// of their own; no other thread can execute a program in between, since the
+/// programs have one thread.
+#[cfg(target_vendor = "apple")]
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (reader, writer) = nix::unistd::pipe()?;
+    super::close_on_exec(&reader)?;
+    super::close_on_exec(&writer)?;
+    Ok((reader, writer))
 }
 
 /// Reads until `buf` holds something or the end: EINTR is not seen.

@@ -69,7 +69,7 @@ pub fn close(number: RawFd) {
 }
 
 /// Makes exec close `fd`.
-fn close_on_exec(fd: impl AsFd) -> Result<(), Errno> {
+pub(crate) fn close_on_exec(fd: impl AsFd) -> Result<(), Errno> {
     fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
 }
 

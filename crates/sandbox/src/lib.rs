@@ -27,11 +27,13 @@ mod calls;
     any(target_arch = "aarch64", target_arch = "x86_64")
 ))]
 mod filter;
-#[cfg(not(all(
+#[cfg(all(
     target_os = "linux",
-    target_pointer_width = "64",
-    any(target_arch = "aarch64", target_arch = "x86_64")
-)))]
+    not(all(
+        target_pointer_width = "64",
+        any(target_arch = "aarch64", target_arch = "x86_64")
+    ))
+))]
 mod calls {
     //! No filter is written for this system.
 
@@ -61,6 +63,10 @@ pub struct Descriptors<'a> {
 }
 
 /// What a process is left with.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "nothing is taken from it there")
+)]
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
     /// How many descriptors it polls at once.
@@ -82,7 +88,7 @@ pub struct Enforced {
     pub descriptors_closed: bool,
     /// New descriptors have numbers below this, and only where one of these is
     /// free. That there are none at all is for the filter to see to.
-    pub descriptors_below: Option<u64>,
+    pub descriptors_below: Option<u32>,
     /// No rights on files, TCP ports and other processes: the version of
     /// Landlock.
     pub landlock: Option<u32>,

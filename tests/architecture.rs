@@ -43,7 +43,7 @@ const MODULES: [(&str, &[&str]); 14] = [
     ("own", &["crypto", "files", "overheard", "x509"]),
     ("peer", &["crypto", "files", "overheard", "x509"]),
     ("identity", &[]),
-    ("files", &["x509"]),
+    ("files", &["ending", "x509"]),
     ("crypto", &[]),
     ("ending", &[]),
     ("overheard", &["crypto"]),
@@ -53,6 +53,7 @@ const MODULES: [(&str, &[&str]); 14] = [
 /// What the two programs may use.
 const ABOVE: &[&str] = &[
     "crypto",
+    "files",
     "guard",
     "overheard",
     "own",

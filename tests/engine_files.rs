@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::util::tls::{ECHO, HELLO, INTERNAL_ERROR, connect, serve, start, tlsc, tlsd};
-use crate::util::{Cmd, Output, TempDir, certs, cmd, idle, need, tcp_pair};
+use crate::util::{TempDir, certs, cmd, idle, need, tcp_pair};
 
 /// A connection with these files, which must work.
 fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
@@ -248,13 +248,11 @@ fn variables_that_are_missing_are_named() {
         .run()
         .fatal(100, "s6-tlsd-io: fatal: CERTFILE not set");
     let missing = "fatal: CADIR or CAFILE not set";
-    cmd(["s6-tlsc-io", "6", "7"])
-        .run()
-        .fatal(100, &format!("s6-tlsc-io: {missing}"));
-    let insecure = ["s6-tlsc-io", "--no-verify-cert", "6", "7"];
-    cmd(insecure)
-        .run()
-        .fatal(100, &format!("s6-tlsc-io: {missing}"));
+    for options in [&[][..], &["--no-verify-cert"]] {
+        let client = cmd(["s6-tlsc-io"]).args(options).args(["6", "7"]);
+        let line = format!("s6-tlsc-io: {missing}, and no --webpki-roots given");
+        client.run().fatal(100, &line);
+    }
     let server = cmd(["s6-tlsd-io", "-Y", "0", "1"])
         .env("KEYFILE", &key)
         .env("CERTFILE", "x");
@@ -359,34 +357,27 @@ fn a_server_hears_of_a_client_that_cannot_use_its_anchors() {
     }
 }
 
-/// A client with `-y` whose key comes late, with other options and anchors,
-/// and what it says in the end.
-fn slow_client(options: &[&str], anchors: &Path, server: Cmd) -> (Output, Output) {
+#[test]
+fn a_client_may_take_long_to_start() {
     let dir = TempDir::new();
     let key = dir.join("key");
     nix::unistd::mkfifo(&key, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let client = tlsc(&[&["-y"], options].concat(), HELLO)
+    let client = tlsc(&["-y", "-k", "localhost"], HELLO)
         .env("KEYFILE", &key)
-        .env("CERTFILE", certs().path("client.pem"))
-        .env("CAFILE", anchors);
-    let (server, client) = start(server, client);
+        .env("CERTFILE", certs().path("client.pem"));
+    let (server, client) = start(tlsd(&[], "p256", ECHO), client);
     // Longer than an engine stays as large as it was.
     idle(Duration::from_millis(1200));
     std::fs::write(&key, certs().read("client.key")).unwrap();
-    (server.finish(), client.finish())
-}
-
-#[test]
-fn a_client_may_take_long_to_start() {
-    let (server, client) = slow_client(&["-k", "localhost"], &ca(), tlsd(&[], "p256", ECHO));
+    let (server, client) = (server.finish(), client.finish());
     assert!(client.success().out().starts_with("hello\n"));
     server.success();
 }
 
 #[test]
 fn files_count_before_the_limit_of_the_handshake() {
-    let missing = Path::new("/nonexistent");
-    let (_, client) = slow_client(&["-K", "100"], missing, tlsd(&[], "p256", ECHO));
+    let client = tlsc(&["-K1"], "echo never").env("CAFILE", "/nonexistent");
+    let (_, client) = connect(tlsd(&[], "p256", ECHO), client);
     client.fatal_with(96, "s6-tlsc-io: fatal: ", &["/nonexistent"]);
 }
 

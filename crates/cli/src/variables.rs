@@ -100,7 +100,7 @@ pub static VARIABLES: &[Variable] = &[
             "trust anchors, with `-Y` or `-y`, unless `--any-client-cert` or `--pin` does without: \
              CADIR, or else CAFILE. CADIR is a directory: if \
              it holds names like `0a1b2c3d.0` (openssl rehash) exactly those are read, else \
-             every file that does not begin with a dot. Unusable entries are skipped. \
+             every file that does not begin with a dot. Unusable entries are skipped (see Notes). \
              Clients are told the names of the anchors, unless these exceed 63 KiB together.",
         )),
         client: Some(paragraph(

@@ -1,7 +1,7 @@
 //! `s6-tlsc-io`: the client's end of a TLS connection. See
 //! doc/s6-tlsc-io.md.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,11 +15,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 
+use crate::files::patience::Files;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::Certificates;
 use crate::peer::anchors::Source;
-use crate::peer::trust::{Promised, Trust};
+use crate::peer::trust::{Promised, Sources, Trust};
 use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -54,10 +55,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 struct Own {
     /// The server's name.
     name: Option<ServerName<'static>>,
-    /// None: no chain is verified.
-    anchors: Option<Source>,
-    /// The revocation lists for that.
-    crl_file: Option<OsString>,
+    /// Whom to trust.
+    sources: Sources,
     /// What we show if the server asks.
     held: Option<Held>,
     /// Where it leaves its troubles.
@@ -68,10 +67,11 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
     let anchors = anchors(context, options)?;
+    let files = Files::new(context, &options.common, started);
     let overheard = Overheard::default();
     let load = || {
         Ok(Secrets {
-            certificates: Certificates::load(context, SniLevel::Ignore)?,
+            certificates: Certificates::load(context, &files, SniLevel::Ignore)?,
             sessions: None,
         })
     };
@@ -88,8 +88,7 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
     };
     Ok(Own {
         name,
-        anchors,
-        crl_file: context.env.get("CRLFILE").map(Into::into),
+        sources: Sources::new(context, &files, anchors),
         held,
         overheard,
     })
@@ -100,8 +99,13 @@ fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>,
     let pinned = !options.common.pins.is_empty();
     match (options.webpki_roots, pinned) {
         (true, _) => Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS))),
-        (false, true) => Ok(Source::from_environment(context)),
-        (false, false) => Source::required(context).map(Some),
+        (false, true) => Source::from_environment(context),
+        (false, false) => match Source::from_environment(context)? {
+            None => Err(Fatal::user(
+                "CADIR or CAFILE not set, and no --webpki-roots given",
+            )),
+            source => Ok(source),
+        },
     }
 }
 
@@ -112,7 +116,7 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
     };
     let mut provider = crypto::provider(&options.common.groups, own.overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let anchored = own.anchors.is_some() && !options.accept_any_certificate;
+    let anchored = own.sources.anchors.is_some() && !options.accept_any_certificate;
     let trust = Promised::default();
     let (pair, guard) = own.held.map_or((None, None), shows);
     let config = Config {
@@ -126,7 +130,7 @@ fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
     let overheard = own.overheard.clone();
     Ok(Ready {
         session: config.session(own.overheard)?,
-        greeted: Some(learn(own.anchors, own.crl_file, options, trust, overheard)),
+        greeted: Some(learn(own.sources, options, trust, overheard)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -156,19 +160,17 @@ fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
 /// the server thinks of its answer. Anchors have to be there and readable even
 /// if any certificate will do.
 fn learn(
-    anchors: Option<Source>,
-    crl_file: Option<OsString>,
+    mut sources: Sources,
     options: &ClientOptions,
     promised: Promised,
     overheard: Overheard,
 ) -> Greeted {
     let pinned = !options.common.pins.is_empty();
     let any = options.accept_any_certificate;
-    let source = anchors.filter(|_| !(any && pinned));
-    let crl_file = crl_file.filter(|_| !any);
+    sources.anchors = sources.anchors.filter(|_| !(any && pinned));
+    sources.crl_file = sources.crl_file.filter(|_| !any);
     Box::new(move |options| {
-        let (source, crl_file) = (source.as_ref(), crl_file.as_deref());
-        let mut trust = Trust::load(source, crl_file, options, overheard)?;
+        let mut trust = Trust::load(&sources, options, overheard)?;
         trust.anchors = trust.anchors.filter(|_| !any);
         promised.keep(trust);
         Ok(())

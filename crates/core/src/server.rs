@@ -1,7 +1,6 @@
 //! `s6-tlsd-io`: the server's end of a TLS connection. See
 //! doc/s6-tlsd-io.md.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,13 +14,15 @@ use rustls::server::{
 };
 
 use crate::crypto;
+use crate::files::patience::Files;
+use crate::files::variable;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::own::choice::{self, Certificates, Chooser};
 use crate::own::sessions::{Sessions, Ticketer, Versions};
 use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Source;
-use crate::peer::trust::Trust;
+use crate::peer::trust::{Sources, Trust};
 use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -58,21 +59,22 @@ struct Own {
     overheard: Overheard,
     /// Whether sessions are resumed.
     resumes: bool,
-    /// None: no chain is verified.
-    anchors: Option<Source>,
-    /// The revocation lists for that.
-    crl_file: Option<OsString>,
+    /// Whom to trust.
+    sources: Sources,
 }
 
 fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<Own, Fatal> {
     let anchors = match options.asks_for_certificate() && !options.any_client_certificate {
         false => None,
-        true if options.common.pins.is_empty() => Some(Source::required(context)?),
-        true => Source::from_environment(context),
+        true => Source::from_environment(context)?,
     };
+    if anchors.is_none() && needs_anchors(options) {
+        return Err(Fatal::user("CADIR or CAFILE not set"));
+    }
+    let files = Files::new(context, &options.common, started);
     let overheard = Overheard::default();
     let guarded = options.common.key_guard || choice::has_directory(context, options.sni());
-    let load = || secrets(context, options, guarded);
+    let load = || secrets(context, &files, options, guarded);
     let engine = process::Engine {
         role: Role::Server,
         context,
@@ -85,16 +87,29 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
         held,
         overheard,
         resumes: context.env.get("TICKETKEYFILE").is_some() && resumes(options),
-        anchors,
-        crl_file: context.env.get("CRLFILE").map(Into::into),
+        sources: Sources::new(context, &files, anchors),
     })
 }
 
-fn secrets(context: &Context, options: &ServerOptions, guarded: bool) -> Result<Secrets, Fatal> {
-    let certificates = Certificates::load(context, options.sni())?;
-    let keys = context.env.get("TICKETKEYFILE").map(TicketKeys::load);
+fn needs_anchors(options: &ServerOptions) -> bool {
+    options.asks_for_certificate()
+        && !options.any_client_certificate
+        && options.common.pins.is_empty()
+}
+
+fn secrets(
+    context: &Context,
+    files: &Files,
+    options: &ServerOptions,
+    guarded: bool,
+) -> Result<Secrets, Fatal> {
+    choice::check_level(context, options.sni())?;
+    let mut certificates = Certificates::load(context, files, options.sni())?;
+    let keys = variable::path(context, "TICKETKEYFILE")?;
+    let keys = keys.map(|path| TicketKeys::load(files, path));
     // What is wrong with the file is told even where it is of no use.
     let keys = keys.transpose()?;
+    certificates.staple(context, files);
     Ok(Secrets {
         certificates,
         sessions: keys.and_then(|keys| sessions(keys, options, guarded)),
@@ -121,13 +136,8 @@ fn resumes(options: &ServerOptions) -> bool {
 
 fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
     let overheard = own.overheard;
-    let verification = setup::verification(own.anchors.is_some(), &options.common);
-    let trust = Trust::load(
-        own.anchors.as_ref(),
-        own.crl_file.as_deref(),
-        &options.common,
-        overheard.clone(),
-    )?;
+    let verification = setup::verification(own.sources.anchors.is_some(), &options.common);
+    let trust = Trust::load(&own.sources, &options.common, overheard.clone())?;
     let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups, overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);

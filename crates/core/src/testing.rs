@@ -1,6 +1,7 @@
 //! A pair and what trusts it, for tests.
 #![allow(clippy::unwrap_used, reason = "the test data is usable")]
 
+use cli::Context;
 use rustls::sign::CertifiedKey;
 
 use crate::crypto;
@@ -11,6 +12,17 @@ pub const KEY: &[u8] = include_bytes!("testdata/key.pem");
 
 /// Its certificate, for localhost, which is its own issuer.
 pub const CERTIFICATE: &[u8] = include_bytes!("testdata/certificate.pem");
+
+/// A program without arguments and variables.
+pub fn context() -> Context {
+    Context {
+        program: &cli::tables::TLSD_IO,
+        prog: "prog".to_owned(),
+        args: Vec::new(),
+        env: unix::Env::default(),
+        verbosity: 1,
+    }
+}
 
 /// Both.
 pub fn pair() -> CertifiedKey {

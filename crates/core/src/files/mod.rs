@@ -1,12 +1,16 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
 pub mod key;
+pub mod patience;
 pub mod pem;
 pub mod problem;
 pub mod store;
+mod stream;
+pub mod variable;
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
@@ -18,18 +22,32 @@ const LIMIT: usize = 64 << 20;
 
 /// A file that is open for reading.
 pub struct Opened {
-    file: OwnedFd,
+    source: Source,
     stat: FileStat,
 }
 
+enum Source {
+    /// A regular file or a directory.
+    File(OwnedFd),
+    /// What came through a pipe, a terminal or another device.
+    Stream(Vec<u8>),
+}
+
 impl Opened {
-    /// The file at `path`, of whatever kind.
-    pub fn at(path: &OsStr) -> Result<Self, Errno> {
-        Self::new(open(
-            path,
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?)
+    /// The file at `path`, of whatever kind. If it is a pipe or a device it is
+    /// read here: ETIMEDOUT if its end has not come `until` then.
+    pub fn at(path: &OsStr, until: Instant) -> Result<Self, Errno> {
+        // Opening a pipe would wait for somebody who writes to it.
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let mut opened = Self::new(open(path, flags, Mode::empty())?)?;
+        if let Source::File(file) = &opened.source {
+            let kind = kind(&opened.stat);
+            if kind != SFlag::S_IFREG && kind != SFlag::S_IFDIR {
+                let content = stream::read(file, kind == SFlag::S_IFIFO, until)?;
+                opened.source = Source::Stream(content);
+            }
+        }
+        Ok(opened)
     }
 
     /// The regular file `name` in an open directory. EINVAL if it is of
@@ -53,15 +71,30 @@ impl Opened {
 
     fn regular(file: OwnedFd) -> Result<Self, Errno> {
         let opened = Self::new(file)?;
-        match is_regular(&opened.stat) {
-            true => Ok(opened),
-            false => Err(Errno::EINVAL),
+        match kind(&opened.stat) {
+            SFlag::S_IFREG => Ok(opened),
+            _ => Err(Errno::EINVAL),
         }
     }
 
     fn new(file: OwnedFd) -> Result<Self, Errno> {
         let stat = fstat(&file)?;
-        Ok(Self { file, stat })
+        Ok(Self {
+            source: Source::File(file),
+            stat,
+        })
+    }
+
+    /// The same once more, if it came through a pipe or a device, which cannot
+    /// be read again.
+    pub fn copy(&self) -> Option<Self> {
+        match &self.source {
+            Source::File(_) => None,
+            Source::Stream(content) => Some(Self {
+                source: Source::Stream(content.clone()),
+                stat: self.stat,
+            }),
+        }
     }
 
     /// Who may read and write it.
@@ -80,14 +113,20 @@ impl Opened {
     /// fails.
     pub fn append_to(self, store: &mut Vec<u8>) -> Result<(), Errno> {
         let start = store.len();
-        let end = self.fill(store);
+        let end = match &self.source {
+            Source::File(file) => self.fill(file, store),
+            Source::Stream(content) => {
+                store.extend_from_slice(content);
+                return Ok(());
+            }
+        };
         store.truncate(end.unwrap_or(start));
         end.map(drop)
     }
 
-    /// Reads its content to behind that of `store`. Where it ends there; what
+    /// Reads `file` to behind the content of `store`. Where it ends there; what
     /// follows has no meaning.
-    fn fill(&self, store: &mut Vec<u8>) -> Result<usize, Errno> {
+    fn fill(&self, file: &OwnedFd, store: &mut Vec<u8>) -> Result<usize, Errno> {
         let start = store.len();
         let size = usize::try_from(self.stat.st_size).unwrap_or(0);
         if size > LIMIT {
@@ -103,12 +142,12 @@ impl Opened {
         }
         let mut end = start;
         loop {
-            match unix::fd::read(&self.file, &mut store[end..])? {
+            match unix::fd::read(file, &mut store[end..])? {
                 0 => return Ok(end),
                 count => end += count,
             }
             // One read is enough for a file that says how long it is.
-            if end - start == size && is_regular(&self.stat) {
+            if end - start == size && kind(&self.stat) == SFlag::S_IFREG {
                 return Ok(end);
             }
             if end == store.len() {
@@ -143,8 +182,9 @@ fn open_beneath(directory: impl AsFd, name: &str, flags: OFlag) -> Result<OwnedF
     openat(directory, name, flags, Mode::empty())
 }
 
-fn is_regular(stat: &FileStat) -> bool {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+/// Which kind of file it is.
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
 #[cfg(test)]
@@ -153,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
-        let read = |path: &OsStr| Opened::at(path).and_then(Opened::content);
+        let read = |path: &OsStr| Opened::at(path, Instant::now()).and_then(Opened::content);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
             let content: Vec<u8> = (0..size).map(|i| i as u8).collect();
@@ -172,7 +212,8 @@ mod tests {
     fn files_are_read_one_behind_the_other() {
         let mut store = Vec::new();
         let mut append = |path: &str| {
-            let appended = Opened::at(OsStr::new(path)).and_then(|file| file.append_to(&mut store));
+            let opened = Opened::at(OsStr::new(path), Instant::now());
+            let appended = opened.and_then(|file| file.append_to(&mut store));
             (appended, store.clone())
         };
         let (appended, once) = append("/proc/version");

@@ -135,6 +135,13 @@ impl<'a> Block<'a> {
     }
 }
 
+impl Block<'_> {
+    /// Whether the BEGIN line of a block with this label is in `content`.
+    pub fn begins(content: &[u8], label: &[u8]) -> bool {
+        find(content, &[BEGIN, label, DASHES].concat()).is_some()
+    }
+}
+
 /// What is in front of the END line with this label, and what follows it.
 fn split_at_end<'a>(inside: &'a [u8], label: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut rest = inside;

@@ -6,6 +6,7 @@ use cli::Fatal;
 use unix::Errno;
 
 use crate::CONTEXT;
+use crate::files::patience::Attempt;
 
 /// Why a file does not give what is looked for in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +32,43 @@ impl Defect {
             Self::NoCertificate => "no certificate inside",
             Self::NoKey => "no private key inside",
             Self::NoRevocationList => "no revocation list inside",
+        }
+    }
+}
+
+/// Why an attempt to load files came to nothing.
+#[derive(Debug)]
+pub struct Failure {
+    fatal: Fatal,
+    lasting: bool,
+}
+
+impl Failure {
+    /// No renewal passes through this.
+    pub fn lasting(fatal: Fatal) -> Self {
+        Self {
+            fatal,
+            lasting: true,
+        }
+    }
+}
+
+/// It may pass: a file that is missing, empty, cut, unreadable or does not fit
+/// may be in the middle of a renewal.
+impl From<Fatal> for Failure {
+    fn from(fatal: Fatal) -> Self {
+        Self {
+            fatal,
+            lasting: false,
+        }
+    }
+}
+
+impl<T> From<Failure> for Attempt<Result<T, Fatal>> {
+    fn from(failure: Failure) -> Self {
+        match failure.lasting {
+            true => Self::Final(Err(failure.fatal)),
+            false => Self::Interim(Err(failure.fatal)),
         }
     }
 }

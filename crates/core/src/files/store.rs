@@ -11,7 +11,7 @@ use memchr::memchr;
 
 use crate::files::pem::Block;
 use crate::files::problem::Defect;
-use crate::x509::der::is_der_sequence;
+use crate::x509::der::{SEQUENCE, is_der_sequence};
 
 /// What is no secret, in the order in which it was read.
 #[derive(Debug, Default)]
@@ -51,21 +51,24 @@ impl Store {
 
     /// Leaves of the file that was appended nothing but its certificates: one
     /// in DER, or those of the CERTIFICATE blocks. Nothing is left of it if
-    /// that is an error.
+    /// that is an error. A file that ends within a certificate is malformed: what
+    /// it would have said is not known.
     pub fn decode_certificates(&mut self) -> Result<(), Defect> {
         let start = self.start();
         if is_der_sequence(&self.bytes[start..]) {
             self.places.push(start..self.bytes.len());
             return Ok(());
         }
+        let binary = begins_as_der(&self.bytes[start..]);
         match self.decode_blocks(&[b"CERTIFICATE", b"X509 CERTIFICATE"])? {
+            0 if binary => Err(Defect::Malformed),
             0 => Err(Defect::NoCertificate),
             _ => Ok(()),
         }
     }
 
     /// The same for what the blocks with these labels stand for, if there are
-    /// any. How many there are.
+    /// any. How many there are. A last one without its END is an error.
     pub fn decode_blocks(&mut self, labels: &[&[u8]]) -> Result<usize, Defect> {
         let (start, former) = (self.start(), self.places.len());
         let decoded = self.decode_from(start, labels);
@@ -88,7 +91,13 @@ impl Store {
                 end += len;
             }
         }
-        Ok(())
+        match labels
+            .iter()
+            .any(|label| Block::begins(&self.bytes[read..], label))
+        {
+            true => Err(Defect::Malformed),
+            false => Ok(()),
+        }
     }
 
     /// Where what is not decoded yet begins.
@@ -106,6 +115,11 @@ impl Store {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.places.iter().map(|place| &self.bytes[place.clone()])
     }
+}
+
+/// Whether a file begins as the DER of a long SEQUENCE does, and no text can.
+fn begins_as_der(content: &[u8]) -> bool {
+    matches!(content, [SEQUENCE, length, ..] if !length.is_ascii())
 }
 
 /// Joins the lines of a block at the beginning of `text`: without white space,
@@ -154,6 +168,9 @@ mod tests {
             (CERTIFICATE, Ok(1)),
             (&der, Ok(1)),
             (&half.concat(), Err(Defect::Malformed)),
+            (&both[..both.len() - 9], Err(Defect::Malformed)),
+            (&both[..CERTIFICATE.len() / 2], Err(Defect::Malformed)),
+            (&der[..der.len() - 1], Err(Defect::Malformed)),
             (&both, Ok(2)),
             (KEY, Err(Defect::NoCertificate)),
             (b"", Err(Defect::NoCertificate)),

@@ -21,6 +21,7 @@ use webpki::KeyUsage;
 
 use crate::crypto;
 use crate::crypto::records::Records;
+use crate::files::patience::Files;
 use crate::files::store::Store;
 use crate::files::{key, pem};
 use crate::own::choice::Certificates;
@@ -212,7 +213,7 @@ pub fn sni(input: &[u8]) -> bool {
         env,
         verbosity: 1,
     };
-    let Ok(certificates) = Certificates::load(&context, level) else {
+    let Ok(certificates) = Certificates::load(&context, &Files::at_once(&context), level) else {
         return false;
     };
     let Some(asked) = asked else {

@@ -1,6 +1,6 @@
 //! The two processes: when they part, and what each of them gives up.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use cli::{Common, Context, Fatal};
@@ -94,6 +94,7 @@ fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<
     let received = channel::receive(socket, MAX_ANSWER, deadline);
     match received.map(|(kind, content)| Answer::parse(kind, content)) {
         Ok(Some(Answer::Ready)) => Ok(()),
+        Ok(Some(Answer::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
         Ok(Some(Answer::Failed(code, text))) => Err(Fatal::new(code, text)),
         Err(Silence::Late) => Ending::handshake_timeout().result(verbosity).map(drop),
         Ok(_) | Err(Silence::Gone) => Ending::guard_gone().result(verbosity).map(drop),
@@ -109,7 +110,8 @@ fn keep(
     socket: &OwnedFd,
 ) -> Result<(), Silence> {
     let mut later = Some(|| confinement.enter(socket));
-    let loaded = alone(socket).and_then(|()| load()).and_then(|secrets| {
+    let loaded = load().and_then(|secrets| {
+        alone(socket, secrets.certificates.number())?;
         if !secrets.certificates.needs_files() {
             later.take().map_or(Ok(()), |lock_in| lock_in())?;
         }
@@ -151,11 +153,14 @@ fn converse(
     }
 }
 
-/// Leaves everything to the other half but the socket and standard error. What
-/// it has in hand besides is not opened here, and closed by its number.
-fn alone(socket: &OwnedFd) -> Result<(), Fatal> {
-    unix::fd::close_inherited(socket.as_raw_fd())
-        .map_err(|errno| Fatal::system("close descriptors", errno))
+/// Leaves everything to the other half but the socket, SNIDIR and standard
+/// error. What it has in hand besides was not opened here, and is closed by its
+/// number. That has to wait until files are read: one may be a descriptor that
+/// the engine was given (`/dev/fd/9`).
+fn alone(socket: &OwnedFd, directory: Option<RawFd>) -> Result<(), Fatal> {
+    let socket = socket.as_raw_fd();
+    let highest = directory.map_or(socket, |directory| directory.max(socket));
+    unix::fd::close_inherited(highest).map_err(|errno| Fatal::system("close descriptors", errno))
 }
 
 fn failed(fatal: &Fatal) -> Answer {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use cli::message::NEEDS_A_LABEL;
@@ -11,6 +12,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
+use crate::files::patience::Files;
+use crate::files::variable;
 use crate::overheard::{Overheard, Trouble};
 use crate::own::directory::Directory;
 use crate::own::{pair, staple};
@@ -24,16 +27,16 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Loads what `level` asks for: KEYFILE, CERTFILE and OCSPFILE, KEYFILE:x,
-    /// CERTFILE:x and OCSPFILE:x; and opens SNIDIR.
-    pub fn load(context: &Context, level: SniLevel) -> Result<Self, Fatal> {
+    /// Loads what `level` asks for: KEYFILE with CERTFILE, KEYFILE:x with
+    /// CERTFILE:x; and opens SNIDIR.
+    pub fn load(context: &Context, files: &Files, level: SniLevel) -> Result<Self, Fatal> {
         let default = match level {
             SniLevel::Require => None,
-            _ => Some(Arc::new(default(context)?)),
+            _ => Some(Arc::new(default(context, files)?)),
         };
         let (named, directory) = match level {
             SniLevel::Ignore => (BTreeMap::new(), None),
-            _ => (named(context)?, directory(context)?),
+            _ => (named(context, files)?, directory(context, files)?),
         };
         if default.is_none() && named.is_empty() && directory.is_none() {
             return Err(Fatal::new(
@@ -58,6 +61,21 @@ impl Certificates {
         }
     }
 
+    /// Loads what is stapled to the pairs: OCSPFILE and OCSPFILE:x. They share a
+    /// time to wait, apart from that of what cannot be done without.
+    pub fn staple(&mut self, context: &Context, files: &Files) {
+        let files = files.apart();
+        if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
+            pair.ocsp = staple::load(context, &files, b"OCSPFILE");
+        }
+        for name in names(context) {
+            let pair = self.named.get_mut(&normal(name));
+            if let Some(pair) = pair.and_then(Arc::get_mut) {
+                pair.ocsp = staple::load(context, &files, &[b"OCSPFILE:", name].concat());
+            }
+        }
+    }
+
     /// The pair of KEYFILE and CERTFILE.
     pub fn default_pair(self) -> Option<Arc<CertifiedKey>> {
         self.default
@@ -66,6 +84,11 @@ impl Certificates {
     /// Whether files are still to be read when the name is known.
     pub fn needs_files(&self) -> bool {
         self.directory.is_some()
+    }
+
+    /// The number of SNIDIR's descriptor, while it is open.
+    pub fn number(&self) -> Option<RawFd> {
+        self.directory.as_ref().map(Directory::number)
     }
 
     /// Closes SNIDIR: no more is chosen from it.
@@ -100,16 +123,30 @@ pub fn has_directory(context: &Context, level: SniLevel) -> bool {
     level != SniLevel::Ignore && context.env.get("SNIDIR").is_some()
 }
 
-fn directory(context: &Context) -> Result<Option<Directory>, Fatal> {
-    let path = context.env.get("SNIDIR");
-    path.map(|path| Directory::open(context, path)).transpose()
+/// SNIDIR without an SNI level is no mistake as long as there is a pair of
+/// KEYFILE; without one, what is missing is the level.
+pub fn check_level(context: &Context, level: SniLevel) -> Result<(), Fatal> {
+    let missing = |name| context.env.get(name).is_none();
+    if missing("SNIDIR") || !missing("KEYFILE") {
+        return Ok(());
+    }
+    let why = match level {
+        SniLevel::Ignore => "SNIDIR needs --sni or --mandatory-sni",
+        SniLevel::Prefer => "only with --mandatory-sni is SNIDIR enough",
+        SniLevel::Require => return Ok(()),
+    };
+    Err(Fatal::user(format!("KEYFILE not set: {why}")))
 }
 
-fn default(context: &Context) -> Result<CertifiedKey, Fatal> {
-    let (key, certificate) = (context.require("KEYFILE")?, context.require("CERTFILE")?);
-    let mut pair = pair::load(context, key, certificate)?;
-    pair.ocsp = staple::load(context, b"OCSPFILE");
-    Ok(pair)
+fn directory(context: &Context, files: &Files) -> Result<Option<Directory>, Fatal> {
+    let path = variable::path(context, "SNIDIR")?;
+    path.map(|path| Directory::open(files, path)).transpose()
+}
+
+fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
+    let key = variable::required(context, "KEYFILE")?;
+    let certificate = variable::required(context, "CERTFILE")?;
+    pair::load(files, key, certificate)
 }
 
 /// What knows the pair for a name.
@@ -160,18 +197,20 @@ impl<C: Choose> ResolvesServerCert for Chooser<C> {
     }
 }
 
+/// The names for which there is a KEYFILE:x.
+fn names(context: &Context) -> impl Iterator<Item = &[u8]> {
+    let variables = context.env.iter().map(|(variable, _)| variable);
+    let names = variables.filter_map(|variable| variable.strip_prefix(b"KEYFILE:"));
+    names.filter(|name| !name.is_empty())
+}
+
 /// The pairs whose variables bear a name.
-fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fatal> {
+fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fatal> {
     let mut pairs = BTreeMap::new();
-    for (variable, key_file) in context.env.iter() {
-        let Some(name) = variable.strip_prefix(b"KEYFILE:") else {
-            continue;
-        };
-        if name.is_empty() {
-            continue;
-        }
+    for name in names(context) {
         let shown = String::from_utf8_lossy(name);
-        let Some(certificate_file) = context.env.get([b"CERTFILE:", name].concat()) else {
+        let path = |prefix: &[u8]| variable::path(context, [prefix, name].concat());
+        let Some(certificate_file) = path(b"CERTFILE:")? else {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
@@ -180,8 +219,8 @@ fn named(context: &Context) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fata
                 ),
             ));
         };
-        let mut pair = pair::load(context, key_file, certificate_file)?;
-        pair.ocsp = staple::load(context, &[b"OCSPFILE:", name].concat());
+        let key_file = path(b"KEYFILE:")?.unwrap_or_default();
+        let pair = pair::load(files, key_file, certificate_file)?;
         if pairs.insert(normal(name), Arc::new(pair)).is_some() {
             return Err(Fatal::new(
                 CONTEXT,

@@ -3,48 +3,82 @@
 //! (`NAME/privkey.pem`) and of flat directories (`NAME.key`).
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use cli::Fatal;
 use cli::message::NEEDS_A_LABEL;
-use cli::{Context, Fatal};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use rustls::sign::CertifiedKey;
 use unix::Errno;
 
 use crate::CONTEXT;
-use crate::files::problem::unreadable;
+use crate::files::patience::{Attempt, Files};
+use crate::files::problem::{Failure, unreadable};
 use crate::files::{Opened, has_directory};
 use crate::own::{a_label, pair};
 
 /// The directory, open for as long as it may be needed.
 pub struct Directory {
-    context: Context,
+    files: Files,
     path: OsString,
     fd: OwnedFd,
 }
 
+/// A pair, or none, or why it cannot be used.
+type Found = Result<Option<CertifiedKey>, Fatal>;
+
 impl Directory {
-    /// Opens it. The `context` is for warnings about what is read later.
-    pub fn open(context: &Context, path: &OsStr) -> Result<Self, Fatal> {
+    /// Opens it. What is read later is read by `files`, too.
+    pub fn open(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let failed = |errno| {
             let what = format!("open directory {}", path.to_string_lossy());
-            Fatal::unable(CONTEXT, &what, errno)
+            Failure::from(Fatal::unable(CONTEXT, &what, errno))
         };
-        let fd = open(path, flags, Mode::empty()).map_err(failed)?;
+        let fd = files.load(|_| open(path, flags, Mode::empty()).map_err(failed))?;
         Ok(Self {
-            context: context.clone(),
+            files: files.clone(),
             path: path.to_owned(),
             fd,
         })
     }
 
+    /// The number of its descriptor.
+    pub fn number(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     /// The pair for `name`, which comes from the network.
-    pub fn pair(&self, name: &str) -> Result<Option<CertifiedKey>, Fatal> {
-        for place in places(name) {
-            if self.has_both(&place)? {
-                return self.load(&place).map(Some);
+    pub fn pair(&self, name: &str) -> Found {
+        let places = places(name);
+        self.files.until_final(|_| self.search(&places))
+    }
+
+    /// Looks once for the first whole pair. Half a pair is none, but it may be in
+    /// the middle of a renewal: nothing behind it is final.
+    fn search(&self, places: &[Place]) -> Attempt<Found> {
+        let mut half = false;
+        for of_stem in places.chunks(PLACES) {
+            let own = has_directory(&self.fd, of_stem[0].directory());
+            match self.first_whole(of_stem) {
+                Ok(Some(0)) => return self.load(&of_stem[0], half),
+                Ok(Some(flat)) => return self.load(&of_stem[flat], half || own),
+                Ok(None) => half |= own || of_stem.iter().any(|place| self.has_part(place)),
+                Err(failure) => return failure.into(),
+            }
+        }
+        match half {
+            true => Attempt::Interim(Ok(None)),
+            false => Attempt::Final(Ok(None)),
+        }
+    }
+
+    /// Which of these places is the first that has a whole pair.
+    fn first_whole(&self, places: &[Place]) -> Result<Option<usize>, Failure> {
+        for (number, place) in places.iter().enumerate() {
+            if self.has(&place.key)? && self.has(&place.certificate)? {
+                return Ok(Some(number));
             }
         }
         Ok(None)
@@ -57,37 +91,29 @@ impl Directory {
         if let Some(place) = unicode_places(name).into_iter().find(is_there) {
             let path = self.shown(&place.key);
             let path = path.to_string_lossy();
-            self.context
+            self.files
+                .voice()
                 .warn(&format!("{path} is of no use for {name}: {NEEDS_A_LABEL}"));
         }
     }
 
-    /// Whether a whole pair is there. Half a pair is none; but while a pair's
-    /// own directory is there without all of it, it may be in the middle of a
-    /// renewal.
-    fn has_both(&self, place: &Place) -> Result<bool, Fatal> {
-        let both = || Ok(self.has(&place.key)? && self.has(&place.certificate)?);
-        let renewed = || {
-            let own = place.own_directory();
-            own.is_some_and(|own| has_directory(&self.fd, own))
-        };
-        let found = pair::patiently(|| match both() {
-            Ok(false) if renewed() => None,
-            found => Some(found),
-        });
-        found.unwrap_or(Ok(false))
+    fn has_part(&self, place: &Place) -> bool {
+        let has = |file| self.has(file).unwrap_or(true);
+        has(&place.key) || has(&place.certificate)
     }
 
-    fn has(&self, file: &str) -> Result<bool, Fatal> {
+    fn has(&self, file: &str) -> Result<bool, Failure> {
         match Opened::beneath(&self.fd, file) {
             Ok(_) => Ok(true),
             // A file system may have no room for such a name.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
-            Err(errno) => Err(unreadable(&self.shown(file), errno)),
+            Err(errno) => Err(unreadable(&self.shown(file), errno).into()),
         }
     }
 
-    fn load(&self, place: &Place) -> Result<CertifiedKey, Fatal> {
+    /// Loads the pair at `place`. With an `interim` one a better place may be in
+    /// the middle of a renewal.
+    fn load(&self, place: &Place, interim: bool) -> Attempt<Found> {
         let (key, certificate) = (self.shown(&place.key), self.shown(&place.certificate));
         let open = |path: &OsStr| {
             let file = if path == key {
@@ -95,9 +121,14 @@ impl Directory {
             } else {
                 &place.certificate
             };
-            Opened::beneath(&self.fd, file)
+            let opened = Opened::beneath(&self.fd, file);
+            opened.map_err(|errno| unreadable(path, errno).into())
         };
-        pair::load_by(&self.context, &open, &key, &certificate)
+        match pair::read(self.files.voice(), &open, &key, &certificate) {
+            Ok(pair) if interim => Attempt::Interim(Ok(Some(pair))),
+            Ok(pair) => Attempt::Final(Ok(Some(pair))),
+            Err(failure) => failure.into(),
+        }
     }
 
     /// The path of a file in it, for people.
@@ -122,9 +153,11 @@ pub struct Place {
 }
 
 impl Place {
-    /// The name of the directory that holds this pair and nothing else.
-    fn own_directory(&self) -> Option<&str> {
-        self.key.split_once('/').map(|(directory, _)| directory)
+    /// The name of the directory in which it is, if that is not SNIDIR itself.
+    fn directory(&self) -> &str {
+        self.key
+            .split_once('/')
+            .map_or("", |(directory, _)| directory)
     }
 }
 
@@ -149,8 +182,11 @@ fn of_name(name: String) -> Vec<Place> {
     stems.flat_map(|stem| of_stem(&stem)).collect()
 }
 
+/// How many places there are under one name. The first is a directory of its own.
+const PLACES: usize = 4;
+
 /// The places under one name.
-fn of_stem(stem: &str) -> [Place; 4] {
+fn of_stem(stem: &str) -> [Place; PLACES] {
     let place = |key: &str, certificate: &str| Place {
         key: format!("{stem}{key}"),
         certificate: format!("{stem}{certificate}"),

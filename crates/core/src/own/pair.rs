@@ -4,13 +4,12 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use cli::{Context, Fatal};
-use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::Mode;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
-use unix::Errno;
 
-use crate::files::problem::{Defect, unreadable, unusable};
+use crate::files::patience::Files;
+use crate::files::problem::{Defect, Failure, unreadable, unusable};
 use crate::files::{Opened, key, pem};
 use crate::x509::Certificate;
 use crate::x509::public_key::PublicKey;
@@ -19,82 +18,60 @@ use crate::{CONTEXT, crypto};
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
 /// sure that they belong together. Nothing else is asked of the certificate:
 /// what we show is its owner's business.
-///
-/// A renewal replaces one file after the other, and certbot has each missing
-/// for a moment: what does not fit or is not there is [waited for](patiently).
 pub fn load(
-    context: &Context,
+    files: &Files,
     key_file: &OsStr,
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
-    load_by(context, &Opened::at, key_file, certificate_file)
-}
-
-/// How a file is opened.
-pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<Opened, Errno>;
-
-/// The same with files that are opened by `open`.
-pub fn load_by(
-    context: &Context,
-    open: Open<'_>,
-    key_file: &OsStr,
-    certificate_file: &OsStr,
-) -> Result<CertifiedKey, Fatal> {
-    let open = |path: &OsStr| {
-        let opened = patiently(|| match open(path) {
-            Err(Errno::ENOENT) => None,
-            opened => Some(opened),
-        });
-        opened.unwrap_or(Err(Errno::ENOENT))
-    };
-    let pair = patiently(|| read(context, &open, key_file, certificate_file).transpose());
-    // Keys are moved while they are decoded.
-    unix::pages::wipe_stack();
-    pair.unwrap_or_else(|| {
-        let (key, certificate) = (
-            key_file.to_string_lossy(),
-            certificate_file.to_string_lossy(),
-        );
-        Err(Fatal::new(
-            CONTEXT,
-            format!("private key in {key} does not belong to the certificate in {certificate}"),
-        ))
+    files.load(|reader| {
+        let open = |path: &OsStr| reader.open(path);
+        read(files.voice(), &open, key_file, certificate_file)
     })
 }
 
-/// The pair, or none if the files do not fit. Not inlined, so that all it
-/// leaves on the stack is below its caller.
-#[inline(never)]
-fn read(
-    context: &Context,
+/// How a file is opened.
+pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<Opened, Failure>;
+
+/// One attempt to do the same with files that are opened by `open`.
+pub fn read(
+    voice: &Context,
     open: Open<'_>,
     key_file: &OsStr,
     certificate_file: &OsStr,
-) -> Result<Option<CertifiedKey>, Fatal> {
+) -> Result<CertifiedKey, Failure> {
+    let pair = read_both(voice, open, key_file, certificate_file);
+    // Keys are moved while they are decoded.
+    unix::pages::wipe_stack();
+    pair
+}
+
+/// Not inlined, so that all it leaves on the stack is below its caller.
+#[inline(never)]
+fn read_both(
+    voice: &Context,
+    open: Open<'_>,
+    key_file: &OsStr,
+    certificate_file: &OsStr,
+) -> Result<CertifiedKey, Failure> {
     let (secret, mode) = read_key(open, key_file)?;
     let chain = read_chain(open, certificate_file)?;
     match signer(&secret, &chain) {
         Ok(signer) => {
-            warn_if_open_to_all(context, key_file, mode);
-            Ok(Some(CertifiedKey::new(chain, signer)))
+            warn_if_open_to_all(voice, key_file, mode);
+            Ok(CertifiedKey::new(chain, signer))
         }
-        Err(Unfit::Key) => Err(unusable(key_file, KEYS)),
-        Err(Unfit::Pair) => Ok(None),
+        Err(Unfit::Key) => Err(Failure::lasting(unusable(key_file, KEYS))),
+        Err(Unfit::Pair) => Err(strangers(key_file, certificate_file).into()),
     }
 }
 
-/// What `attempt` gives. While that is nothing, a renewal may be in the middle:
-/// it is called again, for a third of a second in all.
-pub fn patiently<T>(attempt: impl Fn() -> Option<T>) -> Option<T> {
-    attempt().or_else(|| {
-        [10_u8, 20, 40, 80, 160]
-            .into_iter()
-            .find_map(|milliseconds| {
-                // The sandbox knows poll, but no sleep.
-                let _ = poll(&mut [], PollTimeout::from(milliseconds));
-                attempt()
-            })
-    })
+fn strangers(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
+    let (key, certificate) = (
+        key_file.to_string_lossy(),
+        certificate_file.to_string_lossy(),
+    );
+    let text = format!("private key in {key} does not belong to the certificate in {certificate}");
+    Fatal::new(CONTEXT, text)
 }
 
 const KEYS: &str = "unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, \
@@ -133,29 +110,34 @@ fn signer(
 /// A key that everybody may read is worth a warning to those who look for
 /// one; one that a group may read is not, for there are groups for that
 /// purpose.
-fn warn_if_open_to_all(context: &Context, key_file: &OsStr, mode: Mode) {
+fn warn_if_open_to_all(voice: &Context, key_file: &OsStr, mode: Mode) {
     if mode.contains(Mode::S_IROTH) {
         let path = key_file.to_string_lossy();
         let text = format!("private key {path} is readable by everybody");
-        context.say(2, "warning", &text);
+        voice.say(2, "warning", &text);
     }
 }
 
-fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mode), Fatal> {
-    let failed = |errno| unreadable(path, errno);
-    let file = open(path).map_err(failed)?;
+fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mode), Failure> {
+    let file = open(path)?;
     let mode = file.mode();
-    let key = pem::private_key(&file.content().map_err(failed)?);
-    let key = key.map_err(|defect| unusable(path, defect.text()))?;
+    let content = file.content().map_err(|errno| unreadable(path, errno))?;
+    let key = pem::private_key(&content).map_err(|defect| {
+        let fatal = unusable(path, defect.text());
+        match defect {
+            Defect::Encrypted => Failure::lasting(fatal),
+            _ => fatal.into(),
+        }
+    })?;
     Ok((key, mode))
 }
 
-fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Fatal> {
-    let content = open(path).and_then(Opened::content);
+fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let content = open(path)?.content();
     let content = content.map_err(|errno| unreadable(path, errno))?;
     let chain = pem::certificates(content).map_err(|defect| unusable(path, defect.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
-        return Err(unusable(path, Defect::Malformed.text()));
+        return Err(unusable(path, Defect::Malformed.text()).into());
     }
     Ok(chain)
 }

@@ -10,8 +10,9 @@ use rustls::pki_types::UnixTime;
 
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
-use crate::files::problem::{unreadable, unusable};
-use crate::files::{Opened, pem};
+use crate::files::patience::{Files, Reader};
+use crate::files::pem;
+use crate::files::problem::{Failure, unreadable, unusable};
 
 /// Seconds for which a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;
@@ -42,15 +43,18 @@ pub enum Defect {
 impl TicketKeys {
     /// Reads the file at `path`. It holds secrets, so nobody but owner and
     /// group may have access to it.
-    pub fn load(path: &OsStr) -> Result<Self, Fatal> {
-        let failed = |errno| unreadable(path, errno);
-        let file = Opened::at(path).map_err(failed)?;
+    pub fn load(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
+        files.load(|reader| Self::read(reader, path))
+    }
+
+    fn read(reader: &Reader<'_>, path: &OsStr) -> Result<Self, Failure> {
+        let file = reader.open(path)?;
         if file.mode().bits() & 0o007 != 0 {
             let text = format!("{} is accessible by others", path.to_string_lossy());
-            return Err(Fatal::new(CONTEXT, text));
+            return Err(Fatal::new(CONTEXT, text).into());
         }
-        let content = file.content().map_err(failed)?;
-        Self::parse(&content).map_err(|defect| unusable(path, &defect.to_string()))
+        let content = file.content().map_err(|errno| unreadable(path, errno))?;
+        Self::parse(&content).map_err(|defect| unusable(path, &defect.to_string()).into())
     }
 
     /// One key that no file has.

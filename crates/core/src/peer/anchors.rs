@@ -1,6 +1,7 @@
 //! Trust anchors, from CADIR or CAFILE.
 
 use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use cli::{Context, Fatal};
 use nix::dir::Dir;
@@ -11,9 +12,10 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
-use crate::files::Opened;
-use crate::files::problem::{unreadable, unusable};
+use crate::files::patience::{Attempt, Files, Reader};
+use crate::files::problem::{Defect, Failure, unreadable, unusable};
 use crate::files::store::Store;
+use crate::files::{Opened, variable};
 use crate::x509::Certificate;
 use crate::{CONTEXT, crypto};
 
@@ -42,28 +44,44 @@ pub enum Source {
 
 impl Source {
     /// CADIR, or else CAFILE, if one of them is set.
-    pub fn from_environment(context: &Context) -> Option<Self> {
-        let variable = |name: &str| context.env.get(name).map(OsString::from);
-        let directory = variable("CADIR").map(Self::Directory);
-        directory.or_else(|| variable("CAFILE").map(Self::File))
-    }
-
-    /// The same; neither is wrong usage.
-    pub fn required(context: &Context) -> Result<Self, Fatal> {
-        let source = Self::from_environment(context);
-        source.ok_or_else(|| Fatal::user("CADIR or CAFILE not set"))
+    pub fn from_environment(context: &Context) -> Result<Option<Self>, Fatal> {
+        if let Some(path) = variable::path(context, "CADIR")? {
+            return Ok(Some(Self::Directory(path.into())));
+        }
+        let path = variable::path(context, "CAFILE")?;
+        Ok(path.map(|path| Self::File(path.into())))
     }
 }
 
 impl Anchors {
     /// Reads the anchors of `source`.
-    pub fn load(source: &Source) -> Result<Self, Fatal> {
-        let (listed, path) = match source {
-            Source::Directory(path) => (directory(path)?, path),
-            Source::File(path) => (from_file(path)?, path),
-            Source::CompiledIn(anchors) => return Ok(Self::compiled_in(anchors)),
-        };
-        Self::new(listed).ok_or_else(|| none_in(path))
+    pub fn load(files: &Files, source: &Source) -> Result<Self, Fatal> {
+        match source {
+            Source::Directory(path) => Self::load_directory(files, path),
+            Source::File(path) => files.load(|reader| {
+                let listed = from_file(reader, path)?;
+                Self::new(listed).ok_or_else(|| none_in(path).into())
+            }),
+            Source::CompiledIn(anchors) => Ok(Self::compiled_in(anchors)),
+        }
+    }
+
+    /// Reads a whole directory. An entry that may be in the middle of a renewal
+    /// is left out, with a warning, if it stays as it is.
+    fn load_directory(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
+        let loaded = files.until_final(|_| match directory(path) {
+            Ok((listed, spoilt)) => match (Self::new(listed), spoilt) {
+                (Some(anchors), None) => Attempt::Final(Ok((anchors, None))),
+                (Some(anchors), spoilt) => Attempt::Interim(Ok((anchors, spoilt))),
+                (None, _) => Attempt::Interim(Err(none_in(path))),
+            },
+            Err(failure) => failure.into(),
+        });
+        let (anchors, spoilt) = loaded?;
+        if let Some(spoilt) = spoilt {
+            files.voice().warn(spoilt.message());
+        }
+        Ok(anchors)
     }
 
     /// Those of `listed` that can be anchors; None if none can.
@@ -145,31 +163,62 @@ fn is_known(certificate: &Certificate<'_>) -> bool {
     key.is_some_and(|key| kinds.any(|known| known.as_ref() == key.algorithm))
 }
 
-fn from_file(path: &OsStr) -> Result<Store, Fatal> {
+fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<Store, Failure> {
     let mut listed = Store::default();
-    let read = Opened::at(path).and_then(|file| file.append_to(listed.bytes()));
+    let read = reader.open(path)?.append_to(listed.bytes());
     read.map_err(|errno| unreadable(path, errno))?;
     let decoded = listed.decode_certificates();
     decoded.map_err(|defect| unusable(path, defect.text()))?;
     Ok(listed)
 }
 
-/// The certificates of every file that counts in a directory. Entries that
-/// cannot be read or parsed are skipped.
-fn directory(path: &OsStr) -> Result<Store, Fatal> {
+/// The certificates of every file that counts in a directory, and what is wrong
+/// with the first that is [spoilt](Skipped::spoilt). All that cannot be used are skipped.
+fn directory(path: &OsStr) -> Result<(Store, Option<Fatal>), Failure> {
     let failed = |errno| unreadable(path, errno);
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
     let names = counting(&names);
     let mut listed = Store::with_room_for(names.len());
+    let mut first = None;
     for name in names {
+        let former = listed.bytes().len();
         let opened = Opened::in_directory(&directory, name);
-        if opened.is_ok_and(|file| file.append_to(listed.bytes()).is_ok()) {
-            let _ = listed.decode_certificates();
+        let skipped = match opened.and_then(|file| file.append_to(listed.bytes())) {
+            Ok(()) if listed.bytes().len() == former => Some(Skipped::Empty),
+            Ok(()) => listed.decode_certificates().err().map(Skipped::For),
+            Err(errno) => Some(Skipped::Unread(errno)),
+        };
+        if let Some(skipped) = skipped {
+            first = first.or_else(|| skipped.spoilt(path, name));
         }
     }
-    Ok(listed)
+    Ok((listed, first))
+}
+
+/// Why an entry of a directory is skipped.
+enum Skipped {
+    Empty,
+    Unread(Errno),
+    For(Defect),
+}
+
+impl Skipped {
+    /// What to say of entry `name` in `directory` if it may be in the middle of
+    /// a renewal. Other files than those of certificates, links that lead
+    /// nowhere, directories and pipes are none of that.
+    fn spoilt(&self, directory: &OsStr, name: &CStr) -> Option<Fatal> {
+        let name = OsStr::from_bytes(name.to_bytes());
+        let path: OsString = [directory, OsStr::new("/"), name].into_iter().collect();
+        match self {
+            Self::Unread(Errno::ENOENT | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO) => None,
+            Self::For(Defect::NoCertificate) => None,
+            Self::Empty => Some(unusable(&path, Defect::NoCertificate.text())),
+            Self::Unread(errno) => Some(unreadable(&path, *errno)),
+            Self::For(defect) => Some(unusable(&path, defect.text())),
+        }
+    }
 }
 
 /// The names in a directory, each ended by NUL.

@@ -11,8 +11,9 @@ use webpki::{
     RevocationOptions, RevocationOptionsBuilder,
 };
 
+use crate::files::patience::Files;
+use crate::files::pem;
 use crate::files::problem::{Defect, unreadable, unusable};
-use crate::files::{Opened, pem};
 use crate::x509::name::Name;
 use crate::x509::revocation_list::RevocationList;
 
@@ -36,10 +37,12 @@ struct List {
 impl RevocationLists {
     /// Reads the lists in the file at `path`. They are asked about as much of
     /// a chain as `check` says.
-    pub fn load(path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
-        let content = Opened::at(path).and_then(Opened::content);
-        let content = content.map_err(|errno| unreadable(path, errno))?;
-        Self::parse(content, check).map_err(|why| unusable(path, why))
+    pub fn load(files: &Files, path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
+        files.load(|reader| {
+            let content = reader.open(path)?.content();
+            let content = content.map_err(|errno| unreadable(path, errno))?;
+            Self::parse(content, check).map_err(|why| unusable(path, why).into())
+        })
     }
 
     /// The lists of a file with this content. The error is what is wrong with

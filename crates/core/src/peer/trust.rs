@@ -1,20 +1,22 @@
 //! Which certificates are accepted: what both verifiers ask alike.
 
 use std::cmp::Ordering;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cli::{Common, Fatal, Pin};
+use cli::{Common, Context, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
 
-use crate::crypto;
+use crate::files::patience::Files;
+use crate::files::variable;
 use crate::overheard::Overheard;
 use crate::peer::anchors::{Anchors, Source};
 use crate::peer::chain::{Chain, fields};
 use crate::peer::crl::RevocationLists;
 use crate::peer::pins;
+use crate::{CONTEXT, crypto};
 
 /// What a certificate must be. Nothing of this makes every one acceptable
 /// whose key the peer owns.
@@ -28,6 +30,26 @@ pub struct Trust {
     pub revocations: Option<RevocationLists>,
     /// Where the reason of a refusal is left if rustls has no error for it.
     pub overheard: Overheard,
+}
+
+/// Where it is read from.
+pub struct Sources {
+    /// None: no chain is verified.
+    pub anchors: Option<Source>,
+    /// The revocation lists for that.
+    pub crl_file: Option<OsString>,
+    files: Files,
+}
+
+impl Sources {
+    /// These anchors, and the lists of CRLFILE.
+    pub fn new(context: &Context, files: &Files, anchors: Option<Source>) -> Self {
+        Self {
+            anchors,
+            crl_file: context.env.get("CRLFILE").map(Into::into),
+            files: files.clone(),
+        }
+    }
 }
 
 /// Where a verifier finds it, once. A client reads its anchors only when the
@@ -58,18 +80,19 @@ impl From<Trust> for Promised {
 }
 
 impl Trust {
-    /// Reads what `options` ask for: the anchors of `source`, and for chains
-    /// that lead there the revocation lists in `crl_file`.
-    pub fn load(
-        source: Option<&Source>,
-        crl_file: Option<&OsStr>,
-        options: &Common,
-        overheard: Overheard,
-    ) -> Result<Self, Fatal> {
-        let lists = |path| RevocationLists::load(path, options.crl_check);
-        let crl_file = crl_file.filter(|_| source.is_some());
+    /// Reads what `options` ask for: the anchors of `sources`, and for chains
+    /// that lead there the revocation lists.
+    pub fn load(sources: &Sources, options: &Common, overheard: Overheard) -> Result<Self, Fatal> {
+        let files = &sources.files;
+        let anchors = sources.anchors.as_ref();
+        let crl_file = sources.crl_file.as_deref().filter(|_| anchors.is_some());
+        if crl_file.is_some_and(OsStr::is_empty) {
+            return Err(Fatal::new(CONTEXT, variable::empty("CRLFILE")));
+        }
+        let anchors = anchors.map(|source| Anchors::load(files, source));
+        let lists = |path| RevocationLists::load(files, path, options.crl_check);
         Ok(Self {
-            anchors: source.map(Anchors::load).transpose()?,
+            anchors: anchors.transpose()?,
             pins: options.pins.clone(),
             revocations: crl_file.map(lists).transpose()?,
             overheard,

@@ -1,0 +1,258 @@
+//! How long an engine waits for its files: every wait is bounded here.
+//!
+//! Two kinds of waiting exist. A file that cannot be used may be in the middle
+//! of a renewal, so it is read again after a pause. A pipe or a terminal may
+//! have nothing to say yet, so it is waited for.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use cli::{Common, Context, Fatal};
+use nix::poll::{PollTimeout, poll};
+use unix::{Env, Errno};
+
+use crate::CONTEXT;
+use crate::ending::Ending;
+use crate::files::Opened;
+use crate::files::problem::{Failure, unreadable};
+
+/// All pauses of one process together, in milliseconds: a third of a second.
+const PAUSES: u32 = 333;
+
+/// The first pause, in milliseconds. Each further one of the same file is twice
+/// as long.
+const FIRST_PAUSE: u32 = 10;
+
+/// How long a pipe or a terminal is waited for without `-K`.
+const STREAM: Duration = Duration::from_secs(10);
+
+/// How the files of one engine are read. Clones share the time for pauses.
+#[derive(Clone, Debug)]
+pub struct Files(Arc<Terms>);
+
+#[derive(Debug)]
+struct Terms {
+    /// Who warns. It has no variables.
+    voice: Context,
+    /// The time for pauses at the start, in milliseconds.
+    pauses: u32,
+    /// What is left of that.
+    left: AtomicU32,
+    /// Until when pipes and terminals are waited for.
+    streams_until: Instant,
+    /// What is said after that, if the handshake's time limit is the reason.
+    late: Option<Fatal>,
+}
+
+/// What one attempt to read files came to.
+pub enum Attempt<T> {
+    /// This will not change.
+    Final(T),
+    /// This is what it comes to if no later attempt gives something better.
+    Interim(T),
+}
+
+/// Opens the files of one attempt after the other.
+pub struct Reader<'a> {
+    files: &'a Files,
+    /// What came through pipes and terminals, which can be read only once.
+    streams: RefCell<BTreeMap<OsString, Opened>>,
+}
+
+impl Files {
+    /// For an engine with these options that was `started` then. Pauses take no
+    /// more than half of the handshake's time limit, and so never decide how the
+    /// handshake ends.
+    pub fn new(context: &Context, options: &Common, started: Instant) -> Self {
+        let limit = options.handshake_timeout;
+        let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
+        let late = Ending::handshake_timeout().result(options.verbosity).err();
+        let pauses = u32::try_from(half).unwrap_or(PAUSES).min(PAUSES);
+        Self::with(Terms {
+            streams_until: started + limit.unwrap_or(STREAM),
+            late: limit.and(late),
+            ..Terms::new(context, pauses)
+        })
+    }
+
+    /// Nothing is waited for.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn at_once(context: &Context) -> Self {
+        Self::with(Terms::new(context, 0))
+    }
+
+    fn with(terms: Terms) -> Self {
+        Self(Arc::new(terms))
+    }
+
+    /// The same with a time for pauses of its own, for files that are not
+    /// needed: they must not use up the time of those that are.
+    pub fn apart(&self) -> Self {
+        let terms = &self.0;
+        Self::with(Terms {
+            streams_until: terms.streams_until,
+            late: terms.late.clone(),
+            ..Terms::new(&terms.voice, terms.pauses)
+        })
+    }
+
+    /// What can warn of files.
+    pub fn voice(&self) -> &Context {
+        &self.0.voice
+    }
+
+    /// What `attempt` loads. A failure that may pass is tried again as long as
+    /// there is time for pauses.
+    pub fn load<T>(&self, attempt: impl Fn(&Reader<'_>) -> Result<T, Failure>) -> Result<T, Fatal> {
+        self.until_final(|reader| match attempt(reader) {
+            Ok(loaded) => Attempt::Final(Ok(loaded)),
+            Err(failure) => failure.into(),
+        })
+    }
+
+    /// The final result of `attempt`, or its interim one when there is no more
+    /// time for pauses.
+    pub fn until_final<T>(&self, attempt: impl Fn(&Reader<'_>) -> Attempt<T>) -> T {
+        let reader = Reader {
+            files: self,
+            streams: RefCell::default(),
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match attempt(&reader) {
+                Attempt::Final(result) => return result,
+                Attempt::Interim(result) if !self.pause(pause) => return result,
+                Attempt::Interim(_) => pause *= 2,
+            }
+        }
+    }
+
+    /// Waits for so many milliseconds, or for what is left; false if nothing is.
+    fn pause(&self, milliseconds: u32) -> bool {
+        let left = self.0.left.load(Ordering::Relaxed);
+        let pause = milliseconds.min(left);
+        self.0.left.store(left - pause, Ordering::Relaxed);
+        if pause > 0 {
+            // The sandbox knows poll, but no sleep.
+            let timeout = PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO);
+            let _ = poll(&mut [], timeout);
+        }
+        pause > 0
+    }
+}
+
+impl Terms {
+    fn new(context: &Context, pauses: u32) -> Self {
+        Self {
+            voice: Context {
+                program: context.program,
+                prog: context.prog.clone(),
+                args: Vec::new(),
+                env: Env::default(),
+                verbosity: context.verbosity,
+            },
+            pauses,
+            left: AtomicU32::new(pauses),
+            streams_until: Instant::now(),
+            late: None,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The file at `path`. What is no regular file is read at once, and later
+    /// attempts get the same content.
+    pub fn open(&self, path: &OsStr) -> Result<Opened, Failure> {
+        if let Some(copy) = self.streams.borrow().get(path).and_then(Opened::copy) {
+            return Ok(copy);
+        }
+        let opened = Opened::at(path, self.files.0.streams_until);
+        let opened = opened.map_err(|errno| self.failed(path, errno))?;
+        if let Some(copy) = opened.copy() {
+            self.streams.borrow_mut().insert(path.to_owned(), copy);
+        }
+        Ok(opened)
+    }
+
+    fn failed(&self, path: &OsStr, errno: Errno) -> Failure {
+        match (errno, &self.files.0.late) {
+            (Errno::ETIMEDOUT, Some(late)) => Failure::lasting(late.clone()),
+            (Errno::ETIMEDOUT, None) => Failure::lasting(silent(path)),
+            _ => unreadable(path, errno).into(),
+        }
+    }
+}
+
+fn silent(path: &OsStr) -> Fatal {
+    let (path, seconds) = (path.to_string_lossy(), STREAM.as_secs());
+    let text = format!("unable to read {path}: its end has not come within {seconds} seconds");
+    Fatal::new(CONTEXT, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::testing;
+
+    fn files(pauses: u32) -> Files {
+        Files::with(Terms::new(&testing::context(), pauses))
+    }
+
+    /// How many attempts there are if none is final, and how long they take.
+    fn attempts(files: &Files) -> (u32, Duration) {
+        let (count, started) = (Cell::new(0), Instant::now());
+        files.until_final(|_| {
+            count.set(count.get() + 1);
+            Attempt::Interim(())
+        });
+        (count.get(), started.elapsed())
+    }
+
+    #[test]
+    fn all_that_share_the_time_have_it_once() {
+        let files = files(25);
+        let (count, elapsed) = attempts(&files.clone());
+        assert_eq!(count, 3, "pauses of 10 and 15 ms");
+        assert!(elapsed >= Duration::from_millis(25), "{elapsed:?}");
+        assert_eq!(attempts(&files).0, 1, "no time is left");
+        assert_eq!(attempts(&files.apart()).0, 3);
+    }
+
+    #[test]
+    fn what_is_final_ends_it() {
+        let count = Cell::new(0);
+        let loaded = files(1000).load(|_| {
+            count.set(count.get() + 1);
+            let fatal = Fatal::user("no");
+            match count.get() {
+                1 => Err(fatal.into()),
+                2 => Err(Failure::lasting(fatal)),
+                _ => Ok(()),
+            }
+        });
+        assert_eq!((count.get(), loaded), (2, Err(Fatal::user("no"))));
+    }
+
+    #[test]
+    fn pauses_take_half_of_the_handshake_at_most() {
+        for (limit, pauses) in [
+            (None, 333),
+            (Some(0), 0),
+            (Some(100), 50),
+            (Some(5000), 333),
+        ] {
+            let options = Common {
+                handshake_timeout: limit.map(Duration::from_millis),
+                ..Common::default()
+            };
+            let files = Files::new(&testing::context(), &options, Instant::now());
+            assert_eq!(files.0.left.load(Ordering::Relaxed), pauses, "{limit:?}");
+        }
+    }
+}

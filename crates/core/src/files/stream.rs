@@ -1,0 +1,96 @@
+//! What is read from pipes, terminals and other devices: they may be silent for
+//! as long as they like.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use unix::Errno;
+
+use crate::files::LIMIT;
+
+/// Reads `file`, which does not block, to its end. ETIMEDOUT if that has not
+/// come `until` then, EFBIG if it is too long. A `pipe` that nobody has written
+/// to and nobody has open for writing has not begun yet.
+pub fn read(file: &OwnedFd, pipe: bool, until: Instant) -> Result<Vec<u8>, Errno> {
+    let mut content = vec![0; 4096];
+    let mut end = 0;
+    let mut begun = !pipe;
+    loop {
+        match unix::fd::read(file, &mut content[end..]) {
+            Ok(0) if begun => break,
+            Ok(0) | Err(Errno::EAGAIN) => begun |= wait(file, until)?,
+            Ok(count) => {
+                begun = true;
+                end += count;
+            }
+            Err(errno) => return Err(errno),
+        }
+        if end > LIMIT {
+            return Err(Errno::EFBIG);
+        }
+        if end == content.len() {
+            content.resize(2 * end, 0);
+        }
+    }
+    content.truncate(end);
+    Ok(content)
+}
+
+/// Waits until there is something to read, or the end: whether it is that.
+fn wait(file: &OwnedFd, until: Instant) -> Result<bool, Errno> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
+        let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => {
+                let events = polled[0].revents().unwrap_or(PollFlags::empty());
+                return Ok(!events.contains(PollFlags::POLLIN));
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What a pipe gives whose other end is treated like this.
+    fn through(other_end: impl FnOnce(OwnedFd) + Send) -> Result<Vec<u8>, Errno> {
+        let (reader, writer) = unix::fd::pipe().unwrap();
+        unix::fd::nonblocking(&reader).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| other_end(writer));
+            read(&reader, true, Instant::now() + Duration::from_secs(60))
+        })
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_however_slow_it_is() {
+        let content: Vec<u8> = (0..100_000).map(|i| i as u8).collect();
+        let read = through(|writer| {
+            for part in content.chunks(30_000) {
+                unix::fd::write_all(&writer, part).unwrap();
+            }
+        });
+        assert_eq!(read, Ok(content.clone()));
+        assert_eq!(through(drop), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_pipe_that_is_silent_is_given_up() {
+        let (reader, _writer) = unix::fd::pipe().unwrap();
+        unix::fd::nonblocking(&reader).unwrap();
+        let until = Instant::now() + Duration::from_millis(20);
+        assert_eq!(read(&reader, true, until), Err(Errno::ETIMEDOUT));
+        assert!(Instant::now() >= until);
+    }
+}

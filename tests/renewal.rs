@@ -1,0 +1,216 @@
+//! Files that are replaced in place, while engines read them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::util::tls::{ECHO, HELLO, start, tlsc, tlsd};
+use crate::util::{Cmd, TempDir, certs, cmd, idle};
+
+/// Keys for tickets.
+const TICKETS: &[u8] = b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+
+/// A file in the middle of its renewal.
+#[derive(Clone, Copy, Debug)]
+enum Middle {
+    Missing,
+    Empty,
+    Cut,
+    /// A directory stands for what root cannot read either.
+    Unreadable,
+}
+
+const MIDDLES: [Middle; 4] = [
+    Middle::Missing,
+    Middle::Empty,
+    Middle::Cut,
+    Middle::Unreadable,
+];
+
+impl Middle {
+    fn begin(self, path: &Path, content: &[u8]) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        match self {
+            Self::Missing => {}
+            Self::Empty => std::fs::write(path, "").unwrap(),
+            Self::Cut => std::fs::write(path, &content[..content.len() / 2]).unwrap(),
+            Self::Unreadable => std::fs::create_dir(path).unwrap(),
+        }
+    }
+
+    /// The file as it should be, by one rename.
+    fn end(self, path: &Path, content: &[u8]) {
+        if let Self::Unreadable = self {
+            std::fs::remove_dir(path).unwrap();
+        }
+        let new = path.with_extension("new");
+        std::fs::write(&new, content).unwrap();
+        std::fs::set_permissions(&new, PermissionsExt::from_mode(0o640)).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+}
+
+/// A connection during which the file `name` of certs.sh is renewed at `path`.
+fn renewed(middle: Middle, path: &Path, content: &[u8], server: Cmd, client: Cmd) {
+    middle.begin(path, content);
+    let (server, client) = start(server, client);
+    idle(Duration::from_millis(60));
+    middle.end(path, content);
+    let (server, client) = (server.finish(), client.finish());
+    let what = format!(
+        "{middle:?} {}: {}{}",
+        path.display(),
+        server.err(),
+        client.err()
+    );
+    assert!(client.out().starts_with("hello\n"), "{what}");
+    assert!(!server.err().contains("warning"), "{what}");
+}
+
+/// A server that asks for a certificate and has all of its files.
+fn server(options: &[&str], variable: &str, path: &Path) -> Cmd {
+    let server = tlsd(&[&["-y"], options].concat(), "p256", ECHO);
+    server
+        .env("CAFILE", certs().path("ca.pem"))
+        .env(variable, path)
+}
+
+fn client() -> Cmd {
+    tlsc(&["-y", "-klocalhost"], HELLO)
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"))
+}
+
+#[test]
+fn every_file_of_a_server_may_be_renewed_in_place() {
+    let read = |name| certs().read(name);
+    for (variable, content) in [
+        ("KEYFILE", read("p256.key")),
+        ("CERTFILE", read("p256.pem")),
+        ("TICKETKEYFILE", TICKETS.to_vec()),
+        ("OCSPFILE", read("p256.ocsp")),
+        ("CAFILE", read("ca.pem")),
+        ("CRLFILE", read("ca-none.crl")),
+    ] {
+        for middle in MIDDLES {
+            for options in [&[][..], &["--key-guard"]] {
+                let dir = TempDir::new();
+                let path = dir.join("file");
+                let server = server(options, variable, &path);
+                renewed(middle, &path, &content, server, client());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_of_a_client_may_be_renewed_in_place() {
+    let read = |name| certs().read(name);
+    for (variable, content) in [
+        ("KEYFILE", read("client.key")),
+        ("CERTFILE", read("client.pem")),
+        ("CAFILE", read("ca.pem")),
+        ("CRLFILE", read("ca-none.crl")),
+    ] {
+        for middle in MIDDLES {
+            let dir = TempDir::new();
+            let path = dir.join("file");
+            let server = tlsd(&["-y"], "p256", ECHO).env("CAFILE", certs().path("ca.pem"));
+            let client = client().env(variable, &path);
+            renewed(middle, &path, &content, server, client);
+        }
+    }
+}
+
+#[test]
+fn a_directory_of_anchors_may_be_renewed_in_place() {
+    let read = |name| certs().read(name);
+    for middle in [Middle::Missing, Middle::Empty, Middle::Cut] {
+        for others in [false, true] {
+            let dir = TempDir::new();
+            if others {
+                // With others there, nobody knows that one is missing.
+                if let Middle::Missing = middle {
+                    continue;
+                }
+                dir.file("anchors/other.pem", read("other.pem"));
+            }
+            let path = dir.join("anchors/ca.pem");
+            let server = server(&[], "CADIR", &dir.join("anchors"));
+            renewed(middle, &path, &read("ca.pem"), server, client());
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pair_in_a_directory_may_be_renewed_in_place() {
+    let content = |file: &str| match file.contains("key") {
+        true => certs().read("p256.key"),
+        false => certs().read("p256.pem"),
+    };
+    for pair in [
+        ["localhost/privkey.pem", "localhost/fullchain.pem"],
+        ["localhost.key", "localhost.crt"],
+        ["localhost.key", "localhost.pem"],
+    ] {
+        for [renewing, other] in [pair, [pair[1], pair[0]]] {
+            for middle in MIDDLES {
+                let dir = TempDir::new();
+                dir.file(other, content(other));
+                let path: PathBuf = dir.join(renewing);
+                let server = tlsd(&["-k2"], "p256", ECHO).env("SNIDIR", dir.path());
+                let client = tlsc(&["-klocalhost"], HELLO);
+                renewed(middle, &path, &content(renewing), server, client);
+            }
+        }
+    }
+}
+
+/// Half a pair in front of a whole one: which counts is known when the renewal
+/// is over.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_wildcard_does_not_stand_in_for_a_pair_that_is_renewed() {
+    let dir = TempDir::new();
+    dir.file("_.example.test.key", certs().read("rsa.key"));
+    dir.file("_.example.test.crt", certs().read("rsa.pem"));
+    dir.file("a.example.test.key", certs().read("wild.key"));
+    let server = tlsd(&["-k2"], "p256", ECHO).env("SNIDIR", dir.path());
+    let path = dir.join("a.example.test.crt");
+    let content = certs().read("wild.pem");
+    // Its own certificate is for this name, that of the wildcard is not.
+    let client = tlsc(&["-ka.example.test"], HELLO);
+    renewed(Middle::Missing, &path, &content, server, client);
+}
+
+#[test]
+fn what_is_wrong_in_a_directory_of_anchors_is_told_and_left_out() {
+    let dir = TempDir::new();
+    dir.file("ca.pem", certs().read("ca.pem"));
+    dir.file("note", "nothing");
+    let client = || {
+        let client = tlsc(&["-klocalhost"], HELLO).env("CADIR", dir.path());
+        let (_, client) = crate::util::tls::connect(tlsd(&[], "p256", ECHO), client);
+        client.success().err()
+    };
+    assert_eq!(client(), "");
+    let cut = dir.file("cut", &certs().read("other.pem")[..100]);
+    let warning = "s6-tlsc-io: warning: unable to use";
+    let line = format!("{warning} {}: malformed content\n", cut.display());
+    assert_eq!(client(), line);
+}
+
+#[test]
+fn a_file_that_ends_within_a_certificate_is_malformed() {
+    let dir = TempDir::new();
+    let text = certs().read("leaf-chain.pem");
+    let cut = dir.file("chain", &text[..text.len() - 9]);
+    let server = cmd(["s6-tlsd-io", "0", "1"])
+        .env("KEYFILE", certs().path("leaf.key"))
+        .env("CERTFILE", &cut);
+    let line = format!("unable to use {}: malformed content", cut.display());
+    server
+        .run()
+        .fatal(96, &format!("s6-tlsd-io: fatal: {line}"));
+}

@@ -293,3 +293,65 @@ fn the_check_is_leaf_or_chain() {
         }
     }
 }
+
+/// Anchors and lists of an authority that has a new key under its old name, in
+/// an order of their own.
+fn rolled_over(dir: &TempDir, anchors: &[&str], lists: &[&str]) -> [PathBuf; 2] {
+    let anchors = anchors.iter().map(|name| certs().read(name));
+    let anchors = dir.file("anchors", anchors.collect::<Vec<_>>().concat());
+    [anchors, file(dir, lists)]
+}
+
+/// With lists that say by which key they are signed, and with lists that do
+/// not; the lists of one key are the newer ones in this pair and the older ones
+/// in that.
+const ROLL_OVERS: [(&str, &str); 4] = [
+    ("ca-none.crl", "twin-later.crl"),
+    ("ca-later.crl", "twin-none.crl"),
+    ("ca-none-bare.crl", "twin-later-bare.crl"),
+    ("ca-later-bare.crl", "twin-none-bare.crl"),
+];
+
+#[test]
+fn an_old_and_a_new_key_of_one_name_have_a_list_each_in_any_order() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for (old, new) in ROLL_OVERS {
+        for anchors in [["ca.pem", "twin.pem"], ["twin.pem", "ca.pem"]] {
+            for lists in [[old, new], [new, old]] {
+                let [anchors, lists] = rolled_over(&dir, &anchors, &lists);
+                for (pair, list) in [("p256", old), ("twinleaf", new)] {
+                    let verdict = list.contains("later").then(|| revoked().unwrap());
+                    let call = call(&["-klocalhost"], "-tls1_3", pair, |client| {
+                        client.env("CAFILE", &anchors).env("CRLFILE", &lists)
+                    });
+                    check(&call, pair, &verdict);
+                }
+                for (pair, list) in [("client", old), ("client-twin", new)] {
+                    let verdict = list.contains("later").then(|| revoked().unwrap());
+                    let door = door(&["-y"]).env("CAFILE", &anchors).env("CRLFILE", &lists);
+                    check(&visit(door, "-tls1_3", Some(pair)), pair, &verdict);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_of_the_other_key_of_a_name_does_not_do() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for anchors in [["ca.pem", "twin.pem"], ["twin.pem", "ca.pem"]] {
+        for (pair, list) in [("p256", "twin-none.crl"), ("twinleaf", "ca-none.crl")] {
+            let [anchors, lists] = rolled_over(&dir, &anchors, &[list]);
+            let call = call(&["-klocalhost"], "-tls1_3", pair, |client| {
+                client.env("CAFILE", &anchors).env("CRLFILE", &lists)
+            });
+            check(&call, pair, &unsigned("bad signature"));
+        }
+    }
+}

@@ -174,6 +174,24 @@ for bits in 2560 3072 4096; do
 done
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out rsae3.key
 sign rsae3 ca '/CN=localhost' "$here"
+# Kinds of keys that cannot be used, or not by everybody: on other curves, on curves that are written out
+# instead of named, and for RSASSA-PSS only.
+for curve in secp256k1 secp521r1; do
+  ec $curve $curve; sign $curve ca '/CN=localhost' "$here"
+done
+for curve in prime256v1 secp384r1 brainpoolP256r1; do
+  openssl ecparam -name $curve -param_enc explicit -genkey -noout -out explicit-$curve.key
+  sign explicit-$curve ca '/CN=localhost' "$here"
+done
+openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key; sign pss ca '/CN=localhost' "$here"
+cp pss.key pssca.key; own pssca '/CN=PSS root' "$ca"
+cp pss.key pssinter.key; sign pssinter ca '/CN=PSS intermediate' "$ca"
+for issuer in pssca pssinter; do
+  cp p256.key $issuer-leaf.key; sign $issuer-leaf $issuer '/CN=localhost' "$here"
+done
+cat pssinter-leaf.pem pssinter.pem >pssinter-leaf-chain.pem
+# Devices without a clock.
+cp p256.key prehistoric.key; dated prehistoric ca '/CN=localhost' "$here" 19500101000000Z 20910101000000Z
 # What webpki does not read: an extension that nobody knows, and version 1.
 cp p256.key unknown.key; sign unknown ca '/CN=localhost' "$here\n1.2.3.4=critical,DER:0500"
 cp p256.key selfodd.key; own selfodd '/CN=other.test' "$here\n1.2.3.4=critical,DER:0500"
@@ -185,14 +203,14 @@ openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
 # crl NAME ISSUER MONTH REVOKED...: a revocation list of 2020, or one of VERSION 1, or one that is
-# past its next update (NEXT).
+# past its next update (NEXT), or one that says otherwise by which key it is signed (ISSUER).
 crl() {
   name=$1; issuer=$2; month=$3; shift 3
   : >"$name.index"; echo 01 >"$name.index.number"
   extensions='crlnumber = '$name.index.number'\ncrl_extensions = own_crl'
   [ "${VERSION-2}" = 2 ] || extensions=
   printf '%b\n' "[ca]\ndefault_ca = own\n[own]\ndatabase = $name.index\ndefault_md = sha256\n$extensions
-    [own_crl]\nauthorityKeyIdentifier = keyid" >"$name.cnf"
+    [own_crl]\n${ISSUER-authorityKeyIdentifier = keyid}" >"$name.cnf"
   for revoked; do
     openssl ca -config "$name.cnf" -cert "$issuer.pem" -keyfile "$issuer.key" -revoke "$revoked.pem"
   done
@@ -204,6 +222,13 @@ crl inter-none inter 01; crl inter-leaf inter 01 leaf client-inter
 NEXT=20210101000000Z crl ca-old ca 01
 VERSION=1 crl ca-version1 ca 01
 ec twin prime256v1; own twin '/O=s6-tls tests/CN=Root' "$ca"; crl twin-none twin 03
+# The root has a new key under its old name: for each key lists and certificates.
+cp p256.key twinleaf.key; sign twinleaf twin '/CN=localhost' "$here"
+cp client.key client-twin.key; sign client-twin twin '/CN=client' "$leaf"
+crl twin-later twin 04 twinleaf client-twin
+ISSUER= crl ca-later-bare ca 02 p256 client
+for name in ca twin; do ISSUER= crl $name-none-bare $name 05; done
+ISSUER= crl twin-later-bare twin 01 twinleaf client-twin
 ec nocrl prime256v1; sign nocrl ca '/CN=No lists' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign'
 crl nocrl-none nocrl 01
 cp client.key client-nocrl.key; sign client-nocrl nocrl '/CN=client' "$leaf"

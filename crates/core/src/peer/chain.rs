@@ -1,16 +1,19 @@
 //! The chain from the peer's certificate to an anchor (RFC 5280 section 6).
 //! webpki builds and verifies it; what it does not look at is added here.
 
+use std::cell::Cell;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
-use webpki::{EndEntityCert, KeyUsage, RevocationOptions, VerifiedPath};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::peer::anchors::Anchors;
-use crate::peer::crl::RevocationLists;
+use crate::peer::crl::{Issuer, RevocationLists};
 use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::x509::der::{SEQUENCE, element_of};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, KeyUse, limit_host_names};
 
@@ -92,24 +95,50 @@ impl Chain<'_> {
             .filter(|der| may_sign_certificates(der))
             .map(|der| CertificateDer::from(der.as_ref()))
             .collect();
-        let acceptable = |path: &VerifiedPath<'_>| match self.common_name_counts {
-            true => no_limit_on_host_names(path),
-            false => Ok(()),
-        };
         let wanted = self.named_issuers();
         let roots = anchors.roots(|subject| wanted.contains(&subject));
-        let verify = |revocation: Option<RevocationOptions<'_>>| {
-            let usage = self.usage;
-            let (algorithms, acceptable) = (algorithms.all, Some(&acceptable as _));
-            end_entity.verify_for_usage(
-                algorithms, &roots, &issuers, now, usage, revocation, acceptable,
-            )
+        // Each path is asked about on its own: a refused one may not be the only one.
+        let refusal = Cell::new(None);
+        let acceptable = |path: &VerifiedPath<'_>| {
+            if self.common_name_counts {
+                no_limit_on_host_names(path)?;
+            }
+            let Some(lists) = revocations else {
+                return Ok(());
+            };
+            let asked = self.ask(lists, path, now, algorithms);
+            asked.inspect_err(|error| refusal.set(Some(error.clone())))
         };
-        let path = match revocations {
-            Some(lists) => lists.consult(|options| verify(Some(options))),
-            None => verify(None),
-        };
+        let path = end_entity.verify_for_usage(
+            algorithms.all,
+            &roots,
+            &issuers,
+            now,
+            self.usage,
+            None,
+            Some(&acceptable),
+        );
+        // A path that is good but for its lists says more than one that is not.
+        let path = path.map_err(|error| refusal.take().unwrap_or(error));
         Ok(judge(path, &roots))
+    }
+
+    /// Nothing on this path is revoked by these lists.
+    fn ask(
+        &self,
+        lists: &RevocationLists,
+        path: &VerifiedPath<'_>,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), webpki::Error> {
+        let end_entity = EndEntityCert::try_from(self.end_entity)?;
+        let (issuers, anchor) = (intermediates(path), from_ref(path.anchor()));
+        lists.consult(&issuers_of(path, &issuers), |options| {
+            let (all, usage, options) = (algorithms.all, self.usage, Some(options));
+            let path =
+                end_entity.verify_for_usage(all, anchor, &issuers, now, usage, options, None);
+            path.map(drop)
+        })
     }
 
     /// Whether an issuer was left out for its keyUsage.
@@ -160,6 +189,32 @@ fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> 
         true => Err(webpki::Error::NameConstraintViolation),
         false => Ok(()),
     }
+}
+
+/// The intermediates of a path.
+fn intermediates<'a>(path: &'a VerifiedPath<'_>) -> Vec<CertificateDer<'a>> {
+    let certificates = path.intermediate_certificates();
+    certificates.map(|certificate| certificate.der()).collect()
+}
+
+/// Who has issued the certificates of a path: its `intermediates` and its anchor.
+fn issuers_of<'a>(
+    path: &'a VerifiedPath<'_>,
+    intermediates: &'a [CertificateDer<'_>],
+) -> Vec<Issuer<'a>> {
+    let certificates = intermediates.iter();
+    let certificates = certificates.filter_map(|der| Certificate::parse(der));
+    let intermediates = certificates.map(|certificate| Issuer {
+        name: certificate.subject().0,
+        key: certificate.public_key_info().into(),
+    });
+    let anchor = path.anchor();
+    let key = element_of(SEQUENCE, &[&anchor.subject_public_key_info]);
+    let anchor = key.map(|key| Issuer {
+        name: &anchor.subject,
+        key: key.into(),
+    });
+    intermediates.chain(anchor).collect()
 }
 
 /// Reads what webpki does not show.

@@ -1,21 +1,23 @@
 //! Which certificates are revoked: the lists of CRLFILE (RFC 5280 section 5).
 //! webpki reads and verifies them.
 
+use std::cmp::Reverse;
 use std::ffi::OsStr;
 
 use cli::message::quoted;
 use cli::{CrlCheck, Fatal};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{
-    BorrowedCertRevocationList, CertRevocationList, Error, ExpirationPolicy, RevocationCheckDepth,
-    RevocationOptions, RevocationOptionsBuilder,
+    BorrowedCertRevocationList, CertRevocationList, Error, ExpirationPolicy, RawPublicKeyEntity,
+    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
 };
 
+use crate::crypto;
 use crate::files::patience::Files;
 use crate::files::pem;
 use crate::files::problem::{Defect, unreadable, unusable};
 use crate::x509::name::Name;
-use crate::x509::revocation_list::RevocationList;
+use crate::x509::revocation_list::{RevocationList, Signed};
 
 /// The lists of all issuers.
 #[derive(Debug)]
@@ -56,32 +58,37 @@ impl RevocationLists {
         })
     }
 
-    /// What `verify` says of a chain when it is given the lists to ask.
+    /// What `verify` says of a path whose issuers are these when it is given the
+    /// lists to ask.
     ///
     /// webpki asks the first list of an issuer's name, whoever has signed it.
     /// Authorities of one name, or an old and a new key of one, have a list
-    /// each: if the first is not that of the right key, the next one has its
-    /// turn at the front.
+    /// each, so those that the keys of this path have signed come first.
     pub fn consult<T>(
         &self,
-        verify: impl Fn(RevocationOptions<'_>) -> Result<T, Error>,
+        issuers: &[Issuer<'_>],
+        verify: impl FnOnce(RevocationOptions<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let lists = self.lists.iter().map(|list| &list.der);
-        let lists = lists.map(|der| BorrowedCertRevocationList::from_der(der));
+        let (own, others): (Vec<&List>, Vec<&List>) = self
+            .lists
+            .iter()
+            .partition(|list| self.is_alone(list) || list.is_of(issuers));
+        let lists = own.into_iter().chain(others);
+        let lists = lists.map(|list| BorrowedCertRevocationList::from_der(&list.der));
         let lists: Vec<CertRevocationList<'_>> = lists
             .map(|list| list.map(Into::into))
             .collect::<Result<_, _>>()?;
-        let mut order: Vec<&CertRevocationList<'_>> = lists.iter().collect();
-        let mut verdict = verify(self.options(&order)?);
-        for (first, own) in self.lists.iter().enumerate().skip(1) {
-            let wrong_key = matches!(verdict, Err(Error::InvalidCrlSignatureForPublicKey));
-            let others = &self.lists[..first];
-            if wrong_key && others.iter().any(|other| other.issuer == own.issuer) {
-                order = lists[first..].iter().chain(&lists[..first]).collect();
-                verdict = verify(self.options(&order)?);
-            }
-        }
-        verdict
+        let lists: Vec<&CertRevocationList<'_>> = lists.iter().collect();
+        verify(self.options(&lists)?)
+    }
+
+    /// Whether no other list has the same issuer's name.
+    fn is_alone(&self, list: &List) -> bool {
+        let same = self
+            .lists
+            .iter()
+            .filter(|other| other.issuer == list.issuer);
+        same.count() == 1
     }
 
     fn options<'a>(
@@ -130,7 +137,22 @@ impl RevocationLists {
     }
 }
 
+/// The name and the key of one who has issued a certificate of a path.
+pub struct Issuer<'a> {
+    /// The content of a Name.
+    pub name: &'a [u8],
+    /// The SubjectPublicKeyInfo.
+    pub key: SubjectPublicKeyInfoDer<'a>,
+}
+
 impl List {
+    /// Whether it is signed by one of `issuers`.
+    fn is_of(&self, issuers: &[Issuer<'_>]) -> bool {
+        let mut named = issuers.iter().filter(|issuer| issuer.name == self.issuer);
+        Signed::parse(&self.der)
+            .is_some_and(|signed| named.any(|issuer| is_signed_by(&signed, &issuer.key)))
+    }
+
     fn new(der: Vec<u8>) -> Result<Self, &'static str> {
         let malformed = Defect::Malformed.text();
         let fields = RevocationList::parse(&der).ok_or(malformed)?;
@@ -160,6 +182,19 @@ impl List {
     }
 }
 
+fn is_signed_by(signed: &Signed<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
+    let Ok(key) = RawPublicKeyEntity::try_from(key) else {
+        return false;
+    };
+    let algorithms = crypto::signature_algorithms().all.iter();
+    let mut fitting =
+        algorithms.filter(|known| known.signature_alg_id().as_ref() == signed.algorithm);
+    fitting.any(|known| {
+        let verified = key.verify_signature(*known, signed.message, signed.signature);
+        verified.is_ok()
+    })
+}
+
 /// webpki can read it, all of its entries included. They are looked through
 /// for each certificate and not kept: a table of them would cost more.
 fn readable(der: &[u8]) -> Result<(), Error> {
@@ -167,13 +202,18 @@ fn readable(der: &[u8]) -> Result<(), Error> {
     list.into_iter().try_for_each(|entry| entry.map(drop))
 }
 
-/// Of lists of one issuer, scope and key the newest: whoever appends to a file
-/// does not mean what is in front of it.
+/// The newest first; of lists of one issuer, scope and key only that: whoever
+/// appends to a file does not mean what is in front of it. Lists that do not say
+/// by which key they are signed may be of different ones.
 fn newest(mut lists: Vec<List>) -> Vec<List> {
     lists.sort_by(|a, b| {
         let key = |list: &List| (list.issuer.clone(), list.scope.clone());
         key(a).cmp(&key(b)).then(b.this_update.cmp(&a.this_update))
     });
-    lists.dedup_by(|later, first| later.issuer == first.issuer && later.scope == first.scope);
+    lists.dedup_by(|later, first| {
+        let [_, key] = &later.scope;
+        key.is_some() && later.issuer == first.issuer && later.scope == first.scope
+    });
+    lists.sort_by_key(|list| Reverse(list.this_update));
     lists
 }

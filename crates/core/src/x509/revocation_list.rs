@@ -1,7 +1,7 @@
 //! The fields of a certificate revocation list (RFC 5280 section 5) that
 //! webpki does not show.
 
-use crate::x509::der::{INTEGER, SEQUENCE, expect};
+use crate::x509::der::{BIT_STRING, INTEGER, SEQUENCE, expect};
 use crate::x509::name::Name;
 use crate::x509::{extension, extensions, time};
 
@@ -23,6 +23,33 @@ pub struct RevocationList<'a> {
     /// When the next one was to be issued, in seconds since 1970.
     pub next_update: Option<i64>,
     extensions: &'a [u8],
+}
+
+/// What is signed of a list, and the signature.
+pub struct Signed<'a> {
+    /// The TBSCertList, in DER.
+    pub message: &'a [u8],
+    /// The content of the AlgorithmIdentifier of the signature.
+    pub algorithm: &'a [u8],
+    /// The signature itself.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Takes the DER of a list apart.
+    pub fn parse(der: &'a [u8]) -> Option<Self> {
+        let (outer, _) = expect(der, SEQUENCE)?;
+        let (_, rest) = expect(outer, SEQUENCE)?;
+        let message = &outer[..outer.len() - rest.len()];
+        let (algorithm, rest) = expect(rest, SEQUENCE)?;
+        let (bits, _) = expect(rest, BIT_STRING)?;
+        let (_unused, signature) = bits.split_first()?;
+        Some(Self {
+            message,
+            algorithm,
+            signature,
+        })
+    }
 }
 
 impl<'a> RevocationList<'a> {

@@ -40,6 +40,7 @@ mod harness;
 mod ident;
 mod ids;
 mod key_guard;
+mod key_kinds;
 mod log_line;
 mod manual;
 mod memory;

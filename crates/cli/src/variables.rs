@@ -34,7 +34,7 @@ pub static VARIABLES: &[Variable] = &[
         server: Some(paragraph(
             "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1, by its content, whatever the \
              label says. RSA of 2048, 3072 or 4096 bits with exponent 65537 (or more, up to 33 \
-             bits), ECDSA P-256 and P-384, Ed25519. Encrypted keys are refused. It is read once; \
+             bits), ECDSA P-256 and P-384, Ed25519. Encrypted keys and those of type RSASSA-PSS are refused. It is read once; \
              what was read is wiped when TLS has its own copy. `-v2` warns of a key that \
              everybody may read (mode 004).",
         )),
@@ -111,8 +111,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CRLFILE",
         server: Some(paragraph(
-            "revocation lists (CRLs), PEM or DER, as many as there are; of an issuer's the newest \
-             counts. Every certificate below the anchor must be covered by one of its issuer that \
+            "revocation lists (CRLs), PEM or DER, as many as there are; of those that one key of an \
+             issuer has signed the newest counts. Every certificate below the anchor must be covered by one of its issuer that \
              is not past its nextUpdate, or there is no connection (see `--crl-check`). Read with \
              the trust anchors; a list of version 1 or without nextUpdate cannot be used. A \
              certificate that is itself an anchor, or accepted by a pin alone, is not looked up.",

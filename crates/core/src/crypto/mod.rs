@@ -36,6 +36,13 @@ pub fn signature_algorithms() -> WebPkiSupportedAlgorithms {
     backend::default_provider().signature_verification_algorithms
 }
 
+/// Whether signatures of a key of this kind can be verified: the content of an
+/// AlgorithmIdentifier.
+pub fn can_verify(algorithm: &[u8]) -> bool {
+    let mut known = signature_algorithms().all.iter();
+    known.any(|known| known.public_key_alg_id().as_ref() == algorithm)
+}
+
 /// What signs with `key`. The key's bytes are not kept.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error> {
     sign::any_supported_type(key)

@@ -7,6 +7,7 @@ use crate::files::problem::Defect;
 use crate::x509::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect,
 };
+use crate::x509::kind;
 use crate::x509::public_key::PublicKey;
 
 /// The content of an AlgorithmIdentifier: id-ecPublicKey and the curve
@@ -16,7 +17,7 @@ const EC_P256: &[u8] =
 const EC_P384: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
 
 /// id-ecPublicKey.
-const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
+pub const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// The tags of the optional fields of an ECPrivateKey (RFC 5915).
 const PARAMETERS: u8 = 0xa0;
@@ -48,9 +49,11 @@ pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
 }
 
 /// The EC key of this private number, with its public key from a certificate.
-/// None if that is for another kind of key.
+/// None if that is for another kind of key. A curve that is written out there is
+/// taken for the one of this size: ring finds out whether it is.
 pub fn ec_key(scalar: &[u8], public: &PublicKey<'_>) -> Option<PrivateKeyDer<'static>> {
-    let curve = curve(scalar).filter(|curve| public.algorithm == *curve)?;
+    let written_out = kind::is_explicit(public.algorithm);
+    let curve = curve(scalar).filter(|curve| written_out || public.algorithm == *curve)?;
     let algorithm = element_of(SEQUENCE, &[curve])?;
     let private_key = element_of(OCTET_STRING, &[scalar])?;
     let bits = element_of(BIT_STRING, &[&[0], public.key])?;
@@ -73,7 +76,7 @@ fn of_pkcs8(info: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The same in an ECPrivateKey, which need not have parameters.
-fn of_sec1(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn of_sec1(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
     let (fields, _) = expect(sec1, SEQUENCE)?;
     let (_version, rest) = expect(fields, INTEGER)?;
     let (scalar, rest) = expect(rest, OCTET_STRING)?;
@@ -156,6 +159,13 @@ mod tests {
                 ..public
             };
             assert!(ec_key(&scalar, &other).is_none());
+            let algorithm = [der(OBJECT_IDENTIFIER, EC_PUBLIC_KEY), der(SEQUENCE, &[])].concat();
+            let written_out = PublicKey {
+                algorithm: &algorithm,
+                ..public
+            };
+            let same = ec_key(&scalar, &written_out).unwrap();
+            assert_eq!(same.secret_der(), whole.secret_der());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
 pub mod key;
+pub mod key_fault;
 pub mod patience;
 pub mod pem;
 pub mod problem;

@@ -10,9 +10,9 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::files::patience::Files;
 use crate::files::problem::{Defect, Failure, unreadable, unusable};
-use crate::files::{Opened, key, pem};
-use crate::x509::Certificate;
+use crate::files::{Opened, key, key_fault, pem};
 use crate::x509::public_key::PublicKey;
+use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
@@ -60,7 +60,11 @@ fn read_both(
             warn_if_open_to_all(voice, key_file, mode);
             Ok(CertifiedKey::new(chain, signer))
         }
-        Err(Unfit::Key) => Err(Failure::lasting(unusable(key_file, KEYS))),
+        Err(Unfit::Key) => Err(Failure::lasting(unusable(
+            key_file,
+            &key_fault::text(&secret),
+        ))),
+        Err(Unfit::Curve) => Err(unusable(certificate_file, EXPLICIT).into()),
         Err(Unfit::Pair) => Err(strangers(key_file, certificate_file).into()),
     }
 }
@@ -74,13 +78,17 @@ fn strangers(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
     Fatal::new(CONTEXT, text)
 }
 
-const KEYS: &str = "unusable private key (RSA of 2048, 3072 or 4096 bits with exponent 65537, \
-                    ECDSA P-256 or P-384, Ed25519 can be used)";
+const EXPLICIT: &str = "the curve of its key is written out (explicit parameters) and is neither \
+                        P-256 nor P-384, or the private key is another one; a named curve is \
+                        needed (openssl ec -param_enc named_curve), and a new certificate";
 
 /// Why a key and a chain make no pair.
 enum Unfit {
     /// The key is not of a kind that can be used.
     Key,
+    /// The certificate writes its curve out, and that is none of ours, or they do
+    /// not belong together.
+    Curve,
     /// They do not belong together.
     Pair,
 }
@@ -97,7 +105,10 @@ fn signer(
         // ring wants to see an EC key's public key, uncompressed, and its curve by name.
         let scalar = key::scalar(key).ok_or(Unfit::Key)?;
         let whole = key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
-        return crypto::signing_key(&whole).map_err(|_| Unfit::Pair);
+        return crypto::signing_key(&whole).map_err(|_| match kind::is_explicit(shown.algorithm) {
+            true => Unfit::Curve,
+            false => Unfit::Pair,
+        });
     };
     let info = signer.public_key();
     let own = info.as_deref().and_then(PublicKey::parse);

@@ -16,7 +16,7 @@ use crate::files::patience::{Attempt, Files, Reader};
 use crate::files::problem::{Defect, Failure, unreadable, unusable};
 use crate::files::store::Store;
 use crate::files::{Opened, variable};
-use crate::x509::Certificate;
+use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
 
 /// Whom the engine trusts. There are more anchors than any peer asks for, so
@@ -60,7 +60,7 @@ impl Anchors {
             Source::Directory(path) => Self::load_directory(files, path),
             Source::File(path) => files.load(|reader| {
                 let listed = from_file(reader, path)?;
-                Self::new(listed).ok_or_else(|| none_in(path).into())
+                Self::new(listed).map_err(|unknown| none_in(path, unknown).into())
             }),
             Source::CompiledIn(anchors) => Ok(Self::compiled_in(anchors)),
         }
@@ -71,9 +71,9 @@ impl Anchors {
     fn load_directory(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let loaded = files.until_final(|_| match directory(path) {
             Ok((listed, spoilt)) => match (Self::new(listed), spoilt) {
-                (Some(anchors), None) => Attempt::Final(Ok((anchors, None))),
-                (Some(anchors), spoilt) => Attempt::Interim(Ok((anchors, spoilt))),
-                (None, _) => Attempt::Interim(Err(none_in(path))),
+                (Ok(anchors), None) => Attempt::Final(Ok((anchors, None))),
+                (Ok(anchors), spoilt) => Attempt::Interim(Ok((anchors, spoilt))),
+                (Err(unknown), _) => Attempt::Interim(Err(none_in(path, unknown))),
             },
             Err(failure) => failure.into(),
         });
@@ -84,15 +84,19 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// Those of `listed` that can be anchors; None if none can.
-    fn new(mut listed: Store) -> Option<Self> {
+    /// Those of `listed` that can be anchors. If none can, the kind of key of the
+    /// first whose signatures cannot be verified.
+    fn new(mut listed: Store) -> Result<Self, Option<String>> {
         listed.shrink();
         let anchors = Self {
             listed,
             compiled_in: &[],
         };
         let any = anchors.usable(|_| true, |_| ()).next().is_some();
-        any.then_some(anchors)
+        match any {
+            true => Ok(anchors),
+            false => Err(anchors.listed.iter().find_map(unknown_kind)),
+        }
     }
 
     /// The anchors in PEM text.
@@ -101,7 +105,7 @@ impl Anchors {
         let mut listed = Store::default();
         listed.bytes().extend_from_slice(text);
         listed.decode_certificates().ok()?;
-        Self::new(listed)
+        Self::new(listed).ok()
     }
 
     fn compiled_in(anchors: &'static [TrustAnchor<'static>]) -> Self {
@@ -157,10 +161,14 @@ impl Anchors {
 
 /// Whether the kind of its key can be verified.
 fn is_known(certificate: &Certificate<'_>) -> bool {
-    let algorithms = crypto::signature_algorithms().all;
-    let mut kinds = algorithms.iter().map(|known| known.public_key_alg_id());
     let key = certificate.public_key();
-    key.is_some_and(|key| kinds.any(|known| known.as_ref() == key.algorithm))
+    key.is_some_and(|key| crypto::can_verify(key.algorithm))
+}
+
+/// What the kind of a certificate's key is called, if it cannot be verified.
+fn unknown_kind(der: &[u8]) -> Option<String> {
+    let algorithm = Certificate::parse(der)?.public_key()?.algorithm;
+    (!crypto::can_verify(algorithm)).then(|| kind::name(algorithm))
 }
 
 fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<Store, Failure> {
@@ -257,11 +265,12 @@ fn is_hashed(name: &[u8]) -> bool {
         && number.iter().all(u8::is_ascii_digit)
 }
 
-fn none_in(path: &OsStr) -> Fatal {
-    Fatal::new(
-        CONTEXT,
-        format!("no trust anchor in {}", path.to_string_lossy()),
-    )
+fn none_in(path: &OsStr, unknown: Option<String>) -> Fatal {
+    let mut text = format!("no trust anchor in {}", path.to_string_lossy());
+    if let Some(kind) = unknown {
+        text += &format!(": no signature of a key of type {kind} can be verified");
+    }
+    Fatal::new(CONTEXT, text)
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use crate::crypto;
 use crate::peer::anchors::Anchors;
 use crate::peer::crl::{Issuer, RevocationLists};
 use crate::peer::refusal::{RSA_BITS, Refusal};
 use crate::x509::der::{SEQUENCE, element_of};
 use crate::x509::public_key::PublicKey;
-use crate::x509::{Certificate, KeyUse, limit_host_names};
+use crate::x509::{Certificate, KeyUse, kind, limit_host_names};
 
 /// What a peer shows, and what it is to be good for.
 pub struct Chain<'a> {
@@ -48,6 +49,16 @@ impl Chain<'_> {
                 Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
                     Err(Refusal::IssuerKeyUsage.into())
                 }
+                Err(webpki::Error::BadDerTime) if self.begins_before_1970() => {
+                    Err(Refusal::BeforeEpoch.into())
+                }
+                Err(
+                    error @ (webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+                    | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)),
+                ) => Err(self.unknown_issuer_key(roots).map_or_else(
+                    || refused(error),
+                    |kind| Refusal::IssuerKeyType(kind).into(),
+                )),
                 Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
                     Err(self.unverifiable_issuer(roots).map_or_else(
                         || refused(error),
@@ -150,11 +161,33 @@ impl Chain<'_> {
     /// The size of an issuer's RSA key that is why a signature cannot be
     /// verified.
     fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<usize> {
+        let mut sizes = self.issuer_keys(roots).filter_map(|key| key.rsa_bits());
+        sizes.find(|bits| !RSA_BITS.contains(bits))
+    }
+
+    /// The kind of an issuer's key whose signatures cannot be verified.
+    fn unknown_issuer_key(&self, roots: &[TrustAnchor<'_>]) -> Option<String> {
+        let mut kinds = self.issuer_keys(roots).map(|key| key.algorithm);
+        let unknown = kinds.find(|algorithm| !crypto::can_verify(algorithm));
+        unknown.map(kind::name)
+    }
+
+    /// The keys of the anchors and intermediates that may be issuers.
+    fn issuer_keys<'a>(
+        &'a self,
+        roots: &'a [TrustAnchor<'_>],
+    ) -> impl Iterator<Item = PublicKey<'a>> {
         let anchors = roots.iter().map(|anchor| &anchor.subject_public_key_info);
         let keys = anchors.filter_map(|info| PublicKey::parse_content(info));
         let issuers = self.issuers().filter_map(|issuer| issuer.public_key());
-        let mut sizes = keys.chain(issuers).filter_map(|key| key.rsa_bits());
-        sizes.find(|bits| !RSA_BITS.contains(bits))
+        keys.chain(issuers)
+    }
+
+    /// Whether the date that cannot be read is one before 1970.
+    fn begins_before_1970(&self) -> bool {
+        let own = Certificate::parse(self.end_entity).into_iter();
+        let mut all = own.chain(self.issuers());
+        all.any(|certificate| certificate.begins_before_1970())
     }
 
     /// The intermediates that another certificate names as its issuer.

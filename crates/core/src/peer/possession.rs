@@ -11,9 +11,10 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error};
 use webpki::RawPublicKeyEntity;
 
+use crate::crypto;
 use crate::peer::chain::{fields, refused};
 use crate::peer::refusal::{RSA_BITS, Refusal};
-use crate::x509::Certificate;
+use crate::x509::{Certificate, kind};
 
 /// Verifies a signature in TLS 1.2.
 ///
@@ -74,8 +75,11 @@ fn tls12_with_raw_key(
 /// because of the key.
 fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
     let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
-    match key.and_then(|key| key.rsa_bits()) {
-        Some(bits) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
+    match (key, key.and_then(|key| key.rsa_bits())) {
+        (_, Some(bits)) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
+        (Some(key), None) if !crypto::can_verify(key.algorithm) => {
+            Refusal::KeyType(kind::name(key.algorithm)).into()
+        }
         _ => error,
     }
 }

@@ -11,12 +11,19 @@ use rustls::{CertificateError, Error, OtherError};
 pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// A reason of ours. As text it follows `certificate of remote refused: `.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
+    /// The peer's own certificate, or that of an issuer, is valid from a time
+    /// before 1970 on, which webpki cannot read.
+    BeforeEpoch,
     /// An issuer's keyUsage lacks keyCertSign.
     IssuerKeyUsage,
     /// An issuer's RSA key has this many bits, which is not in [`RSA_BITS`].
     IssuerKeySize(usize),
+    /// An issuer's key is of this kind, whose signatures cannot be verified.
+    IssuerKeyType(String),
+    /// The peer's own key is of this kind, whose signatures cannot be verified.
+    KeyType(String),
     /// The keyUsage of the peer's own certificate lacks digitalSignature.
     KeyUsage,
     /// The peer's own RSA key has this many bits, which is not in [`RSA_BITS`].
@@ -33,6 +40,17 @@ impl fmt::Display for Refusal {
             Self::IssuerKeySize(bits) => write!(
                 f,
                 "an issuer's RSA key has {bits} bits: {least} to {most} can be verified"
+            ),
+            Self::BeforeEpoch => f.write_str(
+                "it, or an issuer's, is valid from before 1970: such a time cannot be read",
+            ),
+            Self::IssuerKeyType(kind) => write!(
+                f,
+                "an issuer's key is of type {kind}, whose signatures cannot be verified"
+            ),
+            Self::KeyType(kind) => write!(
+                f,
+                "its key is of type {kind}, whose signatures cannot be verified"
             ),
             Self::KeyUsage => f.write_str("its keyUsage does not allow signatures"),
             Self::KeySize(bits) => write!(

@@ -2,6 +2,7 @@
 
 pub mod der;
 mod identities;
+pub mod kind;
 pub mod name;
 pub mod public_key;
 pub mod revocation_list;
@@ -89,6 +90,11 @@ impl<'a> Certificate<'a> {
         } else {
             Ordering::Equal
         }
+    }
+
+    /// Whether it is valid from a time before 1970 on. webpki reads no such time.
+    pub fn begins_before_1970(&self) -> bool {
+        self.not_before < 0
     }
 
     /// The SubjectPublicKeyInfo, in DER.

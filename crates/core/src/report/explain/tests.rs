@@ -311,9 +311,12 @@ fn every_refusal_of_a_certificate() -> Known {
         Other(other(webpki::Error::CertDistrusted)),
     ];
     for refusal in [
+        Refusal::BeforeEpoch,
         Refusal::IssuerKeySize(1024),
+        Refusal::IssuerKeyType("RSASSA-PSS".to_owned()),
         Refusal::IssuerKeyUsage,
         Refusal::KeySize(1024),
+        Refusal::KeyType("RSASSA-PSS".to_owned()),
         Refusal::KeyUsage,
     ] {
         has_words(&refusal.into(), "Refusal");

@@ -1,0 +1,128 @@
+//! What is said of a private key that cannot be used. Nothing of that is secret.
+
+use rustls::pki_types::PrivateKeyDer;
+
+use crate::files::key;
+use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
+use crate::x509::kind;
+
+/// What can be used.
+const USABLE: &str = "RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA P-256 or P-384, \
+                      Ed25519 can be used";
+
+/// The sizes of usable RSA keys, in bits.
+const RSA_BITS: [usize; 3] = [2048, 3072, 4096];
+
+/// The smallest usable exponent of an RSA key.
+const EXPONENT: u64 = 65537;
+
+/// Why `key`, which ring does not take, is unusable.
+pub fn text(key: &PrivateKeyDer<'_>) -> String {
+    let fault = match key {
+        PrivateKeyDer::Pkcs1(key) => of_rsa(key.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(key) => of_pkcs8(key.secret_pkcs8_der()),
+        PrivateKeyDer::Sec1(key) => of_sec1(key.secret_sec1_der()),
+        _ => None,
+    };
+    fault.unwrap_or_else(|| format!("unusable private key ({USABLE})"))
+}
+
+fn of_type(kind: &str) -> String {
+    format!("unusable private key of type {kind} ({USABLE})")
+}
+
+fn of_pkcs8(info: &[u8]) -> Option<String> {
+    let (fields, _) = expect(info, SEQUENCE)?;
+    let (_version, rest) = expect(fields, INTEGER)?;
+    let (algorithm, rest) = expect(rest, SEQUENCE)?;
+    match kind::name(algorithm).as_str() {
+        "RSA" => of_rsa(expect(rest, OCTET_STRING)?.0),
+        kind => Some(of_type(kind)),
+    }
+}
+
+fn of_sec1(sec1: &[u8]) -> Option<String> {
+    let (_scalar, parameters) = key::of_sec1(sec1)?;
+    let oid = element_of(OBJECT_IDENTIFIER, &[key::EC_PUBLIC_KEY])?;
+    Some(of_type(&kind::name(&[&oid, parameters].concat())))
+}
+
+/// The same for an RSAPrivateKey (RFC 8017 appendix A.1.2).
+fn of_rsa(key: &[u8]) -> Option<String> {
+    let (mut rest, _) = expect(key, SEQUENCE)?;
+    let mut numbers = Vec::new();
+    while let Some((number, after)) = expect(rest, INTEGER) {
+        numbers.push(without_zeros(number));
+        rest = after;
+    }
+    let [_version, modulus, exponent, _private, p, q, ..] = numbers[..] else {
+        return None;
+    };
+    let bits = 8 * modulus.len() - modulus.first()?.leading_zeros() as usize;
+    if !RSA_BITS.contains(&bits) {
+        return Some(of_type(&format!("RSA with {bits} bits")));
+    }
+    let small = exponent.iter().try_fold(0_u64, |sum, byte| {
+        sum.checked_mul(256)?.checked_add(u64::from(*byte))
+    });
+    if let Some(small) = small.filter(|exponent| *exponent < EXPONENT) {
+        return Some(of_type(&format!("RSA with exponent {small}")));
+    }
+    let why = match (p.len(), p) < (q.len(), q) {
+        true => "its first prime is smaller than its second, which must not be",
+        false => "its numbers contradict each other (openssl rsa -check -noout)",
+    };
+    Some(format!("unusable private key: {why}"))
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    &number[zeros..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::der::encode as der;
+
+    fn rsa(numbers: [&[u8]; 6]) -> String {
+        let numbers = numbers.map(|number| der(INTEGER, number)).concat();
+        of_rsa(&der(SEQUENCE, &numbers)).unwrap()
+    }
+
+    #[test]
+    fn an_rsa_key_is_too_small_or_contradicts_itself() {
+        let modulus = [&[0][..], &[0x80; 256]].concat();
+        let e = &[1, 0, 1][..];
+        let [small, large] = [&[0, 0xf0, 1][..], &[0, 0xf1, 1]];
+        for (numbers, words) in [
+            (
+                [&[0], &modulus[..129], e, &[1], large, small],
+                "RSA with 1024 bits",
+            ),
+            (
+                [&[0], &modulus, &[3], &[1], large, small],
+                "RSA with exponent 3",
+            ),
+            ([&[0], &modulus, e, &[1], large, small], "contradict"),
+            ([&[0], &modulus, e, &[1], small, large], "first prime"),
+            ([&[0], &modulus, e, &[1], &[9], &[1, 1]], "first prime"),
+        ] {
+            let text = rsa(numbers);
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_anywhere_has_a_text() {
+        let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, b"\x2b\x65\x71"));
+        let fields = [der(INTEGER, &[0]), algorithm, der(OCTET_STRING, b"key")];
+        let info = der(SEQUENCE, &fields.concat());
+        let expected = of_type("Ed448");
+        assert_eq!(of_pkcs8(&info), Some(expected));
+        for cut in 0..info.len() {
+            assert_eq!(of_pkcs8(&info[..cut]), None, "{cut}");
+            assert_eq!(of_rsa(&info[..cut]), None, "{cut}");
+        }
+    }
+}

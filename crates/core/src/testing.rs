@@ -1,6 +1,7 @@
 //! A pair and what trusts it, for tests.
 #![allow(clippy::unwrap_used, reason = "the test data is usable")]
 
+#[cfg(test)]
 use cli::Context;
 use rustls::sign::CertifiedKey;
 
@@ -14,6 +15,7 @@ pub const KEY: &[u8] = include_bytes!("testdata/key.pem");
 pub const CERTIFICATE: &[u8] = include_bytes!("testdata/certificate.pem");
 
 /// A program without arguments and variables.
+#[cfg(test)]
 pub fn context() -> Context {
     Context {
         program: &cli::tables::TLSD_IO,

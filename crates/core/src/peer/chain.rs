@@ -42,32 +42,42 @@ impl Chain<'_> {
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Error> {
-        let judge =
-            |path: Result<VerifiedPath<'_>, webpki::Error>, roots: &[TrustAnchor<'_>]| match path {
-                Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
-                Ok(_) => Err(Refusal::KeyUsage.into()),
-                Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
-                    Err(Refusal::IssuerKeyUsage.into())
-                }
-                Err(webpki::Error::BadDerTime) if self.begins_before_1970() => {
-                    Err(Refusal::BeforeEpoch.into())
-                }
-                Err(
-                    error @ (webpki::Error::UnsupportedSignatureAlgorithmContext(_)
-                    | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)),
-                ) => Err(self.unknown_issuer_key(roots).map_or_else(
-                    || refused(error),
-                    |kind| Refusal::IssuerKeyType(kind).into(),
-                )),
-                Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
-                    Err(self.unverifiable_issuer(roots).map_or_else(
-                        || refused(error),
-                        |bits| Refusal::IssuerKeySize(bits).into(),
-                    ))
-                }
-                Err(error) => Err(refused(error)),
-            };
+        let judge = |path: Result<VerifiedPath<'_>, webpki::Error>, roots: &[TrustAnchor<'_>]| {
+            self.judge(path.map(drop), roots)
+        };
         self.with_path(anchors, revocations, now, algorithms, judge)?
+    }
+
+    /// What it means that there is a path, or why there is none to `roots`.
+    fn judge(
+        &self,
+        path: Result<(), webpki::Error>,
+        roots: &[TrustAnchor<'_>],
+    ) -> Result<(), Error> {
+        match path {
+            Ok(_) if fields(self.end_entity)?.allows(KeyUse::DigitalSignature) => Ok(()),
+            Ok(_) => Err(Refusal::KeyUsage.into()),
+            Err(webpki::Error::UnknownIssuer) if self.has_unfit_issuer() => {
+                Err(Refusal::IssuerKeyUsage.into())
+            }
+            Err(webpki::Error::BadDerTime) if self.begins_before_1970() => {
+                Err(Refusal::BeforeEpoch.into())
+            }
+            Err(
+                error @ (webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+                | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)),
+            ) => Err(self.unknown_issuer_key(roots).map_or_else(
+                || refused(error),
+                |kind| Refusal::IssuerKeyType(kind).into(),
+            )),
+            Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
+                Err(self.unverifiable_issuer(roots).map_or_else(
+                    || refused(error),
+                    |bits| Refusal::IssuerKeySize(bits).into(),
+                ))
+            }
+            Err(error) => Err(refused(error)),
+        }
     }
 
     /// Which of the lists it is for whose sake it was refused, if that is

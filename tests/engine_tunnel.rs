@@ -420,7 +420,7 @@ fn shared_descriptors_get_their_flags_back() {
 #[test]
 fn a_terminal_keeps_its_flags_even_if_a_key_ends_the_engine() {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
-    let terminal = nix::pty::openpty(None, None).unwrap();
+    let terminal = crate::util::terminal();
     let (near, far) = tcp_pair();
     let _server = tlsd(&[], "p256", "exec cat")
         .fd(0, far.try_clone().unwrap())

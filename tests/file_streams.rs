@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::Mode;
 
 use crate::util::tls::{ECHO, HELLO, connect, start, tlsc, tlsd};
-use crate::util::{Cmd, TempDir, certs, pipe};
+use crate::util::{Cmd, TempDir, Terminal, certs, pipe, terminal};
 
 const GUARDS: [&[&str]; 2] = [&[], &["--key-guard"]];
 
@@ -97,14 +97,14 @@ fn a_slow_pipe_is_waited_for_with_and_without_the_guard() {
 /// Files that never say anything: pipes and a terminal.
 struct Silent {
     _dir: TempDir,
-    _terminal: nix::pty::OpenptyResult,
+    _terminal: Terminal,
     paths: [PathBuf; 2],
 }
 
 impl Silent {
     fn new() -> Self {
         let dir = TempDir::new();
-        let terminal = nix::pty::openpty(None, None).unwrap();
+        let terminal = terminal();
         let name = nix::unistd::ttyname(&terminal.slave).unwrap();
         Self {
             paths: [fifo(&dir, "pipe"), name],

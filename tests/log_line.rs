@@ -189,7 +189,7 @@ fn what_fails_before_the_first_byte_has_its_line_too() {
     let nothing = cmd(["s6-tlsc-io", "-v2", "6", "7"]).run().code(100);
     assert_eq!(
         nothing.err(),
-        "s6-tlsc-io: fatal: CADIR or CAFILE not set\n"
+        "s6-tlsc-io: fatal: CADIR or CAFILE not set, and no --webpki-roots given\n"
     );
 }
 

@@ -7,12 +7,11 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::pty::{OpenptyResult, openpty};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::util::tls::{tlsc, tlsd};
-use crate::util::{Capture, Cmd, certs, cmd, tcp_pair};
+use crate::util::{Capture, Cmd, Terminal, certs, cmd, tcp_pair, terminal};
 
 /// How a descriptor of the terminal comes to be there for each direction.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +73,7 @@ fn wait_for(screen: &Capture, text: &str) {
 #[test]
 fn the_cleartext_of_a_server_may_be_one_terminal() {
     for way in [Way::OneNumber, Way::Copies, Way::OpenedTwice] {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let Terminal { master, slave } = terminal();
         let screen = Capture::new(master.try_clone().unwrap());
         let (near, far) = tcp_pair();
         let client = tlsc(&[], "echo one >&7; head -n 1 <&6")
@@ -94,7 +93,7 @@ fn the_cleartext_of_a_server_may_be_one_terminal() {
 #[test]
 fn the_cleartext_of_a_client_may_be_one_terminal() {
     for way in [Way::Copies, Way::OpenedTwice] {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let Terminal { master, slave } = terminal();
         let screen = Capture::new(master.try_clone().unwrap());
         let (near, far) = tcp_pair();
         let server = tlsd(&[], "p256", "echo one; exec head -n 1 >&2")
@@ -112,8 +111,8 @@ fn the_cleartext_of_a_client_may_be_one_terminal() {
 }
 
 /// A terminal that passes bytes on as they are.
-fn raw() -> OpenptyResult {
-    let terminal = openpty(None, None).unwrap();
+fn raw() -> Terminal {
+    let terminal = terminal();
     let mut settings = tcgetattr(&terminal.slave).unwrap();
     cfmakeraw(&mut settings);
     tcsetattr(&terminal.slave, SetArg::TCSANOW, &settings).unwrap();
@@ -124,7 +123,7 @@ fn raw() -> OpenptyResult {
 fn the_network_may_be_one_terminal() {
     for way in [Way::OneNumber, Way::Copies, Way::OpenedTwice] {
         for slave_serves in [false, true] {
-            let OpenptyResult { master, slave } = raw();
+            let Terminal { master, slave } = raw();
             // A server's network is always at two numbers.
             let (server_way, client_way, at_server, at_client) = match (slave_serves, way) {
                 (true, Way::OneNumber) => continue,

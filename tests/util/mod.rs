@@ -28,6 +28,10 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{OFlag, open};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::stat::Mode;
+
 /// How long anything may take unless a test says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -86,6 +90,28 @@ pub fn need(peers: &[&str]) -> bool {
 /// A pipe: reading end, writing end.
 pub fn pipe() -> (OwnedFd, OwnedFd) {
     unix::fd::pipe().unwrap()
+}
+
+/// A new terminal. Unlike openpty(3) it has close-on-exec, so that programs
+/// that other tests start meanwhile do not inherit it.
+pub fn terminal() -> Terminal {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let slave = open(ptsname_r(&master).unwrap().as_str(), flags, Mode::empty()).unwrap();
+    Terminal {
+        master: master.into(),
+        slave,
+    }
+}
+
+/// The two ends of a terminal.
+pub struct Terminal {
+    /// Where its screen and its keyboard are.
+    pub master: OwnedFd,
+    /// What programs have open.
+    pub slave: OwnedFd,
 }
 
 /// Lets time pass, for tests that prove that nothing happens, and for the

@@ -15,10 +15,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 
+use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
-use crate::own::choice::Certificates;
 use crate::peer::anchors::Source;
 use crate::peer::trust::{Promised, Sources, Trust};
 use crate::peer::verify::ServerVerifier;

@@ -3,12 +3,13 @@
 //!
 //! [`server`] and [`client`] are the two programs, and [`setup`] is the order
 //! of their work. What happens before the first byte: [`files`] are read, the
-//! certificate that is shown is chosen ([`own`]), and whom to trust is known
+//! certificate that is shown is chosen ([`credentials`]), and whom to trust is known
 //! ([`peer`]). [`tunnel`] is the connection itself; [`report`] says what came
 //! of it.
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod credentials;
 mod crypto;
 mod ending;
 mod files;
@@ -17,7 +18,6 @@ pub mod fuzzing;
 mod guard;
 mod identity;
 mod overheard;
-mod own;
 mod peer;
 mod report;
 pub mod server;

@@ -13,14 +13,14 @@ use rustls::server::{
     UnbufferedServerConnection,
 };
 
+use crate::credentials::resolver::{self, Certificates, Chooser};
+use crate::credentials::sessions::{Sessions, Ticketer, Versions};
+use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::guard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
-use crate::own::choice::{self, Certificates, Chooser};
-use crate::own::sessions::{Sessions, Ticketer, Versions};
-use crate::own::tickets::TicketKeys;
 use crate::peer::anchors::Source;
 use crate::peer::trust::{Sources, Trust};
 use crate::peer::verify::ClientVerifier;
@@ -73,7 +73,7 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
     }
     let files = Files::new(context, &options.common, started);
     let overheard = Overheard::default();
-    let guarded = options.common.key_guard || choice::has_directory(context, options.sni());
+    let guarded = options.common.key_guard || resolver::has_directory(context, options.sni());
     let load = || secrets(context, &files, options, guarded);
     let engine = process::Engine {
         role: Role::Server,
@@ -103,7 +103,7 @@ fn secrets(
     options: &ServerOptions,
     guarded: bool,
 ) -> Result<Secrets, Fatal> {
-    choice::check_level(context, options.sni())?;
+    resolver::check_level(context, options.sni())?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
     let keys = variable::path(context, "TICKETKEYFILE")?;
     let keys = keys.map(|path| TicketKeys::load(files, path));
@@ -297,7 +297,7 @@ mod tests {
     use rustls::pki_types::UnixTime;
 
     use super::*;
-    use crate::own::sessions;
+    use crate::credentials::sessions;
     use crate::testing;
 
     #[test]

@@ -2,14 +2,14 @@
 
 use rustls::pki_types::UnixTime;
 
+use crate::credentials::resolver::Certificates;
+use crate::credentials::sessions::{Sessions, Versions, is_resumable};
+use crate::credentials::sni_directory::{places, unicode_places};
+use crate::credentials::ticketer::TicketKeys;
 use crate::guard::Role;
 use crate::guard::Secrets;
 use crate::guard::keeper::Keeper;
 use crate::guard::wire::{Answer, HEADER, MAX_ANSWER, Question, header};
-use crate::own::choice::Certificates;
-use crate::own::directory::{places, unicode_places};
-use crate::own::sessions::{Sessions, Versions, is_resumable};
-use crate::own::tickets::TicketKeys;
 use crate::testing;
 
 /// What a taken-over half may ask: messages of a kind, a length and so many

@@ -19,12 +19,12 @@ use rustls::{CertificateError, Error, PeerMisbehaved};
 use unix::Env;
 use webpki::KeyUsage;
 
+use crate::credentials::resolver::Certificates;
 use crate::crypto;
 use crate::crypto::records::Records;
 use crate::files::patience::Files;
 use crate::files::store::Store;
 use crate::files::{key, pem};
-use crate::own::choice::Certificates;
 use crate::peer::anchors::Anchors;
 use crate::peer::chain::Chain;
 use crate::peer::crl::RevocationLists;

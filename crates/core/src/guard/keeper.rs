@@ -10,7 +10,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use super::shape::is_handshake;
 use super::wire::{Answer, Public, Question};
 use super::{Role, Secrets};
-use crate::own::sessions::Sessions;
+use crate::credentials::sessions::Sessions;
 
 /// Every scheme that a key of ours may be able to sign by.
 const SCHEMES: [SignatureScheme; 9] = [
@@ -159,10 +159,10 @@ fn schemes(key: &dyn SigningKey) -> Vec<SignatureScheme> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::resolver::Certificates;
+    use crate::credentials::sessions::{self, Versions};
+    use crate::credentials::ticketer::TicketKeys;
     use crate::guard::wire::HEADER;
-    use crate::own::choice::Certificates;
-    use crate::own::sessions::{self, Versions};
-    use crate::own::tickets::TicketKeys;
     use crate::testing;
 
     const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use cli::Fatal;
 use rustls::sign::CertifiedKey;
 
-use crate::own::choice::Certificates;
-use crate::own::sessions::Sessions;
+use crate::credentials::resolver::Certificates;
+use crate::credentials::sessions::Sessions;
 
 /// Which side of the handshake the engine is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -195,8 +195,8 @@ mod tests {
     use std::thread::spawn;
 
     use super::*;
+    use crate::credentials::resolver::Certificates;
     use crate::guard::wire::Question;
-    use crate::own::choice::Certificates;
     use crate::testing;
 
     /// What a guard that can, or cannot, lock itself in after the choice answers

@@ -16,10 +16,10 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use super::channel::{self, Silence};
 use super::wire::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
+use crate::credentials::resolver::Choose;
+use crate::credentials::sessions::{Versions, is_resumable};
+use crate::credentials::ticketer::LIFETIME;
 use crate::overheard::{Overheard, Trouble};
-use crate::own::choice::Choose;
-use crate::own::sessions::{Versions, is_resumable};
-use crate::own::tickets::LIFETIME;
 
 /// The line to the guard, which every part that rustls holds shares.
 #[derive(Clone)]

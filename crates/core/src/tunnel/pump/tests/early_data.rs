@@ -15,7 +15,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::own::tickets::TicketKeys;
+use crate::credentials::ticketer::TicketKeys;
 
 use super::attacker::*;
 use super::*;

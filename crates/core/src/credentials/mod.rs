@@ -2,9 +2,9 @@
 //! the choice among them by the name that the client asks for.
 
 pub mod a_label;
-pub mod choice;
-pub mod directory;
-pub mod pair;
+pub mod certified_key;
+mod ocsp;
+pub mod resolver;
 pub mod sessions;
-mod staple;
-pub mod tickets;
+pub mod sni_directory;
+pub mod ticketer;

@@ -13,10 +13,10 @@ use rustls::sign::CertifiedKey;
 use unix::Errno;
 
 use crate::CONTEXT;
+use crate::credentials::{a_label, certified_key};
 use crate::files::patience::{Attempt, Files};
 use crate::files::problem::{Failure, unreadable};
 use crate::files::{Opened, has_directory};
-use crate::own::{a_label, pair};
 
 /// The directory, open for as long as it may be needed.
 pub struct Directory {
@@ -124,7 +124,7 @@ impl Directory {
             let opened = Opened::beneath(&self.fd, file);
             opened.map_err(|errno| unreadable(path, errno).into())
         };
-        match pair::read(self.files.voice(), &open, &key, &certificate) {
+        match certified_key::read(self.files.voice(), &open, &key, &certificate) {
             Ok(pair) if interim => Attempt::Interim(Ok(Some(pair))),
             Ok(pair) => Attempt::Final(Ok(Some(pair))),
             Err(failure) => failure.into(),

@@ -6,9 +6,9 @@ use std::fmt;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ProducesTickets;
 
+use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
 use crate::overheard::Overheard;
-use crate::own::tickets::{LIFETIME, TicketKeys};
 use crate::x509::Certificate;
 
 /// A server's sessions, in tickets.

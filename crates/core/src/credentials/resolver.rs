@@ -12,11 +12,11 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
+use crate::credentials::sni_directory::Directory;
+use crate::credentials::{certified_key, ocsp};
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::overheard::{Overheard, Trouble};
-use crate::own::directory::Directory;
-use crate::own::{pair, staple};
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.
@@ -66,12 +66,12 @@ impl Certificates {
     pub fn staple(&mut self, context: &Context, files: &Files) {
         let files = files.apart();
         if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
-            pair.ocsp = staple::load(context, &files, b"OCSPFILE");
+            pair.ocsp = ocsp::load(context, &files, b"OCSPFILE");
         }
         for name in names(context) {
             let pair = self.named.get_mut(&normal(name));
             if let Some(pair) = pair.and_then(Arc::get_mut) {
-                pair.ocsp = staple::load(context, &files, &[b"OCSPFILE:", name].concat());
+                pair.ocsp = ocsp::load(context, &files, &[b"OCSPFILE:", name].concat());
             }
         }
     }
@@ -146,7 +146,7 @@ fn directory(context: &Context, files: &Files) -> Result<Option<Directory>, Fata
 fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
     let key = variable::required(context, "KEYFILE")?;
     let certificate = variable::required(context, "CERTFILE")?;
-    pair::load(files, key, certificate)
+    certified_key::load(files, key, certificate)
 }
 
 /// What knows the pair for a name.
@@ -220,7 +220,7 @@ fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<Certi
             ));
         };
         let key_file = path(b"KEYFILE:")?.unwrap_or_default();
-        let pair = pair::load(files, key_file, certificate_file)?;
+        let pair = certified_key::load(files, key_file, certificate_file)?;
         if pairs.insert(normal(name), Arc::new(pair)).is_some() {
             return Err(Fatal::new(
                 CONTEXT,

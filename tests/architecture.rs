@@ -36,9 +36,9 @@ const OURS: [&str; 8] = [
 const MODULES: [(&str, &[&str]); 14] = [
     ("client", ABOVE),
     ("server", ABOVE),
-    ("setup", &["guard", "identity", "report", "tunnel"]),
+    ("setup", &["keyguard", "identity", "report", "tunnel"]),
     (
-        "guard",
+        "keyguard",
         &["ending", "identity", "overheard", "credentials", "x509"],
     ),
     ("tunnel", &["crypto", "ending", "overheard", "report"]),
@@ -57,7 +57,7 @@ const MODULES: [(&str, &[&str]); 14] = [
 const ABOVE: &[&str] = &[
     "crypto",
     "files",
-    "guard",
+    "keyguard",
     "overheard",
     "credentials",
     "peer",

@@ -17,7 +17,7 @@ use rustls::sign::SingleCertAndKey;
 
 use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
-use crate::guard::{Held, Role, Secrets, process};
+use crate::keyguard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::peer::anchors::Source;
 use crate::peer::trust::{Promised, Sources, Trust};

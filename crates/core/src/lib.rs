@@ -15,8 +15,8 @@ mod ending;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod guard;
 mod identity;
+mod keyguard;
 mod overheard;
 mod peer;
 mod report;

@@ -19,7 +19,7 @@ use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::guard::{Held, Role, Secrets, process};
+use crate::keyguard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
 use crate::peer::anchors::Source;
 use crate::peer::trust::{Sources, Trust};

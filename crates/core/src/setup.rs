@@ -9,8 +9,8 @@ use cli::{Common, Context, Fatal};
 use unix::Env;
 
 use crate::SETUP;
-use crate::guard::remote::Remote;
 use crate::identity::Identity;
+use crate::keyguard::client::Remote;
 use crate::report::explain;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;

@@ -6,10 +6,10 @@ use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions, is_resumable};
 use crate::credentials::sni_directory::{places, unicode_places};
 use crate::credentials::ticketer::TicketKeys;
-use crate::guard::Role;
-use crate::guard::Secrets;
-use crate::guard::keeper::Keeper;
-use crate::guard::wire::{Answer, HEADER, MAX_ANSWER, Question, header};
+use crate::keyguard::Role;
+use crate::keyguard::Secrets;
+use crate::keyguard::message::{Answer, HEADER, MAX_ANSWER, Question, header};
+use crate::keyguard::policy::Keeper;
 use crate::testing;
 
 /// What a taken-over half may ask: messages of a kind, a length and so many

@@ -6,7 +6,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::wire::{HEADER, header};
+use super::message::{HEADER, header};
 
 /// Why no message comes.
 #[derive(Debug, Eq, PartialEq)]

@@ -10,9 +10,9 @@ use unix::Errno;
 use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
 use super::channel::{self, Silence};
-use super::keeper::Keeper;
-use super::remote::Remote;
-use super::wire::{Answer, MAX_ANSWER, MAX_QUESTION};
+use super::client::Remote;
+use super::message::{Answer, MAX_ANSWER, MAX_QUESTION};
+use super::policy::Keeper;
 use super::{Held, Role, Secrets};
 use crate::ending::Ending;
 use crate::identity::Identity;
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::credentials::resolver::Certificates;
-    use crate::guard::wire::Question;
+    use crate::keyguard::message::Question;
     use crate::testing;
 
     /// What a guard that can, or cannot, lock itself in after the choice answers

@@ -7,8 +7,8 @@ use rustls::SignatureScheme;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use super::shape::is_handshake;
-use super::wire::{Answer, Public, Question};
+use super::message::{Answer, Public, Question};
+use super::signed_content::is_handshake;
 use super::{Role, Secrets};
 use crate::credentials::sessions::Sessions;
 
@@ -162,7 +162,7 @@ mod tests {
     use crate::credentials::resolver::Certificates;
     use crate::credentials::sessions::{self, Versions};
     use crate::credentials::ticketer::TicketKeys;
-    use crate::guard::wire::HEADER;
+    use crate::keyguard::message::HEADER;
     use crate::testing;
 
     const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;

@@ -1,17 +1,17 @@
 //! The guard: a process that holds the private keys and never hears the
 //! network, forked off before anything secret is read. The half that hears
-//! the network asks it over a socket pair ([`wire`]) for the pair to show, for
-//! signatures and for tickets. [`keeper`] is its side, [`remote`] the other;
+//! the network asks it over a socket pair ([`message`]) for the pair to show, for
+//! signatures and for tickets. [`policy`] is its side, [`client`] the other;
 //! [`process`] parts the two.
 
 mod channel;
-pub mod keeper;
+pub mod client;
+pub mod message;
+pub mod policy;
 pub mod process;
-pub mod remote;
-mod shape;
+mod signed_content;
 #[cfg(test)]
 mod tests;
-pub mod wire;
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub enum Held {
     /// In this process.
     Here(Secrets),
     /// With the guard at the other end.
-    Guarded(remote::Remote),
+    Guarded(client::Remote),
 }
 
 impl Secrets {

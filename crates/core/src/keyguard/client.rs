@@ -15,7 +15,7 @@ use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use super::channel::{self, Silence};
-use super::wire::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
+use super::message::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
 use crate::credentials::resolver::Choose;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;

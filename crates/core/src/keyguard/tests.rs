@@ -15,9 +15,9 @@ use rustls::{
 };
 
 use super::channel::{self, Silence};
-use super::keeper::Keeper;
-use super::remote::Remote;
-use super::wire::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
+use super::client::Remote;
+use super::message::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
+use super::policy::Keeper;
 use super::{Role, Secrets};
 use crate::credentials::resolver::{Certificates, Choose, Chooser};
 use crate::credentials::sessions::{self, Sessions, Versions};

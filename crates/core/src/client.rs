@@ -19,15 +19,15 @@ use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
 use crate::keyguard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
-use crate::peer::anchors::Source;
-use crate::peer::trust::{Promised, Sources, Trust};
-use crate::peer::verify::ServerVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::{Greeted, Guard};
 use crate::tunnel::session::Session;
+use crate::verify::policy::{Promised, Sources, Trust};
+use crate::verify::trust_anchors::Source;
+use crate::verify::verifiers::ServerVerifier;
 use crate::{SETUP, crypto};
 
 /// The program.
@@ -241,7 +241,7 @@ impl Config<'_> {
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(clippy::unwrap_used, reason = "the test data is usable")]
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
-    let anchors = crate::peer::anchors::Anchors::parse(certificate);
+    let anchors = crate::verify::trust_anchors::Anchors::parse(certificate);
     assert!(anchors.is_some());
     let overheard = Overheard::default();
     let config = Config {

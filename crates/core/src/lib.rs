@@ -4,7 +4,7 @@
 //! [`server`] and [`client`] are the two programs, and [`setup`] is the order
 //! of their work. What happens before the first byte: [`files`] are read, the
 //! certificate that is shown is chosen ([`credentials`]), and whom to trust is known
-//! ([`peer`]). [`tunnel`] is the connection itself; [`report`] says what came
+//! ([`verify`]). [`tunnel`] is the connection itself; [`report`] says what came
 //! of it.
 #![forbid(unsafe_code)]
 
@@ -18,13 +18,13 @@ pub mod fuzzing;
 mod identity;
 mod keyguard;
 mod overheard;
-mod peer;
 mod report;
 pub mod server;
 mod setup;
 #[cfg(any(test, feature = "fuzzing"))]
 mod testing;
 mod tunnel;
+mod verify;
 mod x509;
 
 /// The TLS context cannot be built: a file is missing, unreadable, malformed,

@@ -21,15 +21,15 @@ use crate::files::patience::Files;
 use crate::files::variable;
 use crate::keyguard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
-use crate::peer::anchors::Source;
-use crate::peer::trust::{Sources, Trust};
-use crate::peer::verify::ClientVerifier;
 use crate::report::bindings::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;
 use crate::tunnel::run::Guard;
 use crate::tunnel::session::Session;
+use crate::verify::policy::{Sources, Trust};
+use crate::verify::trust_anchors::Source;
+use crate::verify::verifiers::ClientVerifier;
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {

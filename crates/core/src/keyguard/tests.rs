@@ -25,10 +25,10 @@ use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::crypto::records::Records;
 use crate::overheard::{Overheard, Trouble};
-use crate::peer::anchors::Anchors;
-use crate::peer::trust::{Promised, Trust};
-use crate::peer::verify::ServerVerifier;
 use crate::testing::{self, CERTIFICATE};
+use crate::verify::policy::{Promised, Trust};
+use crate::verify::trust_anchors::Anchors;
+use crate::verify::verifiers::ServerVerifier;
 
 /// A line to a guard that answers `answers` questions and is gone then.
 /// At the end it tells the kinds of those.

@@ -180,8 +180,8 @@ mod tests {
 
     use super::*;
     use crate::files::pem;
-    use crate::peer::trust::Trust;
-    use crate::peer::verify::ServerVerifier;
+    use crate::verify::policy::Trust;
+    use crate::verify::verifiers::ServerVerifier;
 
     const KEY: &[u8] = include_bytes!("../../testdata/key.pem");
     const CERTIFICATE: &[u8] = include_bytes!("../../testdata/certificate.pem");

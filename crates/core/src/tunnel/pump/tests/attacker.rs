@@ -135,8 +135,8 @@ pub fn client(version: Version) -> Connection {
         ],
         ..rustls::crypto::ring::default_provider()
     });
-    let verifier = crate::peer::verify::ServerVerifier {
-        trust: crate::peer::trust::Trust::default().into(),
+    let verifier = crate::verify::verifiers::ServerVerifier {
+        trust: crate::verify::policy::Trust::default().into(),
         name: None,
         algorithms: provider.signature_verification_algorithms,
     };

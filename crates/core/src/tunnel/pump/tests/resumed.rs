@@ -12,8 +12,8 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 use super::attacker::*;
 use super::*;
 use crate::overheard::Overheard;
-use crate::peer::trust::Trust;
-use crate::peer::verify::{ClientVerifier, ServerVerifier};
+use crate::verify::policy::Trust;
+use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
 /// Takes any session, whoever made it and whatever it says.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use rustls::{CertificateError, Error};
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::overheard::Overheard;
-use crate::peer::anchors::{Anchors, Source};
-use crate::peer::chain::{Chain, fields};
-use crate::peer::crl::RevocationLists;
-use crate::peer::pins;
+use crate::verify::chain::{Chain, fields};
+use crate::verify::crl::RevocationLists;
+use crate::verify::pins;
+use crate::verify::trust_anchors::{Anchors, Source};
 use crate::{CONTEXT, crypto};
 
 /// What a certificate must be. Nothing of this makes every one acceptable

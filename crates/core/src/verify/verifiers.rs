@@ -16,9 +16,9 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use webpki::KeyUsage;
 
 use crate::crypto;
-use crate::peer::chain::{Chain, fields};
-use crate::peer::possession;
-use crate::peer::trust::{Promised, Trust};
+use crate::verify::chain::{Chain, fields};
+use crate::verify::handshake_signature;
+use crate::verify::policy::{Promised, Trust};
 use crate::x509::Certificate;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
@@ -31,7 +31,7 @@ macro_rules! owns_its_key {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            possession::tls12(message, certificate, signature, &self.algorithms)
+            handshake_signature::tls12(message, certificate, signature, &self.algorithms)
         }
 
         fn verify_tls13_signature(
@@ -40,7 +40,7 @@ macro_rules! owns_its_key {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            possession::tls13(message, certificate, signature, &self.algorithms)
+            handshake_signature::tls13(message, certificate, signature, &self.algorithms)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

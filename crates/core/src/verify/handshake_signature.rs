@@ -12,8 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error};
 use webpki::RawPublicKeyEntity;
 
 use crate::crypto;
-use crate::peer::chain::{fields, refused};
-use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::verify::chain::{fields, refused};
+use crate::verify::refusal::{RSA_BITS, Refusal};
 use crate::x509::{Certificate, kind};
 
 /// Verifies a signature in TLS 1.2.

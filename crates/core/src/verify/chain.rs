@@ -11,9 +11,9 @@ use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
-use crate::peer::anchors::Anchors;
-use crate::peer::crl::{Issuer, RevocationLists};
-use crate::peer::refusal::{RSA_BITS, Refusal};
+use crate::verify::crl::{Issuer, RevocationLists};
+use crate::verify::refusal::{RSA_BITS, Refusal};
+use crate::verify::trust_anchors::Anchors;
 use crate::x509::der::{SEQUENCE, element_of};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, KeyUse, kind, limit_host_names};

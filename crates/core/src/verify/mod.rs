@@ -1,14 +1,14 @@
 //! Whom we trust: anchors, pins, revocation lists, and the verification of what
 //! the peer shows.
 
-pub mod anchors;
 pub mod chain;
 pub mod crl;
+mod handshake_signature;
 mod pins;
-mod possession;
+pub mod policy;
 pub mod refusal;
-pub mod trust;
-pub mod verify;
+pub mod trust_anchors;
+pub mod verifiers;
 
 #[cfg(test)]
 pub use chain::refused;

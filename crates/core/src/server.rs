@@ -21,7 +21,7 @@ use crate::files::patience::Files;
 use crate::files::variable;
 use crate::keyguard::{Held, Role, Secrets, process};
 use crate::overheard::Overheard;
-use crate::report::bindings::exporter::Exporter;
+use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::ends::PerEnd;

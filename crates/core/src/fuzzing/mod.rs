@@ -25,9 +25,9 @@ use crate::crypto::records::Records;
 use crate::files::patience::Files;
 use crate::files::store::Store;
 use crate::files::{key, pem};
-use crate::report::bindings::end_point;
+use crate::report::channel_binding::server_end_point;
+use crate::report::env_block::Variables;
 use crate::report::peer_info::{self, Verification};
-use crate::report::variables::Variables;
 use crate::tunnel::hello::Hellos;
 use crate::verify::chain::Chain;
 use crate::verify::crl::RevocationLists;
@@ -165,7 +165,9 @@ pub fn peer_info(input: &[u8]) -> bool {
         chain.push(CertificateDer::from(der));
         rest = after;
     }
-    let _ = chain.first().and_then(|der| end_point::of_certificate(der));
+    let _ = chain
+        .first()
+        .and_then(|der| server_end_point::of_certificate(der));
     let mut variables = Variables::default();
     peer_info::say(&mut variables, "X", &chain, Verification::Verified);
     let block = String::from_utf8(variables.finish()).unwrap();

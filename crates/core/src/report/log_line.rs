@@ -12,7 +12,7 @@ use unix::Env;
 
 use crate::crypto;
 use crate::ending::Word;
-use crate::report::words;
+use crate::report::labels;
 
 /// What the line says, as far as it is known yet.
 #[derive(Clone, Debug)]
@@ -65,12 +65,12 @@ impl LogLine {
         sni: Option<String>,
         bytes: [u64; 2],
     ) {
-        self.protocol = words::protocol(state);
-        self.cipher = words::cipher(state);
-        self.group = words::group(state);
+        self.protocol = labels::protocol(state);
+        self.cipher = labels::cipher(state);
+        self.group = labels::group(state);
         self.sni = sni;
         self.alpn = state.alpn_protocol().map(<[u8]>::to_vec);
-        self.resumed = words::is_resumed(state);
+        self.resumed = labels::is_resumed(state);
         self.certificate = chain.first().map(|der| crypto::fingerprint(der));
         [self.received, self.sent] = bytes;
     }

@@ -9,11 +9,11 @@ use rustls::pki_types::CertificateDer;
 
 use crate::crypto;
 use crate::overheard::Overheard;
-use crate::report::bindings::end_point;
-use crate::report::bindings::exporter::Exporter;
+use crate::report::channel_binding::exporter::Exporter;
+use crate::report::channel_binding::server_end_point;
+use crate::report::env_block::Variables;
+use crate::report::labels;
 use crate::report::peer_info::{self, Verification};
-use crate::report::variables::Variables;
-use crate::report::words;
 use crate::x509::Certificate;
 
 /// What `--peer-info` needs besides the session.
@@ -37,8 +37,8 @@ pub fn write(
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
     let mut variables = Variables::default();
-    variables.say("SSL_PROTOCOL", words::protocol(state));
-    variables.say("SSL_CIPHER", words::cipher(state));
+    variables.say("SSL_PROTOCOL", labels::protocol(state));
+    variables.say("SSL_CIPHER", labels::cipher(state));
     variables.say("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = chain.first().map(|der| crypto::fingerprint(der));
     variables.say("SSL_PEER_CERT_HASH", hash.as_deref());
@@ -49,8 +49,8 @@ pub fn write(
         variables.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
     }
     if let Some(peer_info) = peer_info {
-        variables.say("SSL_GROUP", words::group(state));
-        peer_info.add(&mut variables, words::is_resumed(state), chain);
+        variables.say("SSL_GROUP", labels::group(state));
+        peer_info.add(&mut variables, labels::is_resumed(state), chain);
     }
     variables.finish()
 }
@@ -73,7 +73,7 @@ impl PeerInfo {
             Some(overheard) => ("SSL_CLIENT", overheard.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
         };
-        let end_point = server.and_then(|der| end_point::of_certificate(&der));
+        let end_point = server.and_then(|der| server_end_point::of_certificate(&der));
         let end_point = end_point.map(|digest| STANDARD.encode(digest));
         variables.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
         peer_info::say(variables, prefix, chain, self.verification);

@@ -14,8 +14,8 @@ use x509_cert::der::asn1::Any;
 use x509_cert::der::{DateTime, Decode, Tag, Tagged};
 use x509_cert::name::Name;
 
-use crate::report::names;
-use crate::report::variables::Variables;
+use crate::report::env_block::Variables;
+use crate::report::rfc4514;
 
 /// A certificate with a serial number of any length.
 pub type Certificate = CertificateInner<Raw>;
@@ -95,9 +95,9 @@ fn say_fields(
     let subject = certificate.map(TbsCertificateInner::subject);
     let issuer = certificate.map(TbsCertificateInner::issuer);
     for (which, name) in [("S_DN", subject), ("I_DN", issuer)] {
-        say(which, name.and_then(names::distinguished_name));
+        say(which, name.and_then(rfc4514::distinguished_name));
         for (suffix, kind) in ATTRIBUTES {
-            let value = name.and_then(|name: &Name| names::first_value(name, kind));
+            let value = name.and_then(|name: &Name| rfc4514::first_value(name, kind));
             say(&format!("{which}_{suffix}"), value);
         }
     }
@@ -125,7 +125,7 @@ fn serial(integer: &[u8]) -> String {
             (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
         }
     }
-    let digits = names::hex(&bytes);
+    let digits = rfc4514::hex(&bytes);
     let shown = match digits.strip_prefix("00") {
         Some(rest) if !rest.is_empty() => rest,
         _ => &digits,
@@ -154,7 +154,7 @@ fn number_of(name: &Any) -> u32 {
 fn alternative_name(name: &Any) -> Option<String> {
     let bytes = name.value();
     if number_of(name) != IP {
-        return Some(names::plain(&names::latin1(bytes)));
+        return Some(rfc4514::plain(&rfc4514::latin1(bytes)));
     }
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));

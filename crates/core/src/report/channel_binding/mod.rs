@@ -2,5 +2,5 @@
 //! and nobody between two connections can have the same of both. Protocols
 //! inside of TLS make their proofs depend on them.
 
-pub mod end_point;
 pub mod exporter;
+pub mod server_end_point;

@@ -36,23 +36,38 @@ const OURS: [&str; 8] = [
 const MODULES: [(&str, &[&str]); 14] = [
     ("client", ABOVE),
     ("server", ABOVE),
-    ("setup", &["keyguard", "identity", "report", "tunnel"]),
+    (
+        "setup",
+        &["keyguard", "drop_privileges", "report", "tunnel"],
+    ),
     (
         "keyguard",
-        &["ending", "identity", "overheard", "credentials", "x509"],
+        &[
+            "outcome",
+            "drop_privileges",
+            "handshake_facts",
+            "credentials",
+            "x509",
+        ],
     ),
-    ("tunnel", &["crypto", "ending", "overheard", "report"]),
+    (
+        "tunnel",
+        &["crypto", "outcome", "handshake_facts", "report"],
+    ),
     (
         "report",
-        &["crypto", "ending", "overheard", "verify", "x509"],
+        &["crypto", "outcome", "handshake_facts", "verify", "x509"],
     ),
-    ("credentials", &["crypto", "files", "overheard", "x509"]),
-    ("verify", &["crypto", "files", "overheard", "x509"]),
-    ("identity", &[]),
-    ("files", &["ending", "x509"]),
+    (
+        "credentials",
+        &["crypto", "files", "handshake_facts", "x509"],
+    ),
+    ("verify", &["crypto", "files", "handshake_facts", "x509"]),
+    ("drop_privileges", &[]),
+    ("files", &["outcome", "x509"]),
     ("crypto", &[]),
-    ("ending", &[]),
-    ("overheard", &["crypto"]),
+    ("outcome", &[]),
+    ("handshake_facts", &["crypto"]),
     ("x509", &[]),
 ];
 
@@ -61,7 +76,7 @@ const ABOVE: &[&str] = &[
     "crypto",
     "files",
     "keyguard",
-    "overheard",
+    "handshake_facts",
     "credentials",
     "verify",
     "report",
@@ -218,7 +233,10 @@ fn uses(text: &str) -> BTreeSet<String> {
     for rest in code.split("crate::").skip(1) {
         let list = rest.strip_prefix('{').map(|list| list.split('}').next());
         let names = list.flatten().unwrap_or(rest).split([',', ' ']);
-        let names = names.map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()).next());
+        let names = names.map(|name| {
+            name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .next()
+        });
         let count = if rest.starts_with('{') { usize::MAX } else { 1 };
         found.extend(names.take(count).flatten().map(str::to_owned));
     }

@@ -17,13 +17,13 @@ use rustls::sign::SingleCertAndKey;
 
 use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
+use crate::handshake_facts::Overheard;
 use crate::keyguard::{Held, Role, Secrets, process};
-use crate::overheard::Overheard;
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
-use crate::tunnel::ends::PerEnd;
-use crate::tunnel::run::{Greeted, Guard};
+use crate::tunnel::endpoints::PerEnd;
+use crate::tunnel::event_loop::{Greeted, Guard};
 use crate::tunnel::session::Session;
 use crate::verify::policy::{Promised, Sources, Trust};
 use crate::verify::trust_anchors::Source;

@@ -11,13 +11,13 @@
 pub mod client;
 mod credentials;
 mod crypto;
-mod ending;
+mod drop_privileges;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod identity;
+mod handshake_facts;
 mod keyguard;
-mod overheard;
+mod outcome;
 mod report;
 pub mod server;
 mod setup;

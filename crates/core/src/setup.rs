@@ -9,16 +9,16 @@ use cli::{Common, Context, Fatal};
 use unix::Env;
 
 use crate::SETUP;
-use crate::identity::Identity;
+use crate::drop_privileges::Identity;
 use crate::keyguard::client::Remote;
 use crate::report::explain;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::ends::PerEnd;
+use crate::tunnel::endpoints::PerEnd;
+use crate::tunnel::event_loop::{self, Engine, Greeted, Guard};
 use crate::tunnel::pump::Pump;
-use crate::tunnel::run::{self, Engine, Greeted, Guard};
 use crate::tunnel::session::Session;
 
 /// What the command line says that is the same for both.
@@ -114,15 +114,19 @@ impl Setup {
         self.hide();
         let identity = Identity::from_environment(context)?;
         let own = read(context)?;
-        let notification = run::notification(self.options.notification)?;
+        let notification = event_loop::notification(self.options.notification)?;
         let descriptors = Descriptors::new(self.descriptors)?;
         if let Some(identity) = identity {
             identity.take()?;
             self.hide();
         }
         let ready = finish(own)?;
-        let pump = Pump::new(ready.session, run::rules(&self.options), self.started)
-            .map_err(|errno| Fatal::system("allocate buffers", errno))?;
+        let pump = Pump::new(
+            ready.session,
+            event_loop::rules(&self.options),
+            self.started,
+        )
+        .map_err(|errno| Fatal::system("allocate buffers", errno))?;
         Ok(Box::new(Engine {
             pump,
             descriptors,

@@ -8,8 +8,8 @@ use nix::sys::stat::Mode;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
+use crate::files::error::{Defect, Failure, unreadable, unusable};
 use crate::files::patience::Files;
-use crate::files::problem::{Defect, Failure, unreadable, unusable};
 use crate::files::{Opened, key, key_fault, pem};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, kind};

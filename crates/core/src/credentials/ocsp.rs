@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 
 use cli::Context;
 
+use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
-use crate::files::problem::{Failure, unreadable, unusable};
 use crate::files::variable;
 use crate::x509::der::is_der_sequence;
 

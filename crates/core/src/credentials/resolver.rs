@@ -16,7 +16,7 @@ use crate::credentials::sni_directory::Directory;
 use crate::credentials::{certified_key, ocsp};
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::overheard::{Overheard, Trouble};
+use crate::handshake_facts::{Overheard, Trouble};
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.

@@ -8,7 +8,7 @@ use rustls::server::ProducesTickets;
 
 use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
-use crate::overheard::Overheard;
+use crate::handshake_facts::Overheard;
 use crate::x509::Certificate;
 
 /// A server's sessions, in tickets.

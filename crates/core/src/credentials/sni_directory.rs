@@ -14,8 +14,8 @@ use unix::Errno;
 
 use crate::CONTEXT;
 use crate::credentials::{a_label, certified_key};
+use crate::files::error::{Failure, unreadable};
 use crate::files::patience::{Attempt, Files};
-use crate::files::problem::{Failure, unreadable};
 use crate::files::{Opened, has_directory};
 
 /// The directory, open for as long as it may be needed.

@@ -10,9 +10,9 @@ use rustls::pki_types::UnixTime;
 
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
+use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
 use crate::files::pem;
-use crate::files::problem::{Failure, unreadable, unusable};
 
 /// Seconds for which a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;

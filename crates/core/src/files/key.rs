@@ -3,7 +3,7 @@
 
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::files::problem::Defect;
+use crate::files::error::Defect;
 use crate::x509::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect,
 };

@@ -16,9 +16,9 @@ use nix::poll::{PollTimeout, poll};
 use unix::{Env, Errno};
 
 use crate::CONTEXT;
-use crate::ending::Ending;
 use crate::files::Opened;
-use crate::files::problem::{Failure, unreadable};
+use crate::files::error::{Failure, unreadable};
+use crate::outcome::Ending;
 
 /// All pauses of one process together, in milliseconds: a third of a second.
 const PAUSES: u32 = 333;

@@ -4,8 +4,8 @@ use memchr::memchr;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::files::error::Defect;
 use crate::files::key;
-use crate::files::problem::Defect;
 use crate::files::store::Store;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 

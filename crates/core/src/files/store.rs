@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
+use crate::files::error::Defect;
 use crate::files::pem::Block;
-use crate::files::problem::Defect;
 use crate::x509::der::{SEQUENCE, is_der_sequence};
 
 /// What is no secret, in the order in which it was read.

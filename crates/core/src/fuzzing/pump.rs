@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use unix::Errno;
 
 use super::{CERTIFICATE, KEY};
-use crate::ending::Word;
+use crate::outcome::Word;
 use crate::tunnel::buffer::Buffer;
-use crate::tunnel::ends::{End, PerEnd};
+use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::pump::Rules;
 use crate::tunnel::session::{Buffers, Session, ToSend};

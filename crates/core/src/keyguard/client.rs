@@ -19,7 +19,7 @@ use super::message::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
 use crate::credentials::resolver::Choose;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
-use crate::overheard::{Overheard, Trouble};
+use crate::handshake_facts::{Overheard, Trouble};
 
 /// The line to the guard, which every part that rustls holds shares.
 #[derive(Clone)]

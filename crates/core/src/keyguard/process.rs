@@ -14,9 +14,9 @@ use super::client::Remote;
 use super::message::{Answer, MAX_ANSWER, MAX_QUESTION};
 use super::policy::Keeper;
 use super::{Held, Role, Secrets};
-use crate::ending::Ending;
-use crate::identity::Identity;
-use crate::overheard::Overheard;
+use crate::drop_privileges::Identity;
+use crate::handshake_facts::Overheard;
+use crate::outcome::Ending;
 
 /// The engine that a guard is for.
 pub struct Engine<'a> {

@@ -24,7 +24,7 @@ use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::crypto::records::Records;
-use crate::overheard::{Overheard, Trouble};
+use crate::handshake_facts::{Overheard, Trouble};
 use crate::testing::{self, CERTIFICATE};
 use crate::verify::policy::{Promised, Trust};
 use crate::verify::trust_anchors::Anchors;

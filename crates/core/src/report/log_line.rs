@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use unix::Env;
 
 use crate::crypto;
-use crate::ending::Word;
+use crate::outcome::Word;
 use crate::report::labels;
 
 /// What the line says, as far as it is known yet.

@@ -8,7 +8,7 @@ use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 
 use crate::crypto;
-use crate::overheard::Overheard;
+use crate::handshake_facts::Overheard;
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::Variables;

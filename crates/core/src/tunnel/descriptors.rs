@@ -17,9 +17,9 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use unix::Errno;
 use unix::tasks::timeout;
 
-use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::flow::Size;
-use crate::tunnel::pipe::Pipe;
+use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
+use crate::tunnel::pipe_size::Pipe;
+use crate::tunnel::throughput::Size;
 
 /// The descriptors that are still open.
 pub struct Descriptors(PerEnd<Option<Descriptor>>);

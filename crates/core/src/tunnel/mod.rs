@@ -1,17 +1,16 @@
 //! The connection. [`pump`] is the state machine; it does no I/O of its own
-//! and knows no clock. [`ends`] is what it sees of the world. [`descriptors`]
-//! holds the four descriptors, [`run`] is the loop that brings the two
+//! and knows no clock. [`endpoints`] is what it sees of the world. [`descriptors`]
+//! holds the four descriptors, [`event_loop`] is the loop that brings the two
 //! together. [`session`] is the face that rustls shows to the pump.
 
 pub mod buffer;
 pub mod descriptors;
-pub mod ends;
-mod flow;
+pub mod endpoints;
+pub mod event_loop;
 pub mod hello;
-mod pipe;
+mod pipe_size;
 pub mod pump;
 mod records;
-pub mod run;
 pub mod session;
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(
@@ -21,3 +20,4 @@ pub mod session;
     reason = "a panic is a broken promise; tests and fuzzing use different parts"
 )]
 pub mod simulator;
+mod throughput;

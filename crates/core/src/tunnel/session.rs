@@ -10,8 +10,8 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error};
 
-use crate::ending::{Ending, Word};
-use crate::overheard::{Overheard, Trouble};
+use crate::handshake_facts::{Overheard, Trouble};
+use crate::outcome::{Ending, Word};
 use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::hello::Hellos;

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use unix::Errno;
 
-use crate::ending::Ending;
-use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::flow::Size;
+use crate::outcome::Ending;
+use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::pump::{Pump, Rules, Turn};
 use crate::tunnel::session::Session;
+use crate::tunnel::throughput::Size;
 
 /// For so many turns an end may be ready and not used, while others are.
 const PATIENCE: u8 = 3;

@@ -13,11 +13,11 @@ use webpki::{
 };
 
 use crate::crypto;
+use crate::files::error::{Defect, unreadable, unusable};
 use crate::files::patience::Files;
 use crate::files::pem;
-use crate::files::problem::{Defect, unreadable, unusable};
+use crate::x509::crl::{RevocationList, Signed};
 use crate::x509::name::Name;
-use crate::x509::revocation_list::{RevocationList, Signed};
 
 /// The lists of all issuers.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use rustls::{CertificateError, Error};
 
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::overheard::Overheard;
+use crate::handshake_facts::Overheard;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::crl::RevocationLists;
 use crate::verify::pins;

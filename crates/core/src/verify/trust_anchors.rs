@@ -12,8 +12,8 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
+use crate::files::error::{Defect, Failure, unreadable, unusable};
 use crate::files::patience::{Attempt, Files, Reader};
-use crate::files::problem::{Defect, Failure, unreadable, unusable};
 use crate::files::store::Store;
 use crate::files::{Opened, variable};
 use crate::x509::{Certificate, kind};

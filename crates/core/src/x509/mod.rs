@@ -1,11 +1,11 @@
 //! The fields of a certificate (RFC 5280) that rustls does not show.
 
+pub mod crl;
 pub mod der;
 mod identities;
 pub mod kind;
 pub mod name;
 pub mod public_key;
-pub mod revocation_list;
 mod time;
 
 use std::cmp::Ordering;

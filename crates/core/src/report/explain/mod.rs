@@ -10,7 +10,7 @@ mod violation;
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use crate::ending::Word;
+use crate::outcome::Word;
 
 pub use alert::{Alert, alert, clarified, is_ours};
 pub use violation::Violation;
@@ -45,7 +45,7 @@ pub fn text(error: &Error) -> String {
 
 /// The word for a connection that ends by `error`; `handshaking` if its
 /// handshake was not over. That there was no certificate for a name is not
-/// among rustls's errors: see [`crate::overheard`].
+/// among rustls's errors: see [`crate::handshake_facts`].
 pub fn word(error: &Error, handshaking: bool) -> Word {
     use PeerMisbehaved as M;
     match error {

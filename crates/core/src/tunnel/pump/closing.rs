@@ -6,9 +6,9 @@ use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Turn};
-use crate::ending::{Ending, Word};
+use crate::outcome::{Ending, Word};
 use crate::report::explain::Alert;
-use crate::tunnel::ends::{End, Ends};
+use crate::tunnel::endpoints::{End, Ends};
 use crate::tunnel::session::ToSend;
 
 /// What the connection will end with.

@@ -5,8 +5,8 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
-use crate::ending::{Ending, Word};
-use crate::tunnel::ends::{End, Ends, Ready};
+use crate::outcome::{Ending, Word};
+use crate::tunnel::endpoints::{End, Ends, Ready};
 use crate::tunnel::session::{Received, SPARE, ToSend};
 
 /// What the peer may still send.

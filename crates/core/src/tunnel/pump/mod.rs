@@ -8,8 +8,8 @@
 //! [`inbound`], what goes out in [`outbound`], and how it ends in [`closing`].
 
 mod closing;
+mod counters;
 mod inbound;
-mod meter;
 mod outbound;
 
 use std::num::NonZeroUsize;
@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 use cli::Fatal;
 use unix::Errno;
 
-use crate::ending::Ending;
+use crate::outcome::Ending;
 use crate::tunnel::buffer::Buffer;
-use crate::tunnel::ends::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::flow::{Flow, QUIET, Size};
+use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::session::{Buffers, MAX_RECORD, Session};
+use crate::tunnel::throughput::{Flow, QUIET, Size};
 
 use closing::{Draining, Farewell, Verdict};
+pub use counters::Meter;
 use inbound::Inbound;
-pub use meter::Meter;
 
 /// What a connection is allowed and has to do.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

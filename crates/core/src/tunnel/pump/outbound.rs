@@ -5,10 +5,10 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
-use crate::ending::Ending;
-use crate::tunnel::ends::{End, Ends, Ready};
-use crate::tunnel::flow::Size;
+use crate::outcome::Ending;
+use crate::tunnel::endpoints::{End, Ends, Ready};
 use crate::tunnel::session::ToSend;
+use crate::tunnel::throughput::Size;
 
 impl Pump {
     /// Reads from the program, and encrypts that once there is a connection.

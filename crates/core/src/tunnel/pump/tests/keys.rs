@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Connection, ServerConfig};
 
-use crate::overheard::Overheard;
+use crate::handshake_facts::Overheard;
 
 use super::attacker::*;
 use super::*;

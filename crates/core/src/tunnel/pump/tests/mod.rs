@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use unix::Errno;
 
 use super::Rules;
-use crate::ending::{Ending, Word};
-use crate::tunnel::ends::{End, PerEnd};
-use crate::tunnel::flow::{QUIET, Size};
+use crate::outcome::{Ending, Word};
+use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::session::Session;
 use crate::tunnel::simulator::{Engine, Fault, Line, Stream};
+use crate::tunnel::throughput::{QUIET, Size};
 use crate::{client, server};
 use Actor::{Engine as Pumping, Hearer, Speaker};
 use Side::{Client, Server};

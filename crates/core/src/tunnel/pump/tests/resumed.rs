@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 
 use super::attacker::*;
 use super::*;
-use crate::overheard::Overheard;
+use crate::handshake_facts::Overheard;
 use crate::verify::policy::Trust;
 use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 

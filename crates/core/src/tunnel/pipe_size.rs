@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 #[cfg(target_os = "linux")]
 use unix::Errno;
 
-use crate::tunnel::flow::Size;
+use crate::tunnel::throughput::Size;
 
 /// A pipe that can be resized.
 #[cfg(target_os = "linux")]

@@ -6,11 +6,11 @@ use std::time::Instant;
 use cli::{Common, Context, Fatal, message};
 use sandbox::Profile;
 
-use crate::ending::Ending;
+use crate::outcome::Ending;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
 use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::ends::{PerEnd, Ready};
+use crate::tunnel::endpoints::{PerEnd, Ready};
 use crate::tunnel::pump::{Pump, Rules, Turn};
 
 /// What holds the key, as far as the loop has to know: it is needed until the

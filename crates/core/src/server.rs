@@ -13,7 +13,7 @@ use rustls::server::{
     UnbufferedServerConnection,
 };
 
-use crate::credentials::resolver::{self, Certificates, Chooser};
+use crate::credentials::resolver::{self, Certificates, SniResolver};
 use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
@@ -175,7 +175,7 @@ fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Gua
     let overheard = overheard.clone();
     match held {
         Held::Here(Secrets {
-            certificates: from,
+            certificates: source,
             sessions,
         }) => {
             let ticketer = |sessions| Ticketer {
@@ -184,14 +184,14 @@ fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Gua
             };
             let shows = Shows {
                 tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
-                certificates: Arc::new(Chooser { from, overheard }),
+                certificates: Arc::new(SniResolver { source, overheard }),
             };
             (shows, None)
         }
         Held::Guarded(remote) => {
-            let from = remote.clone();
+            let source = remote.clone();
             let shows = Shows {
-                certificates: Arc::new(Chooser { from, overheard }),
+                certificates: Arc::new(SniResolver { source, overheard }),
                 tickets: resumes.then(|| Arc::new(remote.clone()) as _),
             };
             (shows, setup::guard(&remote))

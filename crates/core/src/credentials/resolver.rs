@@ -12,7 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::CONTEXT;
-use crate::credentials::sni_directory::Directory;
+use crate::credentials::sni_directory::SniDirectory;
 use crate::credentials::{certified_key, ocsp};
 use crate::files::patience::Files;
 use crate::files::variable;
@@ -23,7 +23,7 @@ use crate::handshake_facts::{Overheard, Trouble};
 pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
     named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
-    directory: Option<Directory>,
+    directory: Option<SniDirectory>,
 }
 
 impl Certificates {
@@ -88,7 +88,7 @@ impl Certificates {
 
     /// The number of SNIDIR's descriptor, while it is open.
     pub fn number(&self) -> Option<RawFd> {
-        self.directory.as_ref().map(Directory::number)
+        self.directory.as_ref().map(SniDirectory::number)
     }
 
     /// Closes SNIDIR: no more is chosen from it.
@@ -138,9 +138,9 @@ pub fn check_level(context: &Context, level: SniLevel) -> Result<(), Fatal> {
     Err(Fatal::user(format!("KEYFILE not set: {why}")))
 }
 
-fn directory(context: &Context, files: &Files) -> Result<Option<Directory>, Fatal> {
+fn directory(context: &Context, files: &Files) -> Result<Option<SniDirectory>, Fatal> {
     let path = variable::path(context, "SNIDIR")?;
-    path.map(|path| Directory::open(files, path)).transpose()
+    path.map(|path| SniDirectory::open(files, path)).transpose()
 }
 
 fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
@@ -150,39 +150,39 @@ fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
 }
 
 /// What knows the pair for a name.
-pub trait Choose: Send + Sync {
+pub trait CertSource: Send + Sync {
     /// The pair for this name, or for none.
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble>;
 }
 
-impl Choose for Certificates {
+impl CertSource for Certificates {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
         Self::choose(self, name).map_err(Trouble::from)
     }
 }
 
 /// Chooses for rustls, and leaves what it learns of the client.
-pub struct Chooser<C> {
+pub struct SniResolver<C> {
     /// What is chosen from.
-    pub from: C,
+    pub source: C,
     /// Where to leave it.
     pub overheard: Overheard,
 }
 
-impl<C> fmt::Debug for Chooser<C> {
+impl<C> fmt::Debug for SniResolver<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Chooser")
+        f.write_str("SniResolver")
     }
 }
 
-impl<C: Choose> ResolvesServerCert for Chooser<C> {
+impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let offer = hello.alpn().into_iter().flatten();
         self.overheard.client_offers(offer);
         let mut suites = hello.cipher_suites().iter();
         let tls13 = suites.any(|suite| matches!(u16::from(*suite), 0x1301..=0x1305));
         self.overheard.client_has_tls13(tls13);
-        match self.from.choose(hello.server_name()) {
+        match self.source.choose(hello.server_name()) {
             Ok(chosen) => {
                 let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
                 self.overheard.client_asks(hello.server_name(), certificate);

@@ -19,7 +19,7 @@ use crate::files::patience::{Attempt, Files};
 use crate::files::{Opened, has_directory};
 
 /// The directory, open for as long as it may be needed.
-pub struct Directory {
+pub struct SniDirectory {
     files: Files,
     path: OsString,
     fd: OwnedFd,
@@ -28,7 +28,7 @@ pub struct Directory {
 /// A pair, or none, or why it cannot be used.
 type Found = Result<Option<CertifiedKey>, Fatal>;
 
-impl Directory {
+impl SniDirectory {
     /// Opens it. What is read later is read by `files`, too.
     pub fn open(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

@@ -31,7 +31,7 @@ pub struct TicketKeys(Vec<SealingKey>);
 
 /// What is wrong with a file of keys.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Defect {
+pub enum TicketKeyError {
     /// Its line, and what is wrong with it.
     Line(usize, &'static str),
     /// There is no key.
@@ -54,7 +54,7 @@ impl TicketKeys {
             return Err(Fatal::new(CONTEXT, text).into());
         }
         let content = file.content().map_err(|errno| unreadable(path, errno))?;
-        Self::parse(&content).map_err(|defect| unusable(path, &defect.to_string()).into())
+        Self::parse(&content).map_err(|error| unusable(path, &error.to_string()).into())
     }
 
     /// One key that no file has.
@@ -64,7 +64,7 @@ impl TicketKeys {
     }
 
     /// One key for each line that is neither blank nor a comment.
-    pub fn parse(content: &[u8]) -> Result<Self, Defect> {
+    pub fn parse(content: &[u8]) -> Result<Self, TicketKeyError> {
         let mut keys = Vec::new();
         for (number, line) in (1..).zip(content.split(|byte| *byte == b'\n')) {
             let line = line.trim_ascii();
@@ -72,12 +72,12 @@ impl TicketKeys {
                 continue;
             }
             if keys.len() == MAX_KEYS {
-                return Err(Defect::TooMany);
+                return Err(TicketKeyError::TooMany);
             }
-            keys.push(key(line).map_err(|why| Defect::Line(number, why))?);
+            keys.push(key(line).map_err(|why| TicketKeyError::Line(number, why))?);
         }
         if keys.is_empty() {
-            return Err(Defect::NoKey);
+            return Err(TicketKeyError::NoKey);
         }
         Ok(Self(keys))
     }
@@ -117,7 +117,7 @@ impl fmt::Debug for TicketKeys {
     }
 }
 
-impl fmt::Display for Defect {
+impl fmt::Display for TicketKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(number, why) => write!(f, "line {number}: {why}"),
@@ -136,7 +136,7 @@ mod tests {
     const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
-    fn keys(text: &str) -> Result<TicketKeys, Defect> {
+    fn keys(text: &str) -> Result<TicketKeys, TicketKeyError> {
         TicketKeys::parse(text.as_bytes())
     }
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn each_defect_names_its_line() {
         let short = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
-        for (text, defect) in [
+        for (text, error) in [
             (String::new(), "no key"),
             ("# none\n\n".into(), "no key"),
             (format!("{OLD}\n!"), "line 2: not base64"),
@@ -186,8 +186,8 @@ mod tests {
             (format!("{OLD}\n#\n{short}"), "line 3: fewer than 32 bytes"),
             (format!("{OLD}\n").repeat(17), "more than 16 keys"),
         ] {
-            let found = keys(&text).err().map(|defect| defect.to_string());
-            assert_eq!(found.as_deref(), Some(defect), "{text:?}");
+            let found = keys(&text).err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), Some(error), "{text:?}");
         }
         assert_eq!(keys(&format!("{OLD}\n").repeat(16)).unwrap().0.len(), 16);
     }

@@ -16,7 +16,7 @@ use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
 use super::channel::{self, Silence};
 use super::message::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
-use crate::credentials::resolver::Choose;
+use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
 use crate::handshake_facts::{Overheard, Trouble};
@@ -102,7 +102,7 @@ impl fmt::Debug for Remote {
     }
 }
 
-impl Choose for Remote {
+impl CertSource for Remote {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
         let answer = self.ask(&Question::Pair(name.map(str::as_bytes)))?;
         Ok(match answer {

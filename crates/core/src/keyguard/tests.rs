@@ -19,7 +19,7 @@ use super::client::Remote;
 use super::message::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
 use super::policy::Keeper;
 use super::{Role, Secrets};
-use crate::credentials::resolver::{Certificates, Choose, Chooser};
+use crate::credentials::resolver::{CertSource, Certificates, SniResolver};
 use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
@@ -65,8 +65,8 @@ fn server(remote: &Remote, overheard: &Overheard) -> ServerConfig {
     .with_protocol_versions(&[&TLS12, &TLS13])
     .unwrap()
     .with_no_client_auth()
-    .with_cert_resolver(Arc::new(Chooser {
-        from: remote.clone(),
+    .with_cert_resolver(Arc::new(SniResolver {
+        source: remote.clone(),
         overheard: overheard.clone(),
     }));
     config.ticketer = Arc::new(remote.clone());

@@ -18,7 +18,7 @@ use rustls::sign::SingleCertAndKey;
 use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
 use crate::handshake_facts::Overheard;
-use crate::keyguard::{Held, Role, Secrets, process};
+use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
@@ -47,30 +47,34 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     setup.run(
         context,
         |context| read(context, &options, started),
-        |own| finish(own, &options),
+        |state| finish(state, &options),
     )
 }
 
-/// What is read before the identity is dropped.
-struct Own {
+/// Loaded before privileges are dropped.
+struct PrivilegedState {
     /// The server's name.
     name: Option<ServerName<'static>>,
     /// Whom to trust.
     sources: Sources,
     /// What we show if the server asks.
-    held: Option<Held>,
+    key: Option<KeyLocation>,
     /// Where it leaves its troubles.
     overheard: Overheard,
 }
 
-fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<Own, Fatal> {
+fn read(
+    context: &Context,
+    options: &ClientOptions,
+    started: Instant,
+) -> Result<PrivilegedState, Fatal> {
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
     let anchors = anchors(context, options)?;
     let files = Files::new(context, &options.common, started);
     let overheard = Overheard::default();
     let load = || {
-        Ok(Secrets {
+        Ok(PrivateMaterial {
             certificates: Certificates::load(context, &files, SniLevel::Ignore)?,
             sessions: None,
         })
@@ -82,14 +86,14 @@ fn read(context: &Context, options: &ClientOptions, started: Instant) -> Result<
         started,
         overheard: &overheard,
     };
-    let held = match options.client_certificate {
+    let key = match options.client_certificate {
         false => None,
-        true => Some(process::hold(&engine, options.common.key_guard, load)?),
+        true => Some(process::load_keys(&engine, options.common.key_guard, load)?),
     };
-    Ok(Own {
+    Ok(PrivilegedState {
         name,
         sources: Sources::new(context, &files, anchors),
-        held,
+        key,
         overheard,
     })
 }
@@ -109,49 +113,49 @@ fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>,
     }
 }
 
-fn finish(own: Own, options: &ClientOptions) -> Result<Ready, Fatal> {
-    let server_name = match &own.name {
+fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fatal> {
+    let server_name = match &state.name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let mut provider = crypto::provider(&options.common.groups, own.overheard.records());
+    let mut provider = crypto::provider(&options.common.groups, state.overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let anchored = own.sources.anchors.is_some() && !options.accept_any_certificate;
+    let anchored = state.sources.anchors.is_some() && !options.accept_any_certificate;
     let trust = Promised::default();
-    let (pair, guard) = own.held.map_or((None, None), shows);
+    let (pair, guard) = state.key.map_or((None, None), client_credentials);
     let config = Config {
         provider,
-        name: own.name,
+        name: state.name,
         trust: trust.clone(),
         pair,
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
     };
-    let overheard = own.overheard.clone();
+    let overheard = state.overheard.clone();
     Ok(Ready {
-        session: config.session(own.overheard)?,
-        greeted: Some(learn(own.sources, options, trust, overheard)),
+        session: config.session(state.overheard)?,
+        greeted: Some(learn(state.sources, options, trust, overheard)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification: setup::verification(anchored, &options.common),
-            own: None,
+            server_facts: None,
         }),
         guard,
     })
 }
 
 /// What is held, for rustls; and for the loop, where it is in another process.
-fn shows(held: Held) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
-    match held {
-        Held::Here(secrets) => {
-            let pair = secrets.certificates.default_pair();
+fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
+    match key {
+        KeyLocation::InProcess(material) => {
+            let pair = material.certificates.default_pair();
             let pair = pair.map(|pair| Arc::new(SingleCertAndKey::from(pair)) as _);
             (pair, None)
         }
-        Held::Guarded(remote) => {
-            let guard = setup::guard(&remote);
-            (Some(Arc::new(remote)), guard)
+        KeyLocation::Guarded(guard_client) => {
+            let guard = setup::guard(&guard_client);
+            (Some(Arc::new(guard_client)), guard)
         }
     }
 }

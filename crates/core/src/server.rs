@@ -20,7 +20,7 @@ use crate::crypto;
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::handshake_facts::Overheard;
-use crate::keyguard::{Held, Role, Secrets, process};
+use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
@@ -48,13 +48,13 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     setup.run(
         context,
         |context| read(context, &options, started),
-        |own| finish(own, &options),
+        |state| finish(state, &options),
     )
 }
 
-/// What is read before the identity is dropped.
-struct Own {
-    held: Held,
+/// Loaded before privileges are dropped.
+struct PrivilegedState {
+    key: KeyLocation,
     /// Where it leaves what it learns of the client.
     overheard: Overheard,
     /// Whether sessions are resumed.
@@ -63,7 +63,11 @@ struct Own {
     sources: Sources,
 }
 
-fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<Own, Fatal> {
+fn read(
+    context: &Context,
+    options: &ServerOptions,
+    started: Instant,
+) -> Result<PrivilegedState, Fatal> {
     let anchors = match options.asks_for_certificate() && !options.any_client_certificate {
         false => None,
         true => Source::from_environment(context)?,
@@ -74,7 +78,7 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
     let files = Files::new(context, &options.common, started);
     let overheard = Overheard::default();
     let guarded = options.common.key_guard || resolver::has_directory(context, options.sni());
-    let load = || secrets(context, &files, options, guarded);
+    let load = || private_material(context, &files, options, guarded);
     let engine = process::Engine {
         role: Role::Server,
         context,
@@ -82,9 +86,9 @@ fn read(context: &Context, options: &ServerOptions, started: Instant) -> Result<
         started,
         overheard: &overheard,
     };
-    let held = process::hold(&engine, guarded, load)?;
-    Ok(Own {
-        held,
+    let key = process::load_keys(&engine, guarded, load)?;
+    Ok(PrivilegedState {
+        key,
         overheard,
         resumes: context.env.get("TICKETKEYFILE").is_some() && resumes(options),
         sources: Sources::new(context, &files, anchors),
@@ -97,12 +101,12 @@ fn needs_anchors(options: &ServerOptions) -> bool {
         && options.common.pins.is_empty()
 }
 
-fn secrets(
+fn private_material(
     context: &Context,
     files: &Files,
     options: &ServerOptions,
     guarded: bool,
-) -> Result<Secrets, Fatal> {
+) -> Result<PrivateMaterial, Fatal> {
     resolver::check_level(context, options.sni())?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
     let keys = variable::path(context, "TICKETKEYFILE")?;
@@ -110,7 +114,7 @@ fn secrets(
     // What is wrong with the file is told even where it is of no use.
     let keys = keys.transpose()?;
     certificates.staple(context, files);
-    Ok(Secrets {
+    Ok(PrivateMaterial {
         certificates,
         sessions: keys.and_then(|keys| sessions(keys, options, guarded)),
     })
@@ -134,18 +138,18 @@ fn resumes(options: &ServerOptions) -> bool {
     !options.asks_for_certificate()
 }
 
-fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
-    let overheard = own.overheard;
-    let verification = setup::verification(own.sources.anchors.is_some(), &options.common);
-    let trust = Trust::load(&own.sources, &options.common, overheard.clone())?;
+fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fatal> {
+    let overheard = state.overheard;
+    let verification = setup::verification(state.sources.anchors.is_some(), &options.common);
+    let trust = Trust::load(&state.sources, &options.common, overheard.clone())?;
     let verifier = verifier(trust, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups, overheard.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let (shows, guard) = shows(own.held, &overheard, own.resumes);
+    let (credentials, guard) = server_credentials(state.key, &overheard, state.resumes);
     let config = Config {
         provider,
         verifier,
-        shows,
+        credentials,
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
     };
@@ -157,24 +161,28 @@ fn finish(own: Own, options: &ServerOptions) -> Result<Ready, Fatal> {
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification,
-            own: Some(overheard),
+            server_facts: Some(overheard),
         }),
         guard,
     })
 }
 
 /// What is shown to clients.
-struct Shows {
+struct ServerCredentials {
     certificates: Arc<dyn ResolvesServerCert>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
 
 /// What is `held`, for rustls; and for the loop, where it is in another
 /// process.
-fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Guard>) {
+fn server_credentials(
+    key: KeyLocation,
+    overheard: &Overheard,
+    resumes: bool,
+) -> (ServerCredentials, Option<Guard>) {
     let overheard = overheard.clone();
-    match held {
-        Held::Here(Secrets {
+    match key {
+        KeyLocation::InProcess(PrivateMaterial {
             certificates: source,
             sessions,
         }) => {
@@ -182,19 +190,19 @@ fn shows(held: Held, overheard: &Overheard, resumes: bool) -> (Shows, Option<Gua
                 sessions,
                 overheard: overheard.clone(),
             };
-            let shows = Shows {
+            let credentials = ServerCredentials {
                 tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
                 certificates: Arc::new(SniResolver { source, overheard }),
             };
-            (shows, None)
+            (credentials, None)
         }
-        Held::Guarded(remote) => {
-            let source = remote.clone();
-            let shows = Shows {
+        KeyLocation::Guarded(guard_client) => {
+            let source = guard_client.clone();
+            let credentials = ServerCredentials {
                 certificates: Arc::new(SniResolver { source, overheard }),
-                tickets: resumes.then(|| Arc::new(remote.clone()) as _),
+                tickets: resumes.then(|| Arc::new(guard_client.clone()) as _),
             };
-            (shows, setup::guard(&remote))
+            (credentials, setup::guard(&guard_client))
         }
     }
 }
@@ -212,7 +220,7 @@ fn verifier(trust: Trust, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifi
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ClientCertVerifier>,
-    shows: Shows,
+    credentials: ServerCredentials,
     protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
 }
@@ -224,14 +232,14 @@ impl Config<'_> {
             .with_safe_default_protocol_versions()
             .map_err(setup::failed)?
             .with_client_cert_verifier(self.verifier)
-            .with_cert_resolver(self.shows.certificates);
+            .with_cert_resolver(self.credentials.certificates);
         config.ignore_client_order = true;
         config.alpn_protocols = self.protocols.to_vec();
         // A ticket that is bound to the memory of this process, which serves
         // one connection, is of no use.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        if let Some(tickets) = self.shows.tickets {
+        if let Some(tickets) = self.credentials.tickets {
             config.ticketer = tickets;
             config.send_tls13_tickets = TICKETS;
             config.max_tls13_tickets = TICKETS;
@@ -278,14 +286,14 @@ pub(crate) fn test_session_with(
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
     let overheard = Overheard::default();
     let resumes = tickets.is_some();
-    let secrets = Secrets {
+    let material = PrivateMaterial {
         certificates: Certificates::only(pair),
         sessions: tickets.map(|keys| Sessions::new(keys, Versions::Both)),
     };
     let config = Config {
         provider: crypto::provider(&[cli::Group::X25519], overheard.records()),
         verifier: Arc::new(NoClientAuth),
-        shows: shows(Held::Here(secrets), &overheard, resumes).0,
+        credentials: server_credentials(KeyLocation::InProcess(material), &overheard, resumes).0,
         protocols: &[],
         exporter: None,
     };

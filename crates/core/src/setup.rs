@@ -10,7 +10,7 @@ use unix::Env;
 
 use crate::SETUP;
 use crate::drop_privileges::Identity;
-use crate::keyguard::client::Remote;
+use crate::keyguard::client::GuardClient;
 use crate::report::explain;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
@@ -67,12 +67,12 @@ pub fn failed(error: rustls::Error) -> Fatal {
 }
 
 /// What the loop has to know of the guard, while there is one.
-pub fn guard(remote: &Remote) -> Option<Guard> {
-    let number = remote.number()?;
-    let remote = remote.clone();
+pub fn guard(client: &GuardClient) -> Option<Guard> {
+    let number = client.number()?;
+    let client = client.clone();
     Some(Guard {
         number,
-        hang_up: Box::new(move || remote.hang_up()),
+        hang_up: Box::new(move || client.hang_up()),
     })
 }
 
@@ -84,11 +84,11 @@ impl Setup {
     /// identity that the engine keeps; trust anchors are read there or in
     /// [`Ready::greeted`]. No descriptor is claimed, and so none kept from a
     /// key guard, before `read`.
-    pub fn run<Own>(
+    pub fn run<State>(
         self,
         context: &mut Context,
-        read: impl FnOnce(&Context) -> Result<Own, Fatal>,
-        finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
+        read: impl FnOnce(&Context) -> Result<State, Fatal>,
+        finish: impl FnOnce(State) -> Result<Ready, Fatal>,
     ) -> Result<u8, Fatal> {
         context.verbosity = self.options.verbosity;
         let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
@@ -105,22 +105,22 @@ impl Setup {
     /// The engine, ready to run. Not inlined, so that the stack that this
     /// takes is free when data flow.
     #[inline(never)]
-    fn engine<Own>(
+    fn engine<State>(
         self,
         context: &Context,
-        read: impl FnOnce(&Context) -> Result<Own, Fatal>,
-        finish: impl FnOnce(Own) -> Result<Ready, Fatal>,
+        read: impl FnOnce(&Context) -> Result<State, Fatal>,
+        finish: impl FnOnce(State) -> Result<Ready, Fatal>,
     ) -> Result<Box<Engine>, Fatal> {
         self.hide();
         let identity = Identity::from_environment(context)?;
-        let own = read(context)?;
+        let state = read(context)?;
         let notification = event_loop::notification(self.options.notification)?;
         let descriptors = Descriptors::new(self.descriptors)?;
         if let Some(identity) = identity {
             identity.take()?;
             self.hide();
         }
-        let ready = finish(own)?;
+        let ready = finish(state)?;
         let pump = Pump::new(
             ready.session,
             event_loop::rules(&self.options),

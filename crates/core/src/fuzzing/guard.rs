@@ -6,49 +6,52 @@ use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions, is_resumable};
 use crate::credentials::sni_directory::{places, unicode_places};
 use crate::credentials::ticketer::TicketKeys;
+use crate::keyguard::PrivateMaterial;
 use crate::keyguard::Role;
-use crate::keyguard::Secrets;
-use crate::keyguard::message::{Answer, HEADER, MAX_ANSWER, Question, header};
-use crate::keyguard::policy::Keeper;
+use crate::keyguard::message::{HEADER, MAX_RESPONSE, Request, Response, header};
+use crate::keyguard::policy::SigningPolicy;
 use crate::testing;
 
 /// What a taken-over half may ask: messages of a kind, a length and so many
 /// bytes. However it asks, it gets what a handshake needs and no more.
 pub fn conversation(mut input: &[u8]) -> bool {
-    let secrets = Secrets {
+    let material = PrivateMaterial {
         certificates: Certificates::only(testing::pair()),
         sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
-    let mut keeper = Keeper::new(Role::Server, secrets);
+    let mut policy = SigningPolicy::new(Role::Server, material);
     let mut given = [0; 3];
     while let [kind, length, rest @ ..] = input {
         let (content, rest) = rest.split_at(usize::from(*length).min(rest.len()));
         input = rest;
-        let answer = keeper.answer(*kind, content, UnixTime::now());
-        let bytes = matches!(answer, Answer::Bytes(_));
-        match Question::parse(*kind, content) {
-            Some(Question::Signature(..)) => given[0] += usize::from(bytes),
-            Some(Question::Seal(state)) => {
+        let response = policy.respond(*kind, content, UnixTime::now());
+        let bytes = matches!(response, Response::Bytes(_));
+        match Request::parse(*kind, content) {
+            Some(Request::Signature(..)) => given[0] += usize::from(bytes),
+            Some(Request::Seal(state)) => {
                 given[1] += usize::from(bytes);
                 assert!(!bytes || is_resumable(state, Versions::Tls13));
             }
-            Some(Question::Open(_)) => given[2] += usize::from(bytes),
+            Some(Request::Open(_)) => given[2] += usize::from(bytes),
             _ => assert!(!bytes),
         }
-        arrives(&answer);
-        let _ = Answer::parse(*kind, content.to_vec());
+        arrives(&response);
+        let _ = Response::parse(*kind, content.to_vec());
     }
     assert!(given[0] <= 2 && given[1] <= 2 && given[2] <= 1, "{given:?}");
     given != [0; 3]
 }
 
 /// An answer is heard as it was given.
-fn arrives(answer: &Answer) {
-    let message = answer.encode();
+fn arrives(response: &Response) {
+    let message = response.encode();
     let (head, content) = message.split_first_chunk::<HEADER>().unwrap();
-    let (kind, length) = header(head, MAX_ANSWER).unwrap();
+    let (kind, length) = header(head, MAX_RESPONSE).unwrap();
     assert_eq!(length, content.len());
-    assert_eq!(Answer::parse(kind, content.to_vec()).as_ref(), Some(answer));
+    assert_eq!(
+        Response::parse(kind, content.to_vec()).as_ref(),
+        Some(response)
+    );
 }
 
 /// A name that a client asks for: nothing leads out of the directory.

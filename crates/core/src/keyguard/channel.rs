@@ -10,11 +10,11 @@ use super::message::{HEADER, header};
 
 /// Why no message comes.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Silence {
+pub enum ChannelError {
     /// The other side is gone, or does not keep to the form of messages.
-    Gone,
+    Closed,
     /// It is too late.
-    Late,
+    TimedOut,
 }
 
 /// Sends a whole message, until `deadline` if the socket does not block.
@@ -22,13 +22,13 @@ pub fn send(
     socket: &OwnedFd,
     mut message: &[u8],
     deadline: Option<Instant>,
-) -> Result<(), Silence> {
+) -> Result<(), ChannelError> {
     while !message.is_empty() {
         match nix::unistd::write(socket, message) {
             Ok(count) => message = &message[count..],
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => wait(socket, PollFlags::POLLOUT, deadline)?,
-            Err(_) => return Err(Silence::Gone),
+            Err(_) => return Err(ChannelError::Closed),
         }
     }
     Ok(())
@@ -40,20 +40,24 @@ pub fn receive(
     socket: &OwnedFd,
     limit: usize,
     deadline: Option<Instant>,
-) -> Result<(u8, Vec<u8>), Silence> {
+) -> Result<(u8, Vec<u8>), ChannelError> {
     let mut head = [0; HEADER];
     fill(socket, &mut head, deadline)?;
-    let (kind, length) = header(&head, limit).ok_or(Silence::Gone)?;
+    let (kind, length) = header(&head, limit).ok_or(ChannelError::Closed)?;
     let mut content = vec![0; length];
     fill(socket, &mut content, deadline)?;
     Ok((kind, content))
 }
 
-fn fill(socket: &OwnedFd, mut buf: &mut [u8], deadline: Option<Instant>) -> Result<(), Silence> {
+fn fill(
+    socket: &OwnedFd,
+    mut buf: &mut [u8],
+    deadline: Option<Instant>,
+) -> Result<(), ChannelError> {
     while !buf.is_empty() {
         wait(socket, PollFlags::POLLIN, deadline)?;
         match unix::fd::read(socket, buf) {
-            Ok(0) | Err(_) => return Err(Silence::Gone),
+            Ok(0) | Err(_) => return Err(ChannelError::Closed),
             Ok(count) => buf = &mut buf[count..],
         }
     }
@@ -61,21 +65,25 @@ fn fill(socket: &OwnedFd, mut buf: &mut [u8], deadline: Option<Instant>) -> Resu
 }
 
 /// Waits for `events`, or for the end.
-fn wait(socket: &OwnedFd, events: PollFlags, deadline: Option<Instant>) -> Result<(), Silence> {
+fn wait(
+    socket: &OwnedFd,
+    events: PollFlags,
+    deadline: Option<Instant>,
+) -> Result<(), ChannelError> {
     let Some(deadline) = deadline else {
         return Ok(());
     };
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Silence::Late);
+            return Err(ChannelError::TimedOut);
         }
         let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
         let mut polled = [PollFd::new(socket.as_fd(), events)];
         match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
             Ok(0) | Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),
-            Err(_) => return Err(Silence::Gone),
+            Err(_) => return Err(ChannelError::Closed),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The guard as rustls sees it: something that has certificates, signs, and
 //! makes tickets. All of it happens in the other process.
 //!
-//! A question blocks until it is answered: the one wait inside a turn of the
+//! A request blocks until it is answered: the one wait inside a turn of the
 //! tunnel. It ends with the handshake's time limit.
 
 use std::fmt;
@@ -14,8 +14,8 @@ use rustls::server::ProducesTickets;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 
-use super::channel::{self, Silence};
-use super::message::{Answer, MAX_ANSWER, MAX_TEXT, Public, Question};
+use super::channel::{self, ChannelError};
+use super::message::{MAX_RESPONSE, MAX_TEXT, PublicCredential, Request, Response};
 use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
@@ -23,20 +23,20 @@ use crate::handshake_facts::{Overheard, Trouble};
 
 /// The line to the guard, which every part that rustls holds shares.
 #[derive(Clone)]
-pub struct Remote(Arc<Line>);
+pub struct GuardClient(Arc<Connection>);
 
-struct Line {
+struct Connection {
     socket: Mutex<Option<OwnedFd>>,
     deadline: Option<Instant>,
     overheard: Overheard,
 }
 
-impl Remote {
+impl GuardClient {
     /// A line over `socket`, which does not block if there is a `deadline`. An
     /// answer that is not there by then, and a guard that fails or is gone, are
     /// left in `overheard`.
     pub fn new(socket: OwnedFd, deadline: Option<Instant>, overheard: Overheard) -> Self {
-        Self(Arc::new(Line {
+        Self(Arc::new(Connection {
             socket: Mutex::new(Some(socket)),
             deadline,
             overheard,
@@ -53,36 +53,36 @@ impl Remote {
         self.socket().as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    fn ask(&self, question: &Question<'_>) -> Result<Answer, Trouble> {
-        let trouble = match self.exchange(question) {
-            Ok(Answer::Failed(code, text)) => Trouble::Failed(code, text),
-            Ok(answer) => return Ok(answer),
-            Err(Silence::Late) => Trouble::Late,
-            Err(Silence::Gone) => Trouble::GuardGone,
+    fn ask(&self, request: &Request<'_>) -> Result<Response, Trouble> {
+        let trouble = match self.exchange(request) {
+            Ok(Response::Failed(code, text)) => Trouble::Failed(code, text),
+            Ok(response) => return Ok(response),
+            Err(ChannelError::TimedOut) => Trouble::Late,
+            Err(ChannelError::Closed) => Trouble::GuardGone,
         };
         self.hang_up();
         self.0.overheard.give_up(trouble.clone());
         Err(trouble)
     }
 
-    fn exchange(&self, question: &Question<'_>) -> Result<Answer, Silence> {
+    fn exchange(&self, request: &Request<'_>) -> Result<Response, ChannelError> {
         let socket = self.socket();
-        let socket = socket.as_ref().ok_or(Silence::Gone)?;
-        channel::send(socket, &question.encode(), self.0.deadline)?;
-        let (kind, content) = channel::receive(socket, MAX_ANSWER, self.0.deadline)?;
-        Answer::parse(kind, content).ok_or(Silence::Gone)
+        let socket = socket.as_ref().ok_or(ChannelError::Closed)?;
+        channel::send(socket, &request.encode(), self.0.deadline)?;
+        let (kind, content) = channel::receive(socket, MAX_RESPONSE, self.0.deadline)?;
+        Response::parse(kind, content).ok_or(ChannelError::Closed)
     }
 
-    fn bytes(&self, question: &Question<'_>) -> Option<Vec<u8>> {
-        match self.ask(question) {
-            Ok(Answer::Bytes(bytes)) => Some(bytes),
+    fn bytes(&self, request: &Request<'_>) -> Option<Vec<u8>> {
+        match self.ask(request) {
+            Ok(Response::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
     }
 
-    fn certified(&self, public: Public) -> CertifiedKey {
-        let key = RemoteKey {
-            remote: self.clone(),
+    fn certified(&self, public: PublicCredential) -> CertifiedKey {
+        let key = GuardKey {
+            client: self.clone(),
             algorithm: public.algorithm,
             schemes: public.schemes,
         };
@@ -96,23 +96,23 @@ impl Remote {
     }
 }
 
-impl fmt::Debug for Remote {
+impl fmt::Debug for GuardClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remote")
+        f.write_str("GuardClient")
     }
 }
 
-impl CertSource for Remote {
+impl CertSource for GuardClient {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
-        let answer = self.ask(&Question::Pair(name.map(str::as_bytes)))?;
-        Ok(match answer {
-            Answer::Pair(public) => Some(Arc::new(self.certified(public))),
+        let response = self.ask(&Request::Pair(name.map(str::as_bytes)))?;
+        Ok(match response {
+            Response::Pair(public) => Some(Arc::new(self.certified(public))),
             _ => None,
         })
     }
 }
 
-impl ResolvesClientCert for Remote {
+impl ResolvesClientCert for GuardClient {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.choose(None).ok().flatten()
     }
@@ -124,7 +124,7 @@ impl ResolvesClientCert for Remote {
 
 /// rustls asks neither which version a ticket is for nor, in TLS 1.2, whether
 /// there are any before it opens one. The guard has none for TLS 1.2.
-impl ProducesTickets for Remote {
+impl ProducesTickets for GuardClient {
     fn enabled(&self) -> bool {
         self.0.overheard.has_tls13()
     }
@@ -135,29 +135,29 @@ impl ProducesTickets for Remote {
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         is_resumable(plain, Versions::Tls13).then_some(())?;
-        self.bytes(&Question::Seal(plain))
+        self.bytes(&Request::Seal(plain))
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         self.enabled().then_some(())?;
-        self.bytes(&Question::Open(cipher))
+        self.bytes(&Request::Open(cipher))
     }
 }
 
 /// A private key that is somewhere else.
 #[derive(Debug)]
-struct RemoteKey {
-    remote: Remote,
+struct GuardKey {
+    client: GuardClient,
     algorithm: SignatureAlgorithm,
     schemes: Vec<SignatureScheme>,
 }
 
-impl SigningKey for RemoteKey {
+impl SigningKey for GuardKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         let mut schemes = self.schemes.iter();
         let scheme = *schemes.find(|scheme| offered.contains(scheme))?;
-        let remote = self.remote.clone();
-        Some(Box::new(RemoteSigner { remote, scheme }))
+        let client = self.client.clone();
+        Some(Box::new(GuardSigner { client, scheme }))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
@@ -166,21 +166,19 @@ impl SigningKey for RemoteKey {
 }
 
 #[derive(Debug)]
-struct RemoteSigner {
-    remote: Remote,
+struct GuardSigner {
+    client: GuardClient,
     scheme: SignatureScheme,
 }
 
-impl Signer for RemoteSigner {
+impl Signer for GuardSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         if message.len() > MAX_TEXT {
             return Err(Error::General(
                 "handshake too long for the key guard".into(),
             ));
         }
-        let signature = self
-            .remote
-            .bytes(&Question::Signature(self.scheme, message));
+        let signature = self.client.bytes(&Request::Signature(self.scheme, message));
         signature.ok_or_else(|| Error::General("the key guard does not sign".into()))
     }
 

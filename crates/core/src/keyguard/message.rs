@@ -12,17 +12,17 @@ pub const HEADER: usize = 8;
 /// The most bytes that are signed.
 pub const MAX_TEXT: usize = 64 << 10;
 
-/// The most bytes that a question may have: a signature's scheme and what is
+/// The most bytes that a request may have: a signature's scheme and what is
 /// to be signed.
-pub const MAX_QUESTION: usize = 2 + MAX_TEXT;
+pub const MAX_REQUEST: usize = 2 + MAX_TEXT;
 
-/// The most bytes that an answer may have: more than any chain that fits a
+/// The most bytes that a response may have: more than any chain that fits a
 /// handshake message (RFC 8446 section 4).
-pub const MAX_ANSWER: usize = 1 << 25;
+pub const MAX_RESPONSE: usize = 1 << 25;
 
 /// What the guard is asked.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Question<'a> {
+pub enum Request<'a> {
     /// The pair to show, for this name or for none.
     Pair(Option<&'a [u8]>),
     /// A signature over a message.
@@ -35,13 +35,13 @@ pub enum Question<'a> {
 
 /// What the guard answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum Response {
     /// Unasked, and before anything else: all files are read.
     Ready,
     /// The engine ends with this code and message.
     Failed(u8, String),
     /// What the network sees of a pair.
-    Pair(Public),
+    Pair(PublicCredential),
     /// A signature, a ticket, or a state.
     Bytes(Vec<u8>),
     /// There is none, or no right to one.
@@ -50,7 +50,7 @@ pub enum Answer {
 
 /// A pair without its private key.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Public {
+pub struct PublicCredential {
     /// The kind of the key.
     pub algorithm: SignatureAlgorithm,
     /// How the key can sign, the best first.
@@ -78,7 +78,7 @@ fn message(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     [&[header, &length], parts].concat().concat()
 }
 
-impl<'a> Question<'a> {
+impl<'a> Request<'a> {
     const ANY_PAIR: u8 = 1;
     const NAMED_PAIR: u8 = 2;
     const SIGNATURE: u8 = 3;
@@ -98,7 +98,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// The question of a message; None if it is none.
+    /// The request of a message; None if it is none.
     pub fn parse(kind: u8, content: &'a [u8]) -> Option<Self> {
         Some(match kind {
             Self::ANY_PAIR if content.is_empty() => Self::Pair(None),
@@ -114,7 +114,7 @@ impl<'a> Question<'a> {
     }
 }
 
-impl Answer {
+impl Response {
     const READY: u8 = 1;
     const FAILED: u8 = 2;
     const PAIR: u8 = 3;
@@ -132,7 +132,7 @@ impl Answer {
         }
     }
 
-    /// The answer of a message; None if it is none.
+    /// The response of a message; None if it is none.
     pub fn parse(kind: u8, content: Vec<u8>) -> Option<Self> {
         Some(match kind {
             Self::READY => Self::Ready,
@@ -140,7 +140,7 @@ impl Answer {
                 let (code, text) = content.split_first()?;
                 Self::Failed(*code, String::from_utf8_lossy(text).into_owned())
             }
-            Self::PAIR => Self::Pair(Public::parse(&content)?),
+            Self::PAIR => Self::Pair(PublicCredential::parse(&content)?),
             Self::BYTES => Self::Bytes(content),
             Self::NONE => Self::None,
             _ => return None,
@@ -148,7 +148,7 @@ impl Answer {
     }
 }
 
-impl Public {
+impl PublicCredential {
     /// Algorithm, number of schemes, schemes; then, each behind its length,
     /// what is stapled (nothing is a length of 0) and the certificates.
     fn encode(&self) -> Vec<u8> {
@@ -201,31 +201,31 @@ mod tests {
 
     fn content(message: &[u8]) -> (u8, &[u8]) {
         let (head, content) = message.split_first_chunk().unwrap();
-        let (kind, length) = header(head, MAX_ANSWER).unwrap();
+        let (kind, length) = header(head, MAX_RESPONSE).unwrap();
         assert_eq!(length, content.len());
         (kind, content)
     }
 
     #[test]
     fn every_question_arrives_as_it_was_asked() {
-        for question in [
-            Question::Pair(None),
-            Question::Pair(Some(b"")),
-            Question::Pair(Some(b"a.example")),
-            Question::Signature(SignatureScheme::ED25519, b"text"),
-            Question::Signature(SignatureScheme::Unknown(0x1234), b""),
-            Question::Seal(b"state"),
-            Question::Open(b"ticket"),
+        for request in [
+            Request::Pair(None),
+            Request::Pair(Some(b"")),
+            Request::Pair(Some(b"a.example")),
+            Request::Signature(SignatureScheme::ED25519, b"text"),
+            Request::Signature(SignatureScheme::Unknown(0x1234), b""),
+            Request::Seal(b"state"),
+            Request::Open(b"ticket"),
         ] {
-            let message = question.encode();
+            let message = request.encode();
             let (kind, content) = content(&message);
-            assert_eq!(Question::parse(kind, content), Some(question));
+            assert_eq!(Request::parse(kind, content), Some(request));
         }
     }
 
     #[test]
     fn every_answer_arrives_as_it_was_given() {
-        let public = Public {
+        let public = PublicCredential {
             algorithm: SignatureAlgorithm::RSA,
             schemes: vec![
                 SignatureScheme::RSA_PSS_SHA256,
@@ -234,21 +234,21 @@ mod tests {
             chain: vec![vec![1; 300].into(), vec![2; 1].into()],
             ocsp: Some(vec![3; 4]),
         };
-        let bare = Public {
+        let bare = PublicCredential {
             ocsp: None,
             ..public.clone()
         };
-        for answer in [
-            Answer::Ready,
-            Answer::Failed(96, "why".into()),
-            Answer::Pair(public),
-            Answer::Pair(bare),
-            Answer::Bytes(vec![1, 2]),
-            Answer::None,
+        for response in [
+            Response::Ready,
+            Response::Failed(96, "why".into()),
+            Response::Pair(public),
+            Response::Pair(bare),
+            Response::Bytes(vec![1, 2]),
+            Response::None,
         ] {
-            let message = answer.encode();
+            let message = response.encode();
             let (kind, content) = content(&message);
-            assert_eq!(Answer::parse(kind, content.to_vec()), Some(answer));
+            assert_eq!(Response::parse(kind, content.to_vec()), Some(response));
         }
     }
 
@@ -257,13 +257,13 @@ mod tests {
         assert_eq!(header(&[1, 0, 0, 0, 0, 0, 0, 9], 8), None);
         assert_eq!(header(&[1, 0, 1, 0, 0, 0, 0, 0], 8), None);
         assert_eq!(
-            header(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], MAX_ANSWER),
+            header(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], MAX_RESPONSE),
             None
         );
-        assert_eq!(Question::parse(1, b"x"), None);
-        assert_eq!(Question::parse(3, b"x"), None);
-        assert_eq!(Question::parse(0, b""), None);
-        assert_eq!(Question::parse(6, b""), None);
+        assert_eq!(Request::parse(1, b"x"), None);
+        assert_eq!(Request::parse(3, b"x"), None);
+        assert_eq!(Request::parse(0, b""), None);
+        assert_eq!(Request::parse(6, b""), None);
         for cut in [
             &[][..],
             &[1],
@@ -271,7 +271,7 @@ mod tests {
             &[1, 0, 0, 0, 0, 0],
             &[1, 0, 0, 0, 0, 0, 0, 0, 0, 1],
         ] {
-            assert_eq!(Answer::parse(3, cut.to_vec()), None, "{cut:?}");
+            assert_eq!(Response::parse(3, cut.to_vec()), None, "{cut:?}");
         }
     }
 }

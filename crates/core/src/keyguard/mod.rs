@@ -30,9 +30,9 @@ pub enum Role {
     Server,
 }
 
-/// What is read before the identity is dropped, and what no half that hears
-/// the network has to have.
-pub struct Secrets {
+/// Loaded before privileges are dropped. The process that talks to the network
+/// does not need it.
+pub struct PrivateMaterial {
     /// The pairs.
     pub certificates: Certificates,
     /// What is resumed, if anything is.
@@ -40,14 +40,14 @@ pub struct Secrets {
 }
 
 /// Where an engine has its secrets.
-pub enum Held {
+pub enum KeyLocation {
     /// In this process.
-    Here(Secrets),
+    InProcess(PrivateMaterial),
     /// With the guard at the other end.
-    Guarded(client::Remote),
+    Guarded(client::GuardClient),
 }
 
-impl Secrets {
+impl PrivateMaterial {
     /// The pair for `name`, which comes from the network.
     fn choose(&self, name: Option<&[u8]>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
         // A host name in rustls's sense is ASCII.

@@ -7,9 +7,9 @@ use rustls::SignatureScheme;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use super::message::{Answer, Public, Question};
-use super::signed_content::is_handshake;
-use super::{Role, Secrets};
+use super::message::{PublicCredential, Request, Response};
+use super::signed_content::is_handshake_content;
+use super::{PrivateMaterial, Role};
 use crate::credentials::sessions::Sessions;
 
 /// Every scheme that a key of ours may be able to sign by.
@@ -26,9 +26,9 @@ const SCHEMES: [SignatureScheme; 9] = [
 ];
 
 /// Holds the secrets, and answers.
-pub struct Keeper {
+pub struct SigningPolicy {
     role: Role,
-    secrets: Secrets,
+    material: PrivateMaterial,
     chosen: Option<Choice>,
     signatures: u8,
     seals: u8,
@@ -41,13 +41,13 @@ struct Choice {
     pair: Option<Arc<CertifiedKey>>,
 }
 
-impl Keeper {
-    /// A keeper that has done nothing yet. A handshake needs one signature,
+impl SigningPolicy {
+    /// A policy that has done nothing yet. A handshake needs one signature,
     /// opens one ticket and makes two; a second signature is allowed for.
-    pub fn new(role: Role, secrets: Secrets) -> Self {
+    pub fn new(role: Role, material: PrivateMaterial) -> Self {
         Self {
             role,
-            secrets,
+            material,
             chosen: None,
             signatures: 2,
             seals: 2,
@@ -62,42 +62,42 @@ impl Keeper {
 
     /// Closes what only the choice needs.
     pub fn close_files(&mut self) {
-        self.secrets.certificates.close_directory();
+        self.material.certificates.close_directory();
     }
 
-    /// The answer to the message of this kind and content.
-    pub fn answer(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Answer {
-        let bytes = match Question::parse(kind, content) {
-            Some(Question::Pair(name)) => return self.pair(name),
-            Some(Question::Signature(scheme, text)) => self.sign(scheme, text),
-            Some(Question::Seal(state)) => self.seal(state, now),
-            Some(Question::Open(ticket)) => self.open(ticket, now),
+    /// The response to the message of this kind and content.
+    pub fn respond(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Response {
+        let bytes = match Request::parse(kind, content) {
+            Some(Request::Pair(name)) => return self.pair(name),
+            Some(Request::Signature(scheme, text)) => self.sign(scheme, text),
+            Some(Request::Seal(state)) => self.seal(state, now),
+            Some(Request::Open(ticket)) => self.open(ticket, now),
             None => None,
         };
-        bytes.map_or(Answer::None, Answer::Bytes)
+        bytes.map_or(Response::None, Response::Bytes)
     }
 
-    /// The first question decides; later ones, as after a HelloRetryRequest,
+    /// The first request decides; later ones, as after a HelloRetryRequest,
     /// get the same pair if they ask for the same name.
-    fn pair(&mut self, name: Option<&[u8]>) -> Answer {
+    fn pair(&mut self, name: Option<&[u8]>) -> Response {
         let mut failed = None;
         let choice = self.chosen.get_or_insert_with(|| Choice {
             name: name.map(<[u8]>::to_vec),
-            pair: self.secrets.choose(name).unwrap_or_else(|fatal| {
+            pair: self.material.choose(name).unwrap_or_else(|fatal| {
                 failed = Some(fatal);
                 None
             }),
         });
         match (&choice.pair, failed) {
-            (_, Some(fatal)) => Answer::Failed(fatal.code(), fatal.message().to_owned()),
-            (Some(pair), None) if choice.name.as_deref() == name => Answer::Pair(public(pair)),
-            _ => Answer::None,
+            (_, Some(fatal)) => Response::Failed(fatal.code(), fatal.message().to_owned()),
+            (Some(pair), None) if choice.name.as_deref() == name => Response::Pair(public(pair)),
+            _ => Response::None,
         }
     }
 
     fn sign(&mut self, scheme: SignatureScheme, text: &[u8]) -> Option<Vec<u8>> {
         let pair = self.chosen.as_ref()?.pair.as_ref()?;
-        if !is_handshake(self.role, scheme, text) {
+        if !is_handshake_content(self.role, scheme, text) {
             return None;
         }
         spend(&mut self.signatures)?;
@@ -121,7 +121,7 @@ impl Keeper {
     }
 
     fn sessions(&self) -> Option<&Sessions> {
-        self.secrets.sessions.as_ref()
+        self.material.sessions.as_ref()
     }
 
     /// The certificate of the pair that was chosen.
@@ -136,8 +136,8 @@ fn spend(left: &mut u8) -> Option<()> {
     Some(())
 }
 
-fn public(pair: &CertifiedKey) -> Public {
-    Public {
+fn public(pair: &CertifiedKey) -> PublicCredential {
+    PublicCredential {
         algorithm: pair.key.algorithm(),
         schemes: schemes(&*pair.key),
         chain: pair.cert.clone(),
@@ -167,17 +167,17 @@ mod tests {
 
     const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 
-    fn keeper() -> Keeper {
-        let secrets = Secrets {
+    fn policy() -> SigningPolicy {
+        let material = PrivateMaterial {
             certificates: Certificates::only(testing::pair()),
             sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
         };
-        Keeper::new(Role::Server, secrets)
+        SigningPolicy::new(Role::Server, material)
     }
 
-    fn ask(keeper: &mut Keeper, question: &Question<'_>) -> Answer {
-        let message = question.encode();
-        keeper.answer(message[0], &message[HEADER..], UnixTime::now())
+    fn ask(policy: &mut SigningPolicy, request: &Request<'_>) -> Response {
+        let message = request.encode();
+        policy.respond(message[0], &message[HEADER..], UnixTime::now())
     }
 
     fn verify() -> Vec<u8> {
@@ -189,102 +189,109 @@ mod tests {
         .concat()
     }
 
-    fn is_bytes(answer: &Answer) -> bool {
-        matches!(answer, Answer::Bytes(_))
+    fn is_bytes(response: &Response) -> bool {
+        matches!(response, Response::Bytes(_))
     }
 
     #[test]
     fn two_signatures_two_tickets_one_opened_and_no_more() {
-        let mut keeper = keeper();
+        let mut policy = policy();
         let text = verify();
         let state = sessions::for_tests(0x0304);
-        ask(&mut keeper, &Question::Pair(None));
-        let signature = Question::Signature(P256, &text);
-        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(&state)) else {
+        ask(&mut policy, &Request::Pair(None));
+        let signature = Request::Signature(P256, &text);
+        let Response::Bytes(ticket) = ask(&mut policy, &Request::Seal(&state)) else {
             panic!("no ticket");
         };
-        for (question, left) in [
+        for (request, left) in [
             (signature, 2),
-            (Question::Seal(&state), 1),
-            (Question::Open(&ticket), 1),
+            (Request::Seal(&state), 1),
+            (Request::Open(&ticket), 1),
         ] {
-            let answers: Vec<_> = (0..4).map(|_| ask(&mut keeper, &question)).collect();
-            let given = answers.iter().filter(|answer| is_bytes(answer)).count();
-            assert_eq!(given, left, "{question:?}");
-            assert!(answers[left..].iter().all(|answer| *answer == Answer::None));
+            let responses: Vec<_> = (0..4).map(|_| ask(&mut policy, &request)).collect();
+            let given = responses
+                .iter()
+                .filter(|response| is_bytes(response))
+                .count();
+            assert_eq!(given, left, "{request:?}");
+            assert!(
+                responses[left..]
+                    .iter()
+                    .all(|response| *response == Response::None)
+            );
         }
     }
 
     #[test]
     fn a_ticket_that_does_not_open_is_not_counted() {
-        let mut keeper = keeper();
+        let mut policy = policy();
         let state = sessions::for_tests(0x0304);
-        ask(&mut keeper, &Question::Pair(None));
-        let Answer::Bytes(ticket) = ask(&mut keeper, &Question::Seal(&state)) else {
+        ask(&mut policy, &Request::Pair(None));
+        let Response::Bytes(ticket) = ask(&mut policy, &Request::Seal(&state)) else {
             panic!("no ticket");
         };
         for _ in 0..3 {
-            assert_eq!(ask(&mut keeper, &Question::Open(b"stale")), Answer::None);
+            assert_eq!(ask(&mut policy, &Request::Open(b"stale")), Response::None);
         }
-        assert!(is_bytes(&ask(&mut keeper, &Question::Open(&ticket))));
-        assert_eq!(ask(&mut keeper, &Question::Open(&ticket)), Answer::None);
+        assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
+        assert_eq!(ask(&mut policy, &Request::Open(&ticket)), Response::None);
     }
 
     #[test]
     fn there_are_no_tickets_before_a_pair_is_chosen_nor_for_tls_1_2() {
         let state = sessions::for_tests(0x0304);
-        let mut other = keeper();
-        ask(&mut other, &Question::Pair(None));
-        let Answer::Bytes(ticket) = ask(&mut other, &Question::Seal(&state)) else {
+        let mut other = policy();
+        ask(&mut other, &Request::Pair(None));
+        let Response::Bytes(ticket) = ask(&mut other, &Request::Seal(&state)) else {
             panic!("no ticket");
         };
-        let mut keeper = keeper();
-        for question in [Question::Seal(&state), Question::Open(&ticket)] {
-            assert_eq!(ask(&mut keeper, &question), Answer::None);
+        let mut policy = policy();
+        for request in [Request::Seal(&state), Request::Open(&ticket)] {
+            assert_eq!(ask(&mut policy, &request), Response::None);
         }
-        ask(&mut keeper, &Question::Pair(None));
+        ask(&mut policy, &Request::Pair(None));
         let tls12 = sessions::for_tests(0x0303);
-        assert_eq!(ask(&mut keeper, &Question::Seal(&tls12)), Answer::None);
+        assert_eq!(ask(&mut policy, &Request::Seal(&tls12)), Response::None);
         // What a server without a guard, which has the same file, has given.
         let both = Sessions::new(TicketKeys::for_tests(), Versions::Both);
         let shown = &testing::pair().cert[0];
         let given = both.seal(shown, &tls12, UnixTime::now()).unwrap();
-        assert_eq!(ask(&mut keeper, &Question::Open(&given)), Answer::None);
-        assert!(is_bytes(&ask(&mut keeper, &Question::Open(&ticket))));
+        assert_eq!(ask(&mut policy, &Request::Open(&given)), Response::None);
+        assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
     }
 
     #[test]
     fn nothing_is_signed_before_a_pair_is_chosen_nor_what_no_handshake_signs() {
-        let mut keeper = keeper();
+        let mut policy = policy();
         let text = verify();
-        let signature = Question::Signature(P256, &text);
-        assert_eq!(ask(&mut keeper, &signature), Answer::None);
-        ask(&mut keeper, &Question::Pair(None));
-        let other = Question::Signature(P256, &text[1..]);
-        assert_eq!(ask(&mut keeper, &other), Answer::None);
-        let scheme = Question::Signature(SignatureScheme::ED25519, &text);
-        assert_eq!(ask(&mut keeper, &scheme), Answer::None);
-        assert!(is_bytes(&ask(&mut keeper, &signature)));
+        let signature = Request::Signature(P256, &text);
+        assert_eq!(ask(&mut policy, &signature), Response::None);
+        ask(&mut policy, &Request::Pair(None));
+        let other = Request::Signature(P256, &text[1..]);
+        assert_eq!(ask(&mut policy, &other), Response::None);
+        let scheme = Request::Signature(SignatureScheme::ED25519, &text);
+        assert_eq!(ask(&mut policy, &scheme), Response::None);
+        assert!(is_bytes(&ask(&mut policy, &signature)));
     }
 
     #[test]
     fn the_first_name_decides() {
-        let mut keeper = keeper();
-        let first = ask(&mut keeper, &Question::Pair(Some(b"a.example")));
-        assert!(matches!(first, Answer::Pair(_)));
-        assert_eq!(ask(&mut keeper, &Question::Pair(Some(b"a.example"))), first);
+        let mut policy = policy();
+        let first = ask(&mut policy, &Request::Pair(Some(b"a.example")));
+        assert!(matches!(first, Response::Pair(_)));
+        assert_eq!(ask(&mut policy, &Request::Pair(Some(b"a.example"))), first);
         for name in [None, Some(&b"b.example"[..])] {
-            assert_eq!(ask(&mut keeper, &Question::Pair(name)), Answer::None);
+            assert_eq!(ask(&mut policy, &Request::Pair(name)), Response::None);
         }
     }
 
     #[test]
     fn what_is_no_question_gets_no_answer() {
-        let mut keeper = keeper();
+        let mut policy = policy();
         for kind in 0..=255 {
             for content in [&[][..], &[0], &[0xff; 40]] {
-                let answer = keeper.answer(kind, content, UnixTime::now());
-                assert!(!is_bytes(&answer), "{kind}");
+                let response = policy.respond(kind, content, UnixTime::now());
+                assert!(!is_bytes(&response), "{kind}");
             }
         }
     }

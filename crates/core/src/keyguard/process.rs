@@ -9,11 +9,11 @@ use sandbox::Profile;
 use unix::Errno;
 use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
-use super::channel::{self, Silence};
-use super::client::Remote;
-use super::message::{Answer, MAX_ANSWER, MAX_QUESTION};
-use super::policy::Keeper;
-use super::{Held, Role, Secrets};
+use super::channel::{self, ChannelError};
+use super::client::GuardClient;
+use super::message::{MAX_REQUEST, MAX_RESPONSE, Response};
+use super::policy::SigningPolicy;
+use super::{KeyLocation, PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::handshake_facts::Overheard;
 use crate::outcome::Ending;
@@ -34,13 +34,13 @@ pub struct Engine<'a> {
 
 /// What `load` gives: in this process, or with a guard if it is to be
 /// `guarded`.
-pub fn hold(
+pub fn load_keys(
     engine: &Engine<'_>,
     guarded: bool,
-    load: impl FnOnce() -> Result<Secrets, Fatal>,
-) -> Result<Held, Fatal> {
+    load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
+) -> Result<KeyLocation, Fatal> {
     match guarded {
-        false => load().map(Held::Here),
+        false => load().map(KeyLocation::InProcess),
         true => self::guarded(engine, load),
     }
 }
@@ -52,8 +52,8 @@ pub fn hold(
 /// own failures are returned here, as if this process had done the loading.
 fn guarded(
     engine: &Engine<'_>,
-    load: impl FnOnce() -> Result<Secrets, Fatal>,
-) -> Result<Held, Fatal> {
+    load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
+) -> Result<KeyLocation, Fatal> {
     let failed = |errno: Errno| Fatal::system("start the key guard", errno);
     let confinement = Confinement {
         identity: Identity::from_environment(engine.context)?,
@@ -64,7 +64,7 @@ fn guarded(
         Forked::Child => {
             drop(ours);
             unix::signal::stay_quiet();
-            let _ = keep(engine.role, load, confinement, &theirs);
+            let _ = serve(engine.role, load, confinement, &theirs);
             unix::entry::exit(0)
         }
         Forked::Parent(_) => {
@@ -76,7 +76,9 @@ fn guarded(
             }
             ready(&ours, deadline, engine.options.verbosity)?;
             let overheard = engine.overheard.clone();
-            Ok(Held::Guarded(Remote::new(ours, deadline, overheard)))
+            Ok(KeyLocation::Guarded(GuardClient::new(
+                ours, deadline, overheard,
+            )))
         }
     }
 }
@@ -91,34 +93,34 @@ struct Confinement {
 
 /// In the network's half: waits until the guard has loaded everything.
 fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<(), Fatal> {
-    let received = channel::receive(socket, MAX_ANSWER, deadline);
-    match received.map(|(kind, content)| Answer::parse(kind, content)) {
-        Ok(Some(Answer::Ready)) => Ok(()),
-        Ok(Some(Answer::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
-        Ok(Some(Answer::Failed(code, text))) => Err(Fatal::new(code, text)),
-        Err(Silence::Late) => Ending::handshake_timeout().result(verbosity).map(drop),
-        Ok(_) | Err(Silence::Gone) => Ending::guard_gone().result(verbosity).map(drop),
+    let received = channel::receive(socket, MAX_RESPONSE, deadline);
+    match received.map(|(kind, content)| Response::parse(kind, content)) {
+        Ok(Some(Response::Ready)) => Ok(()),
+        Ok(Some(Response::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
+        Ok(Some(Response::Failed(code, text))) => Err(Fatal::new(code, text)),
+        Err(ChannelError::TimedOut) => Ending::handshake_timeout().result(verbosity).map(drop),
+        Ok(_) | Err(ChannelError::Closed) => Ending::guard_gone().result(verbosity).map(drop),
     }
 }
 
 /// The guard's life. It ends when the other half hangs up, however that ends:
 /// once that one has another identity or is locked in, it can kill nobody.
-fn keep(
+fn serve(
     role: Role,
-    load: impl FnOnce() -> Result<Secrets, Fatal>,
+    load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
     confinement: Confinement,
     socket: &OwnedFd,
-) -> Result<(), Silence> {
+) -> Result<(), ChannelError> {
     let mut later = Some(|| confinement.enter(socket));
-    let loaded = load().and_then(|secrets| {
-        alone(socket, secrets.certificates.number())?;
-        if !secrets.certificates.needs_files() {
+    let loaded = load().and_then(|material| {
+        alone(socket, material.certificates.number())?;
+        if !material.certificates.needs_files() {
             later.take().map_or(Ok(()), |lock_in| lock_in())?;
         }
-        Ok(secrets)
+        Ok(material)
     });
     match loaded {
-        Ok(secrets) => converse(Keeper::new(role, secrets), later, socket),
+        Ok(material) => converse(SigningPolicy::new(role, material), later, socket),
         Err(fatal) => say(socket, &failed(&fatal)),
     }
 }
@@ -126,28 +128,28 @@ fn keep(
 /// Answers until the other half hangs up, or something fails. Once the pair is
 /// chosen the guard locks itself in, if it is still to do that `later`.
 fn converse(
-    mut keeper: Keeper,
+    mut policy: SigningPolicy,
     mut later: Option<impl FnOnce() -> Result<(), Fatal>>,
     socket: &OwnedFd,
-) -> Result<(), Silence> {
-    say(socket, &Answer::Ready)?;
+) -> Result<(), ChannelError> {
+    say(socket, &Response::Ready)?;
     loop {
-        let (kind, content) = channel::receive(socket, MAX_QUESTION, None)?;
+        let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
         // The file system may hang, and the other half not wait for it.
         let bound = later.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
         if let Some(Err(Errno::EPIPE)) = bound {
-            return Err(Silence::Gone);
+            return Err(ChannelError::Closed);
         }
-        let mut answer = keeper.answer(kind, &content, UnixTime::now());
+        let mut response = policy.respond(kind, &content, UnixTime::now());
         drop(bound);
-        if let Some(lock_in) = later.take_if(|_| keeper.has_chosen()) {
-            keeper.close_files();
+        if let Some(lock_in) = later.take_if(|_| policy.has_chosen()) {
+            policy.close_files();
             if let Err(fatal) = lock_in() {
-                answer = failed(&fatal);
+                response = failed(&fatal);
             }
         }
-        say(socket, &answer)?;
-        if matches!(answer, Answer::Failed(..)) {
+        say(socket, &response)?;
+        if matches!(response, Response::Failed(..)) {
             return Ok(());
         }
     }
@@ -163,12 +165,12 @@ fn alone(socket: &OwnedFd, directory: Option<RawFd>) -> Result<(), Fatal> {
     unix::fd::close_inherited(highest).map_err(|errno| Fatal::system("close descriptors", errno))
 }
 
-fn failed(fatal: &Fatal) -> Answer {
-    Answer::Failed(fatal.code(), fatal.message().to_owned())
+fn failed(fatal: &Fatal) -> Response {
+    Response::Failed(fatal.code(), fatal.message().to_owned())
 }
 
-fn say(socket: &OwnedFd, answer: &Answer) -> Result<(), Silence> {
-    channel::send(socket, &answer.encode(), None)
+fn say(socket: &OwnedFd, response: &Response) -> Result<(), ChannelError> {
+    channel::send(socket, &response.encode(), None)
 }
 
 impl Confinement {
@@ -196,51 +198,51 @@ mod tests {
 
     use super::*;
     use crate::credentials::resolver::Certificates;
-    use crate::keyguard::message::Question;
+    use crate::keyguard::message::Request;
     use crate::testing;
 
     /// What a guard that can, or cannot, lock itself in after the choice answers
-    /// to `questions`, of which the last one may find it gone.
-    fn answers(lock_in: Result<(), Fatal>, questions: &[Question<'_>]) -> Vec<Option<Answer>> {
+    /// to `requests`, of which the last one may find it gone.
+    fn responses(lock_in: Result<(), Fatal>, questions: &[Request<'_>]) -> Vec<Option<Response>> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
-        let secrets = Secrets {
+        let material = PrivateMaterial {
             certificates: Certificates::only(testing::pair()),
             sessions: None,
         };
-        let keeper = Keeper::new(Role::Server, secrets);
-        let guard = spawn(move || converse(keeper, Some(|| lock_in), &theirs));
+        let policy = SigningPolicy::new(Role::Server, material);
+        let guard = spawn(move || converse(policy, Some(|| lock_in), &theirs));
         let hear = || {
-            let (kind, content) = channel::receive(&ours, MAX_ANSWER, None).ok()?;
-            Answer::parse(kind, content)
+            let (kind, content) = channel::receive(&ours, MAX_RESPONSE, None).ok()?;
+            Response::parse(kind, content)
         };
-        assert_eq!(hear(), Some(Answer::Ready));
-        let ask = |question: &Question<'_>| {
-            channel::send(&ours, &question.encode(), None).ok()?;
+        assert_eq!(hear(), Some(Response::Ready));
+        let ask = |request: &Request<'_>| {
+            channel::send(&ours, &request.encode(), None).ok()?;
             hear()
         };
-        let answers = questions.iter().map(ask).collect();
+        let responses = questions.iter().map(ask).collect();
         drop(ours);
         let _ = guard.join().unwrap();
-        answers
+        responses
     }
 
     #[test]
     fn a_guard_that_cannot_lock_itself_in_ends() {
-        let questions = [Question::Pair(None), Question::Pair(None)];
-        let failed = answers(Err(Fatal::new(111, "why")), &questions);
-        let why = Answer::Failed(111, "why".to_owned());
+        let questions = [Request::Pair(None), Request::Pair(None)];
+        let failed = responses(Err(Fatal::new(111, "why")), &questions);
+        let why = Response::Failed(111, "why".to_owned());
         assert_eq!(failed, [Some(why), None]);
-        for answer in answers(Ok(()), &questions) {
-            assert!(matches!(answer, Some(Answer::Pair(_))), "{answer:?}");
+        for response in responses(Ok(()), &questions) {
+            assert!(matches!(response, Some(Response::Pair(_))), "{response:?}");
         }
     }
 
     #[test]
     fn it_stays_until_there_is_a_choice() {
-        let questions = [Question::Seal(b""), Question::Pair(None)];
-        let answers = answers(Err(Fatal::new(111, "why")), &questions);
-        assert_eq!(answers[0], Some(Answer::None));
-        assert!(matches!(answers[1], Some(Answer::Failed(..))));
+        let questions = [Request::Seal(b""), Request::Pair(None)];
+        let responses = responses(Err(Fatal::new(111, "why")), &questions);
+        assert_eq!(responses[0], Some(Response::None));
+        assert!(matches!(responses[1], Some(Response::Failed(..))));
     }
 }

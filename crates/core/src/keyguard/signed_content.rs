@@ -53,7 +53,7 @@ const SHORT: usize = 128;
 
 /// Whether `message`, signed by `scheme`, is what this side of a handshake
 /// proves the possession of its key with, in TLS 1.3 or 1.2.
-pub fn is_handshake(role: Role, scheme: SignatureScheme, message: &[u8]) -> bool {
+pub fn is_handshake_content(role: Role, scheme: SignatureScheme, message: &[u8]) -> bool {
     let tls12 = || match role {
         Role::Server => key_exchange(message),
         Role::Client => transcript(message),
@@ -176,11 +176,11 @@ mod tests {
     const ECDSA: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 
     fn server(text: &[u8]) -> bool {
-        is_handshake(Role::Server, ECDSA, text)
+        is_handshake_content(Role::Server, ECDSA, text)
     }
 
     fn client(text: &[u8]) -> bool {
-        is_handshake(Role::Client, ECDSA, text)
+        is_handshake_content(Role::Client, ECDSA, text)
     }
 
     fn verify(context: &[u8], hash: usize) -> Vec<u8> {
@@ -213,8 +213,8 @@ mod tests {
             (SignatureScheme::RSA_PSS_SHA256, true),
             (SignatureScheme::ED25519, true),
         ] {
-            assert_eq!(is_handshake(Role::Server, scheme, &text), signed);
-            assert!(is_handshake(Role::Server, scheme, &x25519(b"")));
+            assert_eq!(is_handshake_content(Role::Server, scheme, &text), signed);
+            assert!(is_handshake_content(Role::Server, scheme, &x25519(b"")));
         }
     }
 

@@ -14,11 +14,11 @@ use rustls::{
     SignatureScheme, SupportedProtocolVersion,
 };
 
-use super::channel::{self, Silence};
-use super::client::Remote;
-use super::message::{Answer, HEADER, MAX_QUESTION, MAX_TEXT, Question};
-use super::policy::Keeper;
-use super::{Role, Secrets};
+use super::channel::{self, ChannelError};
+use super::client::GuardClient;
+use super::message::{HEADER, MAX_REQUEST, MAX_TEXT, Request, Response};
+use super::policy::SigningPolicy;
+use super::{PrivateMaterial, Role};
 use crate::credentials::resolver::{CertSource, Certificates, SniResolver};
 use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
@@ -30,34 +30,34 @@ use crate::verify::policy::{Promised, Trust};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 
-/// A line to a guard that answers `answers` questions and is gone then.
+/// A line to a guard that answers `answers` requests and is gone then.
 /// At the end it tells the kinds of those.
-fn guard(answers: usize, overheard: &Overheard) -> (Remote, JoinHandle<Vec<u8>>) {
+fn guard(responses: usize, overheard: &Overheard) -> (GuardClient, JoinHandle<Vec<u8>>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let secrets = Secrets {
+    let material = PrivateMaterial {
         certificates: Certificates::only(testing::pair()),
         sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
-    let mut keeper = Keeper::new(Role::Server, secrets);
+    let mut policy = SigningPolicy::new(Role::Server, material);
     let keeping = spawn(move || {
         let socket = OwnedFd::from(theirs);
         let mut asked = Vec::new();
-        while asked.len() < answers {
-            let Ok((kind, content)) = channel::receive(&socket, MAX_QUESTION, None) else {
+        while asked.len() < responses {
+            let Ok((kind, content)) = channel::receive(&socket, MAX_REQUEST, None) else {
                 break;
             };
             asked.push(kind);
-            let answer = keeper.answer(kind, &content, UnixTime::now());
-            channel::send(&socket, &answer.encode(), None).unwrap();
+            let response = policy.respond(kind, &content, UnixTime::now());
+            channel::send(&socket, &response.encode(), None).unwrap();
         }
         asked
     });
     let deadline = Instant::now() + Duration::from_secs(60);
-    let remote = Remote::new(ours.into(), Some(deadline), overheard.clone());
+    let remote = GuardClient::new(ours.into(), Some(deadline), overheard.clone());
     (remote, keeping)
 }
 
-fn server(remote: &Remote, overheard: &Overheard) -> ServerConfig {
+fn server(remote: &GuardClient, overheard: &Overheard) -> ServerConfig {
     let mut config = ServerConfig::builder_with_provider(crypto::provider(
         &[cli::Group::X25519],
         &Records::default(),
@@ -94,7 +94,7 @@ fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
 
 /// A whole handshake with a guarded server, and whether it resumed a session.
 fn handshake(
-    (remote, overheard): (&Remote, &Overheard),
+    (remote, overheard): (&GuardClient, &Overheard),
     client: &Arc<ClientConfig>,
 ) -> Result<HandshakeKind, Error> {
     let name = ServerName::try_from("localhost").unwrap();
@@ -125,7 +125,7 @@ fn asked(client: &Arc<ClientConfig>) -> (HandshakeKind, Vec<u8>) {
     (kind, keeping.join().unwrap())
 }
 
-/// The kinds of questions.
+/// The kinds of requests.
 const PAIR: u8 = 2;
 const SIGNATURE: u8 = 3;
 const SEAL: u8 = 4;
@@ -162,9 +162,9 @@ fn a_guard_is_asked_for_nothing_that_it_does_not_give() {
 
 #[test]
 fn a_guard_that_is_gone_ends_the_handshake_at_any_question() {
-    for answers in 0..2 {
+    for responses in 0..2 {
         let overheard = Overheard::default();
-        let (remote, keeping) = guard(answers, &overheard);
+        let (remote, keeping) = guard(responses, &overheard);
         assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
         assert_eq!(overheard.trouble(), Some(Trouble::GuardGone));
         keeping.join().unwrap();
@@ -176,7 +176,7 @@ fn a_guard_that_is_silent_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let overheard = Overheard::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = Remote::new(ours.into(), Some(deadline), overheard.clone());
+    let remote = GuardClient::new(ours.into(), Some(deadline), overheard.clone());
     assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
     assert_eq!(overheard.trouble(), Some(Trouble::Late));
     drop(theirs);
@@ -190,7 +190,7 @@ fn nor_does_one_that_does_not_even_take_the_question() {
     while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
     let overheard = Overheard::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = Remote::new(ours, Some(deadline), overheard.clone());
+    let remote = GuardClient::new(ours, Some(deadline), overheard.clone());
     assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
     assert_eq!(overheard.trouble(), Some(Trouble::Late));
     assert!(Instant::now() >= deadline);
@@ -219,15 +219,21 @@ fn a_text_that_is_too_long_is_not_even_sent() {
 fn a_message_is_whole_however_it_comes_and_bounded() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
-    let message = Question::Seal(b"state").encode();
+    let message = Request::Seal(b"state").encode();
     for byte in &message {
         channel::send(&ours, &[*byte], None).unwrap();
     }
     let received = channel::receive(&theirs, 5, None);
     assert_eq!(received, Ok((message[0], b"state".to_vec())));
     channel::send(&ours, &message, None).unwrap();
-    assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
-    channel::send(&ours, &Answer::None.encode()[..HEADER - 1], None).unwrap();
+    assert_eq!(
+        channel::receive(&theirs, 4, None),
+        Err(ChannelError::Closed)
+    );
+    channel::send(&ours, &Response::None.encode()[..HEADER - 1], None).unwrap();
     drop(ours);
-    assert_eq!(channel::receive(&theirs, 4, None), Err(Silence::Gone));
+    assert_eq!(
+        channel::receive(&theirs, 4, None),
+        Err(ChannelError::Closed)
+    );
 }

@@ -23,7 +23,7 @@ pub struct PeerInfo {
     /// How the peer's certificate was judged, if it has sent one.
     pub verification: Verification,
     /// In a server: what knows the certificate that was shown.
-    pub own: Option<Overheard>,
+    pub server_facts: Option<Overheard>,
 }
 
 /// The notification. See [`Variables`] for its form. The peer has proved who it
@@ -69,7 +69,7 @@ impl PeerInfo {
         variables.say("SSL_SESSION_RESUMED", Some(resumed));
         let exported = self.exporter.value().map(|value| STANDARD.encode(value));
         variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
-        let (prefix, server) = match &self.own {
+        let (prefix, server) = match &self.server_facts {
             Some(overheard) => ("SSL_CLIENT", overheard.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
         };

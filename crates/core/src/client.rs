@@ -17,7 +17,7 @@ use rustls::sign::SingleCertAndKey;
 
 use crate::credentials::resolver::Certificates;
 use crate::files::patience::Files;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -60,7 +60,7 @@ struct PrivilegedState {
     /// What we show if the server asks.
     key: Option<KeyLocation>,
     /// Where it leaves its troubles.
-    overheard: Overheard,
+    facts: HandshakeFacts,
 }
 
 fn read(
@@ -72,7 +72,7 @@ fn read(
     let name = name.transpose()?;
     let anchors = anchors(context, options)?;
     let files = Files::new(context, &options.common, started);
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let load = || {
         Ok(PrivateMaterial {
             certificates: Certificates::load(context, &files, SniLevel::Ignore)?,
@@ -84,7 +84,7 @@ fn read(
         context,
         options: &options.common,
         started,
-        overheard: &overheard,
+        facts: &facts,
     };
     let key = match options.client_certificate {
         false => None,
@@ -94,7 +94,7 @@ fn read(
         name,
         sources: Sources::new(context, &files, anchors),
         key,
-        overheard,
+        facts,
     })
 }
 
@@ -118,7 +118,7 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let mut provider = crypto::provider(&options.common.groups, state.overheard.records());
+    let mut provider = crypto::provider(&options.common.groups, state.facts.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let anchored = state.sources.anchors.is_some() && !options.accept_any_certificate;
     let trust = Promised::default();
@@ -131,10 +131,10 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
     };
-    let overheard = state.overheard.clone();
+    let facts = state.facts.clone();
     Ok(Ready {
-        session: config.session(state.overheard)?,
-        greeted: Some(learn(state.sources, options, trust, overheard)),
+        session: config.session(state.facts)?,
+        greeted: Some(learn(state.sources, options, trust, facts)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -167,14 +167,14 @@ fn learn(
     mut sources: Sources,
     options: &ClientOptions,
     promised: Promised,
-    overheard: Overheard,
+    facts: HandshakeFacts,
 ) -> Greeted {
     let pinned = !options.common.pins.is_empty();
     let any = options.accept_any_certificate;
     sources.anchors = sources.anchors.filter(|_| !(any && pinned));
     sources.crl_file = sources.crl_file.filter(|_| !any);
     Box::new(move |options| {
-        let mut trust = Trust::load(&sources, options, overheard)?;
+        let mut trust = Trust::load(&sources, options, facts)?;
         trust.anchors = trust.anchors.filter(|_| !any);
         promised.keep(trust);
         Ok(())
@@ -210,7 +210,7 @@ struct Config<'a> {
 }
 
 impl Config<'_> {
-    fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
+    fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let verifier = ServerVerifier {
             trust: self.trust,
             name: self.name.clone(),
@@ -237,7 +237,7 @@ impl Config<'_> {
         let name = self.name.unwrap_or(nobody);
         let connection = UnbufferedClientConnection::new(Arc::new(config), name);
         let connection = connection.map_err(setup::failed)?;
-        Ok(Session::Client(Box::new(connection), overheard))
+        Ok(Session::Client(Box::new(connection), facts))
     }
 }
 
@@ -247,9 +247,9 @@ impl Config<'_> {
 pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let anchors = crate::verify::trust_anchors::Anchors::parse(certificate);
     assert!(anchors.is_some());
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519], overheard.records()),
+        provider: crypto::provider(&[cli::Group::X25519], facts.records()),
         name: Some(ServerName::try_from("localhost").unwrap()),
         trust: Promised::from(Trust {
             anchors,
@@ -259,7 +259,7 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
         protocols: &[],
         exporter: None,
     };
-    config.session(overheard).unwrap()
+    config.session(facts).unwrap()
 }
 
 #[cfg(test)]

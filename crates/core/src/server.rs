@@ -19,7 +19,7 @@ use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
@@ -56,7 +56,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 struct PrivilegedState {
     key: KeyLocation,
     /// Where it leaves what it learns of the client.
-    overheard: Overheard,
+    facts: HandshakeFacts,
     /// Whether sessions are resumed.
     resumes: bool,
     /// Whom to trust.
@@ -76,7 +76,7 @@ fn read(
         return Err(Fatal::user("CADIR or CAFILE not set"));
     }
     let files = Files::new(context, &options.common, started);
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let guarded = options.common.key_guard || resolver::has_directory(context, options.sni());
     let load = || private_material(context, &files, options, guarded);
     let engine = process::Engine {
@@ -84,12 +84,12 @@ fn read(
         context,
         options: &options.common,
         started,
-        overheard: &overheard,
+        facts: &facts,
     };
     let key = process::load_keys(&engine, guarded, load)?;
     Ok(PrivilegedState {
         key,
-        overheard,
+        facts,
         resumes: context.env.get("TICKETKEYFILE").is_some() && resumes(options),
         sources: Sources::new(context, &files, anchors),
     })
@@ -139,13 +139,13 @@ fn resumes(options: &ServerOptions) -> bool {
 }
 
 fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fatal> {
-    let overheard = state.overheard;
+    let facts = state.facts;
     let verification = setup::verification(state.sources.anchors.is_some(), &options.common);
-    let trust = Trust::load(&state.sources, &options.common, overheard.clone())?;
+    let trust = Trust::load(&state.sources, &options.common, facts.clone())?;
     let verifier = verifier(trust, options.client_certificate);
-    let mut provider = crypto::provider(&options.common.groups, overheard.records());
+    let mut provider = crypto::provider(&options.common.groups, facts.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
-    let (credentials, guard) = server_credentials(state.key, &overheard, state.resumes);
+    let (credentials, guard) = server_credentials(state.key, &facts, state.resumes);
     let config = Config {
         provider,
         verifier,
@@ -154,14 +154,14 @@ fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fata
         exporter: exporter.clone(),
     };
     Ok(Ready {
-        session: config.session(overheard.clone())?,
+        session: config.session(facts.clone())?,
         // The names of the anchors are in what it says first.
         greeted: None,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
             verification,
-            server_facts: Some(overheard),
+            server_facts: Some(facts),
         }),
         guard,
     })
@@ -177,10 +177,10 @@ struct ServerCredentials {
 /// process.
 fn server_credentials(
     key: KeyLocation,
-    overheard: &Overheard,
+    facts: &HandshakeFacts,
     resumes: bool,
 ) -> (ServerCredentials, Option<Guard>) {
-    let overheard = overheard.clone();
+    let facts = facts.clone();
     match key {
         KeyLocation::InProcess(PrivateMaterial {
             certificates: source,
@@ -188,18 +188,18 @@ fn server_credentials(
         }) => {
             let ticketer = |sessions| Ticketer {
                 sessions,
-                overheard: overheard.clone(),
+                facts: facts.clone(),
             };
             let credentials = ServerCredentials {
                 tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
-                certificates: Arc::new(SniResolver { source, overheard }),
+                certificates: Arc::new(SniResolver { source, facts }),
             };
             (credentials, None)
         }
         KeyLocation::Guarded(guard_client) => {
             let source = guard_client.clone();
             let credentials = ServerCredentials {
-                certificates: Arc::new(SniResolver { source, overheard }),
+                certificates: Arc::new(SniResolver { source, facts }),
                 tickets: resumes.then(|| Arc::new(guard_client.clone()) as _),
             };
             (credentials, setup::guard(&guard_client))
@@ -226,7 +226,7 @@ struct Config<'a> {
 }
 
 impl Config<'_> {
-    fn session(self, overheard: Overheard) -> Result<Session, Fatal> {
+    fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let asks = self.verifier.offer_client_auth();
         let mut config = ServerConfig::builder_with_provider(self.provider)
             .with_safe_default_protocol_versions()
@@ -253,7 +253,7 @@ impl Config<'_> {
         }
         let connection =
             UnbufferedServerConnection::new(Arc::new(config)).map_err(setup::failed)?;
-        Ok(Session::Server(Box::new(connection), overheard, asks))
+        Ok(Session::Server(Box::new(connection), facts, asks))
     }
 }
 
@@ -284,20 +284,20 @@ pub(crate) fn test_session_with(
     let chain = crate::files::pem::certificates(certificate).unwrap();
     let signer = crypto::signing_key(&key).unwrap();
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let resumes = tickets.is_some();
     let material = PrivateMaterial {
         certificates: Certificates::only(pair),
         sessions: tickets.map(|keys| Sessions::new(keys, Versions::Both)),
     };
     let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519], overheard.records()),
+        provider: crypto::provider(&[cli::Group::X25519], facts.records()),
         verifier: Arc::new(NoClientAuth),
-        credentials: server_credentials(KeyLocation::InProcess(material), &overheard, resumes).0,
+        credentials: server_credentials(KeyLocation::InProcess(material), &facts, resumes).0,
         protocols: &[],
         exporter: None,
     };
-    config.session(overheard).unwrap()
+    config.session(facts).unwrap()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::credentials::sni_directory::SniDirectory;
 use crate::credentials::{certified_key, ocsp};
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::{Overheard, Trouble};
+use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.
@@ -152,12 +152,12 @@ fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
 /// What knows the pair for a name.
 pub trait CertSource: Send + Sync {
     /// The pair for this name, or for none.
-    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble>;
+    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort>;
 }
 
 impl CertSource for Certificates {
-    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
-        Self::choose(self, name).map_err(Trouble::from)
+    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
+        Self::choose(self, name).map_err(HandshakeAbort::from)
     }
 }
 
@@ -166,7 +166,7 @@ pub struct SniResolver<C> {
     /// What is chosen from.
     pub source: C,
     /// Where to leave it.
-    pub overheard: Overheard,
+    pub facts: HandshakeFacts,
 }
 
 impl<C> fmt::Debug for SniResolver<C> {
@@ -178,19 +178,19 @@ impl<C> fmt::Debug for SniResolver<C> {
 impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let offer = hello.alpn().into_iter().flatten();
-        self.overheard.client_offers(offer);
+        self.facts.client_offers(offer);
         let mut suites = hello.cipher_suites().iter();
         let tls13 = suites.any(|suite| matches!(u16::from(*suite), 0x1301..=0x1305));
-        self.overheard.client_has_tls13(tls13);
+        self.facts.client_has_tls13(tls13);
         match self.source.choose(hello.server_name()) {
             Ok(chosen) => {
                 let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
-                self.overheard.client_asks(hello.server_name(), certificate);
+                self.facts.client_asks(hello.server_name(), certificate);
                 chosen
             }
-            Err(trouble) => {
-                self.overheard.client_asks(hello.server_name(), None);
-                self.overheard.give_up(trouble);
+            Err(reason) => {
+                self.facts.client_asks(hello.server_name(), None);
+                self.facts.abort(reason);
                 None
             }
         }

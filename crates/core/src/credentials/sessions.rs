@@ -8,7 +8,7 @@ use rustls::server::ProducesTickets;
 
 use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::x509::Certificate;
 
 /// A server's sessions, in tickets.
@@ -60,7 +60,7 @@ pub struct Ticketer {
     /// Whose they are.
     pub sessions: Sessions,
     /// What knows the certificate that is shown.
-    pub overheard: Overheard,
+    pub facts: HandshakeFacts,
 }
 
 impl ProducesTickets for Ticketer {
@@ -73,12 +73,12 @@ impl ProducesTickets for Ticketer {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let shown = self.overheard.certificate()?;
+        let shown = self.facts.certificate()?;
         self.sessions.seal(&shown, plain, UnixTime::now())
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        let shown = self.overheard.certificate()?;
+        let shown = self.facts.certificate()?;
         self.sessions.open(&shown, cipher, UnixTime::now())
     }
 }

@@ -19,7 +19,7 @@ use super::message::{MAX_RESPONSE, MAX_TEXT, PublicCredential, Request, Response
 use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
-use crate::handshake_facts::{Overheard, Trouble};
+use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 /// The line to the guard, which every part that rustls holds shares.
 #[derive(Clone)]
@@ -28,18 +28,18 @@ pub struct GuardClient(Arc<Connection>);
 struct Connection {
     socket: Mutex<Option<OwnedFd>>,
     deadline: Option<Instant>,
-    overheard: Overheard,
+    facts: HandshakeFacts,
 }
 
 impl GuardClient {
     /// A line over `socket`, which does not block if there is a `deadline`. An
     /// answer that is not there by then, and a guard that fails or is gone, are
-    /// left in `overheard`.
-    pub fn new(socket: OwnedFd, deadline: Option<Instant>, overheard: Overheard) -> Self {
+    /// left in `facts`.
+    pub fn new(socket: OwnedFd, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
         Self(Arc::new(Connection {
             socket: Mutex::new(Some(socket)),
             deadline,
-            overheard,
+            facts,
         }))
     }
 
@@ -53,16 +53,16 @@ impl GuardClient {
         self.socket().as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    fn ask(&self, request: &Request<'_>) -> Result<Response, Trouble> {
-        let trouble = match self.exchange(request) {
-            Ok(Response::Failed(code, text)) => Trouble::Failed(code, text),
+    fn ask(&self, request: &Request<'_>) -> Result<Response, HandshakeAbort> {
+        let reason = match self.exchange(request) {
+            Ok(Response::Failed(code, text)) => HandshakeAbort::Failed(code, text),
             Ok(response) => return Ok(response),
-            Err(ChannelError::TimedOut) => Trouble::Late,
-            Err(ChannelError::Closed) => Trouble::GuardGone,
+            Err(ChannelError::TimedOut) => HandshakeAbort::TimedOut,
+            Err(ChannelError::Closed) => HandshakeAbort::GuardGone,
         };
         self.hang_up();
-        self.0.overheard.give_up(trouble.clone());
-        Err(trouble)
+        self.0.facts.abort(reason.clone());
+        Err(reason)
     }
 
     fn exchange(&self, request: &Request<'_>) -> Result<Response, ChannelError> {
@@ -103,7 +103,7 @@ impl fmt::Debug for GuardClient {
 }
 
 impl CertSource for GuardClient {
-    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Trouble> {
+    fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
         let response = self.ask(&Request::Pair(name.map(str::as_bytes)))?;
         Ok(match response {
             Response::Pair(public) => Some(Arc::new(self.certified(public))),
@@ -126,7 +126,7 @@ impl ResolvesClientCert for GuardClient {
 /// there are any before it opens one. The guard has none for TLS 1.2.
 impl ProducesTickets for GuardClient {
     fn enabled(&self) -> bool {
-        self.0.overheard.has_tls13()
+        self.0.facts.has_tls13()
     }
 
     fn lifetime(&self) -> u32 {

@@ -15,7 +15,7 @@ use super::message::{MAX_REQUEST, MAX_RESPONSE, Response};
 use super::policy::SigningPolicy;
 use super::{KeyLocation, PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::outcome::Ending;
 
 /// The engine that a guard is for.
@@ -29,7 +29,7 @@ pub struct Engine<'a> {
     /// When it was started.
     pub started: Instant,
     /// Where its trouble with the guard is left.
-    pub overheard: &'a Overheard,
+    pub facts: &'a HandshakeFacts,
 }
 
 /// What `load` gives: in this process, or with a guard if it is to be
@@ -75,9 +75,9 @@ fn guarded(
                 unix::fd::nonblocking(&ours).map_err(failed)?;
             }
             ready(&ours, deadline, engine.options.verbosity)?;
-            let overheard = engine.overheard.clone();
+            let facts = engine.facts.clone();
             Ok(KeyLocation::Guarded(GuardClient::new(
-                ours, deadline, overheard,
+                ours, deadline, facts,
             )))
         }
     }

@@ -24,7 +24,7 @@ use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::crypto::records::Records;
-use crate::handshake_facts::{Overheard, Trouble};
+use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::testing::{self, CERTIFICATE};
 use crate::verify::policy::{Promised, Trust};
 use crate::verify::trust_anchors::Anchors;
@@ -32,7 +32,7 @@ use crate::verify::verifiers::ServerVerifier;
 
 /// A line to a guard that answers `answers` requests and is gone then.
 /// At the end it tells the kinds of those.
-fn guard(responses: usize, overheard: &Overheard) -> (GuardClient, JoinHandle<Vec<u8>>) {
+fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<Vec<u8>>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let material = PrivateMaterial {
         certificates: Certificates::only(testing::pair()),
@@ -53,11 +53,11 @@ fn guard(responses: usize, overheard: &Overheard) -> (GuardClient, JoinHandle<Ve
         asked
     });
     let deadline = Instant::now() + Duration::from_secs(60);
-    let remote = GuardClient::new(ours.into(), Some(deadline), overheard.clone());
+    let remote = GuardClient::new(ours.into(), Some(deadline), facts.clone());
     (remote, keeping)
 }
 
-fn server(remote: &GuardClient, overheard: &Overheard) -> ServerConfig {
+fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
     let mut config = ServerConfig::builder_with_provider(crypto::provider(
         &[cli::Group::X25519],
         &Records::default(),
@@ -67,7 +67,7 @@ fn server(remote: &GuardClient, overheard: &Overheard) -> ServerConfig {
     .with_no_client_auth()
     .with_cert_resolver(Arc::new(SniResolver {
         source: remote.clone(),
-        overheard: overheard.clone(),
+        facts: facts.clone(),
     }));
     config.ticketer = Arc::new(remote.clone());
     config
@@ -94,12 +94,12 @@ fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
 
 /// A whole handshake with a guarded server, and whether it resumed a session.
 fn handshake(
-    (remote, overheard): (&GuardClient, &Overheard),
+    (remote, facts): (&GuardClient, &HandshakeFacts),
     client: &Arc<ClientConfig>,
 ) -> Result<HandshakeKind, Error> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), name)?;
-    let mut server = ServerConnection::new(Arc::new(server(remote, overheard)))?;
+    let mut server = ServerConnection::new(Arc::new(server(remote, facts)))?;
     while client.is_handshaking() || server.wants_write() || client.wants_write() {
         let mut flight = Vec::new();
         client.write_tls(&mut flight).unwrap();
@@ -116,11 +116,11 @@ fn handshake(
 /// What a guard is asked in a handshake that ends well, and whether that resumes
 /// a session.
 fn asked(client: &Arc<ClientConfig>) -> (HandshakeKind, Vec<u8>) {
-    let overheard = Overheard::default();
-    let (remote, keeping) = guard(usize::MAX, &overheard);
-    let kind = handshake((&remote, &overheard), client).unwrap();
-    assert_eq!(overheard.trouble(), None);
-    assert_eq!(overheard.server_name().as_deref(), Some("localhost"));
+    let facts = HandshakeFacts::default();
+    let (remote, keeping) = guard(usize::MAX, &facts);
+    let kind = handshake((&remote, &facts), client).unwrap();
+    assert_eq!(facts.abort_reason(), None);
+    assert_eq!(facts.server_name().as_deref(), Some("localhost"));
     remote.hang_up();
     (kind, keeping.join().unwrap())
 }
@@ -148,10 +148,10 @@ fn a_handshake_of_tls_1_2_asks_for_no_ticket() {
 
 #[test]
 fn a_guard_is_asked_for_nothing_that_it_does_not_give() {
-    let overheard = Overheard::default();
-    let (remote, keeping) = guard(usize::MAX, &overheard);
+    let facts = HandshakeFacts::default();
+    let (remote, keeping) = guard(usize::MAX, &facts);
     for tls13 in [false, true] {
-        overheard.client_has_tls13(tls13);
+        facts.client_has_tls13(tls13);
         assert_eq!(remote.enabled(), tls13);
         assert_eq!(remote.decrypt(b"stale"), None);
         assert_eq!(remote.encrypt(&sessions::for_tests(0x0303)), None);
@@ -163,10 +163,10 @@ fn a_guard_is_asked_for_nothing_that_it_does_not_give() {
 #[test]
 fn a_guard_that_is_gone_ends_the_handshake_at_any_question() {
     for responses in 0..2 {
-        let overheard = Overheard::default();
-        let (remote, keeping) = guard(responses, &overheard);
-        assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
-        assert_eq!(overheard.trouble(), Some(Trouble::GuardGone));
+        let facts = HandshakeFacts::default();
+        let (remote, keeping) = guard(responses, &facts);
+        assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+        assert_eq!(facts.abort_reason(), Some(HandshakeAbort::GuardGone));
         keeping.join().unwrap();
     }
 }
@@ -174,11 +174,11 @@ fn a_guard_that_is_gone_ends_the_handshake_at_any_question() {
 #[test]
 fn a_guard_that_is_silent_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = GuardClient::new(ours.into(), Some(deadline), overheard.clone());
-    assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
-    assert_eq!(overheard.trouble(), Some(Trouble::Late));
+    let remote = GuardClient::new(ours.into(), Some(deadline), facts.clone());
+    assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+    assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     drop(theirs);
 }
 
@@ -188,29 +188,29 @@ fn nor_does_one_that_does_not_even_take_the_question() {
     ours.set_nonblocking(true).unwrap();
     let ours = OwnedFd::from(ours);
     while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
-    let overheard = Overheard::default();
+    let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = GuardClient::new(ours, Some(deadline), overheard.clone());
-    assert!(handshake((&remote, &overheard), &client(&TLS13)).is_err());
-    assert_eq!(overheard.trouble(), Some(Trouble::Late));
+    let remote = GuardClient::new(ours, Some(deadline), facts.clone());
+    assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+    assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     assert!(Instant::now() >= deadline);
     drop(theirs);
 }
 
 #[test]
 fn a_text_that_is_too_long_is_not_even_sent() {
-    let overheard = Overheard::default();
-    let (remote, keeping) = guard(3, &overheard);
+    let facts = HandshakeFacts::default();
+    let (remote, keeping) = guard(3, &facts);
     let pair = remote.choose(None).unwrap().unwrap();
     let signer = pair
         .key
         .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
         .unwrap();
     assert!(signer.sign(&vec![0; MAX_TEXT + 1]).is_err());
-    assert_eq!(overheard.trouble(), None);
+    assert_eq!(facts.abort_reason(), None);
     // The longest is not signed either, but asked for.
     assert!(signer.sign(&vec![0; MAX_TEXT]).is_err());
-    assert_eq!(overheard.trouble(), None);
+    assert_eq!(facts.abort_reason(), None);
     remote.hang_up();
     keeping.join().unwrap();
 }

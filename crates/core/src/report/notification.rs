@@ -8,7 +8,7 @@ use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 
 use crate::crypto;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::Variables;
@@ -23,7 +23,7 @@ pub struct PeerInfo {
     /// How the peer's certificate was judged, if it has sent one.
     pub verification: Verification,
     /// In a server: what knows the certificate that was shown.
-    pub server_facts: Option<Overheard>,
+    pub server_facts: Option<HandshakeFacts>,
 }
 
 /// The notification. See [`Variables`] for its form. The peer has proved who it
@@ -70,7 +70,7 @@ impl PeerInfo {
         let exported = self.exporter.value().map(|value| STANDARD.encode(value));
         variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
         let (prefix, server) = match &self.server_facts {
-            Some(overheard) => ("SSL_CLIENT", overheard.certificate()),
+            Some(facts) => ("SSL_CLIENT", facts.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
         };
         let end_point = server.and_then(|der| server_end_point::of_certificate(&der));

@@ -54,7 +54,7 @@ impl Engine {
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
         let first = self.greet();
         if self.options.sandbox {
-            self.lock_in(context).map_err(|fatal| self.give_up(fatal))?;
+            self.lock_in(context).map_err(|fatal| self.abort(fatal))?;
         }
         let ended = self.drive(first);
         if let Some(line) = line {
@@ -78,7 +78,7 @@ impl Engine {
         match greeted.map_or(Ok(()), |greeted| greeted(&self.options)) {
             Ok(()) => turn,
             Err(fatal) => {
-                self.pump.give_up(fatal);
+                self.pump.abort(fatal);
                 Turn::Again
             }
         }
@@ -92,8 +92,8 @@ impl Engine {
     }
 
     /// Tells the peer that there will be no connection, and reads nothing.
-    fn give_up(&mut self, fatal: Fatal) -> Fatal {
-        self.pump.give_up(fatal.clone());
+    fn abort(&mut self, fatal: Fatal) -> Fatal {
+        self.pump.abort(fatal.clone());
         self.silent_turn();
         fatal
     }

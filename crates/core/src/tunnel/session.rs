@@ -10,7 +10,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error};
 
-use crate::handshake_facts::{Overheard, Trouble};
+use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::outcome::{Ending, Word};
 use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
@@ -36,9 +36,9 @@ const PLAIN_ALERT: usize = 7;
 /// One end of a TLS connection.
 pub enum Session {
     /// The client's end, and where its callbacks leave what they learn.
-    Client(Box<UnbufferedClientConnection>, Overheard),
+    Client(Box<UnbufferedClientConnection>, HandshakeFacts),
     /// The server's end, the same, and whether it asks for a certificate.
-    Server(Box<UnbufferedServerConnection>, Overheard, bool),
+    Server(Box<UnbufferedServerConnection>, HandshakeFacts, bool),
 }
 
 /// The three buffers of a session.
@@ -116,12 +116,12 @@ impl Session {
             if handshaking && matches!(self, Self::Client(..)) {
                 hellos.sent(outgoing.content());
             }
-            if handshaking && self.overheard().trouble().is_some() {
+            if handshaking && self.facts().abort_reason().is_some() {
                 // rustls would go on without what a callback could not give.
                 return Err(Error::General("a callback has failed".into()));
             }
             let step = step.map_err(explain::clarified)?;
-            if handshaking && self.overheard().records().take_undecryptable() {
+            if handshaking && self.facts().records().take_undecryptable() {
                 // rustls has dropped all complete records that are left: there
                 // is no part of a message among them.
                 incoming.consume(std::mem::take(next_record));
@@ -152,9 +152,9 @@ impl Session {
         let Some(wanted) = wanted else {
             return;
         };
-        let told = plain || self.overheard().records().alerted();
+        let told = plain || self.facts().records().alerted();
         if !told {
-            self.overheard().records().set_alert(wanted.description());
+            self.facts().records().set_alert(wanted.description());
             self.provoke(incoming.space(), outgoing);
             plain = self.flush(outgoing);
         }
@@ -201,7 +201,7 @@ impl Session {
 
     /// What the peer is to be told of `error`.
     pub fn wanted_alert(&self, error: &Error) -> Alert {
-        match (self.overheard().trouble(), self.refused()) {
+        match (self.facts().abort_reason(), self.refused()) {
             (Some(_), _) => Alert::Instead(AlertDescription::InternalError),
             (None, Some(_)) => Alert::Instead(AlertDescription::UnrecognisedName),
             (None, None) => explain::alert(error),
@@ -210,8 +210,8 @@ impl Session {
 
     /// What kind of end `error` is.
     pub fn ending(&self, error: &Error) -> Ending {
-        match (self.overheard().trouble(), self.refused()) {
-            (Some(trouble), _) => troubled(trouble),
+        match (self.facts().abort_reason(), self.refused()) {
+            (Some(reason), _) => aborted(reason),
             (None, Some(refused)) => Ending::tls(Word::NoCertificateForName, refused),
             (None, None) => self.ended_by(error),
         }
@@ -219,10 +219,10 @@ impl Session {
 
     fn ended_by(&self, error: &Error) -> Ending {
         let handshaking = self.is_handshaking();
-        let overheard = self.overheard();
-        let text = match (overheard.refusal(), error) {
+        let facts = self.facts();
+        let text = match (facts.refusal(), error) {
             (Some(refusal), _) => refusal,
-            (None, Error::NoApplicationProtocol) => overheard.no_protocol(),
+            (None, Error::NoApplicationProtocol) => facts.no_protocol(),
             (None, _) => explain::text(error),
         };
         let text = match handshaking {
@@ -256,13 +256,13 @@ impl Session {
     }
 
     /// The handshake cannot go on.
-    pub fn give_up(&self, trouble: Trouble) {
-        self.overheard().give_up(trouble);
+    pub fn abort(&self, reason: HandshakeAbort) {
+        self.facts().abort(reason);
     }
 
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
-        self.overheard().server_name()
+        self.facts().server_name()
     }
 
     fn step(
@@ -278,23 +278,23 @@ impl Session {
         }
     }
 
-    fn overheard(&self) -> &Overheard {
+    fn facts(&self) -> &HandshakeFacts {
         match self {
-            Self::Client(_, overheard) | Self::Server(_, overheard, _) => overheard,
+            Self::Client(_, facts) | Self::Server(_, facts, _) => facts,
         }
     }
 
     fn refused(&self) -> Option<String> {
-        self.overheard().no_certificate()
+        self.facts().no_certificate()
     }
 }
 
 /// How a handshake ends that cannot go on.
-fn troubled(trouble: Trouble) -> Ending {
-    match trouble {
-        Trouble::GuardGone => Ending::guard_gone(),
-        Trouble::Late => Ending::handshake_timeout(),
-        Trouble::Failed(code, text) => Ending::failed(code, text),
+fn aborted(reason: HandshakeAbort) -> Ending {
+    match reason {
+        HandshakeAbort::GuardGone => Ending::guard_gone(),
+        HandshakeAbort::TimedOut => Ending::handshake_timeout(),
+        HandshakeAbort::Failed(code, text) => Ending::failed(code, text),
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::{CertificateError, Error};
 
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::crl::RevocationLists;
 use crate::verify::pins;
@@ -29,7 +29,7 @@ pub struct Trust {
     /// Nothing on the way to an anchor is revoked.
     pub revocations: Option<RevocationLists>,
     /// Where the reason of a refusal is left if rustls has no error for it.
-    pub overheard: Overheard,
+    pub facts: HandshakeFacts,
 }
 
 /// Where it is read from.
@@ -82,7 +82,7 @@ impl From<Trust> for Promised {
 impl Trust {
     /// Reads what `options` ask for: the anchors of `sources`, and for chains
     /// that lead there the revocation lists.
-    pub fn load(sources: &Sources, options: &Common, overheard: Overheard) -> Result<Self, Fatal> {
+    pub fn load(sources: &Sources, options: &Common, facts: HandshakeFacts) -> Result<Self, Fatal> {
         let files = &sources.files;
         let anchors = sources.anchors.as_ref();
         let crl_file = sources.crl_file.as_deref().filter(|_| anchors.is_some());
@@ -95,7 +95,7 @@ impl Trust {
             anchors: anchors.transpose()?,
             pins: options.pins.clone(),
             revocations: crl_file.map(lists).transpose()?,
-            overheard,
+            facts,
         })
     }
 
@@ -105,7 +105,7 @@ impl Trust {
             return Ok(());
         }
         let hash = crypto::fingerprint(certificate);
-        self.overheard
+        self.facts
             .refuse(format!("remote certificate {hash} is not among the pins"));
         // Of the errors whose alert is bad_certificate the one that fits best.
         Err(CertificateError::NotValidForName.into())
@@ -144,7 +144,7 @@ impl Trust {
             error
         {
             if let Some(which) = which() {
-                self.overheard
+                self.facts
                     .refuse(format!("certificate of remote refused: {which}"));
             }
         }

@@ -192,7 +192,7 @@ fn explain(error: &Error, certificate: &CertificateDer<'_>, name: &ServerName<'_
     let names = quoted(&fields.identities().join(&b','));
     let names = if names.is_empty() { "none" } else { &names };
     let name = name.to_str();
-    trust.overheard.refuse(format!(
+    trust.facts.refuse(format!(
         "certificate of remote refused: not valid for this name: {name} is wanted, it has {names}"
     ));
 }

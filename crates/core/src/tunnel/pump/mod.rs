@@ -136,8 +136,8 @@ impl Pump {
     }
 
     /// The handshake cannot go on, for this reason: the next turn says so.
-    pub fn give_up(&self, fatal: Fatal) {
-        self.session.give_up(fatal.into());
+    pub fn abort(&self, fatal: Fatal) {
+        self.session.abort(fatal.into());
     }
 
     /// What has moved.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Connection, ServerConfig};
 
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 
 use super::attacker::*;
 use super::*;
@@ -14,8 +14,8 @@ use super::*;
 fn limited(records: u64) -> Session {
     let provider = rustls::crypto::ring::default_provider();
     let cipher_suites = provider.cipher_suites.iter();
-    let overheard = Overheard::default();
-    let notes = overheard.records();
+    let facts = HandshakeFacts::default();
+    let notes = facts.records();
     let provider = rustls::crypto::CryptoProvider {
         cipher_suites: cipher_suites
             .map(|suite| crate::crypto::suites::suite(*suite, records, notes))
@@ -32,7 +32,7 @@ fn limited(records: u64) -> Session {
         .unwrap();
     config.send_tls13_tickets = 0;
     let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
-    Session::Server(Box::new(connection.unwrap()), overheard, false)
+    Session::Server(Box::new(connection.unwrap()), facts, false)
 }
 
 /// What a program says in pieces of this size, and what the peer hears of it.

@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 
 use super::attacker::*;
 use super::*;
-use crate::handshake_facts::Overheard;
+use crate::handshake_facts::HandshakeFacts;
 use crate::verify::policy::Trust;
 use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
@@ -48,7 +48,7 @@ fn session(verifier: Arc<dyn ClientCertVerifier>, asks: bool) -> Session {
         .unwrap();
     config.ticketer = Arc::new(Credulous);
     let connection = UnbufferedServerConnection::new(Arc::new(config)).unwrap();
-    Session::Server(Box::new(connection), Overheard::default(), asks)
+    Session::Server(Box::new(connection), HandshakeFacts::default(), asks)
 }
 
 /// A client that has a certificate and keeps its sessions.

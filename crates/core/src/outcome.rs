@@ -10,33 +10,33 @@ use crate::{CONTEXT, SETUP, TLS};
 
 /// The end of a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Ending {
+pub struct Outcome {
     code: u8,
     /// The kind of end.
-    pub word: Word,
+    pub reason: EndReason,
     /// What the fatal line says; nothing about a good end.
     pub text: String,
 }
 
-impl Ending {
+impl Outcome {
     /// A good one.
     pub fn closed() -> Self {
         Self {
             code: 0,
-            word: Word::Closed,
+            reason: EndReason::Closed,
             text: String::new(),
         }
     }
 
     /// TLS went wrong, or a limit was passed; with [`Word::System`] it was for
     /// something of ours.
-    pub fn tls(word: Word, text: impl Into<String>) -> Self {
+    pub fn tls(reason: EndReason, text: impl Into<String>) -> Self {
         Self {
-            code: match word {
-                Word::System => Fatal::SYSTEM,
+            code: match reason {
+                EndReason::System => Fatal::SYSTEM,
                 _ => TLS,
             },
-            word,
+            reason,
             text: text.into(),
         }
     }
@@ -49,19 +49,19 @@ impl Ending {
                 CONTEXT | SETUP | TLS => code,
                 _ => Fatal::SYSTEM,
             },
-            word: Word::of_failure(code),
+            reason: EndReason::of_failure(code),
             text: text.into(),
         }
     }
 
     /// The handshake took longer than is allowed.
     pub fn handshake_timeout() -> Self {
-        Self::tls(Word::HandshakeTimeout, "handshake timed out")
+        Self::tls(EndReason::HandshakeTimeout, "handshake timed out")
     }
 
     /// Nothing moved for longer than is allowed.
     pub fn idle() -> Self {
-        Self::tls(Word::Idle, "connection idle for too long")
+        Self::tls(EndReason::Idle, "connection idle for too long")
     }
 
     /// The process that holds the key has ended before its work was done.
@@ -72,12 +72,12 @@ impl Ending {
     /// The program left before the handshake was over.
     pub fn local_gone() -> Self {
         let text = "local program has gone during the handshake";
-        Self::tls(Word::LocalGone, text)
+        Self::tls(EndReason::LocalGone, text)
     }
 
     /// The peer's stream ended where it must not: `place` says where.
-    pub fn cut(word: Word, place: &str) -> Self {
-        Self::tls(word, format!("remote closed connection {place}"))
+    pub fn cut(reason: EndReason, place: &str) -> Self {
+        Self::tls(reason, format!("remote closed connection {place}"))
     }
 
     /// `what` could not be done with the network. A connection that is lost
@@ -91,7 +91,11 @@ impl Ending {
             } else {
                 Fatal::SYSTEM
             },
-            word: if lost { Word::Reset } else { Word::System },
+            reason: if lost {
+                EndReason::Reset
+            } else {
+                EndReason::System
+            },
             text: format!("unable to {what}: {}", unix::errno::text(errno)),
         }
     }
@@ -111,9 +115,9 @@ impl Ending {
     /// What to print, and the exit code; `verbosity` 0 leaves out the line
     /// about the handshake's limit.
     pub fn result(self, verbosity: u32) -> Result<u8, Fatal> {
-        match self.word {
-            Word::Closed => Ok(self.code),
-            Word::HandshakeTimeout if verbosity == 0 => Err(Fatal::silent(self.code)),
+        match self.reason {
+            EndReason::Closed => Ok(self.code),
+            EndReason::HandshakeTimeout if verbosity == 0 => Err(Fatal::silent(self.code)),
             _ => Err(Fatal::new(self.code, self.text)),
         }
     }
@@ -138,7 +142,7 @@ fn is_lost(errno: Errno) -> bool {
 
 /// The end of a connection, as `end=` in the log line has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Word {
+pub enum EndReason {
     /// In good order, whoever ended it first.
     Closed,
     /// Nothing came or went for as long as is allowed.
@@ -173,7 +177,7 @@ pub enum Word {
     System,
 }
 
-impl Word {
+impl EndReason {
     /// The word for something of ours that has failed with this exit code. Only
     /// [`TLS`] is another: then files took longer than the handshake may.
     pub fn of_failure(code: u8) -> Self {
@@ -184,7 +188,7 @@ impl Word {
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "closed",
@@ -212,57 +216,57 @@ mod tests {
     #[test]
     fn a_connection_lost_during_the_handshake_is_a_failure_of_tls() {
         let what = "read from remote";
-        for (errno, word, early, late) in [
-            (Errno::ECONNRESET, Word::Reset, 98, 111),
-            (Errno::EPIPE, Word::Reset, 98, 111),
-            (Errno::ETIMEDOUT, Word::Reset, 98, 111),
-            (Errno::EHOSTUNREACH, Word::Reset, 98, 111),
+        for (errno, reason, early, late) in [
+            (Errno::ECONNRESET, EndReason::Reset, 98, 111),
+            (Errno::EPIPE, EndReason::Reset, 98, 111),
+            (Errno::ETIMEDOUT, EndReason::Reset, 98, 111),
+            (Errno::EHOSTUNREACH, EndReason::Reset, 98, 111),
             // `system` goes with 111, never with 98.
-            (Errno::ENOMEM, Word::System, 111, 111),
+            (Errno::ENOMEM, EndReason::System, 111, 111),
         ] {
             for (established, code) in [(false, early), (true, late)] {
-                let ending = Ending::network(established, what, errno);
-                assert_eq!((ending.code, ending.word), (code, word), "{errno}");
-                assert!(ending.text.starts_with("unable to read from remote: "));
+                let outcome = Outcome::network(established, what, errno);
+                assert_eq!((outcome.code, outcome.reason), (code, reason), "{errno}");
+                assert!(outcome.text.starts_with("unable to read from remote: "));
             }
         }
     }
 
     #[test]
     fn the_word_system_goes_with_its_exit_codes_alone() {
-        let network = |established| Ending::network(established, "x", Errno::EIO);
-        let failed = (0..=u8::MAX).map(|code| Ending::failed(code, "x"));
+        let network = |established| Outcome::network(established, "x", Errno::EIO);
+        let failed = (0..=u8::MAX).map(|code| Outcome::failed(code, "x"));
         let others = [
-            Ending::closed(),
-            Ending::tls(Word::System, "x"),
-            Ending::tls(Word::Flood, "x"),
-            Ending::handshake_timeout(),
-            Ending::guard_gone(),
-            Ending::local_gone(),
-            Ending::local("x", Errno::EIO),
+            Outcome::closed(),
+            Outcome::tls(EndReason::System, "x"),
+            Outcome::tls(EndReason::Flood, "x"),
+            Outcome::handshake_timeout(),
+            Outcome::guard_gone(),
+            Outcome::local_gone(),
+            Outcome::local("x", Errno::EIO),
             network(false),
             network(true),
         ];
-        for ending in failed.chain(others) {
-            let code = matches!(ending.code, 96 | 97 | 111);
-            assert_eq!(code, ending.word == Word::System, "{ending:?}");
+        for outcome in failed.chain(others) {
+            let code = matches!(outcome.code, 96 | 97 | 111);
+            assert_eq!(code, outcome.reason == EndReason::System, "{outcome:?}");
         }
         for code in [96, 97, 111] {
-            assert_eq!(Ending::failed(code, "x").code, code);
+            assert_eq!(Outcome::failed(code, "x").code, code);
         }
     }
 
     #[test]
     fn only_the_line_about_the_handshakes_limit_can_be_left_out() {
-        let line = |ending: Ending, verbosity| {
-            let fatal = ending.result(verbosity).unwrap_err();
+        let line = |outcome: Outcome, verbosity| {
+            let fatal = outcome.result(verbosity).unwrap_err();
             (fatal.code(), fatal.line("p"))
         };
-        assert_eq!(Ending::closed().result(0), Ok(0));
-        assert_eq!(line(Ending::handshake_timeout(), 0), (98, None));
+        assert_eq!(Outcome::closed().result(0), Ok(0));
+        assert_eq!(line(Outcome::handshake_timeout(), 0), (98, None));
         let late = "p: fatal: handshake timed out\n".to_owned();
-        assert_eq!(line(Ending::handshake_timeout(), 1), (98, Some(late)));
+        assert_eq!(line(Outcome::handshake_timeout(), 1), (98, Some(late)));
         let idle = "p: fatal: connection idle for too long\n".to_owned();
-        assert_eq!(line(Ending::idle(), 0), (98, Some(idle)));
+        assert_eq!(line(Outcome::idle(), 0), (98, Some(idle)));
     }
 }

@@ -18,7 +18,7 @@ use unix::{Env, Errno};
 use crate::CONTEXT;
 use crate::files::Opened;
 use crate::files::error::{Failure, unreadable};
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 
 /// All pauses of one process together, in milliseconds: a third of a second.
 const PAUSES: u32 = 333;
@@ -70,7 +70,7 @@ impl Files {
     pub fn new(context: &Context, options: &Common, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
-        let late = Ending::handshake_timeout().result(options.verbosity).err();
+        let late = Outcome::handshake_timeout().result(options.verbosity).err();
         let pauses = u32::try_from(half).unwrap_or(PAUSES).min(PAUSES);
         Self::with(Terms {
             streams_until: started + limit.unwrap_or(STREAM),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use unix::Errno;
 
 use super::{CERTIFICATE, KEY};
-use crate::outcome::Word;
+use crate::outcome::EndReason;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::hello::Hellos;
@@ -346,7 +346,7 @@ impl World {
         self.engine.line(End::NetIn).ended = true;
         self.settle();
         for _ in 0..10 {
-            if self.engine.ending.is_some() {
+            if self.engine.outcome.is_some() {
                 return;
             }
             let Some(deadline) = self.engine.pump.deadline() else {
@@ -368,7 +368,7 @@ impl World {
 
     /// What came of it is what happened.
     fn judge(&mut self) {
-        let Some(ending) = &self.engine.ending else {
+        let Some(outcome) = &self.engine.outcome else {
             return;
         };
         let broken = self.broken;
@@ -376,18 +376,18 @@ impl World {
         let impolite = self.rules.enforce && !self.peer.closed;
         let cut = self.cut || !self.peer.sent.is_empty();
         if !(broken || self.tampered || limited || impolite || cut) {
-            assert_eq!(ending.code(), 0, "{ending:?}");
+            assert_eq!(outcome.code(), 0, "{outcome:?}");
         }
         assert_eq!(
-            ending.code() == 0,
-            ending.word == Word::Closed,
-            "{ending:?}"
+            outcome.code() == 0,
+            outcome.reason == EndReason::Closed,
+            "{outcome:?}"
         );
-        assert_eq!(ending.code() == 0, ending.text.is_empty(), "{ending:?}");
-        if ending.code() != 0 {
-            assert!(matches!(ending.code(), 98 | 111), "{ending:?}");
-            let ours = ending.word == Word::System;
-            assert!(!ours || ending.code() == 111, "{ending:?}");
+        assert_eq!(outcome.code() == 0, outcome.text.is_empty(), "{outcome:?}");
+        if outcome.code() != 0 {
+            assert!(matches!(outcome.code(), 98 | 111), "{outcome:?}");
+            let ours = outcome.reason == EndReason::System;
+            assert!(!ours || outcome.code() == 111, "{outcome:?}");
         } else if !(broken || self.tampered) {
             assert!(self.engine.established, "it ends well without a handshake");
             assert_eq!(self.peer.heard, self.said, "the program's words are lost");

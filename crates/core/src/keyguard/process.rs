@@ -16,7 +16,7 @@ use super::policy::SigningPolicy;
 use super::{KeyLocation, PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::handshake_facts::HandshakeFacts;
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 
 /// The engine that a guard is for.
 pub struct Engine<'a> {
@@ -98,8 +98,8 @@ fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<
         Ok(Some(Response::Ready)) => Ok(()),
         Ok(Some(Response::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
         Ok(Some(Response::Failed(code, text))) => Err(Fatal::new(code, text)),
-        Err(ChannelError::TimedOut) => Ending::handshake_timeout().result(verbosity).map(drop),
-        Ok(_) | Err(ChannelError::Closed) => Ending::guard_gone().result(verbosity).map(drop),
+        Err(ChannelError::TimedOut) => Outcome::handshake_timeout().result(verbosity).map(drop),
+        Ok(_) | Err(ChannelError::Closed) => Outcome::guard_gone().result(verbosity).map(drop),
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use unix::Env;
 
 use crate::crypto;
-use crate::outcome::Word;
+use crate::outcome::EndReason;
 use crate::report::labels;
 
 /// What the line says, as far as it is known yet.
@@ -29,7 +29,7 @@ pub struct LogLine {
     received: u64,
     sent: u64,
     code: u8,
-    end: Option<Word>,
+    end: Option<EndReason>,
 }
 
 impl LogLine {
@@ -76,8 +76,8 @@ impl LogLine {
     }
 
     /// How it ended.
-    pub fn end(&mut self, word: Word) {
-        self.end = Some(word);
+    pub fn end(&mut self, reason: EndReason) {
+        self.end = Some(reason);
     }
 
     /// Prints what `result` has to say and then this line, unless it is about
@@ -124,7 +124,7 @@ impl fmt::Display for LogLine {
             end,
             ..
         } = self;
-        let end = end.unwrap_or(Word::of_failure(*code));
+        let end = end.unwrap_or(EndReason::of_failure(*code));
         let ms = self.started.elapsed().as_millis();
         write!(f, "in={received} out={sent} ms={ms} code={code} end={end}")
     }
@@ -188,7 +188,7 @@ mod tests {
             received: 1,
             sent: u64::MAX,
             code: 0,
-            end: Some(Word::Closed),
+            end: Some(EndReason::Closed),
             ..LogLine::new(Instant::now(), endpoint("2001:db8::1", 443))
         };
         assert_eq!(

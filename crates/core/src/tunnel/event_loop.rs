@@ -6,7 +6,7 @@ use std::time::Instant;
 use cli::{Common, Context, Fatal, message};
 use sandbox::Profile;
 
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
 use crate::tunnel::descriptors::Descriptors;
@@ -62,8 +62,8 @@ impl Engine {
             let bytes = [meter.received, meter.sent];
             let chain = session.peer_chain();
             line.connection(session.state(), chain, self.name(), bytes);
-            if let Ok(ending) = &ended {
-                line.end(ending.word);
+            if let Ok(outcome) = &ended {
+                line.end(outcome.reason);
             }
         }
         ended?.result(self.options.verbosity)
@@ -124,7 +124,7 @@ impl Engine {
 
     /// Takes turns, the first of which was `turn`, until the connection has
     /// ended.
-    fn drive(&mut self, mut turn: Turn) -> Result<Ending, Fatal> {
+    fn drive(&mut self, mut turn: Turn) -> Result<Outcome, Fatal> {
         loop {
             let mut ready = PerEnd::default();
             match turn {
@@ -135,7 +135,7 @@ impl Engine {
                     unix::pages::wipe_stack();
                     self.established()?;
                 }
-                Turn::Done(ending) => return Ok(ending),
+                Turn::Done(outcome) => return Ok(outcome),
                 Turn::Rest => {
                     unix::pages::trim();
                     ready = self.wait()?;

@@ -11,7 +11,7 @@ use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteT
 use rustls::{AlertDescription, CommonState, Error};
 
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
-use crate::outcome::{Ending, Word};
+use crate::outcome::{EndReason, Outcome};
 use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::hello::Hellos;
@@ -209,15 +209,15 @@ impl Session {
     }
 
     /// What kind of end `error` is.
-    pub fn ending(&self, error: &Error) -> Ending {
+    pub fn outcome(&self, error: &Error) -> Outcome {
         match (self.facts().abort_reason(), self.refused()) {
             (Some(reason), _) => aborted(reason),
-            (None, Some(refused)) => Ending::tls(Word::NoCertificateForName, refused),
+            (None, Some(refused)) => Outcome::tls(EndReason::NoCertificateForName, refused),
             (None, None) => self.ended_by(error),
         }
     }
 
-    fn ended_by(&self, error: &Error) -> Ending {
+    fn ended_by(&self, error: &Error) -> Outcome {
         let handshaking = self.is_handshaking();
         let facts = self.facts();
         let text = match (facts.refusal(), error) {
@@ -229,7 +229,7 @@ impl Session {
             true => format!("handshake failed: {text}"),
             false => text,
         };
-        Ending::tls(explain::word(error, handshaking), text)
+        Outcome::tls(explain::end_reason(error, handshaking), text)
     }
 
     /// Whether the handshake is still going on.
@@ -290,11 +290,11 @@ impl Session {
 }
 
 /// How a handshake ends that cannot go on.
-fn aborted(reason: HandshakeAbort) -> Ending {
+fn aborted(reason: HandshakeAbort) -> Outcome {
     match reason {
-        HandshakeAbort::GuardGone => Ending::guard_gone(),
-        HandshakeAbort::TimedOut => Ending::handshake_timeout(),
-        HandshakeAbort::Failed(code, text) => Ending::failed(code, text),
+        HandshakeAbort::GuardGone => Outcome::guard_gone(),
+        HandshakeAbort::TimedOut => Outcome::handshake_timeout(),
+        HandshakeAbort::Failed(code, text) => Outcome::failed(code, text),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use unix::Errno;
 
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::pump::{Pump, Rules, Turn};
 use crate::tunnel::session::Session;
@@ -242,7 +242,7 @@ pub struct Engine {
     /// What it is connected to.
     pub lines: Lines,
     /// How it ended.
-    pub ending: Option<Ending>,
+    pub outcome: Option<Outcome>,
     /// The program was told that the handshake is over.
     pub established: bool,
     /// How many turns were taken.
@@ -262,7 +262,7 @@ impl Engine {
                 sizes: PerEnd::default(),
                 seen: PerEnd::default(),
             },
-            ending: None,
+            outcome: None,
             established: false,
             turns: 0,
             rests: 0,
@@ -282,7 +282,7 @@ impl Engine {
     /// Takes a turn if something is ready or due; false if there was nothing
     /// to do.
     pub fn turn(&mut self, now: Instant) -> bool {
-        if self.ending.is_some() {
+        if self.outcome.is_some() {
             return false;
         }
         let ready = self.lines.ready(self.pump.interest());
@@ -310,8 +310,8 @@ impl Engine {
                     self.rests += usize::from(turn == Turn::Rest);
                     return self.check_wait(interest, ready, now);
                 }
-                Turn::Done(ending) => {
-                    self.ending = Some(ending);
+                Turn::Done(outcome) => {
+                    self.outcome = Some(outcome);
                     return self.lines.close_all();
                 }
             }
@@ -347,6 +347,6 @@ impl Engine {
 
     /// The exit code.
     pub fn code(&self) -> Option<u8> {
-        self.ending.as_ref().map(|ending| ending.code())
+        self.outcome.as_ref().map(|outcome| outcome.code())
     }
 }

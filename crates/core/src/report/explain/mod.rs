@@ -10,7 +10,7 @@ mod violation;
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use crate::outcome::Word;
+use crate::outcome::EndReason;
 
 pub use alert::{Alert, alert, clarified, is_ours};
 pub use violation::Violation;
@@ -46,33 +46,33 @@ pub fn text(error: &Error) -> String {
 /// The word for a connection that ends by `error`; `handshaking` if its
 /// handshake was not over. That there was no certificate for a name is not
 /// among rustls's errors: see [`crate::handshake_facts`].
-pub fn word(error: &Error, handshaking: bool) -> Word {
+pub fn end_reason(error: &Error, handshaking: bool) -> EndReason {
     use PeerMisbehaved as M;
     match error {
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) if handshaking => Word::Plaintext,
+        ) if handshaking => EndReason::Plaintext,
         // Both say that the peer does not go on, for no fault of ours (RFC 8446
         // section 6.1).
         Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)
             if handshaking =>
         {
-            Word::Left
+            EndReason::Left
         }
         Error::InvalidCertificate(_)
         | Error::InvalidCertRevocationList(_)
         | Error::NoCertificatesPresented
-        | Error::UnsupportedNameType => Word::PeerCertificate,
+        | Error::UnsupportedNameType => EndReason::PeerCertificate,
         Error::PeerMisbehaved(
             M::TooManyEmptyFragments
             | M::TooManyKeyUpdateRequests
             | M::TooManyRenegotiationRequests
             | M::TooManyWarningAlertsReceived
             | M::TooMuchEarlyDataReceived,
-        ) => Word::Flood,
-        error if is_ours(error) => Word::System,
-        _ if handshaking => Word::HandshakeFailed,
-        _ => Word::ProtocolError,
+        ) => EndReason::Flood,
+        error if is_ours(error) => EndReason::System,
+        _ if handshaking => EndReason::HandshakeFailed,
+        _ => EndReason::ProtocolError,
     }
 }
 

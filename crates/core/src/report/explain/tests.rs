@@ -476,7 +476,7 @@ fn every_alert_bears_its_name_of_the_rfc() {
 
 #[test]
 fn usual_failures_have_plain_words_and_theirs_in_the_log() {
-    use Word::*;
+    use EndReason::*;
     let http = Error::InvalidMessage(InvalidMessage::InvalidContentType);
     for (error, words, in_handshake, later) in [
         (
@@ -530,8 +530,8 @@ fn usual_failures_have_plain_words_and_theirs_in_the_log() {
         ),
     ] {
         assert_eq!(text(&error), words);
-        assert_eq!(word(&error, true), in_handshake, "{words}");
-        assert_eq!(word(&error, false), later, "{words}");
+        assert_eq!(end_reason(&error, true), in_handshake, "{words}");
+        assert_eq!(end_reason(&error, false), later, "{words}");
     }
 }
 
@@ -556,7 +556,11 @@ fn our_failures_are_internal_errors_and_the_peers_are_not() {
     ] {
         assert_eq!(alert(&error), Alert::Otherwise(description), "{error:?}");
         let ours = description == A::InternalError;
-        assert_eq!(word(&error, true) == Word::System, ours, "{error:?}");
+        assert_eq!(
+            end_reason(&error, true) == EndReason::System,
+            ours,
+            "{error:?}"
+        );
     }
     let long = InvalidMessage::MessageTooLarge.into();
     assert_eq!(alert(&long), Alert::Instead(A::RecordOverflow));

@@ -6,7 +6,7 @@ use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Turn};
-use crate::outcome::{Ending, Word};
+use crate::outcome::{EndReason, Outcome};
 use crate::report::explain::Alert;
 use crate::tunnel::endpoints::{End, Ends};
 use crate::tunnel::session::ToSend;
@@ -17,33 +17,33 @@ pub enum Verdict {
     /// Nothing is wrong so far.
     Open,
     /// This, when everything else is done.
-    Noted(Ending),
+    Noted(Outcome),
     /// This, and nothing more is accepted: what is here is delivered, then it
     /// is over.
-    Failing(Ending),
+    Failing(Outcome),
 }
 
 impl Verdict {
     /// Something went wrong that concerns one direction. What went wrong
     /// first counts.
-    pub fn note(&mut self, ending: Ending) {
+    pub fn note(&mut self, outcome: Outcome) {
         if *self == Self::Open {
-            *self = Self::Noted(ending);
+            *self = Self::Noted(outcome);
         }
     }
 
     /// Something went wrong that ends both.
-    fn fail(&mut self, ending: Ending) {
+    fn fail(&mut self, outcome: Outcome) {
         *self = match std::mem::replace(self, Self::Open) {
-            Self::Open => Self::Failing(ending),
+            Self::Open => Self::Failing(outcome),
             Self::Noted(first) | Self::Failing(first) => Self::Failing(first),
         };
     }
 
-    fn take(&mut self) -> Ending {
+    fn take(&mut self) -> Outcome {
         match std::mem::replace(self, Self::Open) {
-            Self::Open => Ending::closed(),
-            Self::Noted(ending) | Self::Failing(ending) => ending,
+            Self::Open => Outcome::closed(),
+            Self::Noted(outcome) | Self::Failing(outcome) => outcome,
         }
     }
 }
@@ -172,7 +172,7 @@ impl Pump {
             Verdict::Failing(_) => Turn::Wait,
             _ if sent && delivered && heard => self.done(),
             _ if gone && !self.established() => {
-                self.verdict.note(Ending::local_gone());
+                self.verdict.note(Outcome::local_gone());
                 self.done()
             }
             Verdict::Noted(_) if sent && deaf => self.done(),
@@ -206,7 +206,7 @@ impl Pump {
         if self.buffers.outgoing.is_empty() {
             self.say_farewell(ends, now);
         }
-        Turn::Done(Ending::idle())
+        Turn::Done(Outcome::idle())
     }
 
     fn done(&mut self) -> Turn {
@@ -218,9 +218,9 @@ impl Pump {
     }
 
     /// The peer has gone too far for us, though not for rustls.
-    pub(super) fn refuse(&mut self, word: Word, why: &str) {
+    pub(super) fn refuse(&mut self, reason: EndReason, why: &str) {
         self.alert(Some(Alert::Otherwise(AlertDescription::DecodeError)));
-        self.fail(Ending::tls(word, why));
+        self.fail(Outcome::tls(reason, why));
     }
 
     fn alert(&mut self, wanted: Option<Alert>) {
@@ -237,14 +237,14 @@ impl Pump {
             self.network_ended();
             return;
         }
-        let ending = self.session.ending(error);
+        let outcome = self.session.outcome(error);
         match error {
             // An alert is not answered by another one.
             Error::AlertReceived(_) => self.alert(None),
             // rustls has queued a close_notify, but this is not a good end.
             Error::EncryptError => {}
             // Nobody is told, as when the peer is late.
-            _ if ending.word == Word::HandshakeTimeout => {}
+            _ if outcome.reason == EndReason::HandshakeTimeout => {}
             _ => self.alert(Some(self.session.wanted_alert(error))),
         }
         if !self.established() && self.session.is_handshaking() {
@@ -252,7 +252,7 @@ impl Pump {
             // it has failed.
             self.verdict = Verdict::Open;
         }
-        self.fail(ending);
+        self.fail(outcome);
     }
 
     /// Some peers take our end without close_notify for an error, and say so.
@@ -265,9 +265,9 @@ impl Pump {
         alert && ended && self.farewell == Farewell::None
     }
 
-    pub(super) fn fail(&mut self, ending: Ending) {
+    pub(super) fn fail(&mut self, outcome: Outcome) {
         self.stopped = false;
-        self.verdict.fail(ending);
+        self.verdict.fail(outcome);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
-use crate::outcome::{Ending, Word};
+use crate::outcome::{EndReason, Outcome};
 use crate::tunnel::endpoints::{End, Ends, Ready};
 use crate::tunnel::session::{Received, SPARE, ToSend};
 
@@ -37,7 +37,7 @@ impl Pump {
         let space = self.space_for_records();
         if space == 0 {
             // No record and no message that is within its limits needs more.
-            self.refuse(Word::Flood, "remote sent a message in too many pieces");
+            self.refuse(EndReason::Flood, "remote sent a message in too many pieces");
             return;
         }
         let incoming = &mut self.buffers.incoming;
@@ -64,7 +64,7 @@ impl Pump {
                 self.close(ends, End::NetIn);
                 if !ignored {
                     let established = self.established();
-                    self.fail(Ending::network(established, "read from remote", errno));
+                    self.fail(Outcome::network(established, "read from remote", errno));
                 }
             }
         }
@@ -114,7 +114,7 @@ impl Pump {
             match processed {
                 Err(error) => self.fail_tls(&error),
                 Ok(_) if self.meter.is_flooded() => {
-                    self.refuse(Word::Flood, "remote sent too much that is no data");
+                    self.refuse(EndReason::Flood, "remote sent too much that is no data");
                 }
                 Ok(received) => self.received(received),
             }
@@ -141,17 +141,17 @@ impl Pump {
         if self.ignores_network() {
             return;
         }
-        let (word, place) = if !self.established() {
-            (Word::Left, "during the handshake")
+        let (reason, place) = if !self.established() {
+            (EndReason::Left, "during the handshake")
         } else if !self.buffers.incoming.is_empty() {
-            (Word::Truncated, "inside a record")
+            (EndReason::Truncated, "inside a record")
         } else if self.rules.enforce {
-            (Word::Truncated, "without a close_notify")
+            (EndReason::Truncated, "without a close_notify")
         } else {
             self.inbound = Inbound::Ended(Ended::Eof);
             return;
         };
-        self.fail(Ending::cut(word, place));
+        self.fail(Outcome::cut(reason, place));
     }
 
     /// Writes what was decrypted to the program.
@@ -174,7 +174,7 @@ impl Pump {
                     plain.clear();
                     self.close(ends, End::AppOut);
                     if !matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
-                        self.verdict.note(Ending::local("write to local", errno));
+                        self.verdict.note(Outcome::local("write to local", errno));
                     }
                 }
             },

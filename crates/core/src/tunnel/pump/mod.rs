@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use cli::Fatal;
 use unix::Errno;
 
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::hello::Hellos;
@@ -55,7 +55,7 @@ pub enum Turn {
     /// The handshake is over: tell the program, then go on at once.
     Established,
     /// There is nothing more to do.
-    Done(Ending),
+    Done(Outcome),
 }
 
 /// How far the connection is.
@@ -229,7 +229,7 @@ impl Pump {
             return Some(Turn::Established);
         }
         let late = deadline.is_some_and(|deadline| now >= deadline);
-        (late && !self.is_failing()).then(|| Turn::Done(Ending::handshake_timeout()))
+        (late && !self.is_failing()).then(|| Turn::Done(Outcome::handshake_timeout()))
     }
 
     /// After a while without anything to do, what holds nothing is given

@@ -5,7 +5,7 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 use crate::tunnel::endpoints::{End, Ends, Ready};
 use crate::tunnel::session::ToSend;
 use crate::tunnel::throughput::Size;
@@ -68,7 +68,7 @@ impl Pump {
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => {
                 self.close(ends, End::AppIn);
-                self.verdict.note(Ending::local("read from local", errno));
+                self.verdict.note(Outcome::local("read from local", errno));
             }
         }
     }
@@ -116,8 +116,8 @@ impl Pump {
         self.close(ends, End::NetOut);
         self.close(ends, End::AppIn);
         if lost {
-            let ending = Ending::network(self.established(), "write to remote", errno);
-            self.verdict.note(ending);
+            let outcome = Outcome::network(self.established(), "write to remote", errno);
+            self.verdict.note(outcome);
         }
     }
 }

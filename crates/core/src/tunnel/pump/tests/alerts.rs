@@ -191,7 +191,7 @@ fn an_alert_that_rustls_has_none_for_is_encrypted_too() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
-        attack.fails(Word::Flood);
+        attack.fails(EndReason::Flood);
         let last = keys.open_all(&attack.answer()).pop();
         assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
     }
@@ -206,7 +206,7 @@ fn a_record_that_is_too_long_is_an_overflow() {
     ] {
         let mut attack = Attack::on_server();
         attack.send(&header);
-        attack.fails(Word::HandshakeFailed);
+        attack.fails(EndReason::HandshakeFailed);
         assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 22]);
     }
 }
@@ -225,7 +225,7 @@ fn a_server_hello_with_another_session_id_is_refused() {
         hello[50] ^= u8::from(altered);
         attack.send(&hello);
         if !altered {
-            assert_eq!(attack.engine.ending, None);
+            assert_eq!(attack.engine.outcome, None);
             continue;
         }
         let (code, line) = attack.end();

@@ -11,8 +11,8 @@ fn nothing_is_lost(scene: &Scene) {
     let seed = scene.seed;
     for (side, said) in said {
         let engine = &world.party(side).engine;
-        let ending = engine.ending.as_ref();
-        assert_eq!(ending, Some(&Ending::closed()), "seed {seed}: {side:?}");
+        let outcome = engine.outcome.as_ref();
+        assert_eq!(outcome, Some(&Outcome::closed()), "seed {seed}: {side:?}");
         let sent = engine.pump.meter().sent;
         assert_eq!(sent, said.len() as u64, "seed {seed}: {side:?}");
         let other = world.party(side.other());

@@ -99,8 +99,8 @@ impl Attack {
     /// Lets time pass until our side is done.
     pub fn end(&mut self) -> (u8, String) {
         loop {
-            if let Some(ending) = &self.engine.ending {
-                return (ending.code(), ending.text.clone());
+            if let Some(outcome) = &self.engine.outcome {
+                return (outcome.code(), outcome.text.clone());
             }
             self.now = self.engine.pump.deadline().expect("it would stay for ever");
             self.engine.turn(self.now);
@@ -108,16 +108,20 @@ impl Attack {
     }
 
     /// Fails unless this is how our side ends, after a failure of TLS.
-    pub fn fails(&mut self, word: Word) {
+    pub fn fails(&mut self, reason: EndReason) {
         let (code, line) = self.end();
         assert_eq!(code, 98, "{line}");
-        let ending = self.engine.ending.as_ref();
-        assert_eq!(ending.map(|ending| ending.word), Some(word), "{line}");
+        let outcome = self.engine.outcome.as_ref();
+        assert_eq!(
+            outcome.map(|outcome| outcome.reason),
+            Some(reason),
+            "{line}"
+        );
     }
 
     /// The same, and its last record is a fatal alert.
-    pub fn cut_off(&mut self, keys: &mut Keys, word: Word) {
-        self.fails(word);
+    pub fn cut_off(&mut self, keys: &mut Keys, reason: EndReason) {
+        self.fails(reason);
         let last = keys.open_all(&self.answer()).pop();
         let last = last.expect("nothing was said");
         assert!(

@@ -168,7 +168,7 @@ impl Attempt {
     }
 
     fn shake_hands(self, attack: &mut Attack, connection: &mut Connection) {
-        while connection.is_handshaking() && attack.engine.ending.is_none() {
+        while connection.is_handshaking() && attack.engine.outcome.is_none() {
             let mut bytes = Vec::new();
             while connection.wants_write() {
                 connection.write_tls(&mut bytes).unwrap();
@@ -194,7 +194,7 @@ impl Attempt {
     /// The early data are skipped, and the connection is as any other.
     fn works(self) {
         let (attack, resumed) = self.run();
-        assert_eq!(attack.engine.ending, None, "{self:?}");
+        assert_eq!(attack.engine.outcome, None, "{self:?}");
         assert!(attack.engine.established, "{self:?}");
         let heard = &attack.engine.line(End::AppOut).record;
         assert_eq!(heard, b"after", "{self:?}");

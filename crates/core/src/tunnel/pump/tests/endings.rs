@@ -108,9 +108,9 @@ fn a_handshake_cut_short_is_a_failure() {
         down.borrow_mut().bytes.truncate(cut);
         down.borrow_mut().ended = true;
         world.only(&[Pumping(Client)]);
-        let ending = world.client.engine.ending.as_ref();
-        let ending = ending.map(|ending| (ending.code(), ending.word));
-        assert_eq!(ending, Some((98, Word::Left)), "cut at {cut}");
+        let outcome = world.client.engine.outcome.as_ref();
+        let outcome = outcome.map(|outcome| (outcome.code(), outcome.reason));
+        assert_eq!(outcome, Some((98, EndReason::Left)), "cut at {cut}");
         assert!(!world.client.engine.established);
         tried += 1;
     }
@@ -142,7 +142,7 @@ fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
     assert_eq!(world.codes(), [Some(98), Some(98)]);
     let heard = &world.client.program.hears;
     assert!(heard.len() < said.len() && said.starts_with(heard) && !heard.is_empty());
-    let error = format!("{:?}", world.server.engine.ending);
+    let error = format!("{:?}", world.server.engine.outcome);
     assert!(error.contains("bad_record_mac"), "{error}");
 }
 
@@ -172,9 +172,9 @@ fn a_close_notify_that_nothing_protects_is_a_failed_handshake() {
     world.act(Pumping(Server));
     world.server.engine.line(End::NetIn).ended = true;
     world.only(&[Pumping(Server)]);
-    let ending = world.server.engine.ending.as_ref();
-    let ending = ending.map(|ending| (ending.code(), ending.word));
-    assert_eq!(ending, Some((98, Word::Left)));
+    let outcome = world.server.engine.outcome.as_ref();
+    let outcome = outcome.map(|outcome| (outcome.code(), outcome.reason));
+    assert_eq!(outcome, Some((98, EndReason::Left)));
 }
 
 #[test]

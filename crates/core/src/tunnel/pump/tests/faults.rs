@@ -42,7 +42,7 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
         assert_eq!([own, other], [0, 0], "{case}");
         return false;
     };
-    let case = format!("{case} {end:?} {:?}", engine.ending);
+    let case = format!("{case} {end:?} {:?}", engine.outcome);
     // A turn takes place only when something has come: many of them mean
     // that one comes again and again and is not dealt with.
     assert!(turns.iter().all(|turns| *turns < 400), "{case}: {turns:?}");

@@ -14,12 +14,12 @@ fn empty_records_are_taken_for_a_while() {
             attack.send(&keys.flood(20, ContentType::ApplicationData, b""));
             attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
         }
-        assert_eq!(attack.engine.ending, None);
+        assert_eq!(attack.engine.outcome, None);
         let program = attack.engine.line(End::AppOut);
         assert_eq!(program.record, [b'x'; 10]);
         drop(program);
         attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
-        attack.cut_off(&mut keys, Word::Flood);
+        attack.cut_off(&mut keys, EndReason::Flood);
     }
 }
 
@@ -29,7 +29,7 @@ fn what_came_before_a_flood_is_delivered() {
     let mut bytes = keys.seal(ContentType::ApplicationData, b"good");
     bytes.extend(keys.flood(1000, ContentType::ApplicationData, b""));
     attack.send(&bytes);
-    attack.cut_off(&mut keys, Word::Flood);
+    attack.cut_off(&mut keys, EndReason::Flood);
     let program = attack.engine.line(End::AppOut);
     assert_eq!(program.record, b"good");
 }
@@ -39,13 +39,13 @@ fn warnings_are_taken_for_a_while() {
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS12));
     let no_certificate = [1, 41];
     attack.send(&keys.flood(4, ContentType::Alert, &no_certificate));
-    assert_eq!(attack.engine.ending, None);
+    assert_eq!(attack.engine.outcome, None);
     attack.send(&keys.flood(100, ContentType::Alert, &no_certificate));
-    attack.cut_off(&mut keys, Word::Flood);
+    attack.cut_off(&mut keys, EndReason::Flood);
     // TLS 1.3 has no such thing, but for this one.
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     attack.send(&keys.flood(100, ContentType::Alert, &[1, 90]));
-    attack.cut_off(&mut keys, Word::Flood);
+    attack.cut_off(&mut keys, EndReason::Flood);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_change_of_cipher_is_refused_after_the_handshake() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         attack.send(&[20, 3, 3, 0, 1, 1].repeat(100));
-        attack.cut_off(&mut keys, Word::ProtocolError);
+        attack.cut_off(&mut keys, EndReason::ProtocolError);
     }
 }
 
@@ -65,7 +65,7 @@ fn changes_of_cipher_are_counted_in_the_handshake() {
     connection.write_tls(&mut hello).unwrap();
     attack.send(&hello);
     attack.send(&[20, 3, 3, 0, 1, 1].repeat(100));
-    attack.fails(Word::HandshakeFailed);
+    attack.fails(EndReason::HandshakeFailed);
     let mut answer = &attack.answer()[..];
     connection.read_tls(&mut answer).unwrap();
     let error = connection.process_new_packets().unwrap_err();
@@ -83,7 +83,7 @@ fn renegotiation_is_refused_once_and_then_cut_off() {
     let no_renegotiation = [(ContentType::Alert, vec![1, 100])];
     assert_eq!(keys.open_all(&attack.answer()), no_renegotiation);
     attack.send(&keys.flood(100, ContentType::Handshake, &hello));
-    attack.cut_off(&mut keys, Word::Flood);
+    attack.cut_off(&mut keys, EndReason::Flood);
     // The other way round a server asks for it, by itself or many at once.
     for pieces in [[100, 1], [1, 100]] {
         let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS12));
@@ -92,7 +92,7 @@ fn renegotiation_is_refused_once_and_then_cut_off() {
         assert_eq!(keys.open_all(&attack.answer()), no_renegotiation);
         let requests = request.repeat(pieces[1]);
         attack.send(&keys.flood(pieces[0], ContentType::Handshake, &requests));
-        attack.cut_off(&mut keys, Word::Flood);
+        attack.cut_off(&mut keys, EndReason::Flood);
     }
 }
 
@@ -110,7 +110,7 @@ fn key_updates_are_taken_for_a_while() {
             std::io::Write::write_all(&mut connection.writer(), b"x").unwrap();
             attack.carry(&mut connection).unwrap();
         }
-        assert_eq!(attack.engine.ending, None);
+        assert_eq!(attack.engine.outcome, None);
         for _ in 0..100 {
             connection.refresh_traffic_keys().unwrap();
         }
@@ -119,7 +119,7 @@ fn key_updates_are_taken_for_a_while() {
             matches!(error, rustls::Error::AlertReceived(_)),
             "{error:?}"
         );
-        attack.fails(Word::Flood);
+        attack.fails(EndReason::Flood);
     }
 }
 
@@ -141,9 +141,9 @@ fn tickets_are_taken_for_a_while() {
     attack.send(&keys.flood(30, ContentType::Handshake, &ticket(2000)));
     attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
     attack.send(&keys.flood(60, ContentType::Handshake, &ticket(2000)));
-    assert_eq!(attack.engine.ending, None);
+    assert_eq!(attack.engine.outcome, None);
     attack.send(&keys.flood(200, ContentType::Handshake, &ticket(2000)));
-    attack.cut_off(&mut keys, Word::Flood);
+    attack.cut_off(&mut keys, EndReason::Flood);
 }
 
 #[test]
@@ -162,6 +162,6 @@ fn a_message_in_tiny_pieces_is_refused() {
 fn a_message_that_claims_more_than_64_kib_is_refused() {
     let mut attack = Attack::on_server();
     attack.send(&[22, 3, 1, 0, 4, 1, 1, 0, 0]);
-    attack.fails(Word::HandshakeFailed);
+    attack.fails(EndReason::HandshakeFailed);
     assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 50]);
 }

@@ -61,7 +61,7 @@ fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Conne
 fn tls_1_3_takes_new_keys_when_the_old_ones_are_used_up() {
     for size in [1, 16384, 50_000] {
         let (attack, _, heard) = past_the_limit(&TLS13, 20, size);
-        assert_eq!(attack.engine.ending, None);
+        assert_eq!(attack.engine.outcome, None);
         assert_eq!(heard, 100 * size);
     }
 }
@@ -77,7 +77,7 @@ fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
     ] {
         let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
         assert_eq!(heard, all);
-        attack.fails(Word::ProtocolError);
+        attack.fails(EndReason::ProtocolError);
         let pipe = attack.engine.line(End::NetOut);
         assert!(pipe.ended, "the peer is not told");
         assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);

@@ -16,7 +16,7 @@ fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
     world.server.program.stop_hearing();
     world.only(&[Speaker(Server), Pumping(Server)]);
     // The client says nothing and closes nothing.
-    while world.server.engine.ending.is_none() {
+    while world.server.engine.outcome.is_none() {
         let deadline = world.server.engine.pump.deadline();
         let deadline = deadline.expect("it would stay for ever");
         world.now = deadline;
@@ -43,8 +43,8 @@ fn the_handshake_has_its_limit() {
     world.now = deadline;
     world.act(Pumping(Server));
     assert_eq!(
-        world.server.engine.ending,
-        Some(Ending::handshake_timeout())
+        world.server.engine.outcome,
+        Some(Outcome::handshake_timeout())
     );
 }
 
@@ -54,10 +54,10 @@ fn a_program_that_has_gone_ends_the_handshake() {
     world.server.engine.start(world.now);
     world.server.program.stop_hearing();
     world.act(Pumping(Server));
-    assert_eq!(world.server.engine.ending, None, "it may still write");
+    assert_eq!(world.server.engine.outcome, None, "it may still write");
     world.server.program.stop_speaking();
     world.act(Pumping(Server));
-    assert_eq!(world.server.engine.ending, Some(Ending::local_gone()));
+    assert_eq!(world.server.engine.outcome, Some(Outcome::local_gone()));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_slow_reader_puts_off_the_idle_limit() {
         attack.now += Duration::from_millis(300);
         program.borrow_mut().bytes.clear();
         attack.send(&[]);
-        assert!(attack.engine.ending.is_none());
+        assert!(attack.engine.outcome.is_none());
     }
     assert_eq!(program.borrow().record.len(), 2000);
 }
@@ -133,7 +133,7 @@ fn what_is_no_data_does_not_put_off_the_idle_limit() {
         for byte in record {
             attack.now += step;
             attack.send(&[byte]);
-            if attack.engine.ending.is_some() {
+            if attack.engine.outcome.is_some() {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use unix::Errno;
 
 use super::Rules;
-use crate::outcome::{Ending, Word};
+use crate::outcome::{EndReason, Outcome};
 use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::session::Session;
 use crate::tunnel::simulator::{Engine, Fault, Line, Stream};

@@ -239,7 +239,7 @@ impl World {
             for i in 0..EVERYBODY.len() {
                 acted |= self.act(EVERYBODY[(first + i) % EVERYBODY.len()]);
             }
-            if self.client.engine.ending.is_some() && self.server.engine.ending.is_some() {
+            if self.client.engine.outcome.is_some() && self.server.engine.outcome.is_some() {
                 return self.only(&PROGRAMS);
             }
             if !acted {
@@ -252,7 +252,9 @@ impl World {
     /// Until the next moment that an engine waits for.
     fn pass_time(&mut self) {
         let engines = [&self.client.engine, &self.server.engine];
-        let running = engines.into_iter().filter(|engine| engine.ending.is_none());
+        let running = engines
+            .into_iter()
+            .filter(|engine| engine.outcome.is_none());
         let next = running.filter_map(|engine| engine.pump.deadline()).min();
         self.now = next.unwrap_or_else(|| panic!("nobody can go on: {}", self.describe()));
     }
@@ -292,7 +294,7 @@ impl World {
                 (line.bytes.len(), line.ended, line.reader_gone)
             });
             let interest = engine.pump.interest();
-            format!("{:?} {interest:?} {lines:?}", engine.ending)
+            format!("{:?} {interest:?} {lines:?}", engine.outcome)
         };
         let [client, server] = [&self.client, &self.server].map(|side| describe(&side.engine));
         format!("client {client} server {server}")

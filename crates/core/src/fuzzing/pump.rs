@@ -20,7 +20,7 @@ use crate::{client, server};
 /// More than this of a schedule shows nothing new, but takes its time.
 const MOST: usize = 400;
 
-/// No event takes so many turns.
+/// No event takes so many steps.
 const TURNS: usize = 10_000;
 
 /// More than any test moves.
@@ -302,7 +302,7 @@ impl World {
     /// Lets the pump act until it can only wait.
     fn settle(&mut self) {
         for _ in 0..TURNS {
-            if !self.engine.turn(self.now) {
+            if !self.engine.step(self.now) {
                 return;
             }
             self.pass_on();

@@ -1,7 +1,7 @@
 //! The guard as rustls sees it: something that has certificates, signs, and
 //! makes tickets. All of it happens in the other process.
 //!
-//! A request blocks until it is answered: the one wait inside a turn of the
+//! A request blocks until it is answered: the one wait inside a step of the
 //! tunnel. It ends with the handshake's time limit.
 
 use std::fmt;

@@ -11,7 +11,7 @@ use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::endpoints::{PerEnd, Ready};
-use crate::tunnel::pump::{Pump, Rules, Turn};
+use crate::tunnel::pump::{Pump, Rules, Step};
 
 /// What holds the key, as far as the loop has to know: it is needed until the
 /// handshake is over.
@@ -58,8 +58,8 @@ impl Engine {
         }
         let ended = self.drive(first);
         if let Some(line) = line {
-            let (session, meter) = (self.pump.session(), self.pump.meter());
-            let bytes = [meter.received, meter.sent];
+            let (session, counters) = (self.pump.session(), self.pump.counters());
+            let bytes = [counters.received, counters.sent];
             let chain = session.peer_chain();
             line.connection(session.state(), chain, self.name(), bytes);
             if let Ok(outcome) = &ended {
@@ -69,32 +69,32 @@ impl Engine {
         ended?.result(self.options.verbosity)
     }
 
-    /// The first turn: a client sends its first message. What has to be read of
+    /// The first step: a client sends its first message. What has to be read of
     /// files for the answer is read while the server thinks of one; a failure
     /// ends the handshake, whatever else happened.
-    fn greet(&mut self) -> Turn {
-        let turn = self.silent_turn();
+    fn greet(&mut self) -> Step {
+        let step = self.silent_step();
         let greeted = self.greeted.take();
         match greeted.map_or(Ok(()), |greeted| greeted(&self.options)) {
-            Ok(()) => turn,
+            Ok(()) => step,
             Err(fatal) => {
                 self.pump.abort(fatal);
-                Turn::Again
+                Step::Again
             }
         }
     }
 
-    /// A turn that reads nothing.
-    fn silent_turn(&mut self) -> Turn {
+    /// A step that reads nothing.
+    fn silent_step(&mut self) -> Step {
         let now = Instant::now();
         self.pump
-            .turn(&mut self.descriptors, PerEnd::default(), now)
+            .step(&mut self.descriptors, PerEnd::default(), now)
     }
 
     /// Tells the peer that there will be no connection, and reads nothing.
     fn abort(&mut self, fatal: Fatal) -> Fatal {
         self.pump.abort(fatal.clone());
-        self.silent_turn();
+        self.silent_step();
         fatal
     }
 
@@ -122,27 +122,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes turns, the first of which was `turn`, until the connection has
+    /// Takes steps, the first of which was `step`, until the connection has
     /// ended.
-    fn drive(&mut self, mut turn: Turn) -> Result<Outcome, Fatal> {
+    fn drive(&mut self, mut step: Step) -> Result<Outcome, Fatal> {
         loop {
             let mut ready = PerEnd::default();
-            match turn {
-                Turn::Again => {}
-                Turn::Established => {
+            match step {
+                Step::Again => {}
+                Step::Established => {
                     // It may hold parts of the key, and the secrets of the
                     // handshake.
                     unix::pages::wipe_stack();
                     self.established()?;
                 }
-                Turn::Done(outcome) => return Ok(outcome),
-                Turn::Rest => {
+                Step::Done(outcome) => return Ok(outcome),
+                Step::Idle => {
                     unix::pages::trim();
                     ready = self.wait()?;
                 }
-                Turn::Wait => ready = self.wait()?,
+                Step::Wait => ready = self.wait()?,
             }
-            turn = self.pump.turn(&mut self.descriptors, ready, Instant::now());
+            step = self.pump.step(&mut self.descriptors, ready, Instant::now());
         }
     }
 

@@ -76,7 +76,7 @@ pub struct Received {
     pub stopped: bool,
 }
 
-enum Step {
+enum Progress {
     More,
     Closed,
     Blocked,
@@ -110,7 +110,7 @@ impl Session {
                 (incoming.len(), None)
             };
             let shown = &mut incoming.content_mut()[..shown];
-            let (discard, step) = self.step(shown, Some(plain), outgoing, send);
+            let (discard, progress) = self.advance(shown, Some(plain), outgoing, send);
             incoming.consume(discard);
             *next_record = next_record.saturating_sub(discard);
             if handshaking && matches!(self, Self::Client(..)) {
@@ -120,21 +120,21 @@ impl Session {
                 // rustls would go on without what a callback could not give.
                 return Err(Error::General("a callback has failed".into()));
             }
-            let step = step.map_err(explain::clarified)?;
+            let progress = progress.map_err(explain::clarified)?;
             if handshaking && self.facts().records().take_undecryptable() {
                 // rustls has dropped all complete records that are left: there
                 // is no part of a message among them.
                 incoming.consume(std::mem::take(next_record));
             }
-            match step {
-                Step::More => {}
-                Step::Closed => received.closed = true,
-                Step::Blocked => match refused {
+            match progress {
+                Progress::More => {}
+                Progress::Closed => received.closed = true,
+                Progress::Blocked => match refused {
                     Some(error) => return Err(error),
                     None if matches!(send, ToSend::Nothing) => return Ok(received),
                     None => return Err(Error::HandshakeNotComplete),
                 },
-                Step::Ready => return Ok(received),
+                Progress::Ready => return Ok(received),
             }
         }
     }
@@ -173,8 +173,8 @@ impl Session {
             let before = outgoing.len();
             // What is queued comes before anything that was received, so the
             // records need not be shown again.
-            let (_, step) = self.step(&mut [], None, outgoing, ToSend::Nothing);
-            if step.is_err() {
+            let (_, progress) = self.advance(&mut [], None, outgoing, ToSend::Nothing);
+            if progress.is_err() {
                 break;
             }
             let sent = outgoing.content().get(before..).unwrap_or_default();
@@ -192,8 +192,8 @@ impl Session {
     fn provoke(&mut self, bytes: &mut [u8], outgoing: &mut Buffer) {
         bytes.fill(0xff);
         for _ in 0..MAX_RECORD / SMALLEST_MESSAGE {
-            let (_, step) = self.step(bytes, None, outgoing, ToSend::Nothing);
-            if step.is_ok() || self.state().wants_write() {
+            let (_, progress) = self.advance(bytes, None, outgoing, ToSend::Nothing);
+            if progress.is_ok() || self.state().wants_write() {
                 return;
             }
         }
@@ -265,16 +265,20 @@ impl Session {
         self.facts().server_name()
     }
 
-    fn step(
+    fn advance(
         &mut self,
         incoming: &mut [u8],
         plain: Option<&mut Buffer>,
         outgoing: &mut Buffer,
         send: ToSend<'_>,
-    ) -> (usize, Result<Step, Error>) {
+    ) -> (usize, Result<Progress, Error>) {
         match self {
-            Self::Client(tls, _) => step(tls.process_tls_records(incoming), plain, outgoing, send),
-            Self::Server(tls, ..) => step(tls.process_tls_records(incoming), plain, outgoing, send),
+            Self::Client(tls, _) => {
+                advance(tls.process_tls_records(incoming), plain, outgoing, send)
+            }
+            Self::Server(tls, ..) => {
+                advance(tls.process_tls_records(incoming), plain, outgoing, send)
+            }
         }
     }
 
@@ -300,18 +304,18 @@ fn aborted(reason: HandshakeAbort) -> Outcome {
 
 /// Does what one state of the connection asks for. The count is what to take
 /// from the front of the incoming bytes.
-fn step<Data>(
+fn advance<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     plain: Option<&mut Buffer>,
     outgoing: &mut Buffer,
     send: ToSend<'_>,
-) -> (usize, Result<Step, Error>) {
+) -> (usize, Result<Progress, Error>) {
     let mut discard = status.discard;
     let state = match status.state {
         Ok(state) => state,
         Err(error) => return (discard, Err(error)),
     };
-    let step = match state {
+    let progress = match state {
         ConnectionState::ReadTraffic(mut traffic) => {
             let mut plain = plain;
             while let Some(record) = traffic.next_record() {
@@ -325,20 +329,20 @@ fn step<Data>(
                     Err(error) => return (discard, Err(error)),
                 }
             }
-            Ok(Step::More)
+            Ok(Progress::More)
         }
         ConnectionState::EncodeTlsData(mut record) => {
             let written = record.encode(outgoing.space());
             written
                 .map(|count| {
                     outgoing.commit(count);
-                    Step::More
+                    Progress::More
                 })
                 .map_err(|error| Error::General(error.to_string()))
         }
         ConnectionState::TransmitTlsData(records) => {
             records.done();
-            Ok(Step::More)
+            Ok(Progress::More)
         }
         ConnectionState::WriteTraffic(mut traffic) => {
             let written = match send {
@@ -349,17 +353,17 @@ fn step<Data>(
             written
                 .map(|count| {
                     outgoing.commit(count);
-                    Step::Ready
+                    Progress::Ready
                 })
                 .map_err(|_| Error::EncryptError)
         }
-        ConnectionState::PeerClosed => Ok(Step::Closed),
-        ConnectionState::Closed => Ok(Step::Ready),
+        ConnectionState::PeerClosed => Ok(Progress::Closed),
+        ConnectionState::Closed => Ok(Progress::Ready),
         // BlockedHandshake; early data, the only other state, is never
         // accepted.
-        _ => Ok(Step::Blocked),
+        _ => Ok(Progress::Blocked),
     };
-    (discard, step)
+    (discard, progress)
 }
 
 /// Encrypts one record after the other: of several at once none would be sent

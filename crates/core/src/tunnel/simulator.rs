@@ -10,14 +10,14 @@ use unix::Errno;
 
 use crate::outcome::Outcome;
 use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::pump::{Pump, Rules, Turn};
+use crate::tunnel::pump::{Pump, Rules, Step};
 use crate::tunnel::session::Session;
 use crate::tunnel::throughput::Size;
 
-/// For so many turns an end may be ready and not used, while others are.
+/// For so many steps an end may be ready and not used, while others are.
 const PATIENCE: u8 = 3;
 
-/// So often a pump may want another turn at once.
+/// So often a pump may want another step at once.
 const AT_ONCE: usize = 10_000;
 
 /// Bytes in one direction.
@@ -150,9 +150,9 @@ impl Trouble {
 #[derive(Default)]
 struct Seen {
     closed: bool,
-    /// In this turn.
+    /// In this step.
     used: bool,
-    /// So many turns it was ready for nothing.
+    /// So many steps it was ready for nothing.
     passed_over: u8,
 }
 
@@ -245,10 +245,10 @@ pub struct Engine {
     pub outcome: Option<Outcome>,
     /// The program was told that the handshake is over.
     pub established: bool,
-    /// How many turns were taken.
-    pub turns: usize,
+    /// How many steps were taken.
+    pub steps: usize,
     /// How often it gave back memory.
-    pub rests: usize,
+    pub idles: usize,
 }
 
 impl Engine {
@@ -264,8 +264,8 @@ impl Engine {
             },
             outcome: None,
             established: false,
-            turns: 0,
-            rests: 0,
+            steps: 0,
+            idles: 0,
         }
     }
 
@@ -274,14 +274,14 @@ impl Engine {
         self.lines.ends[end].borrow_mut()
     }
 
-    /// Takes the first turn, for which nothing need be ready.
+    /// Takes the first step, for which nothing need be ready.
     pub fn start(&mut self, now: Instant) {
-        self.take_turn(PerEnd::default(), now);
+        self.take_step(PerEnd::default(), now);
     }
 
-    /// Takes a turn if something is ready or due; false if there was nothing
+    /// Takes a step if something is ready or due; false if there was nothing
     /// to do.
-    pub fn turn(&mut self, now: Instant) -> bool {
+    pub fn step(&mut self, now: Instant) -> bool {
         if self.outcome.is_some() {
             return false;
         }
@@ -290,32 +290,32 @@ impl Engine {
         if !due && ready == PerEnd::default() {
             return false;
         }
-        self.take_turn(ready, now);
+        self.take_step(ready, now);
         true
     }
 
     /// Does what the loop around a pump does.
-    fn take_turn(&mut self, ready: PerEnd<Option<Ready>>, now: Instant) {
-        self.turns += 1;
+    fn take_step(&mut self, ready: PerEnd<Option<Ready>>, now: Instant) {
+        self.steps += 1;
         let interest = self.pump.interest();
         for end in End::ALL {
             self.lines.seen[end].used = false;
         }
-        let mut turn = self.pump.turn(&mut self.lines, ready, now);
+        let mut step = self.pump.step(&mut self.lines, ready, now);
         for _ in 0..AT_ONCE {
-            match turn {
-                Turn::Again => {}
-                Turn::Established => self.establish(),
-                Turn::Rest | Turn::Wait => {
-                    self.rests += usize::from(turn == Turn::Rest);
+            match step {
+                Step::Again => {}
+                Step::Established => self.establish(),
+                Step::Idle | Step::Wait => {
+                    self.idles += usize::from(step == Step::Idle);
                     return self.check_wait(interest, ready, now);
                 }
-                Turn::Done(outcome) => {
+                Step::Done(outcome) => {
                     self.outcome = Some(outcome);
                     return self.lines.close_all();
                 }
             }
-            turn = self.pump.turn(&mut self.lines, PerEnd::default(), now);
+            step = self.pump.step(&mut self.lines, PerEnd::default(), now);
         }
         panic!("it goes on and on");
     }

@@ -48,7 +48,7 @@ impl Size {
 }
 
 /// One direction, as fast as it is.
-pub struct Flow {
+pub struct Throughput {
     size: Size,
     /// When the first of the full reads in `brought` was.
     since: Instant,
@@ -59,7 +59,7 @@ pub struct Flow {
     again: Option<Instant>,
 }
 
-impl Flow {
+impl Throughput {
     /// Nothing flows at `now`.
     pub fn new(now: Instant) -> Self {
         Self {
@@ -129,57 +129,57 @@ mod tests {
     #[test]
     fn it_grows_while_full_reads_follow_each_other() {
         let start = Instant::now();
-        let mut flow = Flow::new(start);
+        let mut throughput = Throughput::new(start);
         for n in 0..8 {
-            assert_eq!(flow.size(), Size::Small);
+            assert_eq!(throughput.size(), Size::Small);
             // What is not full changes nothing.
-            flow.read(FULL - 1, start);
-            flow.read(FULL, start + Duration::from_millis(10 * n));
+            throughput.read(FULL - 1, start);
+            throughput.read(FULL, start + Duration::from_millis(10 * n));
         }
-        assert_eq!(flow.size(), Size::Large);
+        assert_eq!(throughput.size(), Size::Large);
         let last = start + Duration::from_millis(70);
-        assert_eq!(flow.deadline(), Some(last + QUIET));
-        assert!(!flow.ended(last + QUIET - Duration::from_nanos(1)));
-        assert!(flow.ended(last + QUIET) && flow.size() == Size::Small);
-        assert_eq!(flow.deadline(), None);
+        assert_eq!(throughput.deadline(), Some(last + QUIET));
+        assert!(!throughput.ended(last + QUIET - Duration::from_nanos(1)));
+        assert!(throughput.ended(last + QUIET) && throughput.size() == Size::Small);
+        assert_eq!(throughput.deadline(), None);
     }
 
     #[test]
     fn a_pipe_that_holds_too_much_is_tried_again_until_it_does_not() {
         let mut now = Instant::now();
-        let mut flow = Flow::new(now);
-        flow.read(8 * FULL, now);
+        let mut throughput = Throughput::new(now);
+        throughput.read(8 * FULL, now);
         for _ in 0..3 {
             now += QUIET;
-            assert!(flow.ended(now) && flow.size() == Size::Small);
-            flow.resized(false, now);
-            assert!(!flow.ended(now));
-            assert_eq!(flow.deadline(), Some(now + QUIET));
+            assert!(throughput.ended(now) && throughput.size() == Size::Small);
+            throughput.resized(false, now);
+            assert!(!throughput.ended(now));
+            assert_eq!(throughput.deadline(), Some(now + QUIET));
         }
-        flow.resized(true, now);
-        assert_eq!(flow.deadline(), None);
+        throughput.resized(true, now);
+        assert_eq!(throughput.deadline(), None);
     }
 
     #[test]
     fn a_flow_that_goes_on_stays_large() {
         let mut now = Instant::now();
-        let mut flow = Flow::new(now);
+        let mut throughput = Throughput::new(now);
         for _ in 0..1000 {
             now += Duration::from_millis(10);
-            flow.read(FULL, now);
+            throughput.read(FULL, now);
         }
-        assert_eq!(flow.size(), Size::Large);
-        assert!(!flow.ended(now + Duration::from_millis(900)));
+        assert_eq!(throughput.size(), Size::Large);
+        assert!(!throughput.ended(now + Duration::from_millis(900)));
     }
 
     #[test]
     fn a_slow_one_is_small_however_far_the_other_side_is_ahead() {
         let mut now = Instant::now();
-        let mut flow = Flow::new(now);
+        let mut throughput = Throughput::new(now);
         for _ in 0..1000 {
             now += Duration::from_millis(20);
-            flow.read(FULL, now);
-            assert_eq!(flow.size(), Size::Small);
+            throughput.read(FULL, now);
+            assert_eq!(throughput.size(), Size::Small);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
-use super::{Pump, Turn};
+use super::{Pump, Step};
 use crate::outcome::{EndReason, Outcome};
 use crate::report::explain::Alert;
 use crate::tunnel::endpoints::{End, Ends};
@@ -13,55 +13,55 @@ use crate::tunnel::session::ToSend;
 
 /// What the connection will end with.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum Failure {
     /// Nothing is wrong so far.
-    Open,
+    None,
     /// This, when everything else is done.
-    Noted(Outcome),
+    Deferred(Outcome),
     /// This, and nothing more is accepted: what is here is delivered, then it
     /// is over.
-    Failing(Outcome),
+    Fatal(Outcome),
 }
 
-impl Verdict {
+impl Failure {
     /// Something went wrong that concerns one direction. What went wrong
     /// first counts.
     pub fn note(&mut self, outcome: Outcome) {
-        if *self == Self::Open {
-            *self = Self::Noted(outcome);
+        if *self == Self::None {
+            *self = Self::Deferred(outcome);
         }
     }
 
     /// Something went wrong that ends both.
     fn fail(&mut self, outcome: Outcome) {
-        *self = match std::mem::replace(self, Self::Open) {
-            Self::Open => Self::Failing(outcome),
-            Self::Noted(first) | Self::Failing(first) => Self::Failing(first),
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::Fatal(outcome),
+            Self::Deferred(first) | Self::Fatal(first) => Self::Fatal(first),
         };
     }
 
     fn take(&mut self) -> Outcome {
-        match std::mem::replace(self, Self::Open) {
-            Self::Open => Outcome::closed(),
-            Self::Noted(outcome) | Self::Failing(outcome) => outcome,
+        match std::mem::replace(self, Self::None) {
+            Self::None => Outcome::closed(),
+            Self::Deferred(outcome) | Self::Fatal(outcome) => outcome,
         }
     }
 }
 
 /// Our own close_notify.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Farewell {
+pub enum CloseNotify {
     /// There is none.
-    None,
+    NotSent,
     /// It is on its way: so many bytes at the end of `outgoing` are nothing
     /// but that alert.
     Queued { bytes: usize },
 }
 
-impl Farewell {
+impl CloseNotify {
     pub fn bytes(self) -> usize {
         match self {
-            Self::None => 0,
+            Self::NotSent => 0,
             Self::Queued { bytes } => bytes,
         }
     }
@@ -77,7 +77,7 @@ impl Farewell {
 /// For how long and how much is thrown away at the end, so that the peer
 /// still gets what we sent last: closing a socket with unread bytes would
 /// reset the connection.
-struct Drain {
+struct LingerLimits {
     /// Time without a byte.
     silence: Duration,
     /// Time in all.
@@ -87,26 +87,26 @@ struct Drain {
 }
 
 /// After the program has gone.
-const LINGER: Drain = Drain {
+const AFTER_CLOSE: LingerLimits = LingerLimits {
     silence: Duration::from_secs(5),
     total: Duration::from_secs(30),
     bytes: usize::MAX,
 };
 
 /// After a fatal error.
-const AFTER_FAILURE: Drain = Drain {
+const AFTER_FAILURE: LingerLimits = LingerLimits {
     silence: Duration::from_secs(1),
     total: Duration::from_secs(3),
     bytes: 1 << 20,
 };
 
-pub struct Draining {
-    limits: &'static Drain,
+pub struct Linger {
+    limits: &'static LingerLimits,
     since: Instant,
     left: usize,
 }
 
-impl Draining {
+impl Linger {
     /// So much was thrown away.
     pub fn take(&mut self, count: usize) {
         self.left = self.left.saturating_sub(count);
@@ -135,7 +135,7 @@ impl Pump {
         }
         let asked = self.inbound == Inbound::Ended(Ended::CloseNotify);
         if (self.rules.notify || asked) && self.established() {
-            self.say_farewell(ends, now);
+            self.send_close_notify(ends, now);
         }
         if self.buffers.outgoing.is_empty() {
             self.close(ends, End::NetOut);
@@ -143,9 +143,9 @@ impl Pump {
     }
 
     /// Sends a close_notify, once.
-    fn say_farewell(&mut self, ends: &mut impl Ends, now: Instant) {
+    fn send_close_notify(&mut self, ends: &mut impl Ends, now: Instant) {
         // After a fatal alert nothing more can be sent, nor need be.
-        if self.farewell != Farewell::None || self.is_failing() {
+        if self.close_notify != CloseNotify::NotSent || self.is_failing() {
             return;
         }
         let before = self.buffers.outgoing.len();
@@ -154,67 +154,67 @@ impl Pump {
             Ok(_) => self.buffers.outgoing.len().saturating_sub(before),
             Err(_) => 0,
         };
-        self.farewell = Farewell::Queued { bytes };
+        self.close_notify = CloseNotify::Queued { bytes };
         self.transmit(ends, now);
     }
 
     /// Whether it is over, or what is still waited for.
-    pub(super) fn conclude(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
+    pub(super) fn conclude(&mut self, ends: &mut impl Ends, now: Instant) -> Step {
         let sent = !self.is_open(End::NetOut);
         let heard = self.inbound != Inbound::Open || !self.is_open(End::NetIn);
         let delivered = self.buffers.plain.is_empty();
         let deaf = !self.is_open(End::AppOut);
         let gone = deaf && !self.is_open(End::AppIn);
-        match &self.verdict {
+        match &self.failure {
             _ if self.is_idle(now) => self.end_idle(ends, now),
             // A peer that does not take the alert is not waited for.
-            Verdict::Failing(_) if delivered => self.drained(&AFTER_FAILURE, now),
-            Verdict::Failing(_) => Turn::Wait,
+            Failure::Fatal(_) if delivered => self.linger(&AFTER_FAILURE, now),
+            Failure::Fatal(_) => Step::Wait,
             _ if sent && delivered && heard => self.done(),
             _ if gone && !self.established() => {
-                self.verdict.note(Outcome::local_gone());
+                self.failure.note(Outcome::local_gone());
                 self.done()
             }
-            Verdict::Noted(_) if sent && deaf => self.done(),
-            Verdict::Open if sent && deaf => self.drained(&LINGER, now),
-            _ => Turn::Wait,
+            Failure::Deferred(_) if sent && deaf => self.done(),
+            Failure::None if sent && deaf => self.linger(&AFTER_CLOSE, now),
+            _ => Step::Wait,
         }
     }
 
     /// Everything is done but for what the peer may still send.
-    fn drained(&mut self, limits: &'static Drain, now: Instant) -> Turn {
+    fn linger(&mut self, limits: &'static LingerLimits, now: Instant) -> Step {
         if !self.is_open(End::NetIn) && !self.is_open(End::NetOut) {
             return self.done();
         }
-        let drain = self.drain.get_or_insert(Draining {
+        let linger = self.linger.get_or_insert(Linger {
             limits,
             since: now,
             left: limits.bytes,
         });
-        if drain.left == 0 || now >= drain.deadline(self.meter.last_read) {
+        if linger.left == 0 || now >= linger.deadline(self.counters.last_read) {
             return self.done();
         }
-        Turn::Wait
+        Step::Wait
     }
 
     fn is_idle(&self, now: Instant) -> bool {
-        let counts = self.established() && self.drain.is_none();
+        let counts = self.established() && self.linger.is_none();
         counts && self.limit().is_some_and(|limit| now >= limit)
     }
 
-    fn end_idle(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
+    fn end_idle(&mut self, ends: &mut impl Ends, now: Instant) -> Step {
         if self.buffers.outgoing.is_empty() {
-            self.say_farewell(ends, now);
+            self.send_close_notify(ends, now);
         }
-        Turn::Done(Outcome::idle())
+        Step::Done(Outcome::idle())
     }
 
-    fn done(&mut self) -> Turn {
-        Turn::Done(self.verdict.take())
+    fn done(&mut self) -> Step {
+        Step::Done(self.failure.take())
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        matches!(self.verdict, Verdict::Failing(_))
+        matches!(self.failure, Failure::Fatal(_))
     }
 
     /// The peer has gone too far for us, though not for rustls.
@@ -226,7 +226,7 @@ impl Pump {
     fn alert(&mut self, wanted: Option<Alert>) {
         self.buffers.outgoing.compact();
         // Nothing may follow a close_notify.
-        let wanted = wanted.filter(|_| self.farewell == Farewell::None);
+        let wanted = wanted.filter(|_| self.close_notify == CloseNotify::NotSent);
         self.session.alert(&mut self.buffers, wanted);
     }
 
@@ -250,7 +250,7 @@ impl Pump {
         if !self.established() && self.session.is_handshaking() {
             // What the peer says it is counts for more than that a write to
             // it has failed.
-            self.verdict = Verdict::Open;
+            self.failure = Failure::None;
         }
         self.fail(outcome);
     }
@@ -262,12 +262,12 @@ impl Pump {
             Error::AlertReceived(alert) => !refuses_our_certificate(*alert),
             _ => false,
         };
-        alert && ended && self.farewell == Farewell::None
+        alert && ended && self.close_notify == CloseNotify::NotSent
     }
 
     pub(super) fn fail(&mut self, outcome: Outcome) {
         self.stopped = false;
-        self.verdict.fail(outcome);
+        self.failure.fail(outcome);
     }
 }
 

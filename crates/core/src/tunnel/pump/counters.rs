@@ -10,7 +10,7 @@ const MAX_WITHOUT_DATA: usize = 256 << 10;
 
 /// What has moved in a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Meter {
+pub struct Counters {
     /// Bytes of cleartext that the network has brought.
     pub received: u64,
     /// Bytes of cleartext that were encrypted for the network.
@@ -23,7 +23,7 @@ pub struct Meter {
     without_data: usize,
 }
 
-impl Meter {
+impl Counters {
     /// Nothing has moved before `now`.
     pub fn new(now: Instant) -> Self {
         Self {

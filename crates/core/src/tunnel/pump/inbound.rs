@@ -47,16 +47,16 @@ impl Pump {
                 self.network_ended();
             }
             Ok(count) if ignored => {
-                self.meter.last_read = now;
-                if let Some(drain) = &mut self.drain {
-                    drain.take(count);
+                self.counters.last_read = now;
+                if let Some(linger) = &mut self.linger {
+                    linger.take(count);
                 }
             }
             Ok(count) => {
-                self.meter.last_read = now;
-                self.meter.read(count);
+                self.counters.last_read = now;
+                self.counters.read(count);
                 incoming.commit(count);
-                self.flow_in.read(incoming.len(), now);
+                self.throughput_in.read(incoming.len(), now);
                 self.process(ends, now);
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -75,7 +75,11 @@ impl Pump {
     fn space_for_records(&mut self) -> usize {
         let incoming = &mut self.buffers.incoming;
         incoming.compact();
-        let most = self.flow_in.size().records().saturating_sub(incoming.len());
+        let most = self
+            .throughput_in
+            .size()
+            .records()
+            .saturating_sub(incoming.len());
         let space = incoming.space().len().saturating_sub(SPARE);
         if self.established() && most > 0 {
             space.min(most)
@@ -100,7 +104,7 @@ impl Pump {
     /// Whether what the network still sends is thrown away unread. When the
     /// program has gone nobody wants it; but an end has to be enforced.
     fn ignores_network(&self) -> bool {
-        let lingering = self.drain.is_some() && !self.rules.enforce;
+        let lingering = self.linger.is_some() && !self.rules.enforce;
         self.is_failing() || self.inbound != Inbound::Open || lingering
     }
 
@@ -110,10 +114,11 @@ impl Pump {
         loop {
             let before = self.buffers.plain.len();
             let processed = self.session.process(&mut self.buffers, ToSend::Nothing);
-            self.meter.decrypted(self.buffers.plain.len() - before, now);
+            self.counters
+                .decrypted(self.buffers.plain.len() - before, now);
             match processed {
                 Err(error) => self.fail_tls(&error),
-                Ok(_) if self.meter.is_flooded() => {
+                Ok(_) if self.counters.is_flooded() => {
                     self.refuse(EndReason::Flood, "remote sent too much that is no data");
                 }
                 Ok(received) => self.received(received),
@@ -166,7 +171,7 @@ impl Pump {
             State::Open if plain.is_empty() => {}
             State::Open => match ends.write(End::AppOut, plain.content()) {
                 Ok(count) => {
-                    self.meter.last_data = now;
+                    self.counters.last_data = now;
                     plain.consume(count);
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => self.state.app_out = State::Blocked,
@@ -174,7 +179,7 @@ impl Pump {
                     plain.clear();
                     self.close(ends, End::AppOut);
                     if !matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
-                        self.verdict.note(Outcome::local("write to local", errno));
+                        self.failure.note(Outcome::local("write to local", errno));
                     }
                 }
             },

@@ -23,10 +23,10 @@ use crate::tunnel::buffer::Buffer;
 use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::session::{Buffers, MAX_RECORD, Session};
-use crate::tunnel::throughput::{Flow, QUIET, Size};
+use crate::tunnel::throughput::{QUIET, Size, Throughput};
 
-use closing::{Draining, Farewell, Verdict};
-pub use counters::Meter;
+use closing::{CloseNotify, Failure, Linger};
+pub use counters::Counters;
 use inbound::Inbound;
 
 /// What a connection is allowed and has to do.
@@ -42,15 +42,15 @@ pub struct Rules {
     pub handshake: Option<Duration>,
 }
 
-/// What came of a turn.
+/// What came of a step.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Turn {
+pub enum Step {
     /// Wait for what [`Pump::interest`] says, until [`Pump::deadline`].
     Wait,
     /// The same, but first give back what memory is not needed: nothing has
     /// moved for a while.
-    Rest,
-    /// Take another turn at once.
+    Idle,
+    /// Take another step at once.
     Again,
     /// The handshake is over: tell the program, then go on at once.
     Established,
@@ -86,16 +86,16 @@ pub struct Pump {
     inbound: Inbound,
     /// Records are left to process, once `outgoing` has space.
     stopped: bool,
-    farewell: Farewell,
-    verdict: Verdict,
-    drain: Option<Draining>,
-    meter: Meter,
+    close_notify: CloseNotify,
+    failure: Failure,
+    linger: Option<Linger>,
+    counters: Counters,
     /// The direction from the network to the program.
-    flow_in: Flow,
+    throughput_in: Throughput,
     /// The direction from the program to the network.
-    flow_out: Flow,
+    throughput_out: Throughput,
     /// When something last was ready, until memory was given back after that.
-    stirred: Option<Instant>,
+    last_activity: Option<Instant>,
 }
 
 impl Pump {
@@ -120,13 +120,13 @@ impl Pump {
             state: PerEnd::from_fn(|_| State::Open),
             inbound: Inbound::Open,
             stopped: false,
-            farewell: Farewell::None,
-            verdict: Verdict::Open,
-            drain: None,
-            meter: Meter::new(now),
-            flow_in: Flow::new(now),
-            flow_out: Flow::new(now),
-            stirred: Some(now),
+            close_notify: CloseNotify::NotSent,
+            failure: Failure::None,
+            linger: None,
+            counters: Counters::new(now),
+            throughput_in: Throughput::new(now),
+            throughput_out: Throughput::new(now),
+            last_activity: Some(now),
         })
     }
 
@@ -135,27 +135,27 @@ impl Pump {
         &self.session
     }
 
-    /// The handshake cannot go on, for this reason: the next turn says so.
+    /// The handshake cannot go on, for this reason: the next step says so.
     pub fn abort(&self, fatal: Fatal) {
         self.session.abort(fatal.into());
     }
 
     /// What has moved.
-    pub fn meter(&self) -> &Meter {
-        &self.meter
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Does everything that can be done without waiting. `ready` says of each
     /// end whether what was waited for has come.
-    pub fn turn(
+    pub fn step(
         &mut self,
         ends: &mut impl Ends,
         ready: PerEnd<Option<Ready>>,
         now: Instant,
-    ) -> Turn {
+    ) -> Step {
         for end in End::ALL {
             if ready[end].is_some() {
-                self.stirred = Some(now);
+                self.last_activity = Some(now);
                 self.unblock(end);
             }
         }
@@ -164,8 +164,8 @@ impl Pump {
             None => self.go_on(ends, now),
         }
         if let Phase::Handshake { deadline } = self.phase {
-            if let Some(turn) = self.shake_hands(ends, deadline, now) {
-                return turn;
+            if let Some(step) = self.shake_hands(ends, deadline, now) {
+                return step;
             }
         }
         self.deliver(ends, ready.app_out, now);
@@ -173,9 +173,9 @@ impl Pump {
         self.transmit(ends, now);
         self.close_ends(ends, now);
         match self.conclude(ends, now) {
-            Turn::Wait if self.has_more() || self.has_read_ahead() => Turn::Again,
-            Turn::Wait => self.rest(ends, now),
-            turn => turn,
+            Step::Wait if self.has_more() || self.has_read_ahead() => Step::Again,
+            Step::Wait => self.go_idle(ends, now),
+            step => step,
         }
     }
 
@@ -198,20 +198,22 @@ impl Pump {
         })
     }
 
-    /// When to take a turn even if nothing has happened.
+    /// When to take a step even if nothing has happened.
     pub fn deadline(&self) -> Option<Instant> {
-        let rest = self.stirred.map(|stirred| stirred + QUIET);
-        let flows = [&self.flow_in, &self.flow_out].map(Flow::deadline);
-        let limits = [rest, self.limit()].into_iter().chain(flows);
+        let idle_at = self
+            .last_activity
+            .map(|last_activity| last_activity + QUIET);
+        let throughputs = [&self.throughput_in, &self.throughput_out].map(Throughput::deadline);
+        let limits = [idle_at, self.limit()].into_iter().chain(throughputs);
         limits.flatten().min()
     }
 
     /// When it is over even if nothing happens.
     pub fn limit(&self) -> Option<Instant> {
-        match (&self.drain, self.phase) {
-            (Some(drain), _) => Some(drain.deadline(self.meter.last_read)),
+        match (&self.linger, self.phase) {
+            (Some(linger), _) => Some(linger.deadline(self.counters.last_read)),
             (None, Phase::Handshake { deadline }) => deadline,
-            (None, Phase::Tunnel) => self.rules.idle.map(|limit| self.meter.last_data + limit),
+            (None, Phase::Tunnel) => self.rules.idle.map(|limit| self.counters.last_data + limit),
         }
     }
 
@@ -221,33 +223,36 @@ impl Pump {
         ends: &mut impl Ends,
         deadline: Option<Instant>,
         now: Instant,
-    ) -> Option<Turn> {
+    ) -> Option<Step> {
         if !self.session.is_handshaking() {
             self.phase = Phase::Tunnel;
-            self.meter.last_data = now;
+            self.counters.last_data = now;
             self.transmit(ends, now);
-            return Some(Turn::Established);
+            return Some(Step::Established);
         }
         let late = deadline.is_some_and(|deadline| now >= deadline);
-        (late && !self.is_failing()).then(|| Turn::Done(Outcome::handshake_timeout()))
+        (late && !self.is_failing()).then(|| Step::Done(Outcome::handshake_timeout()))
     }
 
     /// After a while without anything to do, what holds nothing is given
     /// back.
-    fn rest(&mut self, ends: &mut impl Ends, now: Instant) -> Turn {
-        if self.flow_in.ended(now) {
+    fn go_idle(&mut self, ends: &mut impl Ends, now: Instant) -> Step {
+        if self.throughput_in.ended(now) {
             self.fit_inbound(ends, now);
         }
-        if self.flow_out.ended(now) {
+        if self.throughput_out.ended(now) {
             self.read_ahead(ends);
             self.fit_outbound(ends, now);
         }
-        if self.stirred.is_none_or(|stirred| now < stirred + QUIET) {
-            return Turn::Wait;
+        if self
+            .last_activity
+            .is_none_or(|last_activity| now < last_activity + QUIET)
+        {
+            return Step::Wait;
         }
-        self.stirred = None;
+        self.last_activity = None;
         self.release();
-        Turn::Rest
+        Step::Idle
     }
 
     /// Gives back the memory of buffers that hold nothing.
@@ -266,22 +271,22 @@ impl Pump {
     /// Gives the direction in the size that it is to have, as far as it is
     /// empty.
     fn fit_inbound(&mut self, ends: &mut impl Ends, now: Instant) {
-        let size = self.flow_in.size();
+        let size = self.throughput_in.size();
         let sizes = Sizes::of(size);
         let Buffers {
             incoming, plain, ..
         } = &mut self.buffers;
         resize((incoming, sizes.incoming), (plain, sizes.incoming));
         let done = ends.resize(End::AppOut, size);
-        self.flow_in.resized(done, now);
+        self.throughput_in.resized(done, now);
     }
 
     /// The same for the direction out. A pipe that is still to become small has
     /// to be read ahead, which takes the space of a flow.
     fn fit_outbound(&mut self, ends: &mut impl Ends, now: Instant) {
-        let size = self.flow_out.size();
+        let size = self.throughput_out.size();
         let done = ends.resize(End::AppIn, size);
-        self.flow_out.resized(done, now);
+        self.throughput_out.resized(done, now);
         let sizes = Sizes::of(if done { size } else { Size::Large });
         let outgoing = &mut self.buffers.outgoing;
         resize(

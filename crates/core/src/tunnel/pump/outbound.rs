@@ -61,14 +61,14 @@ impl Pump {
         match ends.read(End::AppIn, self.scratch.space()) {
             Ok(0) => self.close(ends, End::AppIn),
             Ok(count) => {
-                self.meter.last_data = now;
+                self.counters.last_data = now;
                 self.scratch.commit(count);
-                self.flow_out.read(count, now);
+                self.throughput_out.read(count, now);
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => {
                 self.close(ends, End::AppIn);
-                self.verdict.note(Outcome::local("read from local", errno));
+                self.failure.note(Outcome::local("read from local", errno));
             }
         }
     }
@@ -77,7 +77,7 @@ impl Pump {
         let data = ToSend::Data(self.scratch.content());
         match self.session.process(&mut self.buffers, data) {
             Ok(received) => {
-                self.meter.encrypted(self.scratch.len());
+                self.counters.encrypted(self.scratch.len());
                 self.received(received);
             }
             Err(error) => {
@@ -96,11 +96,11 @@ impl Pump {
             State::Open if outgoing.is_empty() => {}
             State::Open => match ends.write(End::NetOut, outgoing.content()) {
                 Ok(count) => {
-                    if outgoing.len() > self.farewell.bytes() {
-                        self.meter.last_data = now;
+                    if outgoing.len() > self.close_notify.bytes() {
+                        self.counters.last_data = now;
                     }
                     outgoing.consume(count);
-                    self.farewell.left(outgoing.len());
+                    self.close_notify.left(outgoing.len());
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => self.state.net_out = State::Blocked,
                 Err(errno) => self.cannot_send(ends, errno),
@@ -111,13 +111,13 @@ impl Pump {
     /// Nothing can be sent any more. That is no error if nothing but our
     /// closing alert is lost.
     fn cannot_send(&mut self, ends: &mut impl Ends, errno: Errno) {
-        let lost = self.buffers.outgoing.len() > self.farewell.bytes();
+        let lost = self.buffers.outgoing.len() > self.close_notify.bytes();
         self.buffers.outgoing.clear();
         self.close(ends, End::NetOut);
         self.close(ends, End::AppIn);
         if lost {
             let outcome = Outcome::network(self.established(), "write to remote", errno);
-            self.verdict.note(outcome);
+            self.failure.note(outcome);
         }
     }
 }

@@ -13,10 +13,10 @@ fn nothing_is_lost(scene: &Scene) {
         let engine = &world.party(side).engine;
         let outcome = engine.outcome.as_ref();
         assert_eq!(outcome, Some(&Outcome::closed()), "seed {seed}: {side:?}");
-        let sent = engine.pump.meter().sent;
+        let sent = engine.pump.counters().sent;
         assert_eq!(sent, said.len() as u64, "seed {seed}: {side:?}");
         let other = world.party(side.other());
-        let received = other.engine.pump.meter().received;
+        let received = other.engine.pump.counters().received;
         assert_eq!(received, said.len() as u64, "seed {seed}: {side:?}");
         let heard = &other.program.hears;
         assert!(*heard == said, "seed {seed}: what {side:?} said is lost");
@@ -92,8 +92,8 @@ fn nobody_turns_in_vain_while_nothing_moves() {
     // Both programs write, and neither reads.
     world.only(&[Speaker(Client), Speaker(Server)]);
     world.only(&[Speaker(Client), Speaker(Server), ENGINES[0], ENGINES[1]]);
-    assert!(!world.client.engine.turn(world.now));
-    assert!(!world.server.engine.turn(world.now));
+    assert!(!world.client.engine.step(world.now));
+    assert!(!world.server.engine.step(world.now));
     assert_eq!(world.codes(), [None, None]);
     // And now they do.
     world.run();

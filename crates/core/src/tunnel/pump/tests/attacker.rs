@@ -63,7 +63,7 @@ impl Attack {
     /// Sends bytes, and lets our side do what there is to do.
     pub fn send(&mut self, bytes: &[u8]) {
         self.engine.line(End::NetIn).bytes.extend(bytes);
-        while self.engine.turn(self.now) {}
+        while self.engine.step(self.now) {}
     }
 
     /// What our side has sent since it was last asked.
@@ -103,7 +103,7 @@ impl Attack {
                 return (outcome.code(), outcome.text.clone());
             }
             self.now = self.engine.pump.deadline().expect("it would stay for ever");
-            self.engine.turn(self.now);
+            self.engine.step(self.now);
         }
     }
 

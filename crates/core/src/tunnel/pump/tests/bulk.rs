@@ -163,7 +163,7 @@ fn a_second_after_the_flow_everything_is_as_small_as_before() {
         world.party(side).program.says.clear();
         pause(&mut world, side);
     }
-    let rests = world.client.engine.rests;
+    let idles = world.client.engine.idles;
     world.now += QUIET;
     world.only(&ENGINES);
     assert_eq!(sizes(&world), [[Size::Small; 2]; 2]);
@@ -175,5 +175,5 @@ fn a_second_after_the_flow_everything_is_as_small_as_before() {
         assert_eq!(pump.scratch.capacity(), Size::Small.chunk());
         assert_eq!(pump.deadline(), None);
     }
-    assert_eq!(world.client.engine.rests, rests + 1);
+    assert_eq!(world.client.engine.idles, idles + 1);
 }

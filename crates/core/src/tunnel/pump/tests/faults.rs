@@ -34,7 +34,7 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     world.party(side).engine.lines.trouble.plan = Some((at, fault));
     world.run();
     let case = format!("{side:?} {close_notify} operation {at} {fault:?}");
-    let turns = [world.client.engine.turns, world.server.engine.turns];
+    let steps = [world.client.engine.steps, world.server.engine.steps];
     let codes = world.codes();
     let [own, other] = [side, side.other()].map(|side| codes[side as usize].unwrap());
     let engine = &world.party(side).engine;
@@ -43,9 +43,9 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
         return false;
     };
     let case = format!("{case} {end:?} {:?}", engine.outcome);
-    // A turn takes place only when something has come: many of them mean
+    // A step takes place only when something has come: many of them mean
     // that one comes again and again and is not dealt with.
-    assert!(turns.iter().all(|turns| *turns < 400), "{case}: {turns:?}");
+    assert!(steps.iter().all(|steps| *steps < 400), "{case}: {steps:?}");
     let established = engine.established;
     let own_words = &said[side as usize];
     // Nothing but our closing alert could not be sent.

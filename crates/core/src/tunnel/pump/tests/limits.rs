@@ -20,7 +20,7 @@ fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
         let deadline = world.server.engine.pump.deadline();
         let deadline = deadline.expect("it would stay for ever");
         world.now = deadline;
-        assert!(world.server.engine.turn(world.now));
+        assert!(world.server.engine.step(world.now));
     }
     assert_eq!(world.server.engine.code(), Some(0));
     assert_eq!(world.now - started, Duration::from_secs(5));
@@ -89,7 +89,7 @@ fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
     // It reads nothing any more, so it is listened to.
     attack.engine.line(End::AppOut).reader_gone = true;
     attack.engine.line(End::AppIn).bytes.extend(b"said");
-    while attack.engine.turn(attack.now) {}
+    while attack.engine.step(attack.now) {}
     attack.engine.pump.release();
     let mut client = client(&TLS13);
     attack.carry(&mut client).unwrap();

@@ -229,7 +229,7 @@ impl World {
         for side in Side::BOTH {
             let now = self.now;
             let engine = &mut self.party(side).engine;
-            if engine.turns == 0 {
+            if engine.steps == 0 {
                 engine.start(now);
             }
         }
@@ -262,8 +262,8 @@ impl World {
     /// Whether there was something to do.
     pub fn act(&mut self, actor: Actor) -> bool {
         match actor {
-            Pumping(Client) => self.client.engine.turn(self.now),
-            Pumping(Server) => self.server.engine.turn(self.now),
+            Pumping(Client) => self.client.engine.step(self.now),
+            Pumping(Server) => self.server.engine.step(self.now),
             Speaker(Client) => self.client.program.speak(&mut self.random),
             Speaker(Server) => self.server.program.speak(&mut self.random),
             Hearer(Client) => self.client.program.hear(&mut self.random),

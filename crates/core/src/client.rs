@@ -23,9 +23,9 @@ use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
 use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::{Greeted, Guard};
+use crate::tunnel::event_loop::{AfterClientHello, Guard};
 use crate::tunnel::session::Session;
-use crate::verify::policy::{Promised, Sources, Trust};
+use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ServerVerifier;
 use crate::{SETUP, crypto};
@@ -121,12 +121,12 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
     let mut provider = crypto::provider(&options.common.groups, state.facts.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let anchored = state.sources.anchors.is_some() && !options.accept_any_certificate;
-    let trust = Promised::default();
+    let policy = TrustCell::default();
     let (pair, guard) = state.key.map_or((None, None), client_credentials);
     let config = Config {
         provider,
         name: state.name,
-        trust: trust.clone(),
+        policy: policy.clone(),
         pair,
         protocols: &options.common.alpn,
         exporter: exporter.clone(),
@@ -134,7 +134,7 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
     let facts = state.facts.clone();
     Ok(Ready {
         session: config.session(state.facts)?,
-        greeted: Some(learn(state.sources, options, trust, facts)),
+        after_client_hello: Some(load_policy(state.sources, options, policy, facts)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -163,20 +163,20 @@ fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>,
 /// Reads what the server's certificate must be, and keeps the promise, while
 /// the server thinks of its answer. Anchors have to be there and readable even
 /// if any certificate will do.
-fn learn(
+fn load_policy(
     mut sources: Sources,
     options: &ClientOptions,
-    promised: Promised,
+    cell: TrustCell,
     facts: HandshakeFacts,
-) -> Greeted {
+) -> AfterClientHello {
     let pinned = !options.common.pins.is_empty();
     let any = options.accept_any_certificate;
     sources.anchors = sources.anchors.filter(|_| !(any && pinned));
     sources.crl_file = sources.crl_file.filter(|_| !any);
     Box::new(move |options| {
-        let mut trust = Trust::load(&sources, options, facts)?;
-        trust.anchors = trust.anchors.filter(|_| !any);
-        promised.keep(trust);
+        let mut policy = VerificationPolicy::load(&sources, options, facts)?;
+        policy.anchors = policy.anchors.filter(|_| !any);
+        cell.set(policy);
         Ok(())
     })
 }
@@ -203,7 +203,7 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
-    trust: Promised,
+    policy: TrustCell,
     pair: Option<Arc<dyn ResolvesClientCert>>,
     protocols: &'a [Vec<u8>],
     exporter: Option<Arc<Exporter>>,
@@ -212,7 +212,7 @@ struct Config<'a> {
 impl Config<'_> {
     fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let verifier = ServerVerifier {
-            trust: self.trust,
+            policy: self.policy,
             name: self.name.clone(),
             algorithms: self.provider.signature_verification_algorithms,
         };
@@ -251,9 +251,9 @@ pub(crate) fn test_session(certificate: &[u8]) -> Session {
     let config = Config {
         provider: crypto::provider(&[cli::Group::X25519], facts.records()),
         name: Some(ServerName::try_from("localhost").unwrap()),
-        trust: Promised::from(Trust {
+        policy: TrustCell::from(VerificationPolicy {
             anchors,
-            ..Trust::default()
+            ..VerificationPolicy::default()
         }),
         pair: None,
         protocols: &[],

@@ -27,7 +27,7 @@ use crate::setup::{self, Ready, Setup};
 use crate::tunnel::endpoints::PerEnd;
 use crate::tunnel::event_loop::Guard;
 use crate::tunnel::session::Session;
-use crate::verify::policy::{Sources, Trust};
+use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ClientVerifier;
 
@@ -141,8 +141,8 @@ fn resumes(options: &ServerOptions) -> bool {
 fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fatal> {
     let facts = state.facts;
     let verification = setup::verification(state.sources.anchors.is_some(), &options.common);
-    let trust = Trust::load(&state.sources, &options.common, facts.clone())?;
-    let verifier = verifier(trust, options.client_certificate);
+    let policy = VerificationPolicy::load(&state.sources, &options.common, facts.clone())?;
+    let verifier = verifier(policy, options.client_certificate);
     let mut provider = crypto::provider(&options.common.groups, facts.records());
     let exporter = Exporter::asked_for(&options.common, &mut provider);
     let (credentials, guard) = server_credentials(state.key, &facts, state.resumes);
@@ -156,7 +156,7 @@ fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fata
     Ok(Ready {
         session: config.session(facts.clone())?,
         // The names of the anchors are in what it says first.
-        greeted: None,
+        after_client_hello: None,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -208,11 +208,11 @@ fn server_credentials(
 }
 
 /// Who is asked for a certificate, and which one will do.
-fn verifier(trust: Trust, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
+fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
     match wanted {
         ClientCertificate::None => Arc::new(NoClientAuth),
-        ClientCertificate::Optional => Arc::new(ClientVerifier::new(trust, false)),
-        ClientCertificate::Mandatory => Arc::new(ClientVerifier::new(trust, true)),
+        ClientCertificate::Optional => Arc::new(ClientVerifier::new(policy, false)),
+        ClientCertificate::Mandatory => Arc::new(ClientVerifier::new(policy, true)),
     }
 }
 

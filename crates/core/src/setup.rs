@@ -17,7 +17,7 @@ use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::{self, Engine, Greeted, Guard};
+use crate::tunnel::event_loop::{self, AfterClientHello, Engine, Guard};
 use crate::tunnel::pump::Pump;
 use crate::tunnel::session::Session;
 
@@ -36,7 +36,7 @@ pub struct Ready {
     /// The connection.
     pub session: Session,
     /// What is done when a first message, if there is one, is on its way.
-    pub greeted: Option<Greeted>,
+    pub after_client_hello: Option<AfterClientHello>,
     /// Client: the name that it asks for.
     pub server_name: Option<String>,
     /// What else the notification says.
@@ -82,7 +82,7 @@ impl Setup {
     /// `read` looks at the variables and reads what only the user that started
     /// the program may read: the keys. `finish` does the rest under the
     /// identity that the engine keeps; trust anchors are read there or in
-    /// [`Ready::greeted`]. No descriptor is claimed, and so none kept from a
+    /// [`Ready::after_client_hello`]. No descriptor is claimed, and so none kept from a
     /// key guard, before `read`.
     pub fn run<State>(
         self,
@@ -131,7 +131,7 @@ impl Setup {
             pump,
             descriptors,
             options: self.options,
-            greeted: ready.greeted,
+            after_client_hello: ready.after_client_hello,
             guard: ready.guard,
             notification,
             server_name: ready.server_name,

@@ -31,7 +31,7 @@ use crate::report::peer_info::{self, Verification};
 use crate::tunnel::hello::Hellos;
 use crate::verify::chain::Chain;
 use crate::verify::crl::RevocationLists;
-use crate::verify::policy::{Promised, Trust};
+use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 use crate::x509::{Certificate, der};
@@ -116,9 +116,9 @@ pub fn x509(input: &[u8]) -> bool {
     let der = CertificateDer::from(input);
     let itself = anchors.contain(&der);
     let verifier = ServerVerifier {
-        trust: Promised::from(Trust {
+        policy: TrustCell::from(VerificationPolicy {
             anchors: Some(anchors),
-            ..Trust::default()
+            ..VerificationPolicy::default()
         }),
         name: Some(name.clone()),
         algorithms: crypto::signature_algorithms(),

@@ -26,7 +26,7 @@ use crate::crypto;
 use crate::crypto::records::Records;
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::testing::{self, CERTIFICATE};
-use crate::verify::policy::{Promised, Trust};
+use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 
@@ -76,9 +76,9 @@ fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
 fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     let provider = crypto::provider(&[cli::Group::X25519], &Records::default());
     let verifier = ServerVerifier {
-        trust: Promised::from(Trust {
+        policy: TrustCell::from(VerificationPolicy {
             anchors: Anchors::parse(CERTIFICATE),
-            ..Trust::default()
+            ..VerificationPolicy::default()
         }),
         name: Some(ServerName::try_from("localhost").unwrap()),
         algorithms: provider.signature_verification_algorithms,

@@ -24,7 +24,7 @@ pub struct Guard {
 
 /// What can wait until the peer has our first message, but has to be done
 /// before anything is read from it.
-pub type Greeted = Box<dyn FnOnce(&Common) -> Result<(), Fatal>>;
+pub type AfterClientHello = Box<dyn FnOnce(&Common) -> Result<(), Fatal>>;
 
 /// A connection, and what the program was told to do with it.
 pub struct Engine {
@@ -35,7 +35,7 @@ pub struct Engine {
     /// The options of both engines.
     pub options: Common,
     /// What is done when a first message, if there is one, is on its way.
-    pub greeted: Option<Greeted>,
+    pub after_client_hello: Option<AfterClientHello>,
     /// The process that holds the key, if it is another one.
     pub guard: Option<Guard>,
     /// Where to report the end of the handshake.
@@ -52,7 +52,7 @@ impl Engine {
     pub fn run(&mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
         unix::signal::stay_quiet();
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
-        let first = self.greet();
+        let first = self.send_client_hello();
         if self.options.sandbox {
             self.lock_in(context).map_err(|fatal| self.abort(fatal))?;
         }
@@ -72,10 +72,12 @@ impl Engine {
     /// The first step: a client sends its first message. What has to be read of
     /// files for the answer is read while the server thinks of one; a failure
     /// ends the handshake, whatever else happened.
-    fn greet(&mut self) -> Step {
+    fn send_client_hello(&mut self) -> Step {
         let step = self.silent_step();
-        let greeted = self.greeted.take();
-        match greeted.map_or(Ok(()), |greeted| greeted(&self.options)) {
+        let after_client_hello = self.after_client_hello.take();
+        match after_client_hello.map_or(Ok(()), |after_client_hello| {
+            after_client_hello(&self.options)
+        }) {
             Ok(()) => step,
             Err(fatal) => {
                 self.pump.abort(fatal);

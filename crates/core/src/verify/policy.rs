@@ -21,7 +21,7 @@ use crate::{CONTEXT, crypto};
 /// What a certificate must be. Nothing of this makes every one acceptable
 /// whose key the peer owns.
 #[derive(Debug, Default)]
-pub struct Trust {
+pub struct VerificationPolicy {
     /// It leads to one of these.
     pub anchors: Option<Anchors>,
     /// It is one of these, if there are any.
@@ -57,29 +57,29 @@ impl Sources {
 /// the verifier for as long as the connection, which needs no anchors any more
 /// when it has verified the one chain.
 #[derive(Clone, Debug, Default)]
-pub struct Promised(Arc<Mutex<Option<Trust>>>);
+pub struct TrustCell(Arc<Mutex<Option<VerificationPolicy>>>);
 
-impl Promised {
+impl TrustCell {
     /// Keeps the promise.
-    pub fn keep(&self, trust: Trust) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(trust);
+    pub fn set(&self, policy: VerificationPolicy) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy);
     }
 
     /// What was promised. Without it nobody is trusted.
-    pub fn take(&self) -> Result<Trust, Error> {
+    pub fn take(&self) -> Result<VerificationPolicy, Error> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::General("nothing says whom to trust".to_owned());
         place.take().ok_or_else(missing)
     }
 }
 
-impl From<Trust> for Promised {
-    fn from(trust: Trust) -> Self {
-        Self(Arc::new(Mutex::new(Some(trust))))
+impl From<VerificationPolicy> for TrustCell {
+    fn from(policy: VerificationPolicy) -> Self {
+        Self(Arc::new(Mutex::new(Some(policy))))
     }
 }
 
-impl Trust {
+impl VerificationPolicy {
     /// Reads what `options` ask for: the anchors of `sources`, and for chains
     /// that lead there the revocation lists.
     pub fn load(sources: &Sources, options: &Common, facts: HandshakeFacts) -> Result<Self, Fatal> {
@@ -100,7 +100,7 @@ impl Trust {
     }
 
     /// The peer's own certificate is one of the pins, or there are none.
-    pub fn recognise(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    pub fn check_pins(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         if self.pins.is_empty() || pins::contain(&self.pins, certificate) {
             return Ok(());
         }

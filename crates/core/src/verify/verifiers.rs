@@ -18,7 +18,7 @@ use webpki::KeyUsage;
 use crate::crypto;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::handshake_signature;
-use crate::verify::policy::{Promised, Trust};
+use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::x509::Certificate;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
@@ -53,7 +53,7 @@ macro_rules! owns_its_key {
 #[derive(Debug)]
 pub struct ServerVerifier {
     /// What its certificate must be.
-    pub trust: Promised,
+    pub policy: TrustCell,
     /// Its name, which is checked if there are anchors; None: no name is.
     pub name: Option<ServerName<'static>>,
     /// The signatures that can be verified.
@@ -69,9 +69,9 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trust = self.trust.take()?;
-        trust.recognise(end_entity)?;
-        if trust.anchors.is_none() {
+        let policy = self.policy.take()?;
+        policy.check_pins(end_entity)?;
+        if policy.anchors.is_none() {
             return Ok(ServerCertVerified::assertion());
         }
         let name = self.name.as_ref();
@@ -83,10 +83,10 @@ impl ServerCertVerifier for ServerVerifier {
             usage: KeyUsage::server_auth(),
             common_name_counts: host_name && by_common_name,
         };
-        trust.verify(&chain, now, &self.algorithms)?;
+        policy.verify(&chain, now, &self.algorithms)?;
         if let Some(name) = name {
             check_name(end_entity, name)
-                .inspect_err(|error| explain(error, end_entity, name, &trust))?;
+                .inspect_err(|error| explain(error, end_entity, name, &policy))?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -97,7 +97,7 @@ impl ServerCertVerifier for ServerVerifier {
 /// How a server judges the client's certificate.
 #[derive(Debug)]
 pub struct ClientVerifier {
-    trust: Trust,
+    policy: VerificationPolicy,
     hints: Vec<DistinguishedName>,
     mandatory: bool,
     algorithms: WebPkiSupportedAlgorithms,
@@ -106,11 +106,11 @@ pub struct ClientVerifier {
 impl ClientVerifier {
     /// Certificates must be as `trust` has it; clients without one are let in
     /// unless it is `mandatory`. They are told the names of the anchors.
-    pub fn new(trust: Trust, mandatory: bool) -> Self {
-        let subjects = trust.anchors.as_ref().map(|anchors| anchors.subjects());
+    pub fn new(policy: VerificationPolicy, mandatory: bool) -> Self {
+        let subjects = policy.anchors.as_ref().map(|anchors| anchors.subjects());
         Self {
             hints: hints(subjects.unwrap_or_default()),
-            trust,
+            policy,
             mandatory,
             algorithms: crypto::signature_algorithms(),
         }
@@ -138,8 +138,8 @@ impl ClientCertVerifier for ClientVerifier {
             usage: KeyUsage::client_auth(),
             common_name_counts: false,
         };
-        self.trust.recognise(end_entity)?;
-        self.trust.verify(&chain, now, &self.algorithms)?;
+        self.policy.check_pins(end_entity)?;
+        self.policy.verify(&chain, now, &self.algorithms)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -180,7 +180,12 @@ fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
 
 /// Says which name was wanted and which ones the certificate has, if that is
 /// why it is refused.
-fn explain(error: &Error, certificate: &CertificateDer<'_>, name: &ServerName<'_>, trust: &Trust) {
+fn explain(
+    error: &Error,
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    policy: &VerificationPolicy,
+) {
     use CertificateError as C;
     let by_name = matches!(
         error,
@@ -192,7 +197,7 @@ fn explain(error: &Error, certificate: &CertificateDer<'_>, name: &ServerName<'_
     let names = quoted(&fields.identities().join(&b','));
     let names = if names.is_empty() { "none" } else { &names };
     let name = name.to_str();
-    trust.facts.refuse(format!(
+    policy.facts.refuse(format!(
         "certificate of remote refused: not valid for this name: {name} is wanted, it has {names}"
     ));
 }

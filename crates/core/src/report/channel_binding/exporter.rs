@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::files::pem;
-    use crate::verify::policy::Trust;
+    use crate::verify::policy::VerificationPolicy;
     use crate::verify::verifiers::ServerVerifier;
 
     const KEY: &[u8] = include_bytes!("../../testdata/key.pem");
@@ -206,7 +206,7 @@ mod tests {
         provider.cipher_suites = vec![suite];
         let exporter = Exporter::new(&mut provider);
         let anyone = ServerVerifier {
-            trust: Trust::default().into(),
+            policy: VerificationPolicy::default().into(),
             name: None,
             algorithms: provider.signature_verification_algorithms,
         };

@@ -140,7 +140,7 @@ pub fn client(version: Version) -> Connection {
         ..rustls::crypto::ring::default_provider()
     });
     let verifier = crate::verify::verifiers::ServerVerifier {
-        trust: crate::verify::policy::Trust::default().into(),
+        policy: crate::verify::policy::VerificationPolicy::default().into(),
         name: None,
         algorithms: provider.signature_verification_algorithms,
     };

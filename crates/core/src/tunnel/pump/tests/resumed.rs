@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 use super::attacker::*;
 use super::*;
 use crate::handshake_facts::HandshakeFacts;
-use crate::verify::policy::Trust;
+use crate::verify::policy::VerificationPolicy;
 use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
 /// Takes any session, whoever made it and whatever it says.
@@ -56,7 +56,7 @@ fn somebody(version: Version) -> Arc<ClientConfig> {
     let key = crate::files::pem::private_key(KEY).unwrap();
     let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
     let verifier = ServerVerifier {
-        trust: Trust::default().into(),
+        policy: VerificationPolicy::default().into(),
         name: None,
         algorithms: default_provider().signature_verification_algorithms,
     };
@@ -84,7 +84,7 @@ fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) 
 fn who_was_asked_for_no_certificate_has_none_whatever_the_session_says() {
     for version in [&TLS12, &TLS13] {
         let client = somebody(version);
-        let asking = Arc::new(ClientVerifier::new(Trust::default(), true));
+        let asking = Arc::new(ClientVerifier::new(VerificationPolicy::default(), true));
         let (kind, first) = meet(&client, session(asking, true));
         assert_eq!(kind, HandshakeKind::Full);
         assert_eq!(first.engine.pump.session().peer_chain().len(), 1);

@@ -26,7 +26,7 @@ use crate::files::patience::Files;
 use crate::files::store::Store;
 use crate::files::{key, pem};
 use crate::report::channel_binding::server_end_point;
-use crate::report::env_block::Variables;
+use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};
 use crate::tunnel::hello::Hellos;
 use crate::verify::chain::Chain;
@@ -168,9 +168,9 @@ pub fn peer_info(input: &[u8]) -> bool {
     let _ = chain
         .first()
         .and_then(|der| server_end_point::of_certificate(der));
-    let mut variables = Variables::default();
-    peer_info::say(&mut variables, "X", &chain, Verification::Verified);
-    let block = String::from_utf8(variables.finish()).unwrap();
+    let mut env_block = EnvBlock::default();
+    peer_info::say(&mut env_block, "X", &chain, Verification::Verified);
+    let block = String::from_utf8(env_block.finish()).unwrap();
     let strings = block.strip_suffix("\0\0").unwrap().split('\0');
     let mut names = BTreeSet::new();
     let mut certificates = Vec::new();

@@ -3,9 +3,9 @@
 
 /// A notification that is being written.
 #[derive(Default)]
-pub struct Variables(Vec<u8>);
+pub struct EnvBlock(Vec<u8>);
 
-impl Variables {
+impl EnvBlock {
     /// Sets `name`, or unsets it if there is no `value`. A value that holds a
     /// NUL, whose rest would pass for another variable, is as good as none.
     pub fn say(&mut self, name: &str, value: Option<&str>) {
@@ -44,14 +44,14 @@ mod tests {
 
     #[test]
     fn what_is_said_is_set_or_unset_in_its_order() {
-        let mut variables = Variables::default();
-        variables.say("A", Some("1=2"));
-        variables.say("B", None);
-        variables.say("C", Some(""));
-        variables.say("D", Some("x\0E=y"));
-        variables.say_each("N", &["a".into(), "b".into()]);
-        variables.say_each("M", &[]);
+        let mut env_block = EnvBlock::default();
+        env_block.say("A", Some("1=2"));
+        env_block.say("B", None);
+        env_block.say("C", Some(""));
+        env_block.say("D", Some("x\0E=y"));
+        env_block.say_each("N", &["a".into(), "b".into()]);
+        env_block.say_each("M", &[]);
         let block = b"A=1=2\0B\0C=\0D\0N_0=a\0N_1=b\0N_2\0M_0\0\0";
-        assert_eq!(variables.finish(), block);
+        assert_eq!(env_block.finish(), block);
     }
 }

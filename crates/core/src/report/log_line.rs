@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn the_environment_names_the_peer_under_the_name_of_its_protocol() {
-        let remote = |variables: &[(&str, &str)]| {
+        let remote = |env_block: &[(&str, &str)]| {
             let mut env = Env::default();
-            variables
+            env_block
                 .iter()
                 .for_each(|(name, value)| env.set(name, value));
             remote_in_environment(&env).map(|remote| remote.to_string())

@@ -11,7 +11,7 @@ use crate::crypto;
 use crate::handshake_facts::HandshakeFacts;
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::channel_binding::server_end_point;
-use crate::report::env_block::Variables;
+use crate::report::env_block::EnvBlock;
 use crate::report::labels;
 use crate::report::peer_info::{self, Verification};
 use crate::x509::Certificate;
@@ -26,7 +26,7 @@ pub struct PeerInfo {
     pub server_facts: Option<HandshakeFacts>,
 }
 
-/// The notification. See [`Variables`] for its form. The peer has proved who it
+/// The notification. See [`EnvBlock`] for its form. The peer has proved who it
 /// is by `chain`, or has not. There is an application protocol only if one was to
 /// be agreed on.
 pub fn write(
@@ -36,29 +36,29 @@ pub fn write(
     alpn: bool,
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
-    let mut variables = Variables::default();
-    variables.say("SSL_PROTOCOL", labels::protocol(state));
-    variables.say("SSL_CIPHER", labels::cipher(state));
-    variables.say("SSL_TLS_SNI_SERVERNAME", server_name);
+    let mut env_block = EnvBlock::default();
+    env_block.say("SSL_PROTOCOL", labels::protocol(state));
+    env_block.say("SSL_CIPHER", labels::cipher(state));
+    env_block.say("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = chain.first().map(|der| crypto::fingerprint(der));
-    variables.say("SSL_PEER_CERT_HASH", hash.as_deref());
+    env_block.say("SSL_PEER_CERT_HASH", hash.as_deref());
     let subject = chain.first();
     let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());
-    variables.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
+    env_block.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     if alpn {
-        variables.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
+        env_block.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
     }
     if let Some(peer_info) = peer_info {
-        variables.say("SSL_GROUP", labels::group(state));
-        peer_info.add(&mut variables, labels::is_resumed(state), chain);
+        env_block.say("SSL_GROUP", labels::group(state));
+        peer_info.add(&mut env_block, labels::is_resumed(state), chain);
     }
-    variables.finish()
+    env_block.finish()
 }
 
 impl PeerInfo {
     fn add(
         &self,
-        variables: &mut Variables,
+        env_block: &mut EnvBlock,
         resumed: Option<bool>,
         chain: &[CertificateDer<'static>],
     ) {
@@ -66,16 +66,16 @@ impl PeerInfo {
             Some(true) => "Resumed",
             _ => "Initial",
         };
-        variables.say("SSL_SESSION_RESUMED", Some(resumed));
+        env_block.say("SSL_SESSION_RESUMED", Some(resumed));
         let exported = self.exporter.value().map(|value| STANDARD.encode(value));
-        variables.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
+        env_block.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
         let (prefix, server) = match &self.server_facts {
             Some(facts) => ("SSL_CLIENT", facts.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
         };
         let end_point = server.and_then(|der| server_end_point::of_certificate(&der));
         let end_point = end_point.map(|digest| STANDARD.encode(digest));
-        variables.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
-        peer_info::say(variables, prefix, chain, self.verification);
+        env_block.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
+        peer_info::say(env_block, prefix, chain, self.verification);
     }
 }

@@ -14,7 +14,7 @@ use x509_cert::der::asn1::Any;
 use x509_cert::der::{DateTime, Decode, Tag, Tagged};
 use x509_cert::name::Name;
 
-use crate::report::env_block::Variables;
+use crate::report::env_block::EnvBlock;
 use crate::report::rfc4514;
 
 /// A certificate with a serial number of any length.
@@ -54,7 +54,7 @@ const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 /// Says all there is about the `chain` that the peer sent, its own
 /// certificate first, in variables that begin with `prefix`.
 pub fn say(
-    variables: &mut Variables,
+    env_block: &mut EnvBlock,
     prefix: &str,
     chain: &[CertificateDer<'_>],
     verification: Verification,
@@ -64,29 +64,29 @@ pub fn say(
         (_, Verification::Verified) => "SUCCESS",
         (_, Verification::Unverified) => "GENEROUS",
     };
-    variables.say(&format!("{prefix}_VERIFY"), Some(verify));
+    env_block.say(&format!("{prefix}_VERIFY"), Some(verify));
     let own = chain
         .first()
         .and_then(|der| Certificate::from_der(der).ok());
     say_fields(
-        variables,
+        env_block,
         prefix,
         own.as_ref().map(CertificateInner::tbs_certificate),
     );
     let mut chain = chain.iter().map(|der| pem(der));
-    variables.say(&format!("{prefix}_CERT"), chain.next().as_deref());
+    env_block.say(&format!("{prefix}_CERT"), chain.next().as_deref());
     let chain: Vec<String> = chain.collect();
-    variables.say_each(&format!("{prefix}_CERT_CHAIN"), &chain);
+    env_block.say_each(&format!("{prefix}_CERT_CHAIN"), &chain);
 }
 
 /// Every field is named, so that what is not there is unset.
 fn say_fields(
-    variables: &mut Variables,
+    env_block: &mut EnvBlock,
     prefix: &str,
     certificate: Option<&TbsCertificateInner<Raw>>,
 ) {
     let mut say = |name: &str, value: Option<String>| {
-        variables.say(&format!("{prefix}_{name}"), value.as_deref());
+        env_block.say(&format!("{prefix}_{name}"), value.as_deref());
     };
     let version = certificate.map(|certificate| (certificate.version() as u8 + 1).to_string());
     say("M_VERSION", version);
@@ -110,7 +110,7 @@ fn say_fields(
     for (kind, tag) in ALTERNATIVE_NAMES {
         let of_kind = alternative.iter().filter(|name| number_of(name) == tag);
         let values: Vec<String> = of_kind.filter_map(alternative_name).collect();
-        variables.say_each(&format!("{prefix}_SAN_{kind}"), &values);
+        env_block.say_each(&format!("{prefix}_SAN_{kind}"), &values);
     }
 }
 

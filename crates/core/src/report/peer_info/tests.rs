@@ -116,9 +116,9 @@ impl Said {
 }
 
 fn said(chain: &[CertificateDer<'_>], verification: Verification) -> Said {
-    let mut variables = Variables::default();
-    say(&mut variables, "X", chain, verification);
-    let block = String::from_utf8(variables.finish()).unwrap();
+    let mut env_block = EnvBlock::default();
+    say(&mut env_block, "X", chain, verification);
+    let block = String::from_utf8(env_block.finish()).unwrap();
     Said(block.split_terminator('\0').map(str::to_owned).collect())
 }
 

@@ -8,9 +8,9 @@ use nix::sys::stat::Mode;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use crate::files::error::{Defect, Failure, unreadable, unusable};
+use crate::files::error::{Failure, PemError, unreadable, unusable};
 use crate::files::patience::Files;
-use crate::files::{Opened, key, key_fault, pem};
+use crate::files::{OpenFile, key, key_fault, pem};
 use crate::x509::public_key::PublicKey;
 use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
@@ -30,7 +30,7 @@ pub fn load(
 }
 
 /// How a file is opened.
-pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<Opened, Failure>;
+pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<OpenFile, Failure>;
 
 /// One attempt to do the same with files that are opened by `open`.
 pub fn read(
@@ -133,10 +133,10 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
     let file = open(path)?;
     let mode = file.mode();
     let content = file.content().map_err(|errno| unreadable(path, errno))?;
-    let key = pem::private_key(&content).map_err(|defect| {
-        let fatal = unusable(path, defect.text());
-        match defect {
-            Defect::Encrypted => Failure::lasting(fatal),
+    let key = pem::private_key(&content).map_err(|error| {
+        let fatal = unusable(path, error.text());
+        match error {
+            PemError::Encrypted => Failure::lasting(fatal),
             _ => fatal.into(),
         }
     })?;
@@ -146,9 +146,9 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
 fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let content = open(path)?.content();
     let content = content.map_err(|errno| unreadable(path, errno))?;
-    let chain = pem::certificates(content).map_err(|defect| unusable(path, defect.text()))?;
+    let chain = pem::certificates(content).map_err(|error| unusable(path, error.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
-        return Err(unusable(path, Defect::Malformed.text()).into());
+        return Err(unusable(path, PemError::Malformed.text()).into());
     }
     Ok(chain)
 }

@@ -16,7 +16,7 @@ use crate::CONTEXT;
 use crate::credentials::{a_label, certified_key};
 use crate::files::error::{Failure, unreadable};
 use crate::files::patience::{Attempt, Files};
-use crate::files::{Opened, has_directory};
+use crate::files::{OpenFile, has_directory};
 
 /// The directory, open for as long as it may be needed.
 pub struct SniDirectory {
@@ -87,7 +87,7 @@ impl SniDirectory {
     /// Warns of files for `name`, for which there is no pair, that bear its name
     /// in Unicode.
     pub fn warn_of_unicode(&self, name: &str) {
-        let is_there = |place: &Place| Opened::beneath(&self.fd, &place.key).is_ok();
+        let is_there = |place: &Place| OpenFile::beneath(&self.fd, &place.key).is_ok();
         if let Some(place) = unicode_places(name).into_iter().find(is_there) {
             let path = self.shown(&place.key);
             let path = path.to_string_lossy();
@@ -103,7 +103,7 @@ impl SniDirectory {
     }
 
     fn has(&self, file: &str) -> Result<bool, Failure> {
-        match Opened::beneath(&self.fd, file) {
+        match OpenFile::beneath(&self.fd, file) {
             Ok(_) => Ok(true),
             // A file system may have no room for such a name.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
@@ -121,7 +121,7 @@ impl SniDirectory {
             } else {
                 &place.certificate
             };
-            let opened = Opened::beneath(&self.fd, file);
+            let opened = OpenFile::beneath(&self.fd, file);
             opened.map_err(|errno| unreadable(path, errno).into())
         };
         match certified_key::read(self.files.voice(), &open, &key, &certificate) {

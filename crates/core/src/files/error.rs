@@ -10,7 +10,7 @@ use crate::files::patience::Attempt;
 
 /// Why a file does not give what is looked for in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Defect {
+pub enum PemError {
     /// The key is encrypted.
     Encrypted,
     /// A block that should be used cannot be decoded.
@@ -23,7 +23,7 @@ pub enum Defect {
     NoRevocationList,
 }
 
-impl Defect {
+impl PemError {
     /// What is wrong, to follow the file's name.
     pub fn text(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 
 use rustls::pki_types::PrivateKeyDer;
 
-use crate::files::error::Defect;
+use crate::files::error::PemError;
 use crate::x509::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect,
 };
@@ -25,14 +25,14 @@ const PUBLIC_KEY: u8 = 0xa1;
 
 /// The private key that `der` is: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1
 /// (RFC 5915).
-pub fn of_der(der: Vec<u8>) -> Result<PrivateKeyDer<'static>, Defect> {
-    let (fields, _) = expect(&der, SEQUENCE).ok_or(Defect::Malformed)?;
+pub fn of_der(der: Vec<u8>) -> Result<PrivateKeyDer<'static>, PemError> {
+    let (fields, _) = expect(&der, SEQUENCE).ok_or(PemError::Malformed)?;
     // An EncryptedPrivateKeyInfo begins with an algorithm, all others with a version.
     let encrypted = |(_algorithm, rest)| expect(rest, OCTET_STRING).is_some();
     if expect(fields, SEQUENCE).is_some_and(encrypted) {
-        return Err(Defect::Encrypted);
+        return Err(PemError::Encrypted);
     }
-    PrivateKeyDer::try_from(der).map_err(|_| Defect::Malformed)
+    PrivateKeyDer::try_from(der).map_err(|_| PemError::Malformed)
 }
 
 /// The private number of an EC key. None for all other keys, and for those on
@@ -105,7 +105,7 @@ mod tests {
         let octets = der(OCTET_STRING, b"x");
         let whole = |fields: &[&[u8]]| of_der(der(SEQUENCE, &fields.concat()));
         let encrypted = whole(&[&algorithm, &octets]);
-        assert_eq!(encrypted.err(), Some(Defect::Encrypted));
+        assert_eq!(encrypted.err(), Some(PemError::Encrypted));
         for version in [&version_0, &version_1] {
             let pkcs8 = whole(&[version, &algorithm, &octets]).unwrap();
             assert!(matches!(pkcs8, PrivateKeyDer::Pkcs8(_)));
@@ -121,7 +121,7 @@ mod tests {
             of_der(octets),
             of_der(cut),
         ] {
-            assert_eq!(none.err(), Some(Defect::Malformed));
+            assert_eq!(none.err(), Some(PemError::Malformed));
         }
     }
 

@@ -22,7 +22,7 @@ use unix::Errno;
 const LIMIT: usize = 64 << 20;
 
 /// A file that is open for reading.
-pub struct Opened {
+pub struct OpenFile {
     source: Source,
     stat: FileStat,
 }
@@ -34,7 +34,7 @@ enum Source {
     Stream(Vec<u8>),
 }
 
-impl Opened {
+impl OpenFile {
     /// The file at `path`, of whatever kind. If it is a pipe or a device it is
     /// read here: ETIMEDOUT if its end has not come `until` then.
     pub fn at(path: &OsStr, until: Instant) -> Result<Self, Errno> {
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
-        let read = |path: &OsStr| Opened::at(path, Instant::now()).and_then(Opened::content);
+        let read = |path: &OsStr| OpenFile::at(path, Instant::now()).and_then(OpenFile::content);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
             let content: Vec<u8> = (0..size).map(|i| i as u8).collect();
@@ -213,7 +213,7 @@ mod tests {
     fn files_are_read_one_behind_the_other() {
         let mut store = Vec::new();
         let mut append = |path: &str| {
-            let opened = Opened::at(OsStr::new(path), Instant::now());
+            let opened = OpenFile::at(OsStr::new(path), Instant::now());
             let appended = opened.and_then(|file| file.append_to(&mut store));
             (appended, store.clone())
         };

@@ -16,7 +16,7 @@ use nix::poll::{PollTimeout, poll};
 use unix::{Env, Errno};
 
 use crate::CONTEXT;
-use crate::files::Opened;
+use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable};
 use crate::outcome::Outcome;
 
@@ -60,7 +60,7 @@ pub enum Attempt<T> {
 pub struct Reader<'a> {
     files: &'a Files,
     /// What came through pipes and terminals, which can be read only once.
-    streams: RefCell<BTreeMap<OsString, Opened>>,
+    streams: RefCell<BTreeMap<OsString, OpenFile>>,
 }
 
 impl Files {
@@ -166,11 +166,11 @@ impl Terms {
 impl Reader<'_> {
     /// The file at `path`. What is no regular file is read at once, and later
     /// attempts get the same content.
-    pub fn open(&self, path: &OsStr) -> Result<Opened, Failure> {
-        if let Some(copy) = self.streams.borrow().get(path).and_then(Opened::copy) {
+    pub fn open(&self, path: &OsStr) -> Result<OpenFile, Failure> {
+        if let Some(copy) = self.streams.borrow().get(path).and_then(OpenFile::copy) {
             return Ok(copy);
         }
-        let opened = Opened::at(path, self.files.0.streams_until);
+        let opened = OpenFile::at(path, self.files.0.streams_until);
         let opened = opened.map_err(|errno| self.failed(path, errno))?;
         if let Some(copy) = opened.copy() {
             self.streams.borrow_mut().insert(path.to_owned(), copy);

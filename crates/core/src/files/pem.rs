@@ -4,14 +4,14 @@ use memchr::memchr;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::files::error::Defect;
+use crate::files::error::PemError;
 use crate::files::key;
 use crate::files::store::Store;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
 /// All certificates of a file, in their order: one in DER, or those of the
 /// CERTIFICATE blocks.
-pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'static>>, Defect> {
+pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let mut store = Store::from(content.into());
     store.decode_certificates()?;
     let certificates = store.iter().map(<[u8]>::to_vec);
@@ -21,7 +21,7 @@ pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'s
 /// All revocation lists of a file: in DER, one behind the other, or those of
 /// the X509 CRL blocks. Half a block, which a file that is being written ends
 /// with, makes all of it malformed: what it would have said is not known.
-pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, Defect> {
+pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, PemError> {
     const LABEL: &[u8] = b"X509 CRL";
     let content = content.into();
     let lists = der_sequences(&content);
@@ -37,8 +37,8 @@ pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, Def
     }
     let mut store = Store::from(content);
     match store.decode_blocks(&[LABEL])? {
-        0 if begun == 0 => Err(Defect::NoRevocationList),
-        complete if complete < begun => Err(Defect::Malformed),
+        0 if begun == 0 => Err(PemError::NoRevocationList),
+        complete if complete < begun => Err(PemError::Malformed),
         _ => Ok(store.iter().map(<[u8]>::to_vec).collect()),
     }
 }
@@ -60,7 +60,7 @@ fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
 
 /// The first private key of a file: the labels of blocks tell that there is
 /// one, its content tells its form.
-pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
+pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     if is_der_sequence(content) {
         return key::of_der(content.to_vec());
     }
@@ -72,14 +72,14 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
     ];
     let mut rest = content;
     loop {
-        let block = Block::first(rest).ok_or(Defect::NoKey)?;
+        let block = Block::first(rest).ok_or(PemError::NoKey)?;
         if !keys.contains(&block.label) {
             rest = &rest[block.end..];
             continue;
         }
         // The old style of encryption says so in a header (RFC 1421).
         return match find(block.body, b"ENCRYPTED") {
-            Some(_) => Err(Defect::Encrypted),
+            Some(_) => Err(PemError::Encrypted),
             None => key::of_der(secret(block.body)?),
         };
     }
@@ -87,11 +87,11 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, Defect> {
 
 /// What the base64 text of a secret stands for, in a time that does not depend
 /// on it. rustls-pki-types can do that, and does it for whole blocks.
-pub fn secret(text: &[u8]) -> Result<Vec<u8>, Defect> {
+pub fn secret(text: &[u8]) -> Result<Vec<u8>, PemError> {
     let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
     // It would do with less padding, and join what a second BEGIN separates.
     if digits.count() % 4 != 0 || find(text, DASHES).is_some() {
-        return Err(Defect::Malformed);
+        return Err(PemError::Malformed);
     }
     let [begin, end] = [
         "-----BEGIN PRIVATE KEY-----\n",
@@ -101,7 +101,7 @@ pub fn secret(text: &[u8]) -> Result<Vec<u8>, Defect> {
     let decoded: Result<(SectionKind, Vec<u8>), _> = PemObject::from_pem_slice(&block);
     decoded
         .map(|(_, secret)| secret)
-        .map_err(|_| Defect::Malformed)
+        .map_err(|_| PemError::Malformed)
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -177,7 +177,7 @@ mod tests {
         format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
     }
 
-    fn bodies(text: &str) -> Result<Vec<Vec<u8>>, Defect> {
+    fn bodies(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
         certificates(text.as_bytes())
             .map(|list| list.iter().map(|der| der.as_ref().to_vec()).collect())
     }
@@ -232,7 +232,7 @@ mod tests {
         // But for bits that stand for nothing.
         assert_eq!(secret(b"AB=="), Ok(vec![0]));
         let twice = "AAEC\n-----BEGIN PRIVATE KEY-----\nAAE";
-        assert_eq!(secret(twice.as_bytes()), Err(Defect::Malformed));
+        assert_eq!(secret(twice.as_bytes()), Err(PemError::Malformed));
     }
 
     #[test]
@@ -251,30 +251,36 @@ mod tests {
         .concat();
         assert_eq!(lists(text.as_bytes()), both);
         let cut = text.len() - 3;
-        assert_eq!(lists(&text.as_bytes()[..cut]), Err(Defect::Malformed));
+        assert_eq!(lists(&text.as_bytes()[..cut]), Err(PemError::Malformed));
         let spoilt = text.replace("MAA=", "MA!=");
-        assert_eq!(lists(spoilt.as_bytes()), Err(Defect::Malformed));
+        assert_eq!(lists(spoilt.as_bytes()), Err(PemError::Malformed));
         for none in ["", "0", "\x30\x05x", &block("CERTIFICATE", "AAEC")] {
             let found = lists(none.as_bytes());
-            assert_eq!(found, Err(Defect::NoRevocationList), "{none:?}");
+            assert_eq!(found, Err(PemError::NoRevocationList), "{none:?}");
         }
     }
 
     #[test]
     fn each_defect_is_told_apart() {
-        assert_eq!(bodies(""), Err(Defect::NoCertificate));
-        assert_eq!(bodies(&block("CERTIFICATE", "!!")), Err(Defect::Malformed));
+        assert_eq!(bodies(""), Err(PemError::NoCertificate));
+        assert_eq!(
+            bodies(&block("CERTIFICATE", "!!")),
+            Err(PemError::Malformed)
+        );
         let key = |text: &str| private_key(text.as_bytes()).err();
-        assert_eq!(key(""), Some(Defect::NoKey));
-        assert_eq!(key(&block("CERTIFICATE", "AAEC")), Some(Defect::NoKey));
-        assert_eq!(key(&block("PRIVATE KEY", "!!")), Some(Defect::Malformed));
-        assert_eq!(key(&block("PRIVATE KEY", "AAEC")), Some(Defect::Malformed));
+        assert_eq!(key(""), Some(PemError::NoKey));
+        assert_eq!(key(&block("CERTIFICATE", "AAEC")), Some(PemError::NoKey));
+        assert_eq!(key(&block("PRIVATE KEY", "!!")), Some(PemError::Malformed));
+        assert_eq!(
+            key(&block("PRIVATE KEY", "AAEC")),
+            Some(PemError::Malformed)
+        );
         // SEQUENCE { SEQUENCE {}, OCTET STRING }
         for label in ["ENCRYPTED PRIVATE KEY", "PRIVATE KEY"] {
-            assert_eq!(key(&block(label, "MAQwAAQA")), Some(Defect::Encrypted));
+            assert_eq!(key(&block(label, "MAQwAAQA")), Some(PemError::Encrypted));
         }
         let old = block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAEC");
-        assert_eq!(key(&old), Some(Defect::Encrypted));
+        assert_eq!(key(&old), Some(PemError::Encrypted));
     }
 
     #[test]

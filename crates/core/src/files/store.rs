@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
-use crate::files::error::Defect;
+use crate::files::error::PemError;
 use crate::files::pem::Block;
 use crate::x509::der::{SEQUENCE, is_der_sequence};
 
@@ -53,7 +53,7 @@ impl Store {
     /// in DER, or those of the CERTIFICATE blocks. Nothing is left of it if
     /// that is an error. A file that ends within a certificate is malformed: what
     /// it would have said is not known.
-    pub fn decode_certificates(&mut self) -> Result<(), Defect> {
+    pub fn decode_certificates(&mut self) -> Result<(), PemError> {
         let start = self.start();
         if is_der_sequence(&self.bytes[start..]) {
             self.places.push(start..self.bytes.len());
@@ -61,15 +61,15 @@ impl Store {
         }
         let binary = begins_as_der(&self.bytes[start..]);
         match self.decode_blocks(&[b"CERTIFICATE", b"X509 CERTIFICATE"])? {
-            0 if binary => Err(Defect::Malformed),
-            0 => Err(Defect::NoCertificate),
+            0 if binary => Err(PemError::Malformed),
+            0 => Err(PemError::NoCertificate),
             _ => Ok(()),
         }
     }
 
     /// The same for what the blocks with these labels stand for, if there are
     /// any. How many there are. A last one without its END is an error.
-    pub fn decode_blocks(&mut self, labels: &[&[u8]]) -> Result<usize, Defect> {
+    pub fn decode_blocks(&mut self, labels: &[&[u8]]) -> Result<usize, PemError> {
         let (start, former) = (self.start(), self.places.len());
         let decoded = self.decode_from(start, labels);
         if decoded.is_err() {
@@ -79,7 +79,7 @@ impl Store {
         decoded.map(|()| self.places.len() - former)
     }
 
-    fn decode_from(&mut self, start: usize, labels: &[&[u8]]) -> Result<(), Defect> {
+    fn decode_from(&mut self, start: usize, labels: &[&[u8]]) -> Result<(), PemError> {
         // What lies between these has been read, and can be overwritten.
         let (mut end, mut read) = (start, start);
         while let Some(block) = Block::first(&self.bytes[read..]) {
@@ -95,7 +95,7 @@ impl Store {
             .iter()
             .any(|label| Block::begins(&self.bytes[read..], label))
         {
-            true => Err(Defect::Malformed),
+            true => Err(PemError::Malformed),
             false => Ok(()),
         }
     }
@@ -138,14 +138,14 @@ fn join(body: &[u8], text: &mut Vec<u8>) -> usize {
 }
 
 /// Decodes the text to the beginning of `output`. How many bytes that are.
-fn decode(text: &[u8], output: &mut [u8]) -> Result<usize, Defect> {
+fn decode(text: &[u8], output: &mut [u8]) -> Result<usize, PemError> {
     let len = STANDARD.decode_slice(text, output).or_else(|_| {
         // White space that is left is rare.
         let mut text = text.to_vec();
         text.retain(|byte| !byte.is_ascii_whitespace());
         STANDARD.decode_slice(&text, output)
     });
-    len.map_err(|_| Defect::Malformed)
+    len.map_err(|_| PemError::Malformed)
 }
 
 #[cfg(test)]
@@ -167,13 +167,13 @@ mod tests {
         for (file, count) in [
             (CERTIFICATE, Ok(1)),
             (&der, Ok(1)),
-            (&half.concat(), Err(Defect::Malformed)),
-            (&both[..both.len() - 9], Err(Defect::Malformed)),
-            (&both[..CERTIFICATE.len() / 2], Err(Defect::Malformed)),
-            (&der[..der.len() - 1], Err(Defect::Malformed)),
+            (&half.concat(), Err(PemError::Malformed)),
+            (&both[..both.len() - 9], Err(PemError::Malformed)),
+            (&both[..CERTIFICATE.len() / 2], Err(PemError::Malformed)),
+            (&der[..der.len() - 1], Err(PemError::Malformed)),
             (&both, Ok(2)),
-            (KEY, Err(Defect::NoCertificate)),
-            (b"", Err(Defect::NoCertificate)),
+            (KEY, Err(PemError::NoCertificate)),
+            (b"", Err(PemError::NoCertificate)),
             (&der, Ok(1)),
         ] {
             store.bytes().extend_from_slice(file);
@@ -190,7 +190,7 @@ mod tests {
         format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
     }
 
-    fn decoded(text: &str) -> Result<Vec<Vec<u8>>, Defect> {
+    fn decoded(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
         let mut store = Store::from(text.as_bytes().to_vec());
         store.decode_certificates()?;
         Ok(store.iter().map(<[u8]>::to_vec).collect())

@@ -13,7 +13,7 @@ use webpki::{
 };
 
 use crate::crypto;
-use crate::files::error::{Defect, unreadable, unusable};
+use crate::files::error::{PemError, unreadable, unusable};
 use crate::files::patience::Files;
 use crate::files::pem;
 use crate::x509::crl::{RevocationList, Signed};
@@ -50,7 +50,7 @@ impl RevocationLists {
     /// The lists of a file with this content. The error is what is wrong with
     /// it, to follow the file's name.
     pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
-        let lists = pem::revocation_lists(content).map_err(Defect::text)?;
+        let lists = pem::revocation_lists(content).map_err(PemError::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();
         Ok(Self {
             lists: newest(lists?),
@@ -154,7 +154,7 @@ impl List {
     }
 
     fn new(der: Vec<u8>) -> Result<Self, &'static str> {
-        let malformed = Defect::Malformed.text();
+        let malformed = PemError::Malformed.text();
         let fields = RevocationList::parse(&der).ok_or(malformed)?;
         if !fields.extended {
             return Err("a revocation list of version 1, and only version 2 can be read");

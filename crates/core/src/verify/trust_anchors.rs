@@ -12,10 +12,10 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
-use crate::files::error::{Defect, Failure, unreadable, unusable};
+use crate::files::error::{Failure, PemError, unreadable, unusable};
 use crate::files::patience::{Attempt, Files, Reader};
 use crate::files::store::Store;
-use crate::files::{Opened, variable};
+use crate::files::{OpenFile, variable};
 use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
 
@@ -176,7 +176,7 @@ fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<Store, Failure> {
     let read = reader.open(path)?.append_to(listed.bytes());
     read.map_err(|errno| unreadable(path, errno))?;
     let decoded = listed.decode_certificates();
-    decoded.map_err(|defect| unusable(path, defect.text()))?;
+    decoded.map_err(|error| unusable(path, error.text()))?;
     Ok(listed)
 }
 
@@ -192,7 +192,7 @@ fn directory(path: &OsStr) -> Result<(Store, Option<Fatal>), Failure> {
     let mut first = None;
     for name in names {
         let former = listed.bytes().len();
-        let opened = Opened::in_directory(&directory, name);
+        let opened = OpenFile::in_directory(&directory, name);
         let skipped = match opened.and_then(|file| file.append_to(listed.bytes())) {
             Ok(()) if listed.bytes().len() == former => Some(Skipped::Empty),
             Ok(()) => listed.decode_certificates().err().map(Skipped::For),
@@ -209,7 +209,7 @@ fn directory(path: &OsStr) -> Result<(Store, Option<Fatal>), Failure> {
 enum Skipped {
     Empty,
     Unread(Errno),
-    For(Defect),
+    For(PemError),
 }
 
 impl Skipped {
@@ -221,10 +221,10 @@ impl Skipped {
         let path: OsString = [directory, OsStr::new("/"), name].into_iter().collect();
         match self {
             Self::Unread(Errno::ENOENT | Errno::ELOOP | Errno::EINVAL | Errno::ENXIO) => None,
-            Self::For(Defect::NoCertificate) => None,
-            Self::Empty => Some(unusable(&path, Defect::NoCertificate.text())),
+            Self::For(PemError::NoCertificate) => None,
+            Self::Empty => Some(unusable(&path, PemError::NoCertificate.text())),
             Self::Unread(errno) => Some(unreadable(&path, *errno)),
-            Self::For(defect) => Some(unusable(&path, defect.text())),
+            Self::For(error) => Some(unusable(&path, error.text())),
         }
     }
 }

@@ -164,7 +164,9 @@ fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
 fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
     let fields = fields(certificate)?;
     if fields.has_alternative_names() {
-        let names = fields.names_alone().ok_or(CertificateError::BadEncoding)?;
+        let names = fields
+            .san_only_certificate()
+            .ok_or(CertificateError::BadEncoding)?;
         return verify_server_name(&ParsedCertificate::try_from(&names.into())?, name);
     }
     let common_name = fields.subject().common_name();

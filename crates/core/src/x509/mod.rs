@@ -124,7 +124,7 @@ impl<'a> Certificate<'a> {
 
     /// A certificate that has this one's subjectAltName and no more, for webpki to match a name:
     /// it reads none with a critical extension that it does not know. None without such names.
-    pub fn names_alone(&self) -> Option<Vec<u8>> {
+    pub fn san_only_certificate(&self) -> Option<Vec<u8>> {
         let names = self.extension(&SUBJECT_ALT_NAME)?;
         let oid = element_of(OBJECT_IDENTIFIER, &[&SUBJECT_ALT_NAME])?;
         let extension = element_of(SEQUENCE, &[&oid, &element_of(OCTET_STRING, &[names])?])?;
@@ -293,7 +293,10 @@ mod tests {
         let names = critical(&SUBJECT_ALT_NAME, &der(SEQUENCE, &der(0x82, b"a.b.org")));
         let unknown = critical(&[1, 2, 3], &[]);
         let bytes = certificate(Some(&[unknown, names].concat()));
-        let alone = Certificate::parse(&bytes).unwrap().names_alone().unwrap();
+        let alone = Certificate::parse(&bytes)
+            .unwrap()
+            .san_only_certificate()
+            .unwrap();
         let alone = alone.into();
         let read = webpki::EndEntityCert::try_from(&alone).unwrap();
         assert!(read.valid_dns_names().eq(["a.b.org"]));
@@ -301,7 +304,7 @@ mod tests {
         assert!(
             Certificate::parse(&nameless)
                 .unwrap()
-                .names_alone()
+                .san_only_certificate()
                 .is_none()
         );
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use cli::id::{Engine, Id, Server};
-use cli::{Given, Program, Row, tables};
+use cli::{OptionSpec, ParsedOptions, Program, tables};
 
 use crate::util::{Cmd, TempDir, cmd, tcp_pair};
 
@@ -144,7 +144,11 @@ fn help_and_version_are_for_one_argument_alone() {
             help.starts_with(&format!("usage: {name} {}\n", program.synopsis())),
             "{help}"
         );
-        assert_eq!(help.lines().count(), 1 + program.rows().count(), "{help}");
+        assert_eq!(
+            help.lines().count(),
+            1 + program.option_specs().count(),
+            "{help}"
+        );
         let version = cmd([name, "--version"]).run().success().out();
         let expected = format!("{name} (s6-tls) {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(version, expected);
@@ -215,13 +219,21 @@ fn chain(program: &Program, options: &[String], dir: &TempDir) -> Cmd {
 }
 
 /// What the engine reads of its command line when the option is given so.
-fn arrived(program: &Program, engine: &'static Program, row: &Row, dir: &TempDir) -> Given {
-    let option = match row.argument.sample() {
-        Some(value) => format!("--{}={value}", row.long),
-        None => format!("--{}", row.long),
+fn arrived(
+    program: &Program,
+    engine: &'static Program,
+    spec: &OptionSpec,
+    dir: &TempDir,
+) -> ParsedOptions {
+    let option = match spec.argument.sample() {
+        Some(value) => format!("--{}={value}", spec.long),
+        None => format!("--{}", spec.long),
     };
     // Clients that are not asked for a certificate have none to be pinned.
-    let asking = row.long == "pin" && program.row(Id::Server(Server::ClientCert)).is_some();
+    let asking = spec.long == "pin"
+        && program
+            .option_spec(Id::Server(Server::ClientCert))
+            .is_some();
     let options = asking.then(|| "-Y".to_owned()).into_iter().chain([option]);
     let output = chain(program, &options.collect::<Vec<_>>(), dir).run();
     let text = output.err();
@@ -237,23 +249,26 @@ fn every_option_of_an_engine_arrives_there() {
     let servers = [&tables::TLSD, &tables::UCSPITLSD, &tables::TLSSERVER];
     let clients = [&tables::TLSC, &tables::UCSPITLSC, &tables::TLSCLIENT];
     for (engine, programs) in [(&tables::TLSD_IO, servers), (&tables::TLSC_IO, clients)] {
-        for (row, id) in engine.rows().filter_map(|row| Some((row, row.id()?))) {
+        for (spec, id) in engine
+            .option_specs()
+            .filter_map(|spec| Some((spec, spec.id()?)))
+        {
             for program in programs {
                 // The programs around an engine make its -d, and s6-tlsserver
                 // and s6-tlsclient spell its -v in another way.
-                let Some(known) = program.row(id) else {
+                let Some(known) = program.option_spec(id) else {
                     let own = [Engine::NotificationFd, Engine::Verbosity].map(Id::Engine);
-                    assert!(own.contains(&id), "{}: {}", program.name, row.long);
+                    assert!(own.contains(&id), "{}: {}", program.name, spec.long);
                     continue;
                 };
                 let given = arrived(program, engine, known, &dir);
-                let written = match row.long {
+                let written = match spec.long {
                     "sni-level" => given.has(Id::Server(Server::MandatorySni)),
                     _ => given
                         .get(id)
-                        .is_some_and(|opt| opt.text == row.argument.sample().unwrap_or("")),
+                        .is_some_and(|opt| opt.text == spec.argument.sample().unwrap_or("")),
                 };
-                assert!(written, "{}: {}", program.name, row.long);
+                assert!(written, "{}: {}", program.name, spec.long);
             }
         }
     }

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 
 use cli::id::{Engine, Id, Wrapper};
-use cli::{Context, Fatal, Given, Opt, check_client_certificates, settle_sni_level};
+use cli::{
+    Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, settle_sni_level,
+};
 
 /// Which end of the connection this is, and where its network is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,7 +71,7 @@ struct Own {
 impl Own {
     /// Takes what is its own; the rest is for the engine. The verbosity is
     /// for both, and stands in front of the engine's command line.
-    fn split(given: &mut Given) -> (Self, Vec<OsString>) {
+    fn split(given: &mut ParsedOptions) -> (Self, Vec<OsString>) {
         let mut own = Self {
             verbosity: 1,
             keep: false,
@@ -77,22 +79,22 @@ impl Own {
             write: 7,
         };
         let verbosity = Id::Engine(Engine::Verbosity);
-        for opt in given.iter() {
-            match opt.id {
-                Id::Wrapper(id) => own.take(id, opt),
-                id if id == verbosity => own.verbosity = opt.number(),
+        for option in given.iter() {
+            match option.id {
+                Id::Wrapper(id) => own.apply(id, option),
+                id if id == verbosity => own.verbosity = option.number(),
                 _ => {}
             }
         }
         given.clear(&[verbosity]);
         let mut engine = Vec::new();
-        given.hand_on(|id| !matches!(id, Id::Wrapper(_)), &mut engine);
+        given.forward(|id| !matches!(id, Id::Wrapper(_)), &mut engine);
         (own, engine)
     }
 
-    fn take(&mut self, id: Wrapper, opt: &Opt) {
+    fn apply(&mut self, id: Wrapper, option: &ParsedOption) {
         // The check has seen to it that a descriptor fits.
-        let descriptor = || RawFd::try_from(opt.number()).unwrap_or(RawFd::MAX);
+        let descriptor = || RawFd::try_from(option.number()).unwrap_or(RawFd::MAX);
         match id {
             Wrapper::Keep => self.keep = true,
             Wrapper::ReadFd => self.read = descriptor(),

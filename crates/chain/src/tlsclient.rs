@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use cli::id::{Client, Id, Tcpclient};
 use cli::operands::{self, Host};
-use cli::{Context, Fatal, Given, suite};
+use cli::{Context, Fatal, ParsedOptions, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -16,23 +16,23 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 /// The command line that these stand for.
-fn rewrite(mut given: Given, mut operands: Vec<OsString>) -> Vec<OsString> {
+fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
     verify_the_host(&mut given, &operands[0]);
     let of_tcpclient = |id| matches!(id, Id::Tcpclient(_));
     let mut argv = vec![suite::TCPCLIENT.into()];
-    given.hand_on(of_tcpclient, &mut argv);
+    given.forward(of_tcpclient, &mut argv);
     argv.push("--".into());
     argv.append(&mut operands);
     argv.push(suite::TLSC.into());
-    given.hand_on(|id| !of_tcpclient(id), &mut argv);
+    given.forward(|id| !of_tcpclient(id), &mut argv);
     argv.push("--".into());
     argv.extend(prog);
     argv
 }
 
 /// The name to verify is the host, if names are looked up and none was given.
-fn verify_the_host(given: &mut Given, host: &OsString) {
+fn verify_the_host(given: &mut ParsedOptions, host: &OsString) {
     let name = Id::Client(Client::ServerName);
     if !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns)) {
         given.set(name, host);
@@ -43,7 +43,7 @@ fn verify_the_host(given: &mut Given, host: &OsString) {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<(Given, Vec<OsString>), Fatal> {
+    fn parse(line: &str) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         let args = line.split(' ').map(OsString::from).collect();
         cli::parse(&cli::tables::TLSCLIENT, args)
     }
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn no_option_is_ignored() {
         let without = rewritten("h 1 p");
-        for row in cli::tables::TLSCLIENT.rows() {
-            let value = row.argument.sample().map(|value| format!("={value}"));
+        for spec in cli::tables::TLSCLIENT.option_specs() {
+            let value = spec.argument.sample().map(|value| format!("={value}"));
             let value = value.unwrap_or_default();
-            let line = format!("--{}{value} h 1 p", row.long);
-            assert_eq!(rewritten(&line) == without, row.id().is_none(), "{line}");
+            let line = format!("--{}{value} h 1 p", spec.long);
+            assert_eq!(rewritten(&line) == without, spec.id().is_none(), "{line}");
         }
     }
 

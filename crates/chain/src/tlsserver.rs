@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use cli::id::{Access, Applyuidgid, Engine, Id, Rewriter};
-use cli::{Context, Fatal, Given, operands, suite};
+use cli::{Context, Fatal, ParsedOptions, operands, suite};
 use cli::{check_client_certificates, settle_sni_level};
 use cli::{warn_of_the_engines_group, warn_of_what_stays};
 
@@ -22,7 +22,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 /// The command line that these stand for.
-fn rewrite(mut given: Given, mut operands: Vec<OsString>) -> Vec<OsString> {
+fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     settle_sni_level(&mut given);
     let prog = operands.split_off(2);
     let mut argv = tcpserver(&given);
@@ -37,7 +37,7 @@ fn rewrite(mut given: Given, mut operands: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// `-q` or `-v`, in the form of s6-tcpserver or in that of the others.
-fn verbosity(given: &Given, quiet: &str, verbose: &str, argv: &mut Vec<OsString>) {
+fn verbosity(given: &ParsedOptions, quiet: &str, verbose: &str, argv: &mut Vec<OsString>) {
     if given.has(Id::Rewriter(Rewriter::Quiet)) {
         argv.push(quiet.into());
     }
@@ -46,51 +46,51 @@ fn verbosity(given: &Given, quiet: &str, verbose: &str, argv: &mut Vec<OsString>
     }
 }
 
-fn tcpserver(given: &Given) -> Vec<OsString> {
+fn tcpserver(given: &ParsedOptions) -> Vec<OsString> {
     let mut argv = vec![suite::TCPSERVER.into()];
     verbosity(given, "-q", "-v", &mut argv);
     let wanted = |id| matches!(id, Id::Tcpserverd(_) | Id::Socketbinder(_));
-    given.hand_on(wanted, &mut argv);
+    given.forward(wanted, &mut argv);
     argv.push("--".into());
     argv
 }
 
 /// s6-tcpserver-access, if it has anything to do. /etc/hosts alone is
 /// nothing, since without DNS nobody looks there.
-fn access(given: &mut Given) -> Vec<OsString> {
+fn access(given: &mut ParsedOptions) -> Vec<OsString> {
     if given.has(Id::Access(Access::RulesDirectory)) {
         given.clear(&[Id::Access(Access::RulesFile)]);
     }
     let nothing = [Access::NoDns, Access::Hosts].map(Id::Access);
     let mut work = Vec::new();
     let wanted = |id| matches!(id, Id::Access(_));
-    given.hand_on(|id| wanted(id) && !nothing.contains(&id), &mut work);
+    given.forward(|id| wanted(id) && !nothing.contains(&id), &mut work);
     if given.has(Id::Access(Access::NoDns)) && work.is_empty() {
         return Vec::new();
     }
     let mut argv = vec![suite::TCPSERVER_ACCESS.into()];
     verbosity(given, "-v0", "-v2", &mut argv);
-    given.hand_on(wanted, &mut argv);
+    given.forward(wanted, &mut argv);
     argv.push("--".into());
     argv
 }
 
-fn tlsd(given: &Given) -> Vec<OsString> {
+fn tlsd(given: &ParsedOptions) -> Vec<OsString> {
     let mut argv = vec![suite::TLSD.into()];
     verbosity(given, "-v0", "-v2", &mut argv);
     let wanted = |id| matches!(id, Id::Engine(_) | Id::Server(_) | Id::Wrapper(_));
-    given.hand_on(wanted, &mut argv);
+    given.forward(wanted, &mut argv);
     argv.push("--".into());
     argv
 }
 
 /// s6-applyuidgid, if it has anything to do: `-U` says all of it.
-fn applyuidgid(given: &Given) -> Vec<OsString> {
+fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
     let mut ids = Vec::new();
     if given.has(Id::Applyuidgid(Applyuidgid::Environment)) {
         ids.push("-Uz".into());
     } else {
-        given.hand_on(|id| matches!(id, Id::Applyuidgid(_)), &mut ids);
+        given.forward(|id| matches!(id, Id::Applyuidgid(_)), &mut ids);
     }
     if ids.is_empty() {
         return ids;
@@ -102,7 +102,7 @@ fn applyuidgid(given: &Given) -> Vec<OsString> {
 
 /// The proxy-server that reads the header. Until it has come there is no
 /// handshake, and its limit holds for the header as well.
-fn before_tlsd(given: &Given) -> Vec<OsString> {
+fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     if !given.has(Id::Rewriter(Rewriter::Proxy)) {
         return Vec::new();
     }
@@ -119,7 +119,7 @@ fn before_tlsd(given: &Given) -> Vec<OsString> {
 
 /// The proxy-server that brings the variables back that the first one has put
 /// aside.
-fn after_tlsd(given: &Given) -> Vec<OsString> {
+fn after_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     if !given.has(Id::Rewriter(Rewriter::Proxy)) {
         return Vec::new();
     }
@@ -132,7 +132,7 @@ fn after_tlsd(given: &Given) -> Vec<OsString> {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<(Given, Vec<OsString>), Fatal> {
+    fn parse(line: &str) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         let args = line.split(' ').map(OsString::from).collect();
         cli::parse(&cli::tables::TLSSERVER, args)
     }
@@ -216,13 +216,13 @@ mod tests {
     #[test]
     fn no_option_is_ignored() {
         let without = rewritten("-H 0 1 p");
-        for row in cli::tables::TLSSERVER.rows() {
-            let value = row.argument.sample().map(|value| format!("={value}"));
+        for spec in cli::tables::TLSSERVER.option_specs() {
+            let value = spec.argument.sample().map(|value| format!("={value}"));
             let value = value.unwrap_or_default();
-            let line = format!("-H --{}{value} 0 1 p", row.long);
+            let line = format!("-H --{}{value} 0 1 p", spec.long);
             // What is there already, or needs DNS.
-            let known = matches!(row.long, "no-dns" | "hosts");
-            let same = row.id().is_none() && row.long != "dns";
+            let known = matches!(spec.long, "no-dns" | "hosts");
+            let same = spec.id().is_none() && spec.long != "dns";
             assert_eq!(rewritten(&line) == without, same || known, "{line}");
         }
     }

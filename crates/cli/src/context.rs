@@ -5,11 +5,11 @@ use std::ffi::{OsStr, OsString};
 use unix::{Env, Errno, fd, signal};
 
 use crate::fatal::{Fatal, not_set, unable};
-use crate::given::Given;
 use crate::ids::Whose;
 use crate::message;
 use crate::number::unsigned;
-use crate::row::Program;
+use crate::option_spec::Program;
+use crate::parsed_options::ParsedOptions;
 
 /// A running program: which one, its name in messages, its arguments without
 /// the name, and the environment that it reads and hands on.
@@ -31,7 +31,7 @@ pub struct Context {
 impl Context {
     /// Takes the arguments apart: the options, and what follows them, which
     /// is at least what the table asks for.
-    pub fn options(&mut self) -> Result<(Given, Vec<OsString>), Fatal> {
+    pub fn options(&mut self) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         crate::parse(self.program, std::mem::take(&mut self.args))
     }
 

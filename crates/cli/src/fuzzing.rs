@@ -5,10 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::id::Id;
-use crate::row::Program;
+use crate::option_spec::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 use crate::tls::settle_sni_level;
-use crate::{ClientOptions, Fatal, Given, Group, Pin, ServerOptions, checks, parse};
+use crate::{ClientOptions, Fatal, Group, ParsedOptions, Pin, ServerOptions, checks, parse};
 
 static TERSE: Program = Program {
     name: TLSD.name,
@@ -27,14 +27,14 @@ pub fn options(input: &[u8]) -> bool {
     let client = read(&TLSC, &args);
     if let Ok(given) = &client {
         let typed = ClientOptions::new(&engine_only(given));
-        assert_eq!(typed, ClientOptions::new(&handed_on(given, &TLSC_IO)));
+        assert_eq!(typed, ClientOptions::new(&forwarded(given, &TLSC_IO)));
         assert!(typed.is_ok());
     }
     let server = read(&TLSD, &args);
     if let Ok(given) = &server {
         let typed = engine_options(given);
-        let again = engine_options(&handed_on(given, &TLSD_IO));
-        assert_eq!((typed.sni(), &typed.common), (again.sni(), &again.common));
+        let again = engine_options(&forwarded(given, &TLSD_IO));
+        assert_eq!((typed.sni(), &typed.engine), (again.sni(), &again.engine));
         assert_eq!(typed.client_certificate, again.client_certificate);
         let any = typed.any_client_certificate;
         assert_eq!(any, again.any_client_certificate);
@@ -47,7 +47,7 @@ pub fn options(input: &[u8]) -> bool {
     client.is_ok() || server.is_ok()
 }
 
-fn engine_options(given: &Given) -> ServerOptions {
+fn engine_options(given: &ParsedOptions) -> ServerOptions {
     match ServerOptions::new(&engine_only(given)) {
         Ok(options) => options,
         Err(fatal) => unreachable!("{fatal:?}"),
@@ -55,11 +55,11 @@ fn engine_options(given: &Given) -> ServerOptions {
 }
 
 /// Without what the programs around the engine keep for themselves.
-fn engine_only(given: &Given) -> Given {
+fn engine_only(given: &ParsedOptions) -> ParsedOptions {
     let mut given = given.clone();
     let own: Vec<Id> = given
         .iter()
-        .map(|opt| opt.id)
+        .map(|option| option.id)
         .filter(|id| !of_engine(*id))
         .collect();
     given.clear(&own);
@@ -71,23 +71,26 @@ fn of_engine(id: Id) -> bool {
 }
 
 /// The options of a command line.
-fn read(program: &'static Program, args: &[OsString]) -> Result<Given, Fatal> {
+fn read(program: &'static Program, args: &[OsString]) -> Result<ParsedOptions, Fatal> {
     let (given, operands) = parse(program, args.to_vec()).inspect_err(wrong_usage)?;
     assert!(args.ends_with(&operands), "operands {operands:?}");
-    for opt in given.iter() {
-        let digits = opt.text.as_bytes().iter().all(u8::is_ascii_digit);
-        let number = opt.text.to_str().and_then(|text| text.parse().ok());
-        assert_eq!(opt.number(), number.filter(|_| digits).unwrap_or_default());
+    for option in given.iter() {
+        let digits = option.text.as_bytes().iter().all(u8::is_ascii_digit);
+        let number = option.text.to_str().and_then(|text| text.parse().ok());
+        assert_eq!(
+            option.number(),
+            number.filter(|_| digits).unwrap_or_default()
+        );
     }
     Ok(given)
 }
 
 /// What an engine reads of the command line that it is started with.
-fn handed_on(given: &Given, engine: &'static Program) -> Given {
+fn forwarded(given: &ParsedOptions, engine: &'static Program) -> ParsedOptions {
     let mut given = given.clone();
     settle_sni_level(&mut given);
     let mut args = Vec::new();
-    given.hand_on(of_engine, &mut args);
+    given.forward(of_engine, &mut args);
     args.extend(["6", "7"].map(OsString::from));
     match read(engine, &args) {
         Ok(given) => given,
@@ -101,8 +104,8 @@ pub fn groups(input: &[u8]) -> bool {
     let list = OsStr::from_bytes(input);
     match Group::list(list) {
         Ok(groups) => {
-            let handed_on = checks::groups(list).unwrap_or_default();
-            assert_eq!(Group::list(&handed_on).as_ref(), Ok(&groups));
+            let forwarded = checks::groups(list).unwrap_or_default();
+            assert_eq!(Group::list(&forwarded).as_ref(), Ok(&groups));
             let twice = |group| groups.iter().filter(|other| *other == group).count() > 1;
             assert!(!groups.is_empty() && !groups.iter().any(twice));
             true
@@ -120,9 +123,9 @@ pub fn pins(input: &[u8]) -> bool {
     let pin = OsStr::from_bytes(input);
     match Pin::parse(pin) {
         Ok(read) => {
-            let handed_on = checks::pin(pin).unwrap_or_default();
-            assert_eq!(Pin::parse(&handed_on), Ok(read));
-            assert!(handed_on.as_bytes().eq_ignore_ascii_case(input));
+            let forwarded = checks::pin(pin).unwrap_or_default();
+            assert_eq!(Pin::parse(&forwarded), Ok(read));
+            assert!(forwarded.as_bytes().eq_ignore_ascii_case(input));
             true
         }
         Err(complaint) => {

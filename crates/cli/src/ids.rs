@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::context::Context;
 use crate::fatal::{Fatal, invalid};
-use crate::given::Given;
 use crate::id::{Applyuidgid, Id};
+use crate::parsed_options::ParsedOptions;
 
 const UID: Id = Id::Applyuidgid(Applyuidgid::Uid);
 const GID: Id = Id::Applyuidgid(Applyuidgid::Gid);
@@ -65,7 +65,7 @@ fn is_name(text: &[u8]) -> bool {
 
 /// Root has given `-u` without all that belongs to it: warns once, at the
 /// start of a service, of what its program keeps of root. `-U` says it all.
-pub fn warn_of_what_stays(context: &Context, given: &Given) {
+pub fn warn_of_what_stays(context: &Context, given: &ParsedOptions) {
     if unix::user::real_uid() != 0 {
         return;
     }
@@ -83,9 +83,9 @@ pub fn warn_of_the_engines_group(context: &Context) {
     }
 }
 
-fn what_stays(given: &Given) -> Option<&'static str> {
+fn what_stays(given: &ParsedOptions) -> Option<&'static str> {
     let environment = given.has(Id::Applyuidgid(Applyuidgid::Environment));
-    let nonzero = |id| given.get(id).is_some_and(|opt| opt.number() != 0);
+    let nonzero = |id| given.get(id).is_some_and(|option| option.number() != 0);
     if environment || !nonzero(UID) {
         return None;
     }

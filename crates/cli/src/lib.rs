@@ -12,16 +12,16 @@ mod endpoint;
 mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod given;
 mod groups;
 pub mod id;
 mod ids;
 pub mod message;
 mod number;
 pub mod operands;
+mod option_spec;
+mod parsed_options;
 mod parser;
 mod pins;
-mod row;
 pub mod tables;
 mod tls;
 mod usage;
@@ -29,16 +29,16 @@ pub mod variables;
 
 pub use context::{Context, run};
 pub use fatal::Fatal;
-pub use given::{Given, Opt};
 pub use groups::Group;
 pub use id::Id;
 pub use ids::{Whose, warn_of_the_engines_group, warn_of_what_stays};
 pub use number::{list_u32, rounds, unsigned};
+pub use option_spec::{Argument, Check, Effect, OptionSpec, Program};
+pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
 pub use pins::Pin;
-pub use row::{Argument, Check, Effect, Program, Row};
 pub use tls::{
-    ClientCertificate, ClientOptions, Common, CrlCheck, ServerOptions, SniLevel,
+    ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel,
     check_client_certificates, settle_sni_level,
 };
 pub use unix::suite;

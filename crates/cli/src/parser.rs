@@ -12,16 +12,16 @@ use lexopt::Arg;
 
 use crate::checks;
 use crate::fatal::{Fatal, show};
-use crate::given::Given;
 use crate::ids::Whose;
-use crate::row::{Argument, Program, Row};
+use crate::option_spec::{Argument, OptionSpec, Program};
+use crate::parsed_options::ParsedOptions;
 
 /// Reads the options of `args`, which do not include the program's name, and
 /// gives them with what follows them.
 pub fn parse(
     program: &'static Program,
     args: Vec<OsString>,
-) -> Result<(Given, Vec<OsString>), Fatal> {
+) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
     let mut parser = lexopt::Parser::from_args(args);
     parser.set_short_equals(false);
     let reader = Reader {
@@ -40,11 +40,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(mut self) -> Result<(Given, Vec<OsString>), Fatal> {
-        let mut given = Given::new(self.program);
+    fn read(mut self) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
+        let mut given = ParsedOptions::new(self.program);
         let first_operand = loop {
             let arg = self.parser.next().map_err(|_| self.program.usage())?;
-            let (row, value) = match arg {
+            let (spec, value) = match arg {
                 None => break None,
                 Some(Arg::Value(operand)) => break Some(operand),
                 Some(Arg::Short(letter)) => self.short(letter)?,
@@ -53,7 +53,7 @@ impl Reader {
                     self.long(&name)?
                 }
             };
-            given.add(row, self.checked(row, value)?);
+            given.add(spec, self.checked(spec, value)?);
         };
         Ok((given, self.operands(first_operand)?))
     }
@@ -71,32 +71,36 @@ impl Reader {
         Ok(operands)
     }
 
-    fn checked(&self, row: &Row, value: OsString) -> Result<OsString, Fatal> {
-        let checked = match row.argument {
+    fn checked(&self, spec: &OptionSpec, value: OsString) -> Result<OsString, Fatal> {
+        let checked = match spec.argument {
             Argument::None | Argument::Text(_) => return Ok(value),
             Argument::Number(_) => checks::integer(&value),
             Argument::Checked(_, check) => check(&value),
         };
         checked.map_err(|complaint| {
-            let whose = Whose::of(row.id());
+            let whose = Whose::of(spec.id());
             match whose.and_then(|whose| whose.advice(&value)) {
                 // The usage line alone would not tell that names do not work.
-                Some(advice) => Fatal::user(format!("{} {complaint}: {advice}", row.long)),
-                None => self.program.invalid(row.long, &complaint),
+                Some(advice) => Fatal::user(format!("{} {complaint}: {advice}", spec.long)),
+                None => self.program.invalid(spec.long, &complaint),
             }
         })
     }
 
-    fn short(&mut self, letter: char) -> Result<(&'static Row, OsString), Fatal> {
-        let Some(row) = self.program.rows().find(|row| row.short == Some(letter)) else {
+    fn short(&mut self, letter: char) -> Result<(&'static OptionSpec, OsString), Fatal> {
+        let Some(spec) = self
+            .program
+            .option_specs()
+            .find(|spec| spec.short == Some(letter))
+        else {
             return Err(self.unrecognized(letter));
         };
-        self.switch = matches!(row.argument, Argument::None).then_some(letter);
-        let value = match row.argument {
+        self.switch = matches!(spec.argument, Argument::None).then_some(letter);
+        let value = match spec.argument {
             Argument::None => OsString::new(),
-            _ => self.value_of(row, letter)?,
+            _ => self.value_of(spec, letter)?,
         };
-        Ok((row, value))
+        Ok((spec, value))
     }
 
     /// A digit is probably meant as a value for the switch before it, as in
@@ -111,31 +115,31 @@ impl Reader {
         })
     }
 
-    fn value_of(&mut self, row: &Row, letter: char) -> Result<OsString, Fatal> {
+    fn value_of(&mut self, spec: &OptionSpec, letter: char) -> Result<OsString, Fatal> {
         if let Some(value) = self.parser.optional_value() {
             return Ok(value);
         }
         let next = self.parser.try_raw_args();
         let value = next.and_then(|mut args| args.next_if(|arg| arg != "--"));
         value.ok_or_else(|| {
-            let message = || format!("option -{letter} (--{}) needs a value", row.long);
+            let message = || format!("option -{letter} (--{}) needs a value", spec.long);
             self.program.wrong(message)
         })
     }
 
-    fn long(&mut self, name: &str) -> Result<(&'static Row, OsString), Fatal> {
+    fn long(&mut self, name: &str) -> Result<(&'static OptionSpec, OsString), Fatal> {
         let value = self.parser.optional_value();
         let shown = show(value.as_deref().unwrap_or(OsStr::new("")));
         if name.is_empty() {
             return Err(self.program.wrong(|| format!("invalid option: --={shown}")));
         }
-        let mut rows = self.program.rows().filter(|_| self.program.long);
-        let row = rows.find(|row| {
-            let takes_value = !matches!(row.argument, Argument::None);
-            row.long == name && takes_value == value.is_some()
+        let mut specs = self.program.option_specs().filter(|_| self.program.long);
+        let spec = specs.find(|spec| {
+            let takes_value = !matches!(spec.argument, Argument::None);
+            spec.long == name && takes_value == value.is_some()
         });
-        match (row, value) {
-            (Some(row), value) => Ok((row, value.unwrap_or_default())),
+        match (spec, value) {
+            (Some(spec), value) => Ok((spec, value.unwrap_or_default())),
             (None, None) => Err(self
                 .program
                 .wrong(|| format!("unrecognized boolean option: --{name}"))),
@@ -151,10 +155,15 @@ mod tests {
     use super::*;
 
     use crate::id::{Engine, Id, Server};
-    use crate::row::Effect;
+    use crate::option_spec::Effect;
 
-    const fn row(short: Option<char>, long: &'static str, argument: Argument, id: Id) -> Row {
-        Row {
+    const fn spec(
+        short: Option<char>,
+        long: &'static str,
+        argument: Argument,
+        id: Id,
+    ) -> OptionSpec {
+        OptionSpec {
             short,
             long,
             argument,
@@ -169,28 +178,28 @@ mod tests {
         summary: "",
         options: &[
             &[
-                row(
+                spec(
                     Some('S'),
                     "close-notify",
                     Argument::None,
                     Id::Engine(Engine::CloseNotify),
                 ),
-                row(
+                spec(
                     Some('J'),
                     "enforce",
                     Argument::None,
                     Id::Engine(Engine::EnforceCloseNotify),
                 ),
-                row(None, "sni", Argument::None, Id::Server(Server::Sni)),
+                spec(None, "sni", Argument::None, Id::Server(Server::Sni)),
             ],
             &[
-                row(
+                spec(
                     Some('v'),
                     "verbosity",
                     Argument::Text("n"),
                     Id::Engine(Engine::Verbosity),
                 ),
-                row(
+                spec(
                     Some('K'),
                     "timeout",
                     Argument::Text("n"),
@@ -213,7 +222,7 @@ mod tests {
     static NUMBER: Program = Program {
         name: "p",
         summary: "",
-        options: &[&[row(
+        options: &[&[spec(
             Some('v'),
             "verbosity",
             Argument::Number("n"),
@@ -228,8 +237,10 @@ mod tests {
     fn parse(program: &'static Program, args: &[&str]) -> Result<Parsed, Fatal> {
         let args = args.iter().map(OsString::from).collect();
         let (given, operands) = super::parse(program, args)?;
-        let name = |id| program.row(id).map_or("", |row| row.long);
-        let options = given.iter().map(|opt| (name(opt.id), show(&opt.text)));
+        let name = |id| program.option_spec(id).map_or("", |spec| spec.long);
+        let options = given
+            .iter()
+            .map(|option| (name(option.id), show(&option.text)));
         Ok((options.collect(), operands))
     }
 

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::fatal::Fatal;
-use crate::given::{Given, Opt};
 use crate::groups::Group;
 use crate::id::{Client, Engine, Id, Server};
 use crate::number::unsigned;
+use crate::parsed_options::{ParsedOption, ParsedOptions};
 use crate::pins::Pin;
 
 /// What both engines have.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Common {
+pub struct EngineOptions {
     /// `-S`: end our direction with a close_notify alert.
     pub close_notify: bool,
     /// `-J`: an end without close_notify from the peer is an error.
@@ -46,7 +46,7 @@ pub struct Common {
     pub verbosity: u32,
 }
 
-impl Default for Common {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             close_notify: false,
@@ -66,22 +66,22 @@ impl Default for Common {
     }
 }
 
-impl Common {
-    fn take(&mut self, id: Engine, opt: &Opt) {
+impl EngineOptions {
+    fn apply(&mut self, id: Engine, option: &ParsedOption) {
         match id {
-            Engine::Verbosity => self.verbosity = opt.number(),
-            Engine::NotificationFd => self.notification = opt.number(),
+            Engine::Verbosity => self.verbosity = option.number(),
+            Engine::NotificationFd => self.notification = option.number(),
             Engine::CloseNotify => self.close_notify = true,
             Engine::EnforceCloseNotify => self.enforce_close_notify = true,
-            Engine::HandshakeTimeout => self.handshake_timeout = opt.limit(),
-            Engine::IdleTimeout => self.idle_timeout = opt.limit(),
+            Engine::HandshakeTimeout => self.handshake_timeout = option.limit(),
+            Engine::IdleTimeout => self.idle_timeout = option.limit(),
             Engine::PeerInfo => self.peer_info = true,
             Engine::NoSandbox => self.sandbox = false,
-            Engine::Alpn => self.alpn = opt.list(),
+            Engine::Alpn => self.alpn = option.list(),
             Engine::KeyGuard => self.key_guard = true,
-            Engine::Groups => self.groups = Group::list(&opt.text).unwrap_or_default(),
-            Engine::Pin => self.pins.extend(Pin::parse(&opt.text)),
-            Engine::CrlCheck => self.crl_check = CrlCheck::parse(&opt.text).unwrap_or_default(),
+            Engine::Groups => self.groups = Group::list(&option.text).unwrap_or_default(),
+            Engine::Pin => self.pins.extend(Pin::parse(&option.text)),
+            Engine::CrlCheck => self.crl_check = CrlCheck::parse(&option.text).unwrap_or_default(),
         }
     }
 
@@ -157,13 +157,13 @@ pub enum SniLevel {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ServerOptions {
     /// What both engines have.
-    pub common: Common,
+    pub engine: EngineOptions,
     /// `-Y`, `-y`; `--any-client-cert` alone is as good as `-Y`.
     pub client_certificate: ClientCertificate,
     /// `--any-client-cert`: whoever has issued it.
     pub any_client_certificate: bool,
     sni_level: Option<u32>,
-    sni_switch: SniLevel,
+    sni_flag: SniLevel,
 }
 
 impl ServerOptions {
@@ -172,18 +172,18 @@ impl ServerOptions {
         let (given, operands) = context.options()?;
         check_client_certificates(&given)?;
         let options = Self::new(&given)?;
-        let descriptors = options.common.descriptors(context, &operands)?;
+        let descriptors = options.engine.descriptors(context, &operands)?;
         Ok((options, descriptors))
     }
 
     /// What was given, typed.
-    pub(crate) fn new(given: &Given) -> Result<Self, Fatal> {
+    pub(crate) fn new(given: &ParsedOptions) -> Result<Self, Fatal> {
         let mut options = Self::default();
-        for opt in given.iter() {
-            match opt.id {
-                Id::Engine(id) => options.common.take(id, opt),
-                Id::Server(id) => options.take(id, opt),
-                _ => return Err(opt.misplaced()),
+        for option in given.iter() {
+            match option.id {
+                Id::Engine(id) => options.engine.apply(id, option),
+                Id::Server(id) => options.apply(id, option),
+                _ => return Err(option.misplaced()),
             }
         }
         if options.any_client_certificate && !options.asks_for_certificate() {
@@ -192,14 +192,14 @@ impl ServerOptions {
         Ok(options)
     }
 
-    fn take(&mut self, id: Server, opt: &Opt) {
+    fn apply(&mut self, id: Server, option: &ParsedOption) {
         match id {
             Server::ClientCert => self.client_certificate = ClientCertificate::Optional,
             Server::MandatoryClientCert => self.client_certificate = ClientCertificate::Mandatory,
             Server::AnyClientCert => self.any_client_certificate = true,
-            Server::SniLevel => self.sni_level = Some(opt.number()),
-            Server::Sni => self.sni_switch = SniLevel::Prefer,
-            Server::MandatorySni => self.sni_switch = SniLevel::Require,
+            Server::SniLevel => self.sni_level = Some(option.number()),
+            Server::Sni => self.sni_flag = SniLevel::Prefer,
+            Server::MandatorySni => self.sni_flag = SniLevel::Require,
         }
     }
 
@@ -211,7 +211,7 @@ impl ServerOptions {
     /// The SNI level: `-k`, wherever it stands, beats the switches.
     pub fn sni(&self) -> SniLevel {
         match self.sni_level {
-            None => self.sni_switch,
+            None => self.sni_flag,
             Some(0) => SniLevel::Ignore,
             Some(1) => SniLevel::Prefer,
             Some(_) => SniLevel::Require,
@@ -221,10 +221,10 @@ impl ServerOptions {
 
 /// Puts the switch that `-k` stands for in its place, before the options are
 /// handed on: the SNI level has one form there.
-pub fn settle_sni_level(given: &mut Given) {
+pub fn settle_sni_level(given: &mut ParsedOptions) {
     let [level, sni, mandatory] =
         [Server::SniLevel, Server::Sni, Server::MandatorySni].map(Id::Server);
-    let Some(number) = given.get(level).map(Opt::number) else {
+    let Some(number) = given.get(level).map(ParsedOption::number) else {
         return;
     };
     given.clear(&[level, sni, mandatory]);
@@ -237,7 +237,7 @@ pub fn settle_sni_level(given: &mut Given) {
 
 /// Options of a server that contradict each other: pins are for certificates
 /// that clients are asked for, and name them where any would do.
-pub fn check_client_certificates(given: &Given) -> Result<(), Fatal> {
+pub fn check_client_certificates(given: &ParsedOptions) -> Result<(), Fatal> {
     if !given.has(Id::Engine(Engine::Pin)) {
         return Ok(());
     }
@@ -257,7 +257,7 @@ pub fn check_client_certificates(given: &Given) -> Result<(), Fatal> {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ClientOptions {
     /// What both engines have.
-    pub common: Common,
+    pub engine: EngineOptions,
     /// `-y`: offer our certificate if the server asks.
     pub client_certificate: bool,
     /// `-k`: the name sent as SNI and checked in the certificate.
@@ -274,27 +274,27 @@ impl ClientOptions {
     pub fn read(context: &mut Context) -> Result<(Self, [RawFd; 2]), Fatal> {
         let (given, operands) = context.options()?;
         let options = Self::new(&given)?;
-        let descriptors = options.common.descriptors(context, &operands)?;
+        let descriptors = options.engine.descriptors(context, &operands)?;
         Ok((options, descriptors))
     }
 
     /// What was given, typed.
-    pub(crate) fn new(given: &Given) -> Result<Self, Fatal> {
+    pub(crate) fn new(given: &ParsedOptions) -> Result<Self, Fatal> {
         let mut options = Self::default();
-        for opt in given.iter() {
-            match opt.id {
-                Id::Engine(id) => options.common.take(id, opt),
-                Id::Client(id) => options.take(id, opt),
-                _ => return Err(opt.misplaced()),
+        for option in given.iter() {
+            match option.id {
+                Id::Engine(id) => options.engine.apply(id, option),
+                Id::Client(id) => options.apply(id, option),
+                _ => return Err(option.misplaced()),
             }
         }
         Ok(options)
     }
 
-    fn take(&mut self, id: Client, opt: &Opt) {
+    fn apply(&mut self, id: Client, option: &ParsedOption) {
         match id {
             Client::ClientCert => self.client_certificate = true,
-            Client::ServerName => self.server_name = Some(opt.text.clone()),
+            Client::ServerName => self.server_name = Some(option.text.clone()),
             Client::NoVerifyCert => self.accept_any_certificate = true,
             Client::WebpkiRoots => self.webpki_roots = true,
         }
@@ -304,10 +304,10 @@ impl ClientOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Program;
+    use crate::option_spec::Program;
     use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 
-    fn given(program: &'static Program, args: &[&str]) -> Given {
+    fn given(program: &'static Program, args: &[&str]) -> ParsedOptions {
         let args = args.iter().chain(&["6", "7"]).map(OsString::from);
         crate::parse(program, args.collect()).unwrap().0
     }
@@ -326,7 +326,7 @@ mod tests {
             Id::Wrapper(_) => keep,
             _ => true,
         };
-        given.hand_on(wanted, &mut argv);
+        given.forward(wanted, &mut argv);
         argv
     }
 
@@ -400,15 +400,15 @@ mod tests {
         let args = pins.clone().map(|pin| format!("--pin={pin}"));
         let checks = ["--crl-check=leaf", "--crl-check=chain", "--crl-check=leaf"];
         let args = [checks[0], &args[0], checks[1], &args[1], checks[2]];
-        let options = ClientOptions::new(&given(&TLSC_IO, &args)).unwrap().common;
+        let options = ClientOptions::new(&given(&TLSC_IO, &args)).unwrap().engine;
         let expected = pins.each_ref().map(|pin| Pin::parse(pin.as_ref()).unwrap());
         assert_eq!(options.pins, expected);
         assert_eq!(options.crl_check, CrlCheck::Leaf);
-        assert_eq!(Common::default().crl_check, CrlCheck::Chain);
-        let handed_on = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
+        assert_eq!(EngineOptions::default().crl_check, CrlCheck::Chain);
+        let forwarded = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
         assert_eq!(
             written(&TLSC, &args, false)[..2],
-            handed_on.map(OsString::from)
+            forwarded.map(OsString::from)
         );
     }
 
@@ -440,21 +440,21 @@ mod tests {
             server(&["-yY"]).client_certificate,
             ClientCertificate::Optional
         );
-        assert!(!server(&["-S", "--no-close-notify"]).common.close_notify);
-        assert_eq!(server(&["-v0", "--verbosity=2"]).common.verbosity, 2);
+        assert!(!server(&["-S", "--no-close-notify"]).engine.close_notify);
+        assert_eq!(server(&["-v0", "--verbosity=2"]).engine.verbosity, 2);
     }
 
     #[test]
     fn the_engines_know_every_row_of_their_tables() {
         for program in [&TLSD_IO, &TLSC_IO] {
-            for row in program.rows() {
-                let mut given = Given::new(program);
-                given.add(row, "3".into());
+            for spec in program.option_specs() {
+                let mut given = ParsedOptions::new(program);
+                given.add(spec, "3".into());
                 let typed = match program.name {
                     "s6-tlsd-io" => ServerOptions::new(&given).map(|_| ()),
                     _ => ClientOptions::new(&given).map(|_| ()),
                 };
-                assert_eq!(typed, Ok(()), "{}", row.long);
+                assert_eq!(typed, Ok(()), "{}", spec.long);
             }
         }
     }

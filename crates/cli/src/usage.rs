@@ -1,6 +1,6 @@
 //! What a program says about itself: the usage line, `--help`, `--version`.
 
-use crate::row::{Program, Row};
+use crate::option_spec::{OptionSpec, Program};
 
 impl Program {
     /// What the usage line shows behind the program's name.
@@ -8,19 +8,19 @@ impl Program {
         let mut words: Vec<String> = self
             .alternatives()
             .iter()
-            .map(|rows| brackets(rows))
+            .map(|specs| brackets(specs))
             .collect();
         words.extend(self.operands.iter().map(|operand| (*operand).to_owned()));
         words.join(" ")
     }
 
     /// The options, those that exclude each other together.
-    pub fn alternatives(&self) -> Vec<Vec<&'static Row>> {
-        let mut sets: Vec<Vec<&'static Row>> = Vec::new();
-        for row in self.rows() {
+    pub fn alternatives(&self) -> Vec<Vec<&'static OptionSpec>> {
+        let mut sets: Vec<Vec<&'static OptionSpec>> = Vec::new();
+        for spec in self.option_specs() {
             match sets.last_mut() {
-                Some(set) if set.iter().all(|other| exclude(other, row)) => set.push(row),
-                _ => sets.push(vec![row]),
+                Some(set) if set.iter().all(|other| exclude(other, spec)) => set.push(spec),
+                _ => sets.push(vec![spec]),
             }
         }
         sets
@@ -29,20 +29,20 @@ impl Program {
     /// The answer to `--help`: the usage line and a line for each option.
     pub fn help(&self) -> String {
         let mut text = format!("usage: {} {}\n", self.name, self.synopsis());
-        for row in self.rows() {
-            let spelling = self.spelling(row);
-            text.push_str(&format!("  {spelling:<34} {}\n", row.help));
+        for spec in self.option_specs() {
+            let spelling = self.spelling(spec);
+            text.push_str(&format!("  {spelling:<34} {}\n", spec.help));
         }
         text
     }
 
     /// How the option may be given: `-K ms, --handshake-timeout=ms`.
-    pub fn spelling(&self, row: &Row) -> String {
-        let long = self.long.then(|| match row.value_name() {
-            Some(value) => format!("--{}={value}", row.long),
-            None => format!("--{}", row.long),
+    pub fn spelling(&self, spec: &OptionSpec) -> String {
+        let long = self.long.then(|| match spec.value_name() {
+            Some(value) => format!("--{}={value}", spec.long),
+            None => format!("--{}", spec.long),
         });
-        let short = row.short.map(|letter| match row.value_name() {
+        let short = spec.short.map(|letter| match spec.value_name() {
             Some(value) => format!("-{letter} {value}"),
             None => format!("-{letter}"),
         });
@@ -57,8 +57,8 @@ impl Program {
 }
 
 /// Whether the second, which follows the first, stands for it or against it.
-fn exclude(first: &Row, second: &Row) -> bool {
-    let takes_back = |one: &Row, other: &Row| match (one.id(), other.id()) {
+fn exclude(first: &OptionSpec, second: &OptionSpec) -> bool {
+    let takes_back = |one: &OptionSpec, other: &OptionSpec| match (one.id(), other.id()) {
         (_, Some(id)) => one.clears().contains(&id),
         (_, None) => one.clears() == other.clears(),
     };
@@ -66,16 +66,16 @@ fn exclude(first: &Row, second: &Row) -> bool {
 }
 
 /// The shortest spellings.
-fn brackets(rows: &[&Row]) -> String {
-    let shortest: Vec<String> = rows.iter().map(|row| shortest(row)).collect();
+fn brackets(specs: &[&OptionSpec]) -> String {
+    let shortest: Vec<String> = specs.iter().map(|spec| shortest(spec)).collect();
     format!("[ {} ]", shortest.join(" | "))
 }
 
-fn shortest(row: &Row) -> String {
-    match (row.short, row.value_name()) {
+fn shortest(spec: &OptionSpec) -> String {
+    match (spec.short, spec.value_name()) {
         (Some(letter), Some(value)) => format!("-{letter} {value}"),
         (Some(letter), None) => format!("-{letter}"),
-        (None, Some(value)) => format!("--{}={value}", row.long),
-        (None, None) => format!("--{}", row.long),
+        (None, Some(value)) => format!("--{}={value}", spec.long),
+        (None, None) => format!("--{}", spec.long),
     }
 }

@@ -2,7 +2,7 @@
 //! and its identity. The program behind the engine does not see them, unless
 //! it is to.
 
-use crate::row::paragraph;
+use crate::option_spec::paragraph;
 
 /// A variable of the engines.
 #[derive(Debug)]

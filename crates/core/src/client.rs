@@ -36,7 +36,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (options, [fdr, fdw]) = ClientOptions::read(context)?;
     let setup = Setup {
         started,
-        options: options.common.clone(),
+        options: options.engine.clone(),
         descriptors: PerEnd {
             net_in: fdr,
             net_out: fdw,
@@ -71,7 +71,7 @@ fn read(
     let name = options.server_name.as_deref().map(server_name);
     let name = name.transpose()?;
     let anchors = anchors(context, options)?;
-    let files = Files::new(context, &options.common, started);
+    let files = Files::new(context, &options.engine, started);
     let facts = HandshakeFacts::default();
     let load = || {
         Ok(PrivateMaterial {
@@ -82,13 +82,13 @@ fn read(
     let engine = process::Engine {
         role: Role::Client,
         context,
-        options: &options.common,
+        options: &options.engine,
         started,
         facts: &facts,
     };
     let key = match options.client_certificate {
         false => None,
-        true => Some(process::load_keys(&engine, options.common.key_guard, load)?),
+        true => Some(process::load_keys(&engine, options.engine.key_guard, load)?),
     };
     Ok(PrivilegedState {
         name,
@@ -100,7 +100,7 @@ fn read(
 
 /// Which anchors there are. With a pin none are needed.
 fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
-    let pinned = !options.common.pins.is_empty();
+    let pinned = !options.engine.pins.is_empty();
     match (options.webpki_roots, pinned) {
         (true, _) => Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS))),
         (false, true) => Source::from_environment(context),
@@ -118,8 +118,8 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let mut provider = crypto::provider(&options.common.groups, state.facts.records());
-    let exporter = Exporter::asked_for(&options.common, &mut provider);
+    let mut provider = crypto::provider(&options.engine.groups, state.facts.records());
+    let exporter = Exporter::asked_for(&options.engine, &mut provider);
     let anchored = state.sources.anchors.is_some() && !options.accept_any_certificate;
     let policy = TrustCell::default();
     let (pair, guard) = state.key.map_or((None, None), client_credentials);
@@ -128,7 +128,7 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
         name: state.name,
         policy: policy.clone(),
         pair,
-        protocols: &options.common.alpn,
+        protocols: &options.engine.alpn,
         exporter: exporter.clone(),
     };
     let facts = state.facts.clone();
@@ -138,7 +138,7 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
-            verification: setup::verification(anchored, &options.common),
+            verification: setup::verification(anchored, &options.engine),
             server_facts: None,
         }),
         guard,
@@ -169,7 +169,7 @@ fn load_policy(
     cell: TrustCell,
     facts: HandshakeFacts,
 ) -> AfterClientHello {
-    let pinned = !options.common.pins.is_empty();
+    let pinned = !options.engine.pins.is_empty();
     let any = options.accept_any_certificate;
     sources.anchors = sources.anchors.filter(|_| !(any && pinned));
     sources.crl_file = sources.crl_file.filter(|_| !any);

@@ -37,7 +37,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (options, [fdr, fdw]) = ServerOptions::read(context)?;
     let setup = Setup {
         started,
-        options: options.common.clone(),
+        options: options.engine.clone(),
         descriptors: PerEnd {
             net_in: 0,
             net_out: 1,
@@ -75,14 +75,14 @@ fn read(
     if anchors.is_none() && needs_anchors(options) {
         return Err(Fatal::user("CADIR or CAFILE not set"));
     }
-    let files = Files::new(context, &options.common, started);
+    let files = Files::new(context, &options.engine, started);
     let facts = HandshakeFacts::default();
-    let guarded = options.common.key_guard || resolver::has_directory(context, options.sni());
+    let guarded = options.engine.key_guard || resolver::has_directory(context, options.sni());
     let load = || private_material(context, &files, options, guarded);
     let engine = process::Engine {
         role: Role::Server,
         context,
-        options: &options.common,
+        options: &options.engine,
         started,
         facts: &facts,
     };
@@ -98,7 +98,7 @@ fn read(
 fn needs_anchors(options: &ServerOptions) -> bool {
     options.asks_for_certificate()
         && !options.any_client_certificate
-        && options.common.pins.is_empty()
+        && options.engine.pins.is_empty()
 }
 
 fn private_material(
@@ -140,17 +140,17 @@ fn resumes(options: &ServerOptions) -> bool {
 
 fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fatal> {
     let facts = state.facts;
-    let verification = setup::verification(state.sources.anchors.is_some(), &options.common);
-    let policy = VerificationPolicy::load(&state.sources, &options.common, facts.clone())?;
+    let verification = setup::verification(state.sources.anchors.is_some(), &options.engine);
+    let policy = VerificationPolicy::load(&state.sources, &options.engine, facts.clone())?;
     let verifier = verifier(policy, options.client_certificate);
-    let mut provider = crypto::provider(&options.common.groups, facts.records());
-    let exporter = Exporter::asked_for(&options.common, &mut provider);
+    let mut provider = crypto::provider(&options.engine.groups, facts.records());
+    let exporter = Exporter::asked_for(&options.engine, &mut provider);
     let (credentials, guard) = server_credentials(state.key, &facts, state.resumes);
     let config = Config {
         provider,
         verifier,
         credentials,
-        protocols: &options.common.alpn,
+        protocols: &options.engine.alpn,
         exporter: exporter.clone(),
     };
     Ok(Ready {

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use cli::address::Endpoint;
-use cli::{Common, Context, Fatal};
+use cli::{Context, EngineOptions, Fatal};
 use unix::Env;
 
 use crate::SETUP;
@@ -26,7 +26,7 @@ pub struct Setup {
     /// When the program was started.
     pub started: Instant,
     /// The options of both engines.
-    pub options: Common,
+    pub options: EngineOptions,
     /// The numbers of the descriptors.
     pub descriptors: PerEnd<RawFd>,
 }
@@ -47,7 +47,7 @@ pub struct Ready {
 
 /// What is said of a certificate that is accepted: by `anchors`, if there are
 /// any, or by the pins among the options, or just so.
-pub fn verification(anchors: bool, options: &Common) -> Verification {
+pub fn verification(anchors: bool, options: &EngineOptions) -> Verification {
     match anchors || !options.pins.is_empty() {
         true => Verification::Verified,
         false => Verification::Unverified,

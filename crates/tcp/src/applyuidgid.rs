@@ -16,16 +16,16 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let mut ids = Ids::default();
     let mut clean = false;
-    for opt in given.iter() {
-        let Id::Applyuidgid(id) = opt.id else {
-            return Err(opt.misplaced());
+    for option in given.iter() {
+        let Id::Applyuidgid(id) = option.id else {
+            return Err(option.misplaced());
         };
         match id {
             Applyuidgid::Clean => clean = true,
             Applyuidgid::Environment => ids = from_environment(context)?,
-            Applyuidgid::Uid => ids.uid = opt.number(),
-            Applyuidgid::Gid => ids.gid = opt.number(),
-            Applyuidgid::Groups => ids.groups = list_u32(opt.text.as_encoded_bytes()),
+            Applyuidgid::Uid => ids.uid = option.number(),
+            Applyuidgid::Gid => ids.gid = option.number(),
+            Applyuidgid::Groups => ids.groups = list_u32(option.text.as_encoded_bytes()),
         }
     }
     apply(&ids)?;

@@ -182,11 +182,11 @@ fn trim(text: &[u8]) -> &[u8] {
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let mut timeout = 0;
-    for opt in given.iter() {
-        let Id::IdentClient(IdentClient::Timeout) = opt.id else {
-            return Err(opt.misplaced());
+    for option in given.iter() {
+        let Id::IdentClient(IdentClient::Timeout) = option.id else {
+            return Err(option.misplaced());
         };
-        timeout = opt.number();
+        timeout = option.number();
     }
     let [remote_ip, remote_port, local_ip, local_port, ..] = &operands[..] else {
         return Err(context.usage());

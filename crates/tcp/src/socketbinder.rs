@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use cli::id::{Id, Socketbinder};
-use cli::{Context, Fatal, Given, operands};
+use cli::{Context, Fatal, ParsedOptions, operands};
 use unix::net::{self, Kind};
 use unix::{Errno, fd};
 
@@ -29,7 +29,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 impl Options {
-    fn new(given: &Given) -> Result<Self, Fatal> {
+    fn new(given: &ParsedOptions) -> Result<Self, Fatal> {
         let mut options = Self {
             reuse: true,
             datagram: false,
@@ -37,14 +37,14 @@ impl Options {
             dual: false,
             backlog: net::MAX_BACKLOG,
         };
-        for opt in given.iter() {
-            let Id::Socketbinder(id) = opt.id else {
-                return Err(opt.misplaced());
+        for option in given.iter() {
+            let Id::Socketbinder(id) = option.id else {
+                return Err(option.misplaced());
             };
             match id {
                 Socketbinder::NoReuse => options.reuse = false,
                 Socketbinder::DualStack => options.dual = true,
-                Socketbinder::Backlog => options.backlog = opt.number(),
+                Socketbinder::Backlog => options.backlog = option.number(),
                 Socketbinder::Udp => options.datagram = true,
                 Socketbinder::Block => options.block = true,
             }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use cli::id::{Applyuidgid, Id, Rewriter};
-use cli::{Context, Fatal, Given, operands, suite, warn_of_what_stays};
+use cli::{Context, Fatal, ParsedOptions, operands, suite, warn_of_what_stays};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -17,10 +17,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 /// The command line of the chain.
-fn rewrite(given: &Given, mut operands: Vec<OsString>) -> Vec<OsString> {
+fn rewrite(given: &ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
     let mut argv = vec![suite::TCPSERVER_SOCKETBINDER.into()];
-    given.hand_on(|id| matches!(id, Id::Socketbinder(_)), &mut argv);
+    given.forward(|id| matches!(id, Id::Socketbinder(_)), &mut argv);
     argv.push("--".into());
     argv.append(&mut operands);
     argv.append(&mut applyuidgid(given));
@@ -31,7 +31,7 @@ fn rewrite(given: &Given, mut operands: Vec<OsString>) -> Vec<OsString> {
     if given.has(Id::Rewriter(Rewriter::Verbose)) {
         argv.push("-v2".into());
     }
-    given.hand_on(|id| matches!(id, Id::Tcpserverd(_)), &mut argv);
+    given.forward(|id| matches!(id, Id::Tcpserverd(_)), &mut argv);
     argv.push("--".into());
     argv.extend(prog);
     argv
@@ -39,14 +39,14 @@ fn rewrite(given: &Given, mut operands: Vec<OsString>) -> Vec<OsString> {
 
 /// s6-applyuidgid, if it has anything to do. With `-U` it also removes the
 /// variables that the ids come from.
-fn applyuidgid(given: &Given) -> Vec<OsString> {
+fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
     let environment = Id::Applyuidgid(Applyuidgid::Environment);
     let mut ids = Vec::new();
     if given.has(environment) {
         ids.push("-Uz".into());
     }
     let wanted = |id| matches!(id, Id::Applyuidgid(_)) && id != environment;
-    given.hand_on(wanted, &mut ids);
+    given.forward(wanted, &mut ids);
     if ids.is_empty() {
         return ids;
     }
@@ -59,7 +59,7 @@ fn applyuidgid(given: &Given) -> Vec<OsString> {
 mod tests {
     use super::*;
 
-    fn parse(args: Vec<OsString>) -> Result<(Given, Vec<OsString>), Fatal> {
+    fn parse(args: Vec<OsString>) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         cli::parse(&cli::tables::TCPSERVER, args)
     }
 
@@ -90,10 +90,10 @@ mod tests {
     #[test]
     fn no_option_is_ignored() {
         let without = chain(":: 0 p");
-        for row in cli::tables::TCPSERVER.rows() {
-            let value = row.value_name().map_or("", |_| "5");
-            let line = format!("-{}{value} :: 0 p", row.short.unwrap());
-            assert_eq!(chain(&line) == without, row.id().is_none(), "{line}");
+        for spec in cli::tables::TCPSERVER.option_specs() {
+            let value = spec.value_name().map_or("", |_| "5");
+            let line = format!("-{}{value} :: 0 p", spec.short.unwrap());
+            assert_eq!(chain(&line) == without, spec.id().is_none(), "{line}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Error;
 
-use cli::{Program, Row, suite};
+use cli::{OptionSpec, Program, suite};
 
 use crate::mdoc::{arguments, flags, literal, paragraph};
 use crate::reader::{Block, blocks};
@@ -122,7 +122,7 @@ fn synopsis(program: &Program) -> String {
     text
 }
 
-fn shortest(row: &Row) -> String {
+fn shortest(row: &OptionSpec) -> String {
     let spelling = match (row.short, row.value_name()) {
         (Some(letter), Some(value)) => return format!("-{letter} {value}"),
         (Some(letter), None) => return format!("-{letter}"),
@@ -241,12 +241,15 @@ fn table(rows: &[Vec<String>], program: Option<&Program>) -> String {
 
 /// All options: those that the program consumes, and those that it hands on.
 fn options(program: &Program) -> String {
-    let for_itself = |row: &&Row| {
+    let for_itself = |row: &&OptionSpec| {
         row.subject()
             .is_some_and(|id| consumer(program, id) == program.name)
     };
-    let own: Vec<&Row> = program.rows().filter(for_itself).collect();
-    let others: Vec<&Row> = program.rows().filter(|row| !for_itself(row)).collect();
+    let own: Vec<&OptionSpec> = program.option_specs().filter(for_itself).collect();
+    let others: Vec<&OptionSpec> = program
+        .option_specs()
+        .filter(|row| !for_itself(row))
+        .collect();
     let mut text = String::new();
     if own.is_empty() && others.is_empty() {
         text.push_str("None.\n");
@@ -271,7 +274,11 @@ fn options(program: &Program) -> String {
     text
 }
 
-fn option_list(program: &Program, rows: &[&Row], text: impl Fn(&Row) -> String) -> String {
+fn option_list(
+    program: &Program,
+    rows: &[&OptionSpec],
+    text: impl Fn(&OptionSpec) -> String,
+) -> String {
     let items = rows.iter().map(|row| {
         let spelling = program.spelling(row);
         let each: Vec<String> = spelling.split(", ").map(flags).collect();

@@ -1,7 +1,7 @@
 //! The parts of a page in Markdown.
 
 use cli::variables::{VARIABLES, Variable};
-use cli::{Program, Row, suite};
+use cli::{OptionSpec, Program, suite};
 
 use crate::consumer;
 
@@ -29,12 +29,12 @@ pub fn interface(program: &Program) -> String {
 /// The options: what the program itself consumes in a list, what it hands on
 /// in a table.
 pub fn options(program: &Program) -> String {
-    let its_own = |row: &&Row| {
+    let its_own = |row: &&OptionSpec| {
         row.subject()
             .is_some_and(|id| consumer(program, id) == program.name)
     };
-    let own: Vec<&Row> = program.rows().filter(its_own).collect();
-    let others: Vec<&Row> = program.rows().filter(|row| !its_own(row)).collect();
+    let own: Vec<&OptionSpec> = program.option_specs().filter(its_own).collect();
+    let others: Vec<&OptionSpec> = program.option_specs().filter(|row| !its_own(row)).collect();
     if own.is_empty() && others.is_empty() {
         return "None.\n".to_owned();
     }
@@ -47,7 +47,7 @@ pub fn options(program: &Program) -> String {
 
 /// One item for each option; one that takes the option before it back is in
 /// the same.
-fn list(program: &Program, rows: &[&Row]) -> String {
+fn list(program: &Program, rows: &[&OptionSpec]) -> String {
     let mut items: Vec<String> = Vec::new();
     for row in rows {
         let spelling = spelling(program, row);
@@ -60,7 +60,7 @@ fn list(program: &Program, rows: &[&Row]) -> String {
     items.collect()
 }
 
-fn table(program: &Program, rows: &[&Row]) -> String {
+fn table(program: &Program, rows: &[&OptionSpec]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -80,7 +80,7 @@ fn table(program: &Program, rows: &[&Row]) -> String {
 }
 
 /// Each way to give the option as code.
-fn spelling(program: &Program, row: &Row) -> String {
+fn spelling(program: &Program, row: &OptionSpec) -> String {
     let spelling = program.spelling(row);
     let each = spelling.split(", ").map(|one| format!("`{one}`"));
     each.collect::<Vec<_>>().join(", ")

@@ -258,7 +258,10 @@ fn code_macro(code: &str, program: Option<&Program>) -> String {
 /// Whether the program's command line has this name for a value.
 fn is_value(name: &str, program: &Program) -> bool {
     let operand = |operand: &&str| operand.trim_end_matches('.') == name;
-    program.operands.iter().any(operand) || program.rows().any(|row| row.value_name() == Some(name))
+    program.operands.iter().any(operand)
+        || program
+            .option_specs()
+            .any(|row| row.value_name() == Some(name))
 }
 
 /// Options, with their values: `-K ms`, `--groups=list`.

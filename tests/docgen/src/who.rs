@@ -6,7 +6,7 @@ use cli::{Id, Program, suite};
 /// that may be `program` itself.
 pub fn consumer(program: &Program, id: Id) -> &'static str {
     let server = program
-        .rows()
+        .option_specs()
         .any(|row| matches!(row.id(), Some(Id::Server(_))));
     match id {
         Id::Engine(_) if server => suite::TLSD_IO,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use cli::tables::PROGRAMS;
-use cli::{Program, Row};
+use cli::{OptionSpec, Program};
 
 #[test]
 fn what_is_written_from_the_tables_is_up_to_date() {
@@ -45,7 +45,7 @@ fn every_page_has_the_parts_of_its_program() {
 #[test]
 fn every_row_says_what_it_is_good_for() {
     for program in PROGRAMS {
-        for row in program.rows() {
+        for row in program.option_specs() {
             let name = format!("{}: {}", program.name, row.long);
             assert!(!row.help.is_empty() && row.help.len() <= 64, "{name}");
             assert!(!row.help.ends_with('.'), "{name}");
@@ -68,9 +68,9 @@ fn no_program_has_two_rows_for_one_thing() {
     }
 }
 
-fn unique(program: &Program, key: impl Fn(&Row) -> Option<String>) {
+fn unique(program: &Program, key: impl Fn(&OptionSpec) -> Option<String>) {
     let mut seen = BTreeSet::new();
-    for key in program.rows().filter_map(key) {
+    for key in program.option_specs().filter_map(key) {
         assert!(seen.insert(key.clone()), "{}: {key} twice", program.name);
     }
 }
@@ -78,7 +78,9 @@ fn unique(program: &Program, key: impl Fn(&Row) -> Option<String>) {
 #[test]
 fn every_id_has_a_row() {
     for id in cli::Id::ALL {
-        let known = PROGRAMS.iter().any(|program| program.row(*id).is_some());
+        let known = PROGRAMS
+            .iter()
+            .any(|program| program.option_spec(*id).is_some());
         assert!(known, "{id:?}");
     }
 }
@@ -86,9 +88,14 @@ fn every_id_has_a_row() {
 #[test]
 fn what_is_taken_back_can_be_given() {
     for program in PROGRAMS {
-        for row in program.rows() {
+        for row in program.option_specs() {
             for id in row.clears() {
-                assert!(program.row(*id).is_some(), "{}: {}", program.name, row.long);
+                assert!(
+                    program.option_spec(*id).is_some(),
+                    "{}: {}",
+                    program.name,
+                    row.long
+                );
             }
         }
     }
@@ -98,14 +105,16 @@ fn what_is_taken_back_can_be_given() {
 #[test]
 fn what_is_handed_on_is_known_there() {
     for program in PROGRAMS {
-        for row in program.rows().filter(|row| row.id().is_some()) {
+        for row in program.option_specs().filter(|row| row.id().is_some()) {
             let id = row.id().unwrap();
             let name = tables::consumer(program, id);
             let consumer = PROGRAMS
                 .iter()
                 .find(|program| program.name == name)
                 .unwrap();
-            let known = consumer.row(id).unwrap_or_else(|| unreachable!("{id:?}"));
+            let known = consumer
+                .option_spec(id)
+                .unwrap_or_else(|| unreachable!("{id:?}"));
             assert_eq!(known.short, row.short, "{}: {}", program.name, row.long);
             if consumer.long {
                 assert_eq!(known.long, row.long, "{}", program.name);

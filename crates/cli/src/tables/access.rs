@@ -1,9 +1,9 @@
 //! The options of `s6-tcpserver-access`.
 
 use crate::id::{Access, Id};
-use crate::row::{Argument, Effect, Row, paragraph};
+use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
-pub(super) const VERBOSITY: Row = Row {
+pub(super) const VERBOSITY: OptionSpec = OptionSpec {
     short: Some('v'),
     long: "verbosity",
     argument: Argument::Number("n"),
@@ -16,8 +16,8 @@ pub(super) const VERBOSITY: Row = Row {
 };
 
 /// What makes a connection wait for others, but for [`DNS`].
-pub(super) const SWITCHES: &[Row] = &[
-    Row {
+pub(super) const SWITCHES: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('w'),
         long: "strict-resolution",
         argument: Argument::None,
@@ -25,15 +25,15 @@ pub(super) const SWITCHES: &[Row] = &[
         help: "lookups that fail drop the connection",
         doc: paragraph("lookups that fail drop the connection."),
     },
-    Row {
+    OptionSpec {
         short: Some('W'),
         long: "no-strict-resolution",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Access(Access::StrictResolution)]),
+        effect: Effect::Negate(&[Id::Access(Access::StrictResolution)]),
         help: "they do not (default)",
         doc: paragraph("they do not."),
     },
-    Row {
+    OptionSpec {
         short: Some('D'),
         long: "no-nagle",
         argument: Argument::None,
@@ -41,17 +41,17 @@ pub(super) const SWITCHES: &[Row] = &[
         help: "set TCP_NODELAY",
         doc: paragraph("set TCP_NODELAY on descriptor 1."),
     },
-    Row {
+    OptionSpec {
         short: Some('d'),
         long: "nagle",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Access(Access::NoNagle)]),
+        effect: Effect::Negate(&[Id::Access(Access::NoNagle)]),
         help: "leave it (default)",
         doc: paragraph("leave it."),
     },
 ];
 
-pub(super) const NO_DNS: Row = Row {
+pub(super) const NO_DNS: OptionSpec = OptionSpec {
     short: Some('H'),
     long: "no-dns",
     argument: Argument::None,
@@ -60,16 +60,16 @@ pub(super) const NO_DNS: Row = Row {
     doc: paragraph("no lookups of names."),
 };
 
-pub(super) const DNS: Row = Row {
+pub(super) const DNS: OptionSpec = OptionSpec {
     short: None,
     long: "dns",
     argument: Argument::None,
-    effect: Effect::Clear(&[Id::Access(Access::NoDns)]),
+    effect: Effect::Negate(&[Id::Access(Access::NoDns)]),
     help: "do (default)",
     doc: paragraph("do look them up."),
 };
 
-pub(super) const HOSTS: Row = Row {
+pub(super) const HOSTS: OptionSpec = OptionSpec {
     short: Some('h'),
     long: "hosts",
     argument: Argument::None,
@@ -78,17 +78,17 @@ pub(super) const HOSTS: Row = Row {
     doc: paragraph("/etc/hosts before DNS."),
 };
 
-pub(super) const NO_HOSTS: Row = Row {
+pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     short: None,
     long: "no-hosts",
     argument: Argument::None,
-    effect: Effect::Clear(&[Id::Access(Access::Hosts)]),
+    effect: Effect::Negate(&[Id::Access(Access::Hosts)]),
     help: "do not (default)",
     doc: paragraph("DNS alone."),
 };
 
-pub(super) const WHO: &[Row] = &[
-    Row {
+pub(super) const WHO: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('r'),
         long: "ident",
         argument: Argument::None,
@@ -96,15 +96,15 @@ pub(super) const WHO: &[Row] = &[
         help: "ask the client's host whose the connection is",
         doc: paragraph("ask IDENT; without `-t` the answer has 30 seconds to come."),
     },
-    Row {
+    OptionSpec {
         short: Some('R'),
         long: "no-ident",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Access(Access::Ident)]),
+        effect: Effect::Negate(&[Id::Access(Access::Ident)]),
         help: "do not (default)",
         doc: paragraph("do not."),
     },
-    Row {
+    OptionSpec {
         short: Some('p'),
         long: "paranoid",
         argument: Argument::None,
@@ -116,15 +116,15 @@ pub(super) const WHO: &[Row] = &[
              `-w` it is refused). Names are looked up for this, whatever `-H` says.",
         ),
     },
-    Row {
+    OptionSpec {
         short: Some('P'),
         long: "no-paranoid",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Access(Access::Paranoid)]),
+        effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
         help: "it need not (default)",
         doc: paragraph("it need not."),
     },
-    Row {
+    OptionSpec {
         short: Some('l'),
         long: "local-name",
         argument: Argument::Text("name"),
@@ -134,29 +134,29 @@ pub(super) const WHO: &[Row] = &[
     },
 ];
 
-pub(super) const BANNER: Row = Row {
+pub(super) const BANNER: OptionSpec = OptionSpec {
     short: Some('B'),
     long: "banner",
     argument: Argument::Text("text"),
-    effect: Effect::Add(Id::Access(Access::Banner)),
+    effect: Effect::Append(Id::Access(Access::Banner)),
     help: "text for the client, before anything else",
     doc: paragraph("written to descriptor 1 first; several are written one behind the other."),
 };
 
-pub(super) const TIMEOUT: Row = Row {
+pub(super) const TIMEOUT: OptionSpec = OptionSpec {
     short: Some('t'),
     long: "timeout",
     argument: Argument::Number("ms"),
-    effect: Effect::Nonzero(Id::Access(Access::Timeout)),
+    effect: Effect::SetUnlessZero(Id::Access(Access::Timeout)),
     help: "one limit for all of it (default: none)",
     doc: paragraph("one limit for everything; 0 (default): none."),
 };
 
-pub(super) const RULES_DIRECTORY: Row = Row {
+pub(super) const RULES_DIRECTORY: OptionSpec = OptionSpec {
     short: Some('i'),
     long: "rules-directory",
     argument: Argument::Text("dir"),
-    effect: Effect::Instead(
+    effect: Effect::Override(
         Id::Access(Access::RulesDirectory),
         &[Id::Access(Access::RulesFile)],
     ),
@@ -164,11 +164,11 @@ pub(super) const RULES_DIRECTORY: Row = Row {
     doc: paragraph("directory of the rules."),
 };
 
-pub(super) const RULES_FILE: Row = Row {
+pub(super) const RULES_FILE: OptionSpec = OptionSpec {
     short: Some('x'),
     long: "rules-file",
     argument: Argument::Text("file"),
-    effect: Effect::Instead(
+    effect: Effect::Override(
         Id::Access(Access::RulesFile),
         &[Id::Access(Access::RulesDirectory)],
     ),

@@ -7,7 +7,7 @@ mod tcpclient;
 mod tls;
 
 use crate::id::{Access, Id};
-use crate::row::{Argument, Effect, Program, Row};
+use crate::option_spec::{Argument, Effect, OptionSpec, Program};
 use crate::suite;
 
 const PROG: &[&str] = &["prog..."];
@@ -74,7 +74,7 @@ pub static TLSC_IO: Program = Program {
     long: true,
 };
 
-const AROUND_SERVER: &[&[Row]] = &[
+const AROUND_SERVER: &[&[OptionSpec]] = &[
     tls::VERBOSITY,
     tls::CLOSING,
     tls::ASKING,
@@ -86,7 +86,7 @@ const AROUND_SERVER: &[&[Row]] = &[
     tls::SNI,
 ];
 
-const AROUND_CLIENT: &[&[Row]] = &[
+const AROUND_CLIENT: &[&[OptionSpec]] = &[
     tls::VERBOSITY,
     tls::NETWORK,
     tls::CLOSING,
@@ -152,18 +152,18 @@ pub static TLSSERVER: Program = Program {
         &[access::NO_DNS, access::DNS, access::HOSTS, access::NO_HOSTS],
         access::WHO,
         &[
-            Row {
+            OptionSpec {
                 effect: Effect::Set(Id::Access(Access::Banner)),
                 ..access::BANNER
             },
             access::TIMEOUT,
             // Here the directory beats the file, wherever it stands.
-            Row {
+            OptionSpec {
                 effect: Effect::Set(Id::Access(Access::RulesDirectory)),
                 help: "directory of the rules; it beats -x",
                 ..access::RULES_DIRECTORY
             },
-            Row {
+            OptionSpec {
                 effect: Effect::Set(Id::Access(Access::RulesFile)),
                 ..access::RULES_FILE
             },
@@ -177,7 +177,7 @@ pub static TLSSERVER: Program = Program {
         tls::KEEP,
         tls::SNI,
         &[
-            Row {
+            OptionSpec {
                 help: "ids from UID, GID and GIDLIST, instead of -u, -g and -G",
                 ..tcp::ENVUIDGID
             },
@@ -304,7 +304,7 @@ pub static TCPCLIENT: Program = Program {
         tcpclient::REST,
         &[
             // Read here, in more forms than a check knows.
-            Row {
+            OptionSpec {
                 argument: Argument::Text("ip"),
                 ..tcpclient::LOCAL_IP
             },

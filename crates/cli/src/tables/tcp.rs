@@ -5,37 +5,37 @@
 use crate::checks;
 use crate::id::{Applyuidgid, Id, IdentClient, ProxyServer, Rewriter};
 use crate::id::{Socketbinder, Tcpserverd};
-use crate::row::{Argument, Effect, Row, paragraph};
+use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
 /// Three levels, for programs that turn them into those of others.
-pub(super) const VERBOSITY: &[Row] = &[
-    Row {
+pub(super) const VERBOSITY: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('q'),
         long: "quiet",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Rewriter(Rewriter::Quiet),
             &[Id::Rewriter(Rewriter::Verbose)],
         ),
         help: "say nothing but errors",
         doc: paragraph("verbosity 0: errors only."),
     },
-    Row {
+    OptionSpec {
         short: Some('v'),
         long: "verbose",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Rewriter(Rewriter::Verbose),
             &[Id::Rewriter(Rewriter::Quiet)],
         ),
         help: "say everything: -v2 of the programs that it runs",
         doc: paragraph("verbosity 2: everything."),
     },
-    Row {
+    OptionSpec {
         short: Some('Q'),
         long: "normally-verbose",
         argument: Argument::None,
-        effect: Effect::Clear(&[
+        effect: Effect::Negate(&[
             Id::Rewriter(Rewriter::Quiet),
             Id::Rewriter(Rewriter::Verbose),
         ]),
@@ -44,7 +44,7 @@ pub(super) const VERBOSITY: &[Row] = &[
     },
 ];
 
-pub(super) const TCPSERVERD_VERBOSITY: Row = Row {
+pub(super) const TCPSERVERD_VERBOSITY: OptionSpec = OptionSpec {
     short: Some('v'),
     long: "verbosity",
     argument: Argument::Number("n"),
@@ -55,7 +55,7 @@ pub(super) const TCPSERVERD_VERBOSITY: Row = Row {
     ),
 };
 
-pub(super) const NOTIFY: Row = Row {
+pub(super) const NOTIFY: OptionSpec = OptionSpec {
     short: Some('1'),
     long: "notify",
     argument: Argument::None,
@@ -66,7 +66,7 @@ pub(super) const NOTIFY: Row = Row {
     ),
 };
 
-pub(super) const MAX_CONNECTIONS: Row = Row {
+pub(super) const MAX_CONNECTIONS: OptionSpec = OptionSpec {
     short: Some('c'),
     long: "global-max-connections",
     argument: Argument::Checked("n", checks::at_least_one),
@@ -78,7 +78,7 @@ pub(super) const MAX_CONNECTIONS: Row = Row {
     ),
 };
 
-pub(super) const LOCAL_MAX_CONNECTIONS: Row = Row {
+pub(super) const LOCAL_MAX_CONNECTIONS: OptionSpec = OptionSpec {
     short: Some('C'),
     long: "local-max-connections",
     argument: Argument::Checked("n", checks::at_least_one),
@@ -87,8 +87,8 @@ pub(super) const LOCAL_MAX_CONNECTIONS: Row = Row {
     doc: paragraph("the same for the connections from one address; further ones are closed."),
 };
 
-pub(super) const REUSE: &[Row] = &[
-    Row {
+pub(super) const REUSE: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('D'),
         long: "no-reuse-address",
         argument: Argument::None,
@@ -96,17 +96,17 @@ pub(super) const REUSE: &[Row] = &[
         help: "do not take an address that was in use a moment ago",
         doc: paragraph("do not bind to an address on which connections are still dying."),
     },
-    Row {
+    OptionSpec {
         short: Some('d'),
         long: "reuse-address",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Socketbinder(Socketbinder::NoReuse)]),
+        effect: Effect::Negate(&[Id::Socketbinder(Socketbinder::NoReuse)]),
         help: "do (default)",
         doc: paragraph("do."),
     },
 ];
 
-pub(super) const DUAL_STACK: Row = Row {
+pub(super) const DUAL_STACK: OptionSpec = OptionSpec {
     short: Some('a'),
     long: "dual-stack",
     argument: Argument::None,
@@ -118,7 +118,7 @@ pub(super) const DUAL_STACK: Row = Row {
     ),
 };
 
-pub(super) const BACKLOG: Row = Row {
+pub(super) const BACKLOG: OptionSpec = OptionSpec {
     short: Some('b'),
     long: "backlog",
     argument: Argument::Number("n"),
@@ -127,8 +127,8 @@ pub(super) const BACKLOG: Row = Row {
     doc: paragraph("backlog of the socket (the system's maximum by default); 0: do not listen."),
 };
 
-pub(super) const SOCKET: &[Row] = &[
-    Row {
+pub(super) const SOCKET: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('m'),
         long: "udp",
         argument: Argument::None,
@@ -136,15 +136,15 @@ pub(super) const SOCKET: &[Row] = &[
         help: "a datagram socket, with -b 0",
         doc: paragraph("a datagram socket, with `-b 0`."),
     },
-    Row {
+    OptionSpec {
         short: Some('M'),
         long: "tcp",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Socketbinder(Socketbinder::Udp)]),
+        effect: Effect::Negate(&[Id::Socketbinder(Socketbinder::Udp)]),
         help: "a stream socket (default)",
         doc: paragraph("a stream socket."),
     },
-    Row {
+    OptionSpec {
         short: Some('B'),
         long: "block",
         argument: Argument::None,
@@ -154,11 +154,11 @@ pub(super) const SOCKET: &[Row] = &[
     },
 ];
 
-pub(super) const ENVUIDGID: Row = Row {
+pub(super) const ENVUIDGID: OptionSpec = OptionSpec {
     short: Some('U'),
     long: "envuidgid",
     argument: Argument::None,
-    effect: Effect::Instead(
+    effect: Effect::Override(
         Id::Applyuidgid(Applyuidgid::Environment),
         &[
             Id::Applyuidgid(Applyuidgid::Uid),
@@ -173,25 +173,25 @@ pub(super) const ENVUIDGID: Row = Row {
     ),
 };
 
-pub(super) const UID: Row = Row {
+pub(super) const UID: OptionSpec = OptionSpec {
     short: Some('u'),
     long: "uid",
     argument: Argument::Number("uid"),
-    effect: Effect::Nonzero(Id::Applyuidgid(Applyuidgid::Uid)),
+    effect: Effect::SetUnlessZero(Id::Applyuidgid(Applyuidgid::Uid)),
     help: "user id, a number; 0: leave it alone",
     doc: paragraph("user id, a number (`id -u name` prints it); 0 leaves it alone."),
 };
 
-pub(super) const GID: Row = Row {
+pub(super) const GID: OptionSpec = OptionSpec {
     short: Some('g'),
     long: "gid",
     argument: Argument::Number("gid"),
-    effect: Effect::Nonzero(Id::Applyuidgid(Applyuidgid::Gid)),
+    effect: Effect::SetUnlessZero(Id::Applyuidgid(Applyuidgid::Gid)),
     help: "group id, a number; 0: leave it alone",
     doc: paragraph("group id, a number (`getent group name` shows it); 0 leaves it alone."),
 };
 
-pub(super) const GROUPS: Row = Row {
+pub(super) const GROUPS: OptionSpec = OptionSpec {
     short: Some('G'),
     long: "gidlist",
     argument: Argument::Checked("list", checks::numbers),
@@ -200,7 +200,7 @@ pub(super) const GROUPS: Row = Row {
     doc: paragraph("supplementary groups, numbers separated by commas; empty for none."),
 };
 
-pub(super) const CLEAN: Row = Row {
+pub(super) const CLEAN: OptionSpec = OptionSpec {
     short: Some('z'),
     long: "clean",
     argument: Argument::None,
@@ -209,7 +209,7 @@ pub(super) const CLEAN: Row = Row {
     doc: paragraph("remove the variables `UID`, `GID` and `GIDLIST`."),
 };
 
-pub(super) const IDENT_TIMEOUT: Row = Row {
+pub(super) const IDENT_TIMEOUT: OptionSpec = OptionSpec {
     short: Some('t'),
     long: "timeout",
     argument: Argument::Number("ms"),
@@ -218,7 +218,7 @@ pub(super) const IDENT_TIMEOUT: Row = Row {
     doc: paragraph("limit of time; 0 (default): 30 seconds."),
 };
 
-pub(super) const PROXY: Row = Row {
+pub(super) const PROXY: OptionSpec = OptionSpec {
     short: Some('L'),
     long: "proxy",
     argument: Argument::None,
@@ -230,30 +230,30 @@ pub(super) const PROXY: Row = Row {
     ),
 };
 
-pub(super) const PROXY_SERVER: &[Row] = &[
-    Row {
+pub(super) const PROXY_SERVER: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('1'),
         long: "only-v1",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::ProxyServer(ProxyServer::Only1),
             &[Id::ProxyServer(ProxyServer::Only2)],
         ),
         help: "accept version 1 only",
         doc: paragraph("accept version 1 only."),
     },
-    Row {
+    OptionSpec {
         short: Some('2'),
         long: "only-v2",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::ProxyServer(ProxyServer::Only2),
             &[Id::ProxyServer(ProxyServer::Only1)],
         ),
         help: "accept version 2 only",
         doc: paragraph("accept version 2 only."),
     },
-    Row {
+    OptionSpec {
         short: Some('t'),
         long: "timeout",
         argument: Argument::Number("ms"),
@@ -261,7 +261,7 @@ pub(super) const PROXY_SERVER: &[Row] = &[
         help: "limit for the header (default: none)",
         doc: paragraph("limit for the header; 0 (default): none."),
     },
-    Row {
+    OptionSpec {
         short: Some('v'),
         long: "verbosity",
         argument: Argument::Number("n"),
@@ -269,22 +269,22 @@ pub(super) const PROXY_SERVER: &[Row] = &[
         help: "0: errors, 1: warnings too (default)",
         doc: paragraph("0: errors only; 1 (default): warnings too."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "before-tlsd",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::ProxyServer(ProxyServer::BeforeTlsd),
             &[Id::ProxyServer(ProxyServer::AfterTlsd)],
         ),
         help: "put the proxy's SSL variables aside",
         doc: paragraph("SSL variables go to `tlsbak_SSL_*`, out of the way of s6-tlsd."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "after-tlsd",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::ProxyServer(ProxyServer::AfterTlsd),
             &[Id::ProxyServer(ProxyServer::BeforeTlsd)],
         ),

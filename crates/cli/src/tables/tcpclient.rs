@@ -2,13 +2,13 @@
 
 use crate::checks;
 use crate::id::{Id, Tcpclient};
-use crate::row::{Argument, Effect, Row, paragraph};
+use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
-pub(super) const QUIET: Row = Row {
+pub(super) const QUIET: OptionSpec = OptionSpec {
     short: Some('q'),
     long: "quiet",
     argument: Argument::None,
-    effect: Effect::Instead(
+    effect: Effect::Override(
         Id::Tcpclient(Tcpclient::Quiet),
         &[Id::Tcpclient(Tcpclient::Verbose)],
     ),
@@ -16,11 +16,11 @@ pub(super) const QUIET: Row = Row {
     doc: paragraph("verbosity 0: errors only."),
 };
 
-pub(super) const NORMALLY_VERBOSE: Row = Row {
+pub(super) const NORMALLY_VERBOSE: OptionSpec = OptionSpec {
     short: Some('Q'),
     long: "normally-verbose",
     argument: Argument::None,
-    effect: Effect::Clear(&[
+    effect: Effect::Negate(&[
         Id::Tcpclient(Tcpclient::Quiet),
         Id::Tcpclient(Tcpclient::Verbose),
     ]),
@@ -28,11 +28,11 @@ pub(super) const NORMALLY_VERBOSE: Row = Row {
     doc: paragraph("verbosity 1."),
 };
 
-pub(super) const VERBOSE: Row = Row {
+pub(super) const VERBOSE: OptionSpec = OptionSpec {
     short: Some('v'),
     long: "verbose",
     argument: Argument::None,
-    effect: Effect::Instead(
+    effect: Effect::Override(
         Id::Tcpclient(Tcpclient::Verbose),
         &[Id::Tcpclient(Tcpclient::Quiet)],
     ),
@@ -41,36 +41,36 @@ pub(super) const VERBOSE: Row = Row {
 };
 
 /// The same for the program itself, where each one counts.
-pub(super) const MORE_VERBOSE: Row = Row {
-    effect: Effect::Add(Id::Tcpclient(Tcpclient::Verbose)),
+pub(super) const MORE_VERBOSE: OptionSpec = OptionSpec {
+    effect: Effect::Append(Id::Tcpclient(Tcpclient::Verbose)),
     doc: paragraph("one more each time."),
     ..VERBOSE
 };
 
-pub(super) const FAMILY_AND_NAGLE: &[Row] = &[
-    Row {
+pub(super) const FAMILY_AND_NAGLE: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('4'),
         long: "ipv4",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Tcpclient(Tcpclient::Ipv4),
             &[Id::Tcpclient(Tcpclient::Ipv6)],
         ),
         help: "IPv4 only",
         doc: paragraph("IPv4 only."),
     },
-    Row {
+    OptionSpec {
         short: Some('6'),
         long: "ipv6",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Tcpclient(Tcpclient::Ipv6),
             &[Id::Tcpclient(Tcpclient::Ipv4)],
         ),
         help: "IPv6 only",
         doc: paragraph("IPv6 only."),
     },
-    Row {
+    OptionSpec {
         short: Some('D'),
         long: "no-nagle",
         argument: Argument::None,
@@ -78,17 +78,17 @@ pub(super) const FAMILY_AND_NAGLE: &[Row] = &[
         help: "set TCP_NODELAY",
         doc: paragraph("set TCP_NODELAY."),
     },
-    Row {
+    OptionSpec {
         short: Some('d'),
         long: "nagle",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::NoNagle)]),
+        effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::NoNagle)]),
         help: "leave it (default)",
         doc: paragraph("leave it."),
     },
 ];
 
-pub(super) const NO_DNS: Row = Row {
+pub(super) const NO_DNS: OptionSpec = OptionSpec {
     short: Some('H'),
     long: "no-dns",
     argument: Argument::None,
@@ -97,16 +97,16 @@ pub(super) const NO_DNS: Row = Row {
     doc: paragraph("no lookups at all: `host` must be an address."),
 };
 
-pub(super) const DNS: Row = Row {
+pub(super) const DNS: OptionSpec = OptionSpec {
     short: None,
     long: "dns",
     argument: Argument::None,
-    effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::NoDns)]),
+    effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::NoDns)]),
     help: "look names up (default)",
     doc: paragraph("look names up."),
 };
 
-pub(super) const HOSTS: Row = Row {
+pub(super) const HOSTS: OptionSpec = OptionSpec {
     short: Some('h'),
     long: "hosts",
     argument: Argument::None,
@@ -115,17 +115,17 @@ pub(super) const HOSTS: Row = Row {
     doc: paragraph("/etc/hosts before DNS."),
 };
 
-pub(super) const NO_HOSTS: Row = Row {
+pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     short: None,
     long: "no-hosts",
     argument: Argument::None,
-    effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Hosts)]),
+    effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Hosts)]),
     help: "do not (default)",
     doc: paragraph("DNS alone."),
 };
 
-pub(super) const REST: &[Row] = &[
-    Row {
+pub(super) const REST: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('r'),
         long: "ident",
         argument: Argument::None,
@@ -136,15 +136,15 @@ pub(super) const REST: &[Row] = &[
              30 seconds to come.",
         ),
     },
-    Row {
+    OptionSpec {
         short: Some('R'),
         long: "no-ident",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Ident)]),
+        effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Ident)]),
         help: "do not (default)",
         doc: paragraph("do not."),
     },
-    Row {
+    OptionSpec {
         short: Some('n'),
         long: "qualify",
         argument: Argument::None,
@@ -152,23 +152,23 @@ pub(super) const REST: &[Row] = &[
         help: "try suffixes for the host's name",
         doc: paragraph("try suffixes (see [name resolution](name-resolution.md))."),
     },
-    Row {
+    OptionSpec {
         short: Some('N'),
         long: "no-qualify",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Tcpclient(Tcpclient::Qualify)]),
+        effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Qualify)]),
         help: "do not (default)",
         doc: paragraph("do not."),
     },
-    Row {
+    OptionSpec {
         short: Some('t'),
         long: "timeout",
         argument: Argument::Number("s"),
-        effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::Timeout)),
+        effect: Effect::SetUnlessZero(Id::Tcpclient(Tcpclient::Timeout)),
         help: "limit for everything before the program (default: none)",
         doc: paragraph("limit for everything before `prog`; 0 (default): none."),
     },
-    Row {
+    OptionSpec {
         short: Some('l'),
         long: "local-name",
         argument: Argument::Text("name"),
@@ -176,7 +176,7 @@ pub(super) const REST: &[Row] = &[
         help: "our name, not looked up",
         doc: paragraph("`TCPLOCALHOST`, not looked up."),
     },
-    Row {
+    OptionSpec {
         short: Some('T'),
         long: "connection-timeouts",
         argument: Argument::Checked("x[+y]", checks::rounds),
@@ -188,7 +188,7 @@ pub(super) const REST: &[Row] = &[
     },
 ];
 
-pub(super) const LOCAL_IP: Row = Row {
+pub(super) const LOCAL_IP: OptionSpec = OptionSpec {
     short: Some('i'),
     long: "local-ip",
     argument: Argument::Checked("ip", checks::address),
@@ -197,11 +197,11 @@ pub(super) const LOCAL_IP: Row = Row {
     doc: paragraph("our own address."),
 };
 
-pub(super) const LOCAL_PORT: Row = Row {
+pub(super) const LOCAL_PORT: OptionSpec = OptionSpec {
     short: Some('p'),
     long: "local-port",
     argument: Argument::Checked("port", checks::port),
-    effect: Effect::Nonzero(Id::Tcpclient(Tcpclient::LocalPort)),
+    effect: Effect::SetUnlessZero(Id::Tcpclient(Tcpclient::LocalPort)),
     help: "our own port",
     doc: paragraph("our own port."),
 };

@@ -4,9 +4,9 @@
 
 use crate::checks;
 use crate::id::{Client, Engine, Id, Server, Wrapper};
-use crate::row::{Argument, Effect, Row, paragraph};
+use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
-pub(super) const VERBOSITY: &[Row] = &[Row {
+pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
     short: Some('v'),
     long: "verbosity",
     argument: Argument::Number("n"),
@@ -19,7 +19,7 @@ pub(super) const VERBOSITY: &[Row] = &[Row {
     ),
 }];
 
-pub(super) const NOTIFICATION: &[Row] = &[Row {
+pub(super) const NOTIFICATION: &[OptionSpec] = &[OptionSpec {
     short: Some('d'),
     long: "notification-fd",
     argument: Argument::Number("fd"),
@@ -31,8 +31,8 @@ pub(super) const NOTIFICATION: &[Row] = &[Row {
     ),
 }];
 
-pub(super) const CLOSING: &[Row] = &[
-    Row {
+pub(super) const CLOSING: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('S'),
         long: "close-notify",
         argument: Argument::None,
@@ -40,15 +40,15 @@ pub(super) const CLOSING: &[Row] = &[
         help: "end our direction with a close_notify alert",
         doc: paragraph("end our direction with a close_notify alert."),
     },
-    Row {
+    OptionSpec {
         short: Some('s'),
         long: "no-close-notify",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Engine(Engine::CloseNotify)]),
+        effect: Effect::Negate(&[Id::Engine(Engine::CloseNotify)]),
         help: "end it by closing the TCP direction only (default)",
         doc: paragraph("only close the TCP direction; a close_notify of the peer is answered."),
     },
-    Row {
+    OptionSpec {
         short: Some('J'),
         long: "enforce-close-notify",
         argument: Argument::None,
@@ -56,30 +56,30 @@ pub(super) const CLOSING: &[Row] = &[
         help: "an end without close_notify from the peer is an error",
         doc: paragraph("an end without close_notify from the peer is an error."),
     },
-    Row {
+    OptionSpec {
         short: Some('j'),
         long: "no-enforce-close-notify",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Engine(Engine::EnforceCloseNotify)]),
+        effect: Effect::Negate(&[Id::Engine(Engine::EnforceCloseNotify)]),
         help: "it is not (default)",
         doc: paragraph("it is not."),
     },
 ];
 
-pub(super) const LIMITS: &[Row] = &[
-    Row {
+pub(super) const LIMITS: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('K'),
         long: "handshake-timeout",
         argument: Argument::Number("ms"),
-        effect: Effect::Nonzero(Id::Engine(Engine::HandshakeTimeout)),
+        effect: Effect::SetUnlessZero(Id::Engine(Engine::HandshakeTimeout)),
         help: "limit of the whole handshake (default: none)",
         doc: paragraph("limit of the whole handshake; 0 (default): none."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "idle-timeout",
         argument: Argument::Number("ms"),
-        effect: Effect::Nonzero(Id::Engine(Engine::IdleTimeout)),
+        effect: Effect::SetUnlessZero(Id::Engine(Engine::IdleTimeout)),
         help: "end after so long without cleartext (default: never)",
         doc: paragraph(
             "end the connection after so long without a byte of cleartext in either direction; \
@@ -87,7 +87,7 @@ pub(super) const LIMITS: &[Row] = &[
              time, and what is no data, does not put the end off.",
         ),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "peer-info",
         argument: Argument::None,
@@ -98,7 +98,7 @@ pub(super) const LIMITS: &[Row] = &[
              certificate ([peer-info](peer-info.md)).",
         ),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "no-sandbox",
         argument: Argument::None,
@@ -108,8 +108,8 @@ pub(super) const LIMITS: &[Row] = &[
     },
 ];
 
-pub(super) const EXTENSIONS: &[Row] = &[
-    Row {
+pub(super) const EXTENSIONS: &[OptionSpec] = &[
+    OptionSpec {
         short: None,
         long: "alpn",
         argument: Argument::Checked("protocol,...", checks::protocols),
@@ -122,7 +122,7 @@ pub(super) const EXTENSIONS: &[Row] = &[
              no_application_protocol. A server may pass over what a client offers.",
         ),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "key-guard",
         argument: Argument::None,
@@ -135,7 +135,7 @@ pub(super) const EXTENSIONS: &[Row] = &[
         ),
     },
 ];
-pub(super) const KEY_EXCHANGE: &[Row] = &[Row {
+pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     short: None,
     long: "groups",
     argument: Argument::Checked("list", checks::groups),
@@ -152,30 +152,30 @@ pub(super) const KEY_EXCHANGE: &[Row] = &[Row {
     ),
 }];
 
-pub(super) const ASKING: &[Row] = &[
-    Row {
+pub(super) const ASKING: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('Y'),
         long: "client-cert",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Server(Server::ClientCert),
             &[Id::Server(Server::MandatoryClientCert)],
         ),
         help: "ask for a client certificate",
         doc: paragraph("ask for a client certificate; none is fine, a bad one is not."),
     },
-    Row {
+    OptionSpec {
         short: Some('y'),
         long: "mandatory-client-cert",
         argument: Argument::None,
-        effect: Effect::Instead(
+        effect: Effect::Override(
             Id::Server(Server::MandatoryClientCert),
             &[Id::Server(Server::ClientCert)],
         ),
         help: "the same, and refuse clients without one",
         doc: paragraph("ask, and insist."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "any-client-cert",
         argument: Argument::None,
@@ -189,12 +189,12 @@ pub(super) const ASKING: &[Row] = &[
     },
 ];
 
-pub(super) const TRUST_BOTH: &[Row] = &[
-    Row {
+pub(super) const TRUST_BOTH: &[OptionSpec] = &[
+    OptionSpec {
         short: None,
         long: "pin",
         argument: Argument::Checked("hash", checks::pin),
-        effect: Effect::Add(Id::Engine(Engine::Pin)),
+        effect: Effect::Append(Id::Engine(Engine::Pin)),
         help: "accept only the certificate or key of this hash; repeatable",
         doc: paragraph(
             "the peer's own certificate must be one of these; it may be given more than once. \
@@ -205,7 +205,7 @@ pub(super) const TRUST_BOTH: &[Row] = &[
              needs `-Y` or `-y` with it. The line about another certificate has its hash.",
         ),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "crl-check",
         argument: Argument::Checked("leaf|chain", checks::crl_check),
@@ -219,8 +219,8 @@ pub(super) const TRUST_BOTH: &[Row] = &[
 ];
 
 /// `-k`, wherever it stands, beats the other two: a program that hands them on settles it.
-pub(super) const SNI: &[Row] = &[
-    Row {
+pub(super) const SNI: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('k'),
         long: "sni-level",
         argument: Argument::Number("level"),
@@ -231,26 +231,26 @@ pub(super) const SNI: &[Row] = &[
              `--mandatory-sni`. It beats these two, wherever it stands.",
         ),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "sni",
         argument: Argument::None,
-        effect: Effect::Instead(Id::Server(Server::Sni), &[Id::Server(Server::MandatorySni)]),
+        effect: Effect::Override(Id::Server(Server::Sni), &[Id::Server(Server::MandatorySni)]),
         help: "the pair for the client's name, else the default pair",
         doc: paragraph("the pair for the name the client asks for, else the default pair."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "mandatory-sni",
         argument: Argument::None,
-        effect: Effect::Instead(Id::Server(Server::MandatorySni), &[Id::Server(Server::Sni)]),
+        effect: Effect::Override(Id::Server(Server::MandatorySni), &[Id::Server(Server::Sni)]),
         help: "the pair for the client's name, else no handshake",
         doc: paragraph("the pair for the name, else the handshake fails (`unrecognized_name`)."),
     },
 ];
 
-pub(super) const TRUST: &[Row] = &[
-    Row {
+pub(super) const TRUST: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('y'),
         long: "client-cert",
         argument: Argument::None,
@@ -258,15 +258,15 @@ pub(super) const TRUST: &[Row] = &[
         help: "offer our certificate if the server asks",
         doc: paragraph("offer our certificate if the server asks."),
     },
-    Row {
+    OptionSpec {
         short: Some('Y'),
         long: "no-client-cert",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Client(Client::ClientCert)]),
+        effect: Effect::Negate(&[Id::Client(Client::ClientCert)]),
         help: "do not (default)",
         doc: paragraph("do not."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "no-verify-cert",
         argument: Argument::None,
@@ -274,15 +274,15 @@ pub(super) const TRUST: &[Row] = &[
         help: "accept any certificate",
         doc: paragraph("accept any certificate; the peer must still own its key."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "verify-cert",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Client(Client::NoVerifyCert)]),
+        effect: Effect::Negate(&[Id::Client(Client::NoVerifyCert)]),
         help: "check it (default)",
         doc: paragraph("check it."),
     },
-    Row {
+    OptionSpec {
         short: None,
         long: "webpki-roots",
         argument: Argument::None,
@@ -292,7 +292,7 @@ pub(super) const TRUST: &[Row] = &[
     },
 ];
 
-pub(super) const SERVER_NAME: &[Row] = &[Row {
+pub(super) const SERVER_NAME: &[OptionSpec] = &[OptionSpec {
     short: Some('k'),
     long: "servername",
     argument: Argument::Text("name"),
@@ -305,8 +305,8 @@ pub(super) const SERVER_NAME: &[Row] = &[Row {
     ),
 }];
 
-pub(super) const KEEP: &[Row] = &[
-    Row {
+pub(super) const KEEP: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('Z'),
         long: "keep",
         argument: Argument::None,
@@ -314,18 +314,18 @@ pub(super) const KEEP: &[Row] = &[
         help: "leave the engine's variables to the program",
         doc: paragraph("leave the engine's variables to `prog`."),
     },
-    Row {
+    OptionSpec {
         short: Some('z'),
         long: "no-keep",
         argument: Argument::None,
-        effect: Effect::Clear(&[Id::Wrapper(Wrapper::Keep)]),
+        effect: Effect::Negate(&[Id::Wrapper(Wrapper::Keep)]),
         help: "remove them (default)",
         doc: paragraph("remove them."),
     },
 ];
 
-pub(super) const NETWORK: &[Row] = &[
-    Row {
+pub(super) const NETWORK: &[OptionSpec] = &[
+    OptionSpec {
         short: Some('6'),
         long: "read-fd",
         argument: Argument::Checked("fd", checks::descriptor),
@@ -333,7 +333,7 @@ pub(super) const NETWORK: &[Row] = &[
         help: "read the network there (default: 6)",
         doc: paragraph("read the network on this descriptor, 3 or more; the default is 6."),
     },
-    Row {
+    OptionSpec {
         short: Some('7'),
         long: "write-fd",
         argument: Argument::Checked("fd", checks::descriptor),

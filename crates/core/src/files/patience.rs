@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use cli::{Common, Context, Fatal};
+use cli::{Context, EngineOptions, Fatal};
 use nix::poll::{PollTimeout, poll};
 use unix::{Env, Errno};
 
@@ -67,7 +67,7 @@ impl Files {
     /// For an engine with these options that was `started` then. Pauses take no
     /// more than half of the handshake's time limit, and so never decide how the
     /// handshake ends.
-    pub fn new(context: &Context, options: &Common, started: Instant) -> Self {
+    pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
         let late = Outcome::handshake_timeout().result(options.verbosity).err();
@@ -247,9 +247,9 @@ mod tests {
             (Some(100), 50),
             (Some(5000), 333),
         ] {
-            let options = Common {
+            let options = EngineOptions {
                 handshake_timeout: limit.map(Duration::from_millis),
-                ..Common::default()
+                ..EngineOptions::default()
             };
             let files = Files::new(&testing::context(), &options, Instant::now());
             assert_eq!(files.0.left.load(Ordering::Relaxed), pauses, "{limit:?}");

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use cli::{Common, Context, Fatal};
+use cli::{Context, EngineOptions, Fatal};
 use rustls::pki_types::UnixTime;
 use sandbox::Profile;
 use unix::Errno;
@@ -25,7 +25,7 @@ pub struct Engine<'a> {
     /// Its variables.
     pub context: &'a Context,
     /// Its options.
-    pub options: &'a Common,
+    pub options: &'a EngineOptions,
     /// When it was started.
     pub started: Instant,
     /// Where its trouble with the guard is left.

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use cli::{Common, Context, Fatal, message};
+use cli::{Context, EngineOptions, Fatal, message};
 use sandbox::Profile;
 
 use crate::outcome::Outcome;
@@ -24,7 +24,7 @@ pub struct Guard {
 
 /// What can wait until the peer has our first message, but has to be done
 /// before anything is read from it.
-pub type AfterClientHello = Box<dyn FnOnce(&Common) -> Result<(), Fatal>>;
+pub type AfterClientHello = Box<dyn FnOnce(&EngineOptions) -> Result<(), Fatal>>;
 
 /// A connection, and what the program was told to do with it.
 pub struct Engine {
@@ -33,7 +33,7 @@ pub struct Engine {
     /// The descriptors.
     pub descriptors: Descriptors,
     /// The options of both engines.
-    pub options: Common,
+    pub options: EngineOptions,
     /// What is done when a first message, if there is one, is on its way.
     pub after_client_hello: Option<AfterClientHello>,
     /// The process that holds the key, if it is another one.
@@ -183,7 +183,7 @@ impl Engine {
 }
 
 /// What these options mean for the connection.
-pub fn rules(options: &Common) -> Rules {
+pub fn rules(options: &EngineOptions) -> Rules {
     Rules {
         notify: options.close_notify,
         enforce: options.enforce_close_notify,

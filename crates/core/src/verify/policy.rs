@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cli::{Common, Context, Fatal, Pin};
+use cli::{Context, EngineOptions, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
@@ -82,7 +82,11 @@ impl From<VerificationPolicy> for TrustCell {
 impl VerificationPolicy {
     /// Reads what `options` ask for: the anchors of `sources`, and for chains
     /// that lead there the revocation lists.
-    pub fn load(sources: &Sources, options: &Common, facts: HandshakeFacts) -> Result<Self, Fatal> {
+    pub fn load(
+        sources: &Sources,
+        options: &EngineOptions,
+        facts: HandshakeFacts,
+    ) -> Result<Self, Fatal> {
         let files = &sources.files;
         let anchors = sources.anchors.as_ref();
         let crl_file = sources.crl_file.as_deref().filter(|_| anchors.is_some());

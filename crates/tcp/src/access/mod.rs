@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use cli::id::{self, Id};
 use cli::message::quoted;
-use cli::{Context, Fatal, Opt};
+use cli::{Context, Fatal, ParsedOption};
 use nix::poll::PollFlags;
 use unix::{Errno, Pid, fd};
 
@@ -59,11 +59,11 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (given, prog) = context.options()?;
     let mut options = Options::default();
-    for opt in given.iter() {
-        let Id::Access(id) = opt.id else {
-            return Err(opt.misplaced());
+    for option in given.iter() {
+        let Id::Access(id) = option.id else {
+            return Err(option.misplaced());
         };
-        options.take(id, opt);
+        options.apply(id, option);
     }
     context.verbosity = options.verbosity.unwrap_or(context.verbosity);
     let connection = Connection::from_environment(context)?;
@@ -80,10 +80,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 impl Options {
-    fn take(&mut self, id: id::Access, opt: &Opt) {
-        let text = || opt.text.clone();
+    fn apply(&mut self, id: id::Access, option: &ParsedOption) {
+        let text = || option.text.clone();
         match id {
-            id::Access::Verbosity => self.verbosity = Some(opt.number()),
+            id::Access::Verbosity => self.verbosity = Some(option.number()),
             id::Access::StrictResolution => self.strict = true,
             id::Access::NoNagle => self.no_nagle = true,
             id::Access::NoDns => self.no_dns = true,
@@ -91,8 +91,10 @@ impl Options {
             id::Access::Ident => self.ident = true,
             id::Access::Paranoid => self.paranoid = true,
             id::Access::LocalName => self.local_name = Some(text()),
-            id::Access::Banner => self.banner.extend_from_slice(opt.text.as_encoded_bytes()),
-            id::Access::Timeout => self.timeout = opt.number(),
+            id::Access::Banner => self
+                .banner
+                .extend_from_slice(option.text.as_encoded_bytes()),
+            id::Access::Timeout => self.timeout = option.number(),
             id::Access::RulesDirectory => self.ruleset = Some(Ruleset::Directory(text())),
             id::Access::RulesFile => self.ruleset = Some(Ruleset::File(text())),
         }

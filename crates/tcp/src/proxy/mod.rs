@@ -12,7 +12,7 @@ mod v2;
 use std::ffi::OsString;
 
 use cli::id::{Id, ProxyServer};
-use cli::{Context, Fatal, Given};
+use cli::{Context, Fatal, ParsedOptions};
 use unix::Env;
 
 use read::Input;
@@ -81,7 +81,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 impl Options {
-    fn new(given: &Given, program: Vec<OsString>) -> Result<Self, Fatal> {
+    fn new(given: &ParsedOptions, program: Vec<OsString>) -> Result<Self, Fatal> {
         let mut options = Self {
             versions: Versions::default(),
             place: Place::default(),
@@ -89,17 +89,17 @@ impl Options {
             verbosity: 1,
             program,
         };
-        for opt in given.iter() {
-            let Id::ProxyServer(id) = opt.id else {
-                return Err(opt.misplaced());
+        for option in given.iter() {
+            let Id::ProxyServer(id) = option.id else {
+                return Err(option.misplaced());
             };
             match id {
                 ProxyServer::Only1 => options.versions = Versions::Only1,
                 ProxyServer::Only2 => options.versions = Versions::Only2,
                 ProxyServer::BeforeTlsd => options.place = Place::BeforeTlsd,
                 ProxyServer::AfterTlsd => options.place = Place::AfterTlsd,
-                ProxyServer::Timeout => options.timeout = opt.number(),
-                ProxyServer::Verbosity => options.verbosity = opt.number(),
+                ProxyServer::Timeout => options.timeout = option.number(),
+                ProxyServer::Verbosity => options.verbosity = option.number(),
             }
         }
         Ok(options)

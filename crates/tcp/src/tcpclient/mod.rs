@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cli::id::{Id, Tcpclient};
 use cli::message::NEEDS_A_LABEL;
 use cli::operands::Host;
-use cli::{Context, Fatal, Opt};
+use cli::{Context, Fatal, ParsedOption};
 use dns::{Families, Resolver};
 use unix::tasks::Task;
 use unix::{Errno, fd};
@@ -45,11 +45,11 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (given, mut operands) = context.options()?;
     let mut options = Options::default();
-    for opt in given.iter() {
-        let Id::Tcpclient(id) = opt.id else {
-            return Err(opt.misplaced());
+    for option in given.iter() {
+        let Id::Tcpclient(id) = option.id else {
+            return Err(option.misplaced());
         };
-        options.take(id, opt, context)?;
+        options.apply(id, option, context)?;
     }
     let prog = operands.split_off(2);
     let [host, port] = &operands[..] else {
@@ -102,7 +102,12 @@ impl Default for Options {
 }
 
 impl Options {
-    fn take(&mut self, id: Tcpclient, opt: &Opt, context: &mut Context) -> Result<(), Fatal> {
+    fn apply(
+        &mut self,
+        id: Tcpclient,
+        option: &ParsedOption,
+        context: &mut Context,
+    ) -> Result<(), Fatal> {
         match id {
             Tcpclient::Quiet => context.verbosity = 0,
             Tcpclient::Verbose => context.verbosity = context.verbosity.saturating_add(1),
@@ -113,18 +118,18 @@ impl Options {
             Tcpclient::Hosts => self.hosts = true,
             Tcpclient::Ident => self.ident = true,
             Tcpclient::Qualify => self.qualify = true,
-            Tcpclient::Timeout => self.timeout = opt.number(),
-            Tcpclient::LocalName => self.local_name = Some(opt.text.clone()),
+            Tcpclient::Timeout => self.timeout = option.number(),
+            Tcpclient::LocalName => self.local_name = Some(option.text.clone()),
             Tcpclient::ConnectionTimeouts => {
                 self.rounds =
-                    cli::rounds(opt.text.as_encoded_bytes()).ok_or_else(|| context.usage())?;
+                    cli::rounds(option.text.as_encoded_bytes()).ok_or_else(|| context.usage())?;
             }
             Tcpclient::LocalIp => {
-                let ip = Address::parse(opt.text.as_encoded_bytes());
+                let ip = Address::parse(option.text.as_encoded_bytes());
                 self.local_ip = Some(ip.ok_or_else(|| context.usage())?);
             }
             Tcpclient::LocalPort => {
-                let port = parse_port(opt.text.as_encoded_bytes());
+                let port = parse_port(option.text.as_encoded_bytes());
                 self.local_port = port.ok_or_else(|| context.usage())?;
             }
         }

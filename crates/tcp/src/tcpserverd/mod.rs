@@ -37,15 +37,15 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let mut announce = false;
     let mut maximum = DEFAULT_MAXIMUM;
     let mut local_maximum = DEFAULT_MAXIMUM;
-    for opt in given.iter() {
-        let Id::Tcpserverd(id) = opt.id else {
-            return Err(opt.misplaced());
+    for option in given.iter() {
+        let Id::Tcpserverd(id) = option.id else {
+            return Err(option.misplaced());
         };
         match id {
-            Tcpserverd::Verbosity => context.verbosity = opt.number(),
+            Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,
-            Tcpserverd::MaxConnections => maximum = opt.number().min(CEILING),
-            Tcpserverd::LocalMaxConnections => local_maximum = opt.number(),
+            Tcpserverd::MaxConnections => maximum = option.number().min(CEILING),
+            Tcpserverd::LocalMaxConnections => local_maximum = option.number(),
         }
     }
     let (listener, local) = listener()?;

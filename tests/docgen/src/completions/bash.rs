@@ -1,6 +1,6 @@
 //! Completion for bash, with what the package bash-completion offers.
 
-use cli::{Program, Row};
+use cli::{OptionSpec, Program};
 
 use super::{letters, long, operands};
 
@@ -58,7 +58,7 @@ fn skip_options(program: &Program) -> String {
 /// Names of files and directories where a value is one.
 fn values(program: &Program) -> String {
     let mut arms = String::new();
-    for row in program.rows() {
+    for row in program.option_specs() {
         let action = match row.value_name() {
             Some("dir") => "-d",
             Some("file") => "-f",
@@ -82,11 +82,11 @@ fn values(program: &Program) -> String {
 }
 
 fn words(program: &Program) -> Vec<String> {
-    let words = |row: &Row| {
+    let words = |row: &OptionSpec| {
         let short = row.short.map(|letter| format!("-{letter}"));
         let equals = if row.value_name().is_some() { "=" } else { "" };
         let long = long(program, row).map(|name| format!("--{name}{equals}"));
         short.into_iter().chain(long).collect::<Vec<_>>()
     };
-    program.rows().flat_map(words).collect()
+    program.option_specs().flat_map(words).collect()
 }

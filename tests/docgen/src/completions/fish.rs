@@ -1,6 +1,6 @@
 //! Completion for fish.
 
-use cli::{Program, Row};
+use cli::{OptionSpec, Program};
 
 use super::{letters, long, operands, quoted};
 
@@ -13,7 +13,7 @@ pub fn file(program: &Program) -> String {
          complete -c {name} -f\n",
         rest(program)
     );
-    for row in program.rows() {
+    for row in program.option_specs() {
         text.push_str(&option(program, row));
     }
     if runs {
@@ -63,7 +63,7 @@ fn rest(program: &Program) -> String {
     )
 }
 
-fn option(program: &Program, row: &Row) -> String {
+fn option(program: &Program, row: &OptionSpec) -> String {
     let name = program.name;
     let condition = format!("complete -c {name} -n __{name}_options");
     let description = format!("-d {}\n", quoted(row.help, "\\'"));

@@ -5,7 +5,7 @@ pub mod bash;
 pub mod fish;
 pub mod zsh;
 
-use cli::{Program, Row};
+use cli::{OptionSpec, Program};
 
 /// The arguments that stand between the options and the program to run, and
 /// whether there is such a program.
@@ -19,13 +19,13 @@ fn operands(program: &Program) -> (&'static [&'static str], bool) {
 /// The letters of the options that have a value, or of those that have none.
 fn letters(program: &Program, with_value: bool) -> String {
     let rows = program
-        .rows()
+        .option_specs()
         .filter(|row| row.value_name().is_some() == with_value);
     rows.filter_map(|row| row.short).collect()
 }
 
 /// The long name, in programs that accept it.
-fn long(program: &Program, row: &Row) -> Option<&'static str> {
+fn long(program: &Program, row: &OptionSpec) -> Option<&'static str> {
     program.long.then_some(row.long)
 }
 

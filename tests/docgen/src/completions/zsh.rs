@@ -1,6 +1,6 @@
 //! Completion for zsh.
 
-use cli::{Effect, Program, Row};
+use cli::{Effect, OptionSpec, Program};
 
 use super::{long, operands, quoted};
 
@@ -32,9 +32,9 @@ pub fn file(program: &Program) -> String {
     )
 }
 
-fn option(program: &Program, row: &Row, excluded: &str) -> String {
+fn option(program: &Program, row: &OptionSpec, excluded: &str) -> String {
     let before = match row.effect {
-        Effect::Add(_) => "*".to_owned(),
+        Effect::Append(_) => "*".to_owned(),
         _ => format!("({excluded})"),
     };
     let help = row.help.replace('[', "\\[").replace(']', "\\]");
@@ -61,7 +61,7 @@ fn option(program: &Program, row: &Row, excluded: &str) -> String {
     }
 }
 
-fn spellings(program: &Program, row: &Row) -> Vec<String> {
+fn spellings(program: &Program, row: &OptionSpec) -> Vec<String> {
     let short = row.short.map(|letter| format!("-{letter}"));
     let long = long(program, row).map(|name| format!("--{name}"));
     short.into_iter().chain(long).collect()

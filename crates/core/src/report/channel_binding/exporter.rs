@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cli::Common;
+use cli::EngineOptions;
 use rustls::crypto::tls12::Prf;
 use rustls::crypto::tls13::OkmBlock;
 use rustls::crypto::{ActiveKeyExchange, CryptoProvider};
@@ -40,7 +40,10 @@ struct Exported {
 impl Exporter {
     /// What `--peer-info` needs of a connection with `provider`: see
     /// [`Self::new`].
-    pub fn asked_for(options: &Common, provider: &mut Arc<CryptoProvider>) -> Option<Arc<Self>> {
+    pub fn asked_for(
+        options: &EngineOptions,
+        provider: &mut Arc<CryptoProvider>,
+    ) -> Option<Arc<Self>> {
         options
             .peer_info
             .then(|| Self::new(Arc::make_mut(provider)))

@@ -7,19 +7,19 @@ use std::time::Duration;
 use crate::Fatal;
 use crate::id::Id;
 use crate::number::unsigned;
-use crate::row::{Argument, Effect, Program, Row};
+use crate::option_spec::{Argument, Effect, OptionSpec, Program};
 
 /// An option that is in force.
 #[derive(Clone, Debug)]
-pub struct Opt {
+pub struct ParsedOption {
     /// Which one.
     pub id: Id,
     /// Its value, in the form that its check gives it; empty without one.
     pub text: OsString,
-    row: &'static Row,
+    spec: &'static OptionSpec,
 }
 
-impl Opt {
+impl ParsedOption {
     /// The value of an option that takes a number. The parser has checked it.
     pub fn number(&self) -> u32 {
         unsigned(self.text.as_bytes()).unwrap_or_default()
@@ -39,18 +39,18 @@ impl Opt {
 
     /// The row is in a table where it does not belong.
     pub fn misplaced(&self) -> Fatal {
-        Fatal::user(format!("unexpected option: {}", self.row.long))
+        Fatal::user(format!("unexpected option: {}", self.spec.long))
     }
 
     /// Appends it to a command line. A value `--` alone would be the end of
     /// the options.
     fn write(&self, argv: &mut Vec<OsString>) {
-        let Row { short, long, .. } = self.row;
+        let OptionSpec { short, long, .. } = self.spec;
         let mut option = match short {
             Some(letter) => OsString::from(format!("-{letter}")),
             None => OsString::from(format!("--{long}")),
         };
-        let takes_value = !matches!(self.row.argument, Argument::None);
+        let takes_value = !matches!(self.spec.argument, Argument::None);
         let apart = takes_value && short.is_some() && self.text != "--";
         if apart {
             argv.extend([option, self.text.clone()]);
@@ -66,37 +66,37 @@ impl Opt {
 
 /// The options of a command line, after those that take others back.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub struct ParsedOptions {
     program: &'static Program,
-    opts: Vec<Opt>,
+    options: Vec<ParsedOption>,
 }
 
-impl Given {
+impl ParsedOptions {
     pub(crate) fn new(program: &'static Program) -> Self {
         Self {
             program,
-            opts: Vec::new(),
+            options: Vec::new(),
         }
     }
 
     /// One more option has been read.
-    pub(crate) fn add(&mut self, row: &'static Row, text: OsString) {
-        self.clear(row.clears());
-        let Some(id) = row.id() else { return };
-        if !matches!(row.effect, Effect::Add(_)) {
+    pub(crate) fn add(&mut self, spec: &'static OptionSpec, text: OsString) {
+        self.clear(spec.clears());
+        let Some(id) = spec.id() else { return };
+        if !matches!(spec.effect, Effect::Append(_)) {
             self.clear(&[id]);
         }
-        self.opts.push(Opt { id, text, row });
+        self.options.push(ParsedOption { id, text, spec });
     }
 
     /// The options in the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Opt> {
-        self.opts.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &ParsedOption> {
+        self.options.iter()
     }
 
     /// The option, if it is in force.
-    pub fn get(&self, id: Id) -> Option<&Opt> {
-        self.opts.iter().rfind(|opt| opt.id == id)
+    pub fn get(&self, id: Id) -> Option<&ParsedOption> {
+        self.options.iter().rfind(|option| option.id == id)
     }
 
     /// Whether the option is in force.
@@ -107,25 +107,28 @@ impl Given {
     /// As if the option had been given; without one in the program's table
     /// nothing happens.
     pub fn set(&mut self, id: Id, value: impl AsRef<OsStr>) {
-        if let Some(row) = self.program.row(id) {
-            self.add(row, value.as_ref().to_owned());
+        if let Some(spec) = self.program.option_spec(id) {
+            self.add(spec, value.as_ref().to_owned());
         }
     }
 
     /// As if none of these had been given.
     pub fn clear(&mut self, ids: &[Id]) {
-        self.opts.retain(|opt| !ids.contains(&opt.id));
+        self.options.retain(|option| !ids.contains(&option.id));
     }
 
     /// Appends those that are `wanted` to the command line of the program
     /// that they are handed on to, in the order of the table.
-    pub fn hand_on(&self, wanted: impl Fn(Id) -> bool, argv: &mut Vec<OsString>) {
-        for row in self.program.rows() {
-            let given = self.opts.iter().filter(|opt| row.id() == Some(opt.id));
-            for opt in given.filter(|opt| wanted(opt.id)) {
-                let nothing = matches!(row.effect, Effect::Nonzero(_)) && opt.text == "0";
+    pub fn forward(&self, wanted: impl Fn(Id) -> bool, argv: &mut Vec<OsString>) {
+        for spec in self.program.option_specs() {
+            let given = self
+                .options
+                .iter()
+                .filter(|option| spec.id() == Some(option.id));
+            for option in given.filter(|option| wanted(option.id)) {
+                let nothing = matches!(spec.effect, Effect::SetUnlessZero(_)) && option.text == "0";
                 if !nothing {
-                    opt.write(argv);
+                    option.write(argv);
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::id::Id;
 
 /// An option.
 #[derive(Debug)]
-pub struct Row {
+pub struct OptionSpec {
     /// The letter, if there is one.
     pub short: Option<char>,
     /// The long name, without dashes. Messages have it, too.
@@ -66,31 +66,32 @@ pub enum Effect {
     /// It is in force; of several the last one counts.
     Set(Id),
     /// The same, and it takes these back.
-    Instead(Id, &'static [Id]),
+    Override(Id, &'static [Id]),
     /// The same as `Set`; the value 0 is as good as none, and not handed on.
-    Nonzero(Id),
+    SetUnlessZero(Id),
     /// It is in force, and each of several counts.
-    Add(Id),
+    Append(Id),
     /// It takes these back, and is not handed on: the default.
-    Clear(&'static [Id]),
+    Negate(&'static [Id]),
 }
 
-impl Row {
+impl OptionSpec {
     /// What it is to its program; None if it only takes others back.
     pub const fn id(&self) -> Option<Id> {
         match self.effect {
-            Effect::Set(id) | Effect::Instead(id, _) | Effect::Nonzero(id) | Effect::Add(id) => {
-                Some(id)
-            }
-            Effect::Clear(_) => None,
+            Effect::Set(id)
+            | Effect::Override(id, _)
+            | Effect::SetUnlessZero(id)
+            | Effect::Append(id) => Some(id),
+            Effect::Negate(_) => None,
         }
     }
 
     /// Those that it takes back.
     pub const fn clears(&self) -> &'static [Id] {
         match self.effect {
-            Effect::Instead(_, ids) | Effect::Clear(ids) => ids,
-            Effect::Set(_) | Effect::Nonzero(_) | Effect::Add(_) => &[],
+            Effect::Override(_, ids) | Effect::Negate(ids) => ids,
+            Effect::Set(_) | Effect::SetUnlessZero(_) | Effect::Append(_) => &[],
         }
     }
 
@@ -120,7 +121,7 @@ pub struct Program {
     pub summary: &'static str,
     /// Its options, in the order in which they are handed on; groups are
     /// shared between programs.
-    pub options: &'static [&'static [Row]],
+    pub options: &'static [&'static [OptionSpec]],
     /// What must follow the options. More may follow.
     pub operands: &'static [&'static str],
     /// Whether long options are accepted. Programs that have none answer
@@ -130,13 +131,13 @@ pub struct Program {
 
 impl Program {
     /// All its options.
-    pub fn rows(&self) -> impl Iterator<Item = &'static Row> {
+    pub fn option_specs(&self) -> impl Iterator<Item = &'static OptionSpec> {
         self.options.iter().flat_map(|group| group.iter())
     }
 
     /// The row that sets `id`.
-    pub fn row(&self, id: Id) -> Option<&'static Row> {
-        self.rows().find(|row| row.id() == Some(id))
+    pub fn option_spec(&self, id: Id) -> Option<&'static OptionSpec> {
+        self.option_specs().find(|spec| spec.id() == Some(id))
     }
 
     /// The answer to wrong usage: 100 and the usage line.

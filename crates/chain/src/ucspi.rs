@@ -86,8 +86,8 @@ fn help(
     let number = notification.as_ref().map(AsRawFd::as_raw_fd);
     let argv = options.command(&engine, number);
     let (fdr, fdw) = options.side.cleartext(&engine);
-    fd::settle(engine.0, fdr)
-        .and_then(|()| fd::settle(engine.1, fdw))
+    fd::move_to(engine.0, fdr)
+        .and_then(|()| fd::move_to(engine.1, fdw))
         .and_then(|()| notification.map(fd::inherit).transpose())
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&argv))

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use cli::{Context, Fatal};
 use unix::fd;
-use unix::signal::Temporarily;
+use unix::signal::ScopedSignalAction;
 use unix::spawn::{Child, Ended, wait};
 use unix::{Errno, Pid};
 
@@ -32,7 +32,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     let Cleartext { program, engine } = Cleartext::new()?;
     let (report, notify) = fd::pipe().map_err(pipe_failed)?;
 
-    let children = Temporarily::keeping_children();
+    let children = ScopedSignalAction::keeping_children();
     let argv = options.command(&engine, Some(notify.as_raw_fd()));
     let (fdr, fdw) = options.side.cleartext(&engine);
     let child = Child::new(&argv, &context.env)
@@ -45,8 +45,8 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     drop((engine, notify));
 
     let (read, write) = options.side.program();
-    fd::settle(program.0, read)
-        .and_then(|()| fd::settle(program.1, write))
+    fd::move_to(program.0, read)
+        .and_then(|()| fd::move_to(program.1, write))
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
     let notified = notification::read(&report)
         .map_err(|errno| Fatal::system("read the engine's notification", errno))?;

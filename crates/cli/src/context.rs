@@ -122,7 +122,7 @@ fn about(program: &Program, args: &[OsString]) -> Option<String> {
 }
 
 fn print(text: &str) -> Result<u8, Fatal> {
-    signal::stay_quiet();
+    signal::ignore_sigpipe_forever();
     fd::write_all(fd::stdout(), text.as_bytes())
         .map_err(|errno| Fatal::system("write to stdout", errno))?;
     Ok(0)

@@ -19,7 +19,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let Some(port) = port(name, protocol)? else {
         return Ok(1);
     };
-    signal::stay_quiet();
+    signal::ignore_sigpipe_forever();
     fd::write_all(fd::stdout(), format!("{port}\n").as_bytes())
         .map_err(|errno| Fatal::system("write to stdout", errno))?;
     Ok(0)

@@ -223,8 +223,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn print(bytes: &[u8]) -> Result<(), Errno> {
-    let _quiet = unix::signal::quiet();
-    let stdout = fd::claim(1)?;
+    let _quiet = unix::signal::ignore_sigpipe();
+    let stdout = fd::take_inherited(1)?;
     fd::write_all(&stdout, bytes)
 }
 

@@ -67,7 +67,7 @@ fn open(endpoint: Endpoint, options: &Options) -> Result<(), Fatal> {
         net::listen(&socket, options.backlog)
             .map_err(|errno| Fatal::system(&format!("listen to {place}"), errno))?;
     }
-    fd::settle(socket, 0).map_err(|errno| Fatal::system("create socket", errno))
+    fd::move_to(socket, 0).map_err(|errno| Fatal::system("create socket", errno))
 }
 
 fn socket(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {

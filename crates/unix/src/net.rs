@@ -225,6 +225,9 @@ mod tests {
         assert_eq!(send(&b, b"x"), Err(Errno::EPIPE));
         assert_eq!(crate::fd::read(&b, &mut [0; 8]), Ok(0));
         // They are ours: nobody else can take them.
-        assert_eq!(crate::fd::claim(b.as_raw_fd()).err(), Some(Errno::EBADF));
+        assert_eq!(
+            crate::fd::take_inherited(b.as_raw_fd()).err(),
+            Some(Errno::EBADF)
+        );
     }
 }

@@ -94,12 +94,12 @@ extern "C" fn note(signal: libc::c_int) {
 }
 
 /// A signal has another action while this lives, and then its former one.
-pub struct Temporarily {
+pub struct ScopedSignalAction {
     signal: Signal,
     former: Option<SigAction>,
 }
 
-impl Temporarily {
+impl ScopedSignalAction {
     /// SIGCHLD has its default action: where it is ignored, the system throws
     /// the exit codes of children away.
     pub fn keeping_children() -> Self {
@@ -114,7 +114,7 @@ impl Temporarily {
     }
 }
 
-impl Drop for Temporarily {
+impl Drop for ScopedSignalAction {
     fn drop(&mut self) {
         if let Some(former) = &self.former {
             // SAFETY: it puts back the action that was in force before.
@@ -128,8 +128,8 @@ impl Drop for Temporarily {
 const OF_WRITES: [Signal; 2] = [Signal::SIGPIPE, Signal::SIGXFSZ];
 
 /// A write that fails is an error and no signal while the result lives.
-pub fn quiet() -> [Temporarily; 2] {
-    OF_WRITES.map(|signal| Temporarily::with(signal, SigHandler::SigIgn))
+pub fn ignore_sigpipe() -> [ScopedSignalAction; 2] {
+    OF_WRITES.map(|signal| ScopedSignalAction::with(signal, SigHandler::SigIgn))
 }
 
 /// Children that end leave nothing to wait for, from now on.
@@ -138,7 +138,7 @@ pub(crate) fn forget_children() {
 }
 
 /// The same for the rest of the process, for programs that exec nothing.
-pub fn stay_quiet() {
+pub fn ignore_sigpipe_forever() {
     for signal in OF_WRITES {
         let _ = set(signal, SigHandler::SigIgn);
     }

@@ -101,7 +101,7 @@ fn open(number: RawFd) -> bool {
 fn inherited_closed() -> bool {
     let low = fd::inherit(fd::pipe().unwrap().0).unwrap();
     let claimed = fd::inherit(fd::pipe().unwrap().0).unwrap();
-    let claimed = fd::claim(claimed).unwrap();
+    let claimed = fd::take_inherited(claimed).unwrap();
     let (reader, writer) = fd::pipe().unwrap();
     let high = fd::inherit(fd::duplicate_above(&reader, 90).unwrap()).unwrap();
     fd::close_inherited(reader.as_raw_fd().max(writer.as_raw_fd())).unwrap();
@@ -115,7 +115,7 @@ fn reserved() -> bool {
     let next = fd::pipe().unwrap().0.into_raw_fd();
     fd::message(b"lost\n");
     // Nobody can have it, and exec closes it.
-    next > 2 && fd::claim(2).err() == Some(Errno::EBADF) && open(2)
+    next > 2 && fd::take_inherited(2).err() == Some(Errno::EBADF) && open(2)
 }
 
 fn guarded() -> bool {
@@ -126,7 +126,7 @@ fn guarded() -> bool {
     fd::guard_standard().unwrap();
     (0..=2).all(|number| fd::check(number).is_ok())
         && fd::read(fd::stdin(), &mut [0]) == Ok(0)
-        && fd::write_all(fd::claim(2).unwrap(), b"x").is_ok()
+        && fd::write_all(fd::take_inherited(2).unwrap(), b"x").is_ok()
 }
 
 fn late() -> bool {
@@ -141,7 +141,7 @@ fn quiet() -> bool {
     let file = memfd_create(c"full", MFdFlags::MFD_CLOEXEC).unwrap();
     setrlimit(Resource::RLIMIT_FSIZE, 0, 0).unwrap();
     let refused = {
-        let _quiet = signal::quiet();
+        let _quiet = signal::ignore_sigpipe();
         fd::write_all(&file, b"x")
     };
     let killed = match fork().unwrap() {

@@ -63,7 +63,7 @@ fn guarded(
     match fork_companion().map_err(failed)? {
         Forked::Child => {
             drop(ours);
-            unix::signal::stay_quiet();
+            unix::signal::ignore_sigpipe_forever();
             let _ = serve(engine.role, load, confinement, &theirs);
             unix::entry::exit(0)
         }

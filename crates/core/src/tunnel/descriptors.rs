@@ -49,7 +49,9 @@ impl Descriptors {
             let same = same.and_then(|same| descriptors.0[*same].as_ref());
             let descriptor = match same {
                 Some(same) => same.for_another(end),
-                None => unix::fd::claim(number).and_then(|fd| Descriptor::inherited(fd, end)),
+                None => {
+                    unix::fd::take_inherited(number).and_then(|fd| Descriptor::inherited(fd, end))
+                }
             };
             let failed = |errno| Fatal::system(&format!("use descriptor {number}"), errno);
             descriptors.0[end] = Some(descriptor.map_err(failed)?);

@@ -50,7 +50,7 @@ impl Engine {
     /// Runs until nothing can be passed on any more. What came of it is left
     /// in `line`.
     pub fn run(&mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
-        unix::signal::stay_quiet();
+        unix::signal::ignore_sigpipe_forever();
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
         let first = self.send_client_hello();
         if self.options.sandbox {
@@ -210,7 +210,7 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
         return Ok(None);
     }
     let fd = RawFd::try_from(number).map_err(|_| unix::Errno::EBADF);
-    let fd = fd.and_then(unix::fd::claim);
+    let fd = fd.and_then(unix::fd::take_inherited);
     fd.map(Some)
         .map_err(|errno| Fatal::system("use the notification descriptor", errno))
 }

@@ -234,7 +234,7 @@ impl Access<'_> {
     }
 
     fn banner(&self) -> Result<(), Fatal> {
-        let _quiet = unix::signal::quiet();
+        let _quiet = unix::signal::ignore_sigpipe();
         let mut rest = &self.options.banner[..];
         while !rest.is_empty() {
             let ready = wait::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);

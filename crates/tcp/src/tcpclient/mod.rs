@@ -279,5 +279,5 @@ fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
         std::mem::swap(&mut other, &mut own);
     }
     fd::copy_to(&socket, other)?;
-    fd::settle(socket, own)
+    fd::move_to(socket, own)
 }

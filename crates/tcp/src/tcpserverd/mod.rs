@@ -50,14 +50,14 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let (listener, local) = listener()?;
     // Taken before anything of ours can land on its number.
-    let stdout = fd::claim(1).ok();
+    let stdout = fd::take_inherited(1).ok();
     let wake = signal::catch(&SIGNALS).map_err(|errno| Fatal::system("trap signals", errno))?;
     context.info(&format!(
         "starting - bound to ip {} port {}",
         local.address, local.port
     ));
     if let Some(stdout) = stdout.filter(|_| announce) {
-        fd::offer(&stdout, format!("{}\n", local.port).as_bytes());
+        fd::try_write(&stdout, format!("{}\n", local.port).as_bytes());
     }
     let local_maximum = local_maximum.min(maximum);
     Server::new(context, listener, local, prog, maximum, local_maximum).run(wake)
@@ -66,7 +66,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 /// The socket on descriptor 0, ready for the loop, and its address.
 fn listener() -> Result<(TcpListener, Endpoint), Fatal> {
     let not_a_socket = || Fatal::user("stdin is not a socket");
-    let listener = TcpListener::from(fd::claim(0).map_err(|_| not_a_socket())?);
+    let listener = TcpListener::from(fd::take_inherited(0).map_err(|_| not_a_socket())?);
     let unusable = |error: io::Error| match error.raw_os_error() {
         Some(_) => Fatal::system("get local socket information", unix::errno::of(&error)),
         None => Fatal::system("get local socket information", Errno::EAFNOSUPPORT),

@@ -46,10 +46,10 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
 
 /// Writes `bytes` to a descriptor if it takes some of them at once; whether
 /// it did, nobody learns.
-pub fn offer(fd: impl AsFd, bytes: &[u8]) {
+pub fn try_write(fd: impl AsFd, bytes: &[u8]) {
     let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
     if poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
-        let _quiet = crate::signal::quiet();
+        let _quiet = crate::signal::ignore_sigpipe();
         let _ = nix::unistd::write(fd.as_fd(), bytes);
     }
 }

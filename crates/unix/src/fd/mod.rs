@@ -4,7 +4,7 @@
 //! What this process owns, exec closes: everything that it opens has
 //! close-on-exec, and gets rid of it only together with its owner. What has
 //! no such flag was inherited and is in nobody's hands, or is left to the next
-//! program. That is how [`claim`] and [`close_inherited`] know.
+//! program. That is how [`take_inherited`] and [`close_inherited`] know.
 
 mod inherited;
 mod io;
@@ -17,15 +17,15 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 pub use inherited::close_inherited;
-pub use io::{offer, pipe, read, write_all};
+pub use io::{pipe, read, try_write, write_all};
 pub(crate) use place::replace;
-pub use place::{copy_to, inherit, settle};
+pub use place::{copy_to, inherit, move_to};
 pub use standard::{guard_standard, message, reserve_stderr, stdin, stdout};
 
 /// Takes over descriptor `number`, which a parent or a command line promised
 /// to be open. EBADF if it is not, or if it is ours already: each one is
 /// claimed once.
-pub fn claim(number: RawFd) -> Result<OwnedFd, Errno> {
+pub fn take_inherited(number: RawFd) -> Result<OwnedFd, Errno> {
     check(number)?;
     // SAFETY: it is open without close-on-exec, so it was inherited and nobody
     // in this process owns it; setting the flag below makes it ours.
@@ -63,7 +63,7 @@ fn is_ours(number: RawFd) -> Result<bool, Errno> {
 /// open.
 pub fn close(number: RawFd) {
     if is_ours(number) == Ok(false) {
-        // SAFETY: as in `claim`.
+        // SAFETY: as in `take_inherited`.
         drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 }
@@ -98,19 +98,19 @@ mod tests {
 
     #[test]
     fn what_is_not_open_cannot_be_claimed() {
-        assert_eq!(claim(1 << 20).err(), Some(Errno::EBADF));
-        assert_eq!(claim(-1).err(), Some(Errno::EBADF));
+        assert_eq!(take_inherited(1 << 20).err(), Some(Errno::EBADF));
+        assert_eq!(take_inherited(-1).err(), Some(Errno::EBADF));
     }
 
     #[test]
     fn each_descriptor_is_claimed_once() {
         let number = left_open();
-        let fd = claim(number).unwrap();
+        let fd = take_inherited(number).unwrap();
         assert_eq!(fd.as_raw_fd(), number);
-        assert_eq!(claim(number).err(), Some(Errno::EBADF));
+        assert_eq!(take_inherited(number).err(), Some(Errno::EBADF));
         assert!(duplicate_above(&fd, 3).is_ok_and(|copy| copy.as_raw_fd() > 2));
         let number = inherit(fd).unwrap();
-        drop(claim(number).unwrap());
+        drop(take_inherited(number).unwrap());
     }
 
     #[test]
@@ -120,9 +120,9 @@ mod tests {
         assert_eq!(copy_to(&writer, number), Err(Errno::EBUSY));
         let number = left_open();
         copy_to(&writer, number).unwrap();
-        write_all(claim(number).unwrap(), b"a").unwrap();
+        write_all(take_inherited(number).unwrap(), b"a").unwrap();
         let mut buf = [0; 2];
         assert_eq!(read(&reader, &mut buf), Ok(1));
-        settle(writer, left_open()).unwrap();
+        move_to(writer, left_open()).unwrap();
     }
 }

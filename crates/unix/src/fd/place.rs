@@ -15,7 +15,7 @@ pub fn inherit(fd: OwnedFd) -> Result<RawFd, Errno> {
 
 /// Moves `fd` to `number`, replacing what was there, and leaves it open for
 /// the next program. EBUSY if another descriptor of ours is there.
-pub fn settle(fd: OwnedFd, number: RawFd) -> Result<(), Errno> {
+pub fn move_to(fd: OwnedFd, number: RawFd) -> Result<(), Errno> {
     if fd.as_raw_fd() == number {
         return inherit(fd).map(drop);
     }

@@ -79,7 +79,7 @@ pub fn guard_standard() -> Result<(), Errno> {
 /// Writes one line of a message to standard error, in one call. A closed,
 /// full or broken standard error changes nothing: no signal, no error.
 pub fn message(line: &[u8]) {
-    let quiet = crate::signal::quiet();
+    let quiet = crate::signal::ignore_sigpipe();
     // SAFETY: descriptor 2 is only borrowed; if it is closed, write fails.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
     while nix::unistd::write(stderr, line) == Err(Errno::EINTR) {}

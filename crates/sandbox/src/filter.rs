@@ -72,15 +72,15 @@ pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
 }
 
 /// Where an instruction is: how many come after it.
-type Place = usize;
+type Label = usize;
 
 struct Program {
     backward: Vec<sock_filter>,
 }
 
 impl Program {
-    const ALLOW: Place = 0;
-    const REFUSE: Place = 1;
+    const ALLOW: Label = 0;
+    const REFUSE: Label = 1;
 
     /// With the two answers at its end. No calls at all end up at the first.
     fn new() -> Result<Self, Errno> {
@@ -91,33 +91,33 @@ impl Program {
         Ok(program)
     }
 
-    fn push(&mut self, code: c_uint, jumps: [u8; 2], k: u32) -> Result<Place, Errno> {
+    fn push(&mut self, code: c_uint, jumps: [u8; 2], k: u32) -> Result<Label, Errno> {
         let code = u16::try_from(code).map_err(|_| Errno::EOVERFLOW)?;
         let [jt, jf] = jumps;
         self.backward.push(sock_filter { code, jt, jf, k });
         Ok(self.backward.len() - 1)
     }
 
-    fn answer(&mut self, answer: u32) -> Result<Place, Errno> {
+    fn answer(&mut self, answer: u32) -> Result<Label, Errno> {
         self.push(libc::BPF_RET | libc::BPF_K, [0, 0], answer)
     }
 
     /// Takes the 32 bits at `offset` of what the kernel shows.
-    fn load(&mut self, offset: usize) -> Result<Place, Errno> {
+    fn load(&mut self, offset: usize) -> Result<Label, Errno> {
         let offset = u32::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
         self.push(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, [0, 0], offset)
     }
 
     /// Compares what was loaded.
-    fn jump(&mut self, how: c_uint, value: u32, yes: Place, no: Place) -> Result<Place, Errno> {
+    fn jump(&mut self, how: c_uint, value: u32, yes: Label, no: Label) -> Result<Label, Errno> {
         let here = self.backward.len();
-        let over = |place: Place| u8::try_from(here - 1 - place).map_err(|_| Errno::EOVERFLOW);
+        let over = |label: Label| u8::try_from(here - 1 - label).map_err(|_| Errno::EOVERFLOW);
         let jumps = [over(yes)?, over(no)?];
         self.push(libc::BPF_JMP | libc::BPF_K | how, jumps, value)
     }
 
     /// One of the rows for a call holds.
-    fn alternatives(&mut self, rows: &[Call<'_>]) -> Result<Place, Errno> {
+    fn alternatives(&mut self, rows: &[Call<'_>]) -> Result<Label, Errno> {
         rows.iter().rev().try_fold(Self::REFUSE, |otherwise, row| {
             let mut conditions = row.1.iter().rev();
             conditions.try_fold(Self::ALLOW, |then, condition| {
@@ -129,14 +129,14 @@ impl Program {
     fn condition(
         &mut self,
         (argument, test): Condition<'_>,
-        then: Place,
-        otherwise: Place,
-    ) -> Result<Place, Errno> {
+        then: Label,
+        otherwise: Label,
+    ) -> Result<Label, Errno> {
         if matches!(test, Test::OneOf([])) {
             return Ok(otherwise);
         }
         let offset = offset_of!(seccomp_data, args) + argument * size_of::<u64>();
-        let [then, otherwise] = [then, otherwise].map(|place| self.loaded(place, offset));
+        let [then, otherwise] = [then, otherwise].map(|label| self.loaded(label, offset));
         match test {
             Test::Is(value) => self.jump(libc::BPF_JEQ, value, then, otherwise),
             Test::Has(bits) => self.jump(libc::BPF_JSET, bits, then, otherwise),
@@ -148,16 +148,16 @@ impl Program {
         self.load(offset)
     }
 
-    /// Where to go instead of `place`, which may load what is loaded.
-    fn loaded(&self, place: Place, offset: usize) -> Place {
+    /// Where to go instead of `label`, which may load what is loaded.
+    fn loaded(&self, label: Label, offset: usize) -> Label {
         const LOAD: c_uint = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-        let there = self.backward[place];
+        let there = self.backward[label];
         let again = c_uint::from(there.code) == LOAD && there.k as usize == offset;
-        place - usize::from(again)
+        label - usize::from(again)
     }
 
     /// Finds the number that was loaded among these, which are in order.
-    fn search(&mut self, calls: &[(u32, Place)]) -> Result<Place, Errno> {
+    fn search(&mut self, calls: &[(u32, Label)]) -> Result<Label, Errno> {
         if calls.len() <= FEW {
             return calls.iter().rev().try_fold(Self::REFUSE, |next, call| {
                 self.jump(libc::BPF_JEQ, call.0, call.1, next)
@@ -169,7 +169,7 @@ impl Program {
         self.jump(libc::BPF_JGE, above[0].0, above_starts, below_starts)
     }
 
-    fn by_architecture(&mut self) -> Result<Place, Errno> {
+    fn by_architecture(&mut self) -> Result<Label, Errno> {
         let ours = self.backward.len() - 1;
         let other = self.answer(libc::SECCOMP_RET_KILL_PROCESS)?;
         self.jump(libc::BPF_JEQ, ARCHITECTURE, ours, other)?;

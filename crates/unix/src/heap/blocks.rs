@@ -85,7 +85,7 @@ impl Blocks {
 
     /// The address of `len` bytes, at most 512 KiB, which are zero. None if
     /// there is no such piece.
-    pub fn take(&mut self, len: usize) -> Option<usize> {
+    pub fn alloc(&mut self, len: usize) -> Option<usize> {
         let need = block(len);
         // SAFETY: what is in the lists is a free block of ours, and so is
         // what lies between the top and the end.
@@ -106,31 +106,31 @@ impl Blocks {
     }
 
     /// The same at a multiple of `align`, a power of two.
-    pub fn take_aligned(&mut self, len: usize, align: usize) -> Option<usize> {
+    pub fn alloc_aligned(&mut self, len: usize, align: usize) -> Option<usize> {
         if align <= UNIT {
-            return self.take(len);
+            return self.alloc(len);
         }
-        let content = self.take(len + align + SMALLEST)?;
-        let aligned = (content + SMALLEST).next_multiple_of(align);
-        let (at, lead) = (content - WORD, aligned - content);
+        let ptr = self.alloc(len + align + SMALLEST)?;
+        let aligned = (ptr + SMALLEST).next_multiple_of(align);
+        let (at, lead) = (ptr - WORD, aligned - ptr);
         // SAFETY: the block is in use and large enough to be cut in two.
         unsafe {
             let word = get(at);
             set(at + lead, ((word & !FLAGS) - lead) | USED | AFTER_USED);
             set(at, lead | (word & FLAGS));
-            self.give(content);
+            self.free(ptr);
             self.shrink(aligned, len);
         }
         Some(aligned)
     }
 
-    /// Takes back what `take` gave, and clears it.
+    /// Takes back what `alloc` gave, and clears it.
     ///
     /// # Safety
     ///
-    /// `content` is in use, and is not used any more.
-    pub unsafe fn give(&mut self, content: usize) {
-        let mut at = content - WORD;
+    /// `ptr` is in use, and is not used any more.
+    pub unsafe fn free(&mut self, ptr: usize) {
+        let mut at = ptr - WORD;
         // SAFETY: the block is ours again, and its neighbours are known by
         // the words before and behind it.
         unsafe {
@@ -161,9 +161,9 @@ impl Blocks {
     ///
     /// # Safety
     ///
-    /// `content` is in use, and longer than `len`.
-    pub unsafe fn shrink(&mut self, content: usize, len: usize) {
-        let (at, need) = (content - WORD, block(len));
+    /// `ptr` is in use, and longer than `len`.
+    pub unsafe fn shrink(&mut self, ptr: usize, len: usize) {
+        let (at, need) = (ptr - WORD, block(len));
         // SAFETY: the block is in use and can be cut in two; the second one
         // is not used any more.
         unsafe {
@@ -172,7 +172,7 @@ impl Blocks {
             if rest >= SMALLEST {
                 set(at, need | (word & FLAGS));
                 set(at + need, rest | USED | AFTER_USED);
-                self.give(at + need + WORD);
+                self.free(at + need + WORD);
             }
         }
     }
@@ -181,9 +181,9 @@ impl Blocks {
     ///
     /// # Safety
     ///
-    /// `content` is in use, and shorter than `len`.
-    pub unsafe fn grow(&mut self, content: usize, len: usize) -> bool {
-        let (at, need) = (content - WORD, block(len));
+    /// `ptr` is in use, and shorter than `len`.
+    pub unsafe fn grow(&mut self, ptr: usize, len: usize) -> bool {
+        let (at, need) = (ptr - WORD, block(len));
         // SAFETY: the block is in use; what follows is the top, a block, or
         // the end of an area, which looks like a block in use.
         unsafe {
@@ -418,9 +418,9 @@ mod tests {
     }
 
     /// One more piece, if there is room.
-    fn take(blocks: &mut Blocks, pieces: &mut Vec<Piece>, random: &mut Random) {
+    fn alloc(blocks: &mut Blocks, pieces: &mut Vec<Piece>, random: &mut Random) {
         let (len, align) = (random.len(), [1, 8, 16, 32, 64, 4096][random.below(6)]);
-        if let Some(at) = blocks.take_aligned(len, align) {
+        if let Some(at) = blocks.alloc_aligned(len, align) {
             assert_eq!(at % align.max(UNIT), 0);
             check((at, len, 0));
             let fill = random.below(255) as u8 + 1;
@@ -448,10 +448,10 @@ mod tests {
         }
     }
 
-    fn give(blocks: &mut Blocks, (at, len, fill): Piece) {
+    fn free(blocks: &mut Blocks, (at, len, fill): Piece) {
         check((at, len, fill));
         // SAFETY: the piece is in use, and is not used any more.
-        unsafe { blocks.give(at) };
+        unsafe { blocks.free(at) };
     }
 
     fn count_nonzero(area: &Area) -> usize {
@@ -466,14 +466,14 @@ mod tests {
             let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
             let areas = [32, 16, 24].map(|pages| Area::new(pages * PAGE));
             let mut blocks = Blocks::new();
-            assert_eq!(blocks.take(1), None);
+            assert_eq!(blocks.alloc(1), None);
             let mut pieces = Vec::new();
             for area in &areas {
                 // SAFETY: the area is zero and outlives the blocks.
                 unsafe { blocks.add(area.range()) };
                 for _ in 0..if cfg!(miri) { 100 } else { 2000 } {
                     match random.below(if pieces.len() > 100 { 8 } else { 4 }) {
-                        0 | 1 => take(&mut blocks, &mut pieces, &mut random),
+                        0 | 1 => alloc(&mut blocks, &mut pieces, &mut random),
                         2 if !pieces.is_empty() => {
                             let one = random.below(pieces.len());
                             resize(&mut blocks, &mut pieces[one], &mut random);
@@ -487,18 +487,18 @@ mod tests {
                         }),
                         _ if !pieces.is_empty() => {
                             let piece = pieces.swap_remove(random.below(pieces.len()));
-                            give(&mut blocks, piece);
+                            free(&mut blocks, piece);
                         }
                         _ => {}
                     }
                 }
             }
-            pieces.drain(..).for_each(|piece| give(&mut blocks, piece));
+            pieces.drain(..).for_each(|piece| free(&mut blocks, piece));
             // The words of one free block in each former area, and none in
             // the newest.
             let left: Vec<usize> = areas.iter().map(count_nonzero).collect();
             assert!(left[0] <= 16 && left[1] <= 16 && left[2] == 0, "{left:?}");
-            assert!(blocks.has(20 * PAGE) && blocks.take(31 * PAGE).is_some());
+            assert!(blocks.has(20 * PAGE) && blocks.alloc(31 * PAGE).is_some());
         }
     }
 
@@ -508,14 +508,14 @@ mod tests {
         let mut blocks = Blocks::new();
         // SAFETY: the area is zero and outlives the blocks.
         unsafe { blocks.add(area.range()) };
-        let kept = blocks.take(100).unwrap();
-        let first = blocks.take(16_500).unwrap();
+        let kept = blocks.alloc(100).unwrap();
+        let first = blocks.alloc(16_500).unwrap();
         for _ in 0..3 {
             // SAFETY: it is in use, and is not used any more.
-            unsafe { blocks.give(first) };
-            assert_eq!(blocks.take(16_500), Some(first));
+            unsafe { blocks.free(first) };
+            assert_eq!(blocks.alloc(16_500), Some(first));
         }
-        assert_eq!(blocks.take(16_500), None);
+        assert_eq!(blocks.alloc(16_500), None);
         assert!(kept < first);
     }
 }

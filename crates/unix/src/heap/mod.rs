@@ -54,17 +54,17 @@ impl Allocator {
         Self { prog }
     }
 
-    fn take(&self, layout: Layout) -> *mut u8 {
+    fn alloc_block(&self, layout: Layout) -> *mut u8 {
         // SAFETY: there is one thread, and nothing below calls us again.
         let blocks = unsafe { &mut *STATE.0.get() };
-        let take = |blocks: &mut Blocks| blocks.take_aligned(layout.size(), layout.align());
-        if let Some(content) = take(blocks) {
-            return with_exposed_provenance_mut(content);
+        let alloc = |blocks: &mut Blocks| blocks.alloc_aligned(layout.size(), layout.align());
+        if let Some(ptr) = alloc(blocks) {
+            return with_exposed_provenance_mut(ptr);
         }
         if grow(blocks, layout.size() + layout.align()).is_err() {
             self.fail();
         }
-        take(blocks).map_or(null_mut(), with_exposed_provenance_mut)
+        alloc(blocks).map_or(null_mut(), with_exposed_provenance_mut)
     }
 
     /// Ends the process for lack of memory. Not inlined, for an allocation
@@ -94,7 +94,7 @@ unsafe impl GlobalAlloc for Allocator {
             return null_mut();
         }
         match is_large(layout.size()) {
-            false => self.take(layout),
+            false => self.alloc_block(layout),
             true => map(layout.size()).map_or_else(|_| self.fail(), |area| area.as_ptr().cast()),
         }
     }
@@ -110,14 +110,14 @@ unsafe impl GlobalAlloc for Allocator {
         // `alloc`; there is one thread.
         unsafe {
             match is_large(layout.size()) {
-                false => (*STATE.0.get()).give(piece.expose_provenance()),
+                false => (*STATE.0.get()).free(piece.expose_provenance()),
                 true => unmap(piece, layout.size()),
             }
         }
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let content = piece.expose_provenance();
+        let ptr = piece.expose_provenance();
         // SAFETY: as above. Pages can be moved as a whole.
         unsafe {
             match (is_large(layout.size()), is_large(size)) {
@@ -126,10 +126,10 @@ unsafe impl GlobalAlloc for Allocator {
                     return remap(piece, layout.size(), size).unwrap_or_else(|_| self.fail());
                 }
                 (false, false) if size <= layout.size() => {
-                    (*STATE.0.get()).shrink(content, size);
+                    (*STATE.0.get()).shrink(ptr, size);
                     return piece;
                 }
-                (false, false) if (*STATE.0.get()).grow(content, size) => return piece,
+                (false, false) if (*STATE.0.get()).grow(ptr, size) => return piece,
                 _ => {}
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));

@@ -26,6 +26,7 @@ mod dns;
 mod early_data;
 mod engine_files;
 mod engine_handshake;
+mod engine_launchers;
 mod engine_sni;
 mod engine_tunnel;
 mod exam;
@@ -65,6 +66,5 @@ mod tcp;
 mod tcpclient;
 mod terminals;
 mod ucspitls;
-mod wrappers;
 #[cfg(target_os = "linux")]
 mod zones;

@@ -8,7 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod clean_env;
-mod engine;
+mod engine_command;
+pub mod engine_launcher;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod notification;
@@ -16,4 +17,3 @@ mod options;
 pub mod tlsclient;
 pub mod tlsserver;
 pub mod ucspi;
-pub mod wrapper;

@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
-use cli::id::{Engine, Id, Wrapper};
+use cli::id::{Engine, Id, Launcher};
 use cli::{
-    Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, settle_sni_level,
+    Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, normalize_sni_level,
 };
 
 /// Which end of the connection this is, and where its network is.
@@ -43,15 +43,15 @@ impl Options {
     pub fn server(context: &mut Context) -> Result<Self, Fatal> {
         let (mut given, prog) = context.options()?;
         check_client_certificates(&given)?;
-        settle_sni_level(&mut given);
-        let (own, engine) = Own::split(&mut given);
+        normalize_sni_level(&mut given);
+        let (own, engine) = LauncherOptions::split(&mut given);
         Ok(own.options(context, Side::Server, engine, prog))
     }
 
     /// Reads a client's command line.
     pub fn client(context: &mut Context) -> Result<Self, Fatal> {
         let (mut given, prog) = context.options()?;
-        let (own, engine) = Own::split(&mut given);
+        let (own, engine) = LauncherOptions::split(&mut given);
         let (read, write) = (own.read, own.write);
         if read == write {
             return Err(Fatal::user("read-fd and write-fd must be different"));
@@ -61,14 +61,14 @@ impl Options {
 }
 
 /// What is for the program around the engine, and not for the engine alone.
-struct Own {
+struct LauncherOptions {
     verbosity: u32,
     keep: bool,
     read: RawFd,
     write: RawFd,
 }
 
-impl Own {
+impl LauncherOptions {
     /// Takes what is its own; the rest is for the engine. The verbosity is
     /// for both, and stands in front of the engine's command line.
     fn split(given: &mut ParsedOptions) -> (Self, Vec<OsString>) {
@@ -81,24 +81,24 @@ impl Own {
         let verbosity = Id::Engine(Engine::Verbosity);
         for option in given.iter() {
             match option.id {
-                Id::Wrapper(id) => own.apply(id, option),
+                Id::Launcher(id) => own.apply(id, option),
                 id if id == verbosity => own.verbosity = option.number(),
                 _ => {}
             }
         }
         given.clear(&[verbosity]);
         let mut engine = Vec::new();
-        given.forward(|id| !matches!(id, Id::Wrapper(_)), &mut engine);
+        given.forward(|id| !matches!(id, Id::Launcher(_)), &mut engine);
         (own, engine)
     }
 
-    fn apply(&mut self, id: Wrapper, option: &ParsedOption) {
+    fn apply(&mut self, id: Launcher, option: &ParsedOption) {
         // The check has seen to it that a descriptor fits.
         let descriptor = || RawFd::try_from(option.number()).unwrap_or(RawFd::MAX);
         match id {
-            Wrapper::Keep => self.keep = true,
-            Wrapper::ReadFd => self.read = descriptor(),
-            Wrapper::WriteFd => self.write = descriptor(),
+            Launcher::Keep => self.keep = true,
+            Launcher::ReadFd => self.read = descriptor(),
+            Launcher::WriteFd => self.write = descriptor(),
         }
     }
 

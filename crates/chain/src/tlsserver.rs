@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
-use cli::id::{Access, Applyuidgid, Engine, Id, Rewriter};
+use cli::id::{Access, Applyuidgid, ChainBuilder, Engine, Id};
 use cli::{Context, Fatal, ParsedOptions, operands, suite};
-use cli::{check_client_certificates, settle_sni_level};
+use cli::{check_client_certificates, normalize_sni_level};
 use cli::{warn_of_the_engines_group, warn_of_what_stays};
 
 /// The program.
@@ -13,7 +13,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     check_client_certificates(&given)?;
     operands::endpoint(&operands[0], &operands[1])?;
-    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         context.verbosity = 0;
     }
     warn_of_what_stays(context, &given);
@@ -23,7 +23,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
 
 /// The command line that these stand for.
 fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
-    settle_sni_level(&mut given);
+    normalize_sni_level(&mut given);
     let prog = operands.split_off(2);
     let mut argv = tcpserver(&given);
     argv.append(&mut operands);
@@ -38,10 +38,10 @@ fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsStrin
 
 /// `-q` or `-v`, in the form of s6-tcpserver or in that of the others.
 fn verbosity(given: &ParsedOptions, quiet: &str, verbose: &str, argv: &mut Vec<OsString>) {
-    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         argv.push(quiet.into());
     }
-    if given.has(Id::Rewriter(Rewriter::Verbose)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Verbose)) {
         argv.push(verbose.into());
     }
 }
@@ -78,7 +78,7 @@ fn access(given: &mut ParsedOptions) -> Vec<OsString> {
 fn tlsd(given: &ParsedOptions) -> Vec<OsString> {
     let mut argv = vec![suite::TLSD.into()];
     verbosity(given, "-v0", "-v2", &mut argv);
-    let wanted = |id| matches!(id, Id::Engine(_) | Id::Server(_) | Id::Wrapper(_));
+    let wanted = |id| matches!(id, Id::Engine(_) | Id::Server(_) | Id::Launcher(_));
     given.forward(wanted, &mut argv);
     argv.push("--".into());
     argv
@@ -103,7 +103,7 @@ fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
 /// The proxy-server that reads the header. Until it has come there is no
 /// handshake, and its limit holds for the header as well.
 fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
-    if !given.has(Id::Rewriter(Rewriter::Proxy)) {
+    if !given.has(Id::ChainBuilder(ChainBuilder::Proxy)) {
         return Vec::new();
     }
     let mut argv = [suite::PROXY_SERVER, "--before-tlsd"]
@@ -120,7 +120,7 @@ fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
 /// The proxy-server that brings the variables back that the first one has put
 /// aside.
 fn after_tlsd(given: &ParsedOptions) -> Vec<OsString> {
-    if !given.has(Id::Rewriter(Rewriter::Proxy)) {
+    if !given.has(Id::ChainBuilder(ChainBuilder::Proxy)) {
         return Vec::new();
     }
     [suite::PROXY_SERVER, "--after-tlsd", "--"]

@@ -9,7 +9,7 @@ use unix::fork::{Forked, fork};
 use unix::{Pid, fd};
 
 use crate::clean_env::clean;
-use crate::engine::Cleartext;
+use crate::engine_command::Cleartext;
 use crate::options::Options;
 
 /// `s6-ucspitlsd`.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use crate::id::Id;
 use crate::option_spec::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
-use crate::tls::settle_sni_level;
+use crate::tls::normalize_sni_level;
 use crate::{ClientOptions, Fatal, Group, ParsedOptions, Pin, ServerOptions, checks, parse};
 
 static TERSE: Program = Program {
@@ -88,7 +88,7 @@ fn read(program: &'static Program, args: &[OsString]) -> Result<ParsedOptions, F
 /// What an engine reads of the command line that it is started with.
 fn forwarded(given: &ParsedOptions, engine: &'static Program) -> ParsedOptions {
     let mut given = given.clone();
-    settle_sni_level(&mut given);
+    normalize_sni_level(&mut given);
     let mut args = Vec::new();
     given.forward(of_engine, &mut args);
     args.extend(["6", "7"].map(OsString::from));

@@ -36,9 +36,9 @@ ids! {
     /// Of `s6-tlsc-io` alone.
     Client { ClientCert, ServerName, NoVerifyCert, WebpkiRoots }
     /// Of `s6-tlsd`, `s6-tlsc`, `s6-ucspitlsd` and `s6-ucspitlsc`.
-    Wrapper { Keep, ReadFd, WriteFd }
-    /// Of the programs that rewrite themselves into others.
-    Rewriter { Quiet, Verbose, Proxy }
+    Launcher { Keep, ReadFd, WriteFd }
+    /// Of the programs that build a chain of others.
+    ChainBuilder { Quiet, Verbose, Proxy }
     /// Of `s6-tcpserver-socketbinder`.
     Socketbinder { NoReuse, DualStack, Backlog, Udp, Block }
     /// Of `s6-tcpserverd`.

@@ -39,7 +39,7 @@ pub use parser::parse;
 pub use pins::Pin;
 pub use tls::{
     ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel,
-    check_client_certificates, settle_sni_level,
+    check_client_certificates, normalize_sni_level,
 };
 pub use unix::suite;
 

@@ -221,7 +221,7 @@ impl ServerOptions {
 
 /// Puts the switch that `-k` stands for in its place, before the options are
 /// handed on: the SNI level has one form there.
-pub fn settle_sni_level(given: &mut ParsedOptions) {
+pub fn normalize_sni_level(given: &mut ParsedOptions) {
     let [level, sni, mandatory] =
         [Server::SniLevel, Server::Sni, Server::MandatorySni].map(Id::Server);
     let Some(number) = given.get(level).map(ParsedOption::number) else {
@@ -319,11 +319,11 @@ mod tests {
     /// What s6-tlsd hands on, and with `keep` what s6-tlsserver does.
     fn written(program: &'static Program, args: &[&str], keep: bool) -> Vec<OsString> {
         let mut given = given(program, args);
-        settle_sni_level(&mut given);
+        normalize_sni_level(&mut given);
         let mut argv = Vec::new();
         let wanted = |id| match id {
             Id::Engine(id) => id != Engine::Verbosity,
-            Id::Wrapper(_) => keep,
+            Id::Launcher(_) => keep,
             _ => true,
         };
         given.forward(wanted, &mut argv);

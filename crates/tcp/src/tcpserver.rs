@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 
-use cli::id::{Applyuidgid, Id, Rewriter};
+use cli::id::{Applyuidgid, ChainBuilder, Id};
 use cli::{Context, Fatal, ParsedOptions, operands, suite, warn_of_what_stays};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     operands::endpoint(&operands[0], &operands[1])?;
-    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         context.verbosity = 0;
     }
     warn_of_what_stays(context, &given);
@@ -25,10 +25,10 @@ fn rewrite(given: &ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> 
     argv.append(&mut operands);
     argv.append(&mut applyuidgid(given));
     argv.push(suite::TCPSERVERD.into());
-    if given.has(Id::Rewriter(Rewriter::Quiet)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         argv.push("-v0".into());
     }
-    if given.has(Id::Rewriter(Rewriter::Verbose)) {
+    if given.has(Id::ChainBuilder(ChainBuilder::Verbose)) {
         argv.push("-v2".into());
     }
     given.forward(|id| matches!(id, Id::Tcpserverd(_)), &mut argv);

@@ -13,12 +13,12 @@ pub fn consumer(program: &Program, id: Id) -> &'static str {
         Id::Engine(_) => suite::TLSC_IO,
         Id::Server(_) => suite::TLSD_IO,
         Id::Client(_) => suite::TLSC_IO,
-        Id::Wrapper(_) => match program.name {
+        Id::Launcher(_) => match program.name {
             suite::TLSSERVER => suite::TLSD,
             suite::TLSCLIENT => suite::TLSC,
             itself => itself,
         },
-        Id::Rewriter(_) => program.name,
+        Id::ChainBuilder(_) => program.name,
         Id::Socketbinder(_) => suite::TCPSERVER_SOCKETBINDER,
         Id::Tcpserverd(_) => suite::TCPSERVERD,
         Id::Access(_) => suite::TCPSERVER_ACCESS,

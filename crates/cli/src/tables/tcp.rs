@@ -3,7 +3,7 @@
 //! The order is that of the command lines handed on.
 
 use crate::checks;
-use crate::id::{Applyuidgid, Id, IdentClient, ProxyServer, Rewriter};
+use crate::id::{Applyuidgid, ChainBuilder, Id, IdentClient, ProxyServer};
 use crate::id::{Socketbinder, Tcpserverd};
 use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
@@ -14,8 +14,8 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[
         long: "quiet",
         argument: Argument::None,
         effect: Effect::Override(
-            Id::Rewriter(Rewriter::Quiet),
-            &[Id::Rewriter(Rewriter::Verbose)],
+            Id::ChainBuilder(ChainBuilder::Quiet),
+            &[Id::ChainBuilder(ChainBuilder::Verbose)],
         ),
         help: "say nothing but errors",
         doc: paragraph("verbosity 0: errors only."),
@@ -25,8 +25,8 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[
         long: "verbose",
         argument: Argument::None,
         effect: Effect::Override(
-            Id::Rewriter(Rewriter::Verbose),
-            &[Id::Rewriter(Rewriter::Quiet)],
+            Id::ChainBuilder(ChainBuilder::Verbose),
+            &[Id::ChainBuilder(ChainBuilder::Quiet)],
         ),
         help: "say everything: -v2 of the programs that it runs",
         doc: paragraph("verbosity 2: everything."),
@@ -36,8 +36,8 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[
         long: "normally-verbose",
         argument: Argument::None,
         effect: Effect::Negate(&[
-            Id::Rewriter(Rewriter::Quiet),
-            Id::Rewriter(Rewriter::Verbose),
+            Id::ChainBuilder(ChainBuilder::Quiet),
+            Id::ChainBuilder(ChainBuilder::Verbose),
         ]),
         help: "warnings too, but no more (default)",
         doc: paragraph("verbosity 1."),
@@ -222,7 +222,7 @@ pub(super) const PROXY: OptionSpec = OptionSpec {
     short: Some('L'),
     long: "proxy",
     argument: Argument::None,
-    effect: Effect::Set(Id::Rewriter(Rewriter::Proxy)),
+    effect: Effect::Set(Id::ChainBuilder(ChainBuilder::Proxy)),
     help: "clients come through a proxy that speaks the PROXY protocol",
     doc: paragraph(
         "run proxy-server before and after s6-tlsd. With `-K` the header has as much time as the \

@@ -3,7 +3,7 @@
 //! The order is that of the command lines handed on.
 
 use crate::checks;
-use crate::id::{Client, Engine, Id, Server, Wrapper};
+use crate::id::{Client, Engine, Id, Launcher, Server};
 use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
 pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
@@ -310,7 +310,7 @@ pub(super) const KEEP: &[OptionSpec] = &[
         short: Some('Z'),
         long: "keep",
         argument: Argument::None,
-        effect: Effect::Set(Id::Wrapper(Wrapper::Keep)),
+        effect: Effect::Set(Id::Launcher(Launcher::Keep)),
         help: "leave the engine's variables to the program",
         doc: paragraph("leave the engine's variables to `prog`."),
     },
@@ -318,7 +318,7 @@ pub(super) const KEEP: &[OptionSpec] = &[
         short: Some('z'),
         long: "no-keep",
         argument: Argument::None,
-        effect: Effect::Negate(&[Id::Wrapper(Wrapper::Keep)]),
+        effect: Effect::Negate(&[Id::Launcher(Launcher::Keep)]),
         help: "remove them (default)",
         doc: paragraph("remove them."),
     },
@@ -329,7 +329,7 @@ pub(super) const NETWORK: &[OptionSpec] = &[
         short: Some('6'),
         long: "read-fd",
         argument: Argument::Checked("fd", checks::descriptor),
-        effect: Effect::Set(Id::Wrapper(Wrapper::ReadFd)),
+        effect: Effect::Set(Id::Launcher(Launcher::ReadFd)),
         help: "read the network there (default: 6)",
         doc: paragraph("read the network on this descriptor, 3 or more; the default is 6."),
     },
@@ -337,7 +337,7 @@ pub(super) const NETWORK: &[OptionSpec] = &[
         short: Some('7'),
         long: "write-fd",
         argument: Argument::Checked("fd", checks::descriptor),
-        effect: Effect::Set(Id::Wrapper(Wrapper::WriteFd)),
+        effect: Effect::Set(Id::Launcher(Launcher::WriteFd)),
         help: "write the network there (default: 7)",
         doc: paragraph("write the network on this one, which must be another; the default is 7."),
     },

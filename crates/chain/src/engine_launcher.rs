@@ -10,7 +10,7 @@ use unix::spawn::{Child, Ended, wait};
 use unix::{Errno, Pid};
 
 use crate::clean_env::clean;
-use crate::engine::Cleartext;
+use crate::engine_command::Cleartext;
 use crate::notification;
 use crate::options::Options;
 

@@ -14,7 +14,7 @@ use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::pump::Rules;
 use crate::tunnel::session::{Buffers, Session, ToSend};
-use crate::tunnel::simulator::{Engine, Line};
+use crate::tunnel::simulator::{Engine, Pipe};
 use crate::{client, server};
 
 /// More than this of a schedule shows nothing new, but takes its time.
@@ -193,11 +193,11 @@ impl World {
         };
         let now = Instant::now();
         let space = if bit(5) { PLENTY } else { 0 };
-        let lines = PerEnd::from_fn(|_| Line::stream(space, usize::MAX));
+        let pipes = PerEnd::from_fn(|_| Pipe::stream(space, usize::MAX));
         let mut peer = Peer::new(other);
         peer.process(ToSend::Nothing);
         Self {
-            engine: Engine::new(own, rules, lines, now),
+            engine: Engine::new(own, rules, pipes, now),
             rules,
             peer,
             polite: bit(6),
@@ -220,7 +220,7 @@ impl World {
             4 => {
                 let raw: Vec<u8> = schedule.take(many.min(300)).collect();
                 self.tampered |= !raw.is_empty();
-                self.engine.line(End::NetIn).bytes.extend(raw);
+                self.engine.pipe(End::NetIn).bytes.extend(raw);
             }
             5 => {
                 let place = many.checked_rem(self.peer.sent.len());
@@ -237,7 +237,7 @@ impl World {
             7 => self.cut_network(byte),
             8 => self.speak(many),
             9 if byte == 255 => self.break_line(End::AppIn, Errno::EIO),
-            9 => self.engine.line(End::AppIn).ended = true,
+            9 => self.engine.pipe(End::AppIn).ended = true,
             10 => self.give_space(End::NetOut, many),
             11 => self.give_space(End::AppOut, many),
             12 => self.disturb(End::NetOut, byte, Errno::ECONNRESET),
@@ -245,18 +245,18 @@ impl World {
             14 => self.now += Duration::from_millis(many as u64),
             _ if byte >= 128 => self.peer.close(),
             _ => {
-                let mut line = self.engine.line(End::ALL[usize::from(byte % 4)]);
-                line.shy = line.shy.saturating_add(byte / 4);
+                let mut pipe = self.engine.pipe(End::ALL[usize::from(byte % 4)]);
+                pipe.spurious_wakeups = pipe.spurious_wakeups.saturating_add(byte / 4);
             }
         }
     }
 
     /// The network carries `count` bytes of what the peer has sent.
     fn carry(&mut self, count: usize) {
-        let mut line = self.engine.line(End::NetIn);
-        if !line.ended {
+        let mut pipe = self.engine.pipe(End::NetIn);
+        if !pipe.ended {
             let count = count.min(self.peer.sent.len());
-            line.bytes.extend(self.peer.sent.drain(..count));
+            pipe.bytes.extend(self.peer.sent.drain(..count));
         }
     }
 
@@ -265,15 +265,15 @@ impl World {
             self.break_line(End::NetIn, Errno::ECONNRESET);
         } else {
             self.cut |= !self.engine.established || !self.peer.sent.is_empty();
-            self.engine.line(End::NetIn).ended = true;
+            self.engine.pipe(End::NetIn).ended = true;
         }
     }
 
     fn speak(&mut self, count: usize) {
-        let mut line = self.engine.line(End::AppIn);
-        if !line.ended {
+        let mut pipe = self.engine.pipe(End::AppIn);
+        if !pipe.ended {
             let bytes = (self.said..self.said + count).map(spoken);
-            line.bytes.extend(bytes);
+            pipe.bytes.extend(bytes);
             self.said += count;
         }
     }
@@ -284,19 +284,19 @@ impl World {
             0..200 => self.give_space(end, usize::from(byte)),
             200..230 => {
                 self.broken = true;
-                self.engine.line(end).reader_gone = true;
+                self.engine.pipe(end).reader_gone = true;
             }
             _ => self.break_line(end, other),
         }
     }
 
     fn give_space(&mut self, end: End, count: usize) {
-        self.engine.line(end).capacity += count;
+        self.engine.pipe(end).capacity += count;
     }
 
     fn break_line(&mut self, end: End, errno: Errno) {
         self.broken = true;
-        self.engine.line(end).broken = Some(errno);
+        self.engine.pipe(end).broken = Some(errno);
     }
 
     /// Lets the pump act until it can only wait.
@@ -312,9 +312,9 @@ impl World {
 
     /// Takes what the pump has written to where it belongs.
     fn pass_on(&mut self) {
-        let bytes = self.engine.line(End::NetOut).take();
+        let bytes = self.engine.pipe(End::NetOut).take();
         self.peer.receive(&bytes);
-        let bytes = self.engine.line(End::AppOut).take();
+        let bytes = self.engine.pipe(End::AppOut).take();
         for byte in bytes {
             assert_eq!(
                 byte,
@@ -333,17 +333,17 @@ impl World {
     /// Everybody takes and sends everything, and then it is over.
     fn end(&mut self) {
         for end in End::ALL {
-            let mut line = self.engine.line(end);
-            line.capacity = PLENTY;
-            line.shy = 0;
+            let mut pipe = self.engine.pipe(end);
+            pipe.capacity = PLENTY;
+            pipe.spurious_wakeups = 0;
         }
-        self.engine.line(End::AppIn).ended = true;
+        self.engine.pipe(End::AppIn).ended = true;
         self.exchange();
         if self.polite {
             self.peer.close();
             self.exchange();
         }
-        self.engine.line(End::NetIn).ended = true;
+        self.engine.pipe(End::NetIn).ended = true;
         self.settle();
         for _ in 0..10 {
             if self.engine.outcome.is_some() {
@@ -360,7 +360,7 @@ impl World {
 
     fn exchange(&mut self) {
         self.settle();
-        while !self.peer.sent.is_empty() && !self.engine.line(End::NetIn).ended {
+        while !self.peer.sent.is_empty() && !self.engine.pipe(End::NetIn).ended {
             self.carry(PLENTY);
             self.settle();
         }

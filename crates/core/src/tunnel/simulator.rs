@@ -22,7 +22,7 @@ const AT_ONCE: usize = 10_000;
 
 /// Bytes in one direction.
 #[derive(Default)]
-pub struct Line {
+pub struct Pipe {
     /// Written, and not read yet.
     pub bytes: VecDeque<u8>,
     /// How many of them there may be.
@@ -36,15 +36,15 @@ pub struct Line {
     /// Every call fails so.
     pub broken: Option<Errno>,
     /// So many calls will find it not ready although it is said to be.
-    pub shy: u8,
+    pub spurious_wakeups: u8,
     /// Everything that was ever written by a pump.
     pub record: Vec<u8>,
 }
 
 /// One that two sides hold.
-pub type Stream = Rc<RefCell<Line>>;
+pub type Stream = Rc<RefCell<Pipe>>;
 
-impl Line {
+impl Pipe {
     /// An empty one.
     pub fn stream(capacity: usize, piece: usize) -> Stream {
         Rc::new(RefCell::new(Self {
@@ -91,20 +91,20 @@ impl Line {
     }
 
     fn is_ready(&self, interest: Interest) -> bool {
-        let trouble = self.shy != 0 || self.broken.is_some();
+        let faults = self.spurious_wakeups != 0 || self.broken.is_some();
         match interest {
             Interest::None => false,
             Interest::Hangup => self.reader_gone,
-            Interest::Read => !self.bytes.is_empty() || self.ended || trouble,
-            Interest::Write => self.space() != 0 || self.reader_gone || trouble,
+            Interest::Read => !self.bytes.is_empty() || self.ended || faults,
+            Interest::Write => self.space() != 0 || self.reader_gone || faults,
         }
     }
 
     /// What is in the way of a call.
     fn obstacle(&mut self) -> Result<(), Errno> {
-        if self.shy != 0 {
-            self.shy -= 1;
-            return Err([Errno::EAGAIN, Errno::EINTR][usize::from(self.shy % 2)]);
+        if self.spurious_wakeups != 0 {
+            self.spurious_wakeups -= 1;
+            return Err([Errno::EAGAIN, Errno::EINTR][usize::from(self.spurious_wakeups % 2)]);
         }
         self.broken.map_or(Ok(()), Err)
     }
@@ -121,7 +121,7 @@ pub enum Fault {
 
 /// One fault, and what has become of it.
 #[derive(Default)]
-pub struct Trouble {
+pub struct FaultInjector {
     /// Which operation fails, by its number, and how.
     pub plan: Option<(usize, Fault)>,
     /// The end that it happened to.
@@ -130,7 +130,7 @@ pub struct Trouble {
     count: usize,
 }
 
-impl Trouble {
+impl FaultInjector {
     /// The next operation: how much of `size` it may move.
     fn meet(&mut self, end: End, size: usize) -> Result<usize, Errno> {
         let number = self.count;
@@ -157,17 +157,17 @@ struct Seen {
 }
 
 /// The four ends of a pump, and the trouble that is made there.
-pub struct Lines {
+pub struct Pipes {
     /// The ends.
     pub ends: PerEnd<Stream>,
     /// The trouble.
-    pub trouble: Trouble,
+    pub faults: FaultInjector,
     /// How large the pipes are.
     pub sizes: PerEnd<Option<Size>>,
     seen: PerEnd<Seen>,
 }
 
-impl Lines {
+impl Pipes {
     fn ready(&self, interest: PerEnd<Interest>) -> PerEnd<Option<Ready>> {
         PerEnd::from_fn(|end| {
             let closed = self.seen[end].closed;
@@ -186,7 +186,7 @@ impl Lines {
         assert!(!self.seen[end].closed, "uses what it has closed");
         self.seen[end].used = true;
         self.ends[end].borrow_mut().obstacle()?;
-        self.trouble.meet(end, size)
+        self.faults.meet(end, size)
     }
 
     fn close_all(&mut self) {
@@ -198,7 +198,7 @@ impl Lines {
     }
 }
 
-impl Ends for Lines {
+impl Ends for Pipes {
     fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno> {
         let size = self.attempt(end, buf.len())?;
         self.ends[end].borrow_mut().read(&mut buf[..size])
@@ -213,10 +213,10 @@ impl Ends for Lines {
         let seen = &mut self.seen[end];
         assert!(!seen.closed, "closes twice");
         (seen.closed, seen.used) = (true, true);
-        let mut line = self.ends[end].borrow_mut();
+        let mut pipe = self.ends[end].borrow_mut();
         match end {
-            End::NetIn | End::AppIn => line.reader_gone = true,
-            End::NetOut | End::AppOut => line.ended = true,
+            End::NetIn | End::AppIn => pipe.reader_gone = true,
+            End::NetOut | End::AppOut => pipe.ended = true,
         }
     }
 
@@ -240,7 +240,7 @@ pub struct Engine {
     /// The pump.
     pub pump: Pump,
     /// What it is connected to.
-    pub lines: Lines,
+    pub pipes: Pipes,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// The program was told that the handshake is over.
@@ -256,9 +256,9 @@ impl Engine {
     pub fn new(session: Session, rules: Rules, ends: PerEnd<Stream>, now: Instant) -> Self {
         Self {
             pump: Pump::new(session, rules, now).unwrap(),
-            lines: Lines {
+            pipes: Pipes {
                 ends,
-                trouble: Trouble::default(),
+                faults: FaultInjector::default(),
                 sizes: PerEnd::default(),
                 seen: PerEnd::default(),
             },
@@ -270,8 +270,8 @@ impl Engine {
     }
 
     /// The line at `end`.
-    pub fn line(&self, end: End) -> std::cell::RefMut<'_, Line> {
-        self.lines.ends[end].borrow_mut()
+    pub fn pipe(&self, end: End) -> std::cell::RefMut<'_, Pipe> {
+        self.pipes.ends[end].borrow_mut()
     }
 
     /// Takes the first step, for which nothing need be ready.
@@ -285,7 +285,7 @@ impl Engine {
         if self.outcome.is_some() {
             return false;
         }
-        let ready = self.lines.ready(self.pump.interest());
+        let ready = self.pipes.ready(self.pump.interest());
         let due = self.pump.deadline().is_some_and(|deadline| now >= deadline);
         if !due && ready == PerEnd::default() {
             return false;
@@ -299,9 +299,9 @@ impl Engine {
         self.steps += 1;
         let interest = self.pump.interest();
         for end in End::ALL {
-            self.lines.seen[end].used = false;
+            self.pipes.seen[end].used = false;
         }
-        let mut step = self.pump.step(&mut self.lines, ready, now);
+        let mut step = self.pump.step(&mut self.pipes, ready, now);
         for _ in 0..AT_ONCE {
             match step {
                 Step::Again => {}
@@ -312,10 +312,10 @@ impl Engine {
                 }
                 Step::Done(outcome) => {
                     self.outcome = Some(outcome);
-                    return self.lines.close_all();
+                    return self.pipes.close_all();
                 }
             }
-            step = self.pump.step(&mut self.lines, PerEnd::default(), now);
+            step = self.pump.step(&mut self.pipes, PerEnd::default(), now);
         }
         panic!("it goes on and on");
     }
@@ -323,7 +323,7 @@ impl Engine {
     fn establish(&mut self) {
         assert!(!self.established, "established twice");
         self.established = true;
-        let early = &self.line(End::AppOut).record;
+        let early = &self.pipe(End::AppOut).record;
         assert!(early.is_empty(), "cleartext before the notification");
     }
 
@@ -331,7 +331,7 @@ impl Engine {
     fn check_wait(&mut self, before: PerEnd<Interest>, ready: PerEnd<Option<Ready>>, now: Instant) {
         let after = self.pump.interest();
         for end in End::ALL {
-            let seen = &mut self.lines.seen[end];
+            let seen = &mut self.pipes.seen[end];
             let in_vain = ready[end].is_some() && !seen.used && before[end] == after[end];
             seen.passed_over = if in_vain { seen.passed_over + 1 } else { 0 };
             assert!(seen.passed_over < PATIENCE, "spins: {end:?}, {before:?}");

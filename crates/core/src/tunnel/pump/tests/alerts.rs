@@ -40,9 +40,9 @@ fn an_alert_inside_a_message_in_pieces_is_none() {
         for part in hello_in_pieces().iter().chain(&more) {
             attack.send(part);
         }
-        let (code, line) = attack.end();
+        let (code, pipe) = attack.end();
         assert_eq!(code, 98);
-        assert!(!line.contains("close_notify"), "{line}");
+        assert!(!pipe.contains("close_notify"), "{pipe}");
         assert_eq!(attack.answer()[..6], [21, 3, 3, 0, 2, 2]);
     }
 }
@@ -56,9 +56,9 @@ fn an_alert_behind_pieces_of_a_message_counts() {
         CLOSE_NOTIFY
             .chunks(sizes)
             .for_each(|part| attack.send(part));
-        let (code, line) = attack.end();
+        let (code, pipe) = attack.end();
         assert_eq!(code, 98);
-        assert!(line.contains("close_notify"), "{line}");
+        assert!(pipe.contains("close_notify"), "{pipe}");
     }
 }
 
@@ -68,7 +68,7 @@ fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
         for bad in [false, true] {
             let (mut attack, mut keys) = met(Attack::on_server(), client(version));
             attack.engine.pump.rules.notify = true;
-            attack.engine.line(End::AppIn).ended = true;
+            attack.engine.pipe(End::AppIn).ended = true;
             attack.send(&[]);
             let close_notify = (ContentType::Alert, vec![1, 0]);
             assert_eq!(keys.open_all(&attack.answer()), [close_notify]);
@@ -76,8 +76,8 @@ fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
                 false => keys.flood(100, ContentType::ApplicationData, b""),
                 true => [&[23, 3, 3, 0, 100][..], &[7; 100]].concat(),
             });
-            let (code, line) = attack.end();
-            assert_eq!(code, 98, "{line}");
+            let (code, pipe) = attack.end();
+            assert_eq!(code, 98, "{pipe}");
             assert_eq!(attack.answer(), b"", "something after the end");
         }
     }
@@ -97,18 +97,18 @@ fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
             attack.engine.pump.rules.notify = notify;
             attack.engine.pump.rules.enforce = enforce;
             attack.send(&keys.seal(ContentType::ApplicationData, b"good"));
-            attack.engine.line(End::AppIn).ended = true;
+            attack.engine.pipe(End::AppIn).ended = true;
             attack.send(&[]);
             attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
-            let (ended, line) = attack.end();
-            assert_eq!(ended, code, "{notify} {enforce} {line}");
+            let (ended, pipe) = attack.end();
+            assert_eq!(ended, code, "{notify} {enforce} {pipe}");
             let why = if notify {
                 "decode_error"
             } else {
                 "without a close_notify"
             };
-            assert!(code == 0 || line.contains(why), "{line}");
-            let program = attack.engine.line(End::AppOut);
+            assert!(code == 0 || pipe.contains(why), "{pipe}");
+            let program = attack.engine.pipe(End::AppOut);
             assert!(program.ended && program.record == b"good");
         }
     }
@@ -134,12 +134,12 @@ fn a_refusal_of_our_certificate_is_never_taken_for_an_answer_to_our_end() {
         (116, "certificate_required"),
     ] {
         let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS13));
-        attack.engine.line(End::AppIn).ended = true;
+        attack.engine.pipe(End::AppIn).ended = true;
         attack.send(&[]);
         attack.send(&keys.seal(ContentType::Alert, &[2, alert]));
-        let (code, line) = attack.end();
+        let (code, pipe) = attack.end();
         assert_eq!(code, 98, "{name}");
-        assert!(line.contains(name), "{line}");
+        assert!(pipe.contains(name), "{pipe}");
     }
 }
 
@@ -155,12 +155,12 @@ fn a_handshake_record_without_content_is_an_unexpected_message() {
             bytes.extend(keys.seal(ContentType::Handshake, b""));
             bytes.extend(keys.seal(ContentType::ApplicationData, b"never"));
             attack.send(&bytes);
-            let program = attack.engine.line(End::AppOut);
+            let program = attack.engine.pipe(End::AppOut);
             assert_eq!(program.record, b"good");
             drop(program);
-            let (code, line) = attack.end();
-            assert_eq!(code, 98, "{line}");
-            assert!(line.contains("unexpected message"), "{line}");
+            let (code, pipe) = attack.end();
+            assert_eq!(code, 98, "{pipe}");
+            assert!(pipe.contains("unexpected message"), "{pipe}");
             let last = keys.open_all(&attack.answer()).pop();
             assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
         }
@@ -173,17 +173,17 @@ fn a_handshake_record_without_content_is_refused_in_the_handshake() {
     for mut attack in [Attack::on_server(), Attack::on_client()] {
         attack.answer();
         attack.send(&empty);
-        let (code, line) = attack.end();
+        let (code, pipe) = attack.end();
         assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 10]));
-        assert!(line.contains("unexpected message"), "{line}");
+        assert!(pipe.contains("unexpected message"), "{pipe}");
     }
     // Between the messages, too, and one byte after the other.
     let mut attack = Attack::on_server();
     hello_in_pieces().iter().for_each(|part| attack.send(part));
     empty.iter().for_each(|byte| attack.send(&[*byte]));
-    let (code, line) = attack.end();
+    let (code, pipe) = attack.end();
     assert_eq!(code, 98);
-    assert!(line.contains("unexpected message"), "{line}");
+    assert!(pipe.contains("unexpected message"), "{pipe}");
 }
 
 #[test]
@@ -228,11 +228,11 @@ fn a_server_hello_with_another_session_id_is_refused() {
             assert_eq!(attack.engine.outcome, None);
             continue;
         }
-        let (code, line) = attack.end();
+        let (code, pipe) = attack.end();
         assert_eq!(code, 98);
         assert!(
-            line.ends_with("ServerHello with another session id"),
-            "{line}"
+            pipe.ends_with("ServerHello with another session id"),
+            "{pipe}"
         );
         assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 47]);
     }

@@ -6,7 +6,7 @@ use super::*;
 /// other has said.
 fn nothing_is_lost(scene: &Scene) {
     let mut world = scene.world();
-    let said = Side::BOTH.map(|side| (side, world.party(side).program.words()));
+    let said = Side::BOTH.map(|side| (side, world.party(side).program.remaining()));
     world.run();
     let seed = scene.seed;
     for (side, said) in said {
@@ -18,7 +18,7 @@ fn nothing_is_lost(scene: &Scene) {
         let other = world.party(side.other());
         let received = other.engine.pump.counters().received;
         assert_eq!(received, said.len() as u64, "seed {seed}: {side:?}");
-        let heard = &other.program.hears;
+        let heard = &other.program.received;
         assert!(*heard == said, "seed {seed}: what {side:?} said is lost");
     }
 }
@@ -33,15 +33,15 @@ fn everything_arrives_whatever_the_order() {
         scene.server.rules.notify = random.pick(&[false, true]) || close_notify;
         scene.client.rules.enforce = scene.server.rules.notify;
         scene.server.rules.enforce = scene.client.rules.notify;
-        scene.client.says = random.pick(&[0, 1, 16384, 16385, 150_000]);
-        scene.server.says = random.pick(&[0, 5, 65536, 100_000]);
+        scene.client.to_send = random.pick(&[0, 1, 16384, 16385, 150_000]);
+        scene.server.to_send = random.pick(&[0, 5, 65536, 100_000]);
         let answers = [[false, false], [true, false], [false, true]];
         [scene.client.answers, scene.server.answers] = random.pick(&answers);
         scene.capacity = random.pick(&[1, 100, 4096, 65536]);
         scene.piece = random.pick(&[1000, 16389, usize::MAX]);
         if scene.capacity == 1 {
-            scene.client.says = scene.client.says.min(2000);
-            scene.server.says = scene.server.says.min(2000);
+            scene.client.to_send = scene.client.to_send.min(2000);
+            scene.server.to_send = scene.server.to_send.min(2000);
         }
         nothing_is_lost(&scene);
     }
@@ -51,41 +51,41 @@ fn everything_arrives_whatever_the_order() {
 fn one_byte_at_a_time_is_enough() {
     let mut scene = Scene::new(1);
     scene.piece = 1;
-    (scene.client.says, scene.server.says) = (17_000, 5_000);
+    (scene.client.to_send, scene.server.to_send) = (17_000, 5_000);
     nothing_is_lost(&scene);
 }
 
 #[test]
 fn a_program_that_does_not_read_still_says_everything() {
     let mut scene = Scene::new(8);
-    (scene.client.says, scene.server.says) = (200_000, 150_000);
+    (scene.client.to_send, scene.server.to_send) = (200_000, 150_000);
     let mut world = scene.world();
-    let said = world.server.program.words();
+    let said = world.server.program.remaining();
     world.server.program.stop_hearing();
     world.run();
     assert_eq!(world.codes(), [Some(0), Some(0)]);
-    assert!(world.client.program.hears == said);
+    assert!(world.client.program.received == said);
 }
 
 #[test]
 fn what_a_program_that_has_gone_had_to_say_arrives() {
     for say in [1, 200_000] {
         let mut scene = Scene::new(19);
-        (scene.client.says, scene.server.says) = (0, say);
+        (scene.client.to_send, scene.server.to_send) = (0, say);
         let mut world = scene.world();
-        let said = world.server.program.words();
+        let said = world.server.program.remaining();
         world.server.program.stop_hearing();
         world.only(&[Speaker(Server), Pumping(Server)]);
         world.run();
         assert_eq!(world.codes(), [Some(0), Some(0)]);
-        assert!(world.client.program.hears == said);
+        assert!(world.client.program.received == said);
     }
 }
 
 #[test]
 fn nobody_turns_in_vain_while_nothing_moves() {
     let mut scene = Scene::new(16);
-    (scene.client.says, scene.server.says) = (500_000, 500_000);
+    (scene.client.to_send, scene.server.to_send) = (500_000, 500_000);
     scene.capacity = 4096;
     let mut world = scene.world();
     world.shake_hands();
@@ -103,7 +103,7 @@ fn nobody_turns_in_vain_while_nothing_moves() {
 #[test]
 fn the_first_turn_of_a_client_reads_nothing() {
     const HANDSHAKE: u8 = 22;
-    let stream = || Line::stream(65536, usize::MAX);
+    let stream = || Pipe::stream(65536, usize::MAX);
     let ends = PerEnd::from_fn(|_| stream());
     for end in [End::NetIn, End::AppIn] {
         ends[end].borrow_mut().bytes.extend([0; 100]);
@@ -112,8 +112,8 @@ fn the_first_turn_of_a_client_reads_nothing() {
     let session = client::test_session(CERTIFICATE);
     let mut engine = Engine::new(session, Rules::default(), ends, now);
     engine.start(now);
-    assert_eq!(engine.line(End::NetOut).record.first(), Some(&HANDSHAKE));
+    assert_eq!(engine.pipe(End::NetOut).record.first(), Some(&HANDSHAKE));
     for end in [End::NetIn, End::AppIn] {
-        assert_eq!(engine.line(end).bytes.len(), 100, "{end:?}");
+        assert_eq!(engine.pipe(end).bytes.len(), 100, "{end:?}");
     }
 }

@@ -41,7 +41,7 @@ pub struct Keys {
 impl Attack {
     pub fn new(session: Session) -> Self {
         let now = Instant::now();
-        let ends = PerEnd::from_fn(|_| Line::stream(1 << 24, usize::MAX));
+        let ends = PerEnd::from_fn(|_| Pipe::stream(1 << 24, usize::MAX));
         let mut engine = Engine::new(session, Rules::default(), ends, now);
         engine.start(now);
         Self {
@@ -62,13 +62,13 @@ impl Attack {
 
     /// Sends bytes, and lets our side do what there is to do.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.engine.line(End::NetIn).bytes.extend(bytes);
+        self.engine.pipe(End::NetIn).bytes.extend(bytes);
         while self.engine.step(self.now) {}
     }
 
     /// What our side has sent since it was last asked.
     pub fn answer(&mut self) -> Vec<u8> {
-        let answer = self.engine.line(End::NetOut).record[self.heard..].to_vec();
+        let answer = self.engine.pipe(End::NetOut).record[self.heard..].to_vec();
         self.heard += answer.len();
         answer
     }
@@ -109,13 +109,13 @@ impl Attack {
 
     /// Fails unless this is how our side ends, after a failure of TLS.
     pub fn fails(&mut self, reason: EndReason) {
-        let (code, line) = self.end();
-        assert_eq!(code, 98, "{line}");
+        let (code, pipe) = self.end();
+        assert_eq!(code, 98, "{pipe}");
         let outcome = self.engine.outcome.as_ref();
         assert_eq!(
             outcome.map(|outcome| outcome.reason),
             Some(reason),
-            "{line}"
+            "{pipe}"
         );
     }
 

@@ -5,7 +5,7 @@ use super::*;
 /// A scene that is fast, and moves as much as this up and down.
 fn flow(up: usize, down: usize) -> World {
     let mut scene = Scene::new(20);
-    (scene.client.says, scene.server.says) = (up, down);
+    (scene.client.to_send, scene.server.to_send) = (up, down);
     scene.capacity = 1 << 20;
     let mut world = scene.world();
     world.shake_hands();
@@ -17,7 +17,7 @@ use world::World;
 /// The sizes of the pipes to and from the programs: those from the client's,
 /// to the server's, and the other way round.
 fn sizes(world: &World) -> [[Size; 2]; 2] {
-    let size = |engine: &Engine, end| engine.lines.sizes[end].unwrap_or(Size::Small);
+    let size = |engine: &Engine, end| engine.pipes.sizes[end].unwrap_or(Size::Small);
     let (client, server) = (&world.client.engine, &world.server.engine);
     [
         [size(client, End::AppIn), size(server, End::AppOut)],
@@ -28,7 +28,7 @@ fn sizes(world: &World) -> [[Size; 2]; 2] {
 /// A program says as much as there is space for, and all of it is carried to
 /// the other one.
 fn pour(world: &mut World, from: Side) {
-    while world.act(Speaker(from)) && world.party(from).engine.line(End::AppIn).space() > 0 {}
+    while world.act(Speaker(from)) && world.party(from).engine.pipe(End::AppIn).space() > 0 {}
     world.only(&ENGINES);
     world.only(&[Hearer(from.other())]);
 }
@@ -41,26 +41,26 @@ fn pause(world: &mut World, side: Side) {
 #[test]
 fn only_the_direction_that_flows_grows() {
     let mut world = flow(4 << 20, 1000);
-    let said = world.client.program.words();
+    let said = world.client.program.remaining();
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
     assert_eq!(sizes(&world), [[Size::Large; 2], [Size::Small; 2]]);
     world.run();
-    assert!(world.server.program.hears == said);
+    assert!(world.server.program.received == said);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
 #[test]
 fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
     let mut world = flow(6 << 20, 1);
-    let said = world.client.program.words();
+    let said = world.client.program.remaining();
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
     assert_eq!(sizes(&world)[0], [Size::Large; 2]);
     // The reader stops, and everything fills up.
-    world.server.engine.line(End::AppOut).capacity = 600_000;
+    world.server.engine.pipe(End::AppOut).capacity = 600_000;
     for actor in [Speaker(Client), Pumping(Client), Pumping(Server)] {
         world.only(&[actor]);
     }
@@ -79,7 +79,7 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
         let mut buf = [0; 60_000];
         let count = world.server.program.input.borrow_mut().read(&mut buf);
         let heard = &buf[..count.unwrap_or(0)];
-        world.server.program.hears.extend(heard);
+        world.server.program.received.extend(heard);
         world.only(&ENGINES);
     }
     let buffers = &world.server.engine.pump.buffers;
@@ -88,7 +88,7 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
     let buffers = &world.client.engine.pump.buffers;
     assert!(buffers.outgoing.capacity() < Size::Large.chunk());
     world.run();
-    assert!(world.server.program.hears == said);
+    assert!(world.server.program.received == said);
 }
 
 #[test]
@@ -99,16 +99,16 @@ fn a_pipe_that_is_drained_is_small_again_though_nothing_else_moves() {
     pour(&mut world, Client);
     assert_eq!(sizes(&world)[0], [Size::Large; 2]);
     // The reader leaves the rest where it is.
-    world.server.engine.line(End::AppOut).capacity = 4 << 20;
-    world.client.program.says.truncate(300_000);
-    while world.act(Speaker(Client)) && !world.client.program.says.is_empty() {}
+    world.server.engine.pipe(End::AppOut).capacity = 4 << 20;
+    world.client.program.to_send.truncate(300_000);
+    while world.act(Speaker(Client)) && !world.client.program.to_send.is_empty() {}
     pause(&mut world, Client);
     world.only(&ENGINES);
     assert!(world.server.engine.pump.buffers.plain.is_empty());
     world.now += QUIET;
     world.only(&ENGINES);
     assert_eq!(sizes(&world)[0], [Size::Small, Size::Large]);
-    world.server.engine.line(End::AppOut).bytes.clear();
+    world.server.engine.pipe(End::AppOut).bytes.clear();
     world.now += QUIET;
     world.only(&ENGINES);
     assert_eq!(sizes(&world)[0], [Size::Small; 2]);
@@ -119,13 +119,13 @@ fn a_pipe_that_is_drained_is_small_again_though_nothing_else_moves() {
 /// and all that the program says.
 fn blocked() -> (World, Vec<u8>) {
     let mut world = flow(6 << 20, 1);
-    let said = world.client.program.words();
+    let said = world.client.program.remaining();
     pause(&mut world, Server);
-    world.client.engine.line(End::AppIn).capacity = Size::Large.pipe();
+    world.client.engine.pipe(End::AppIn).capacity = Size::Large.pipe();
     (0..8).for_each(|_| pour(&mut world, Client));
     while world.act(Speaker(Client)) || world.act(Pumping(Client)) {}
     assert_eq!(sizes(&world)[0][0], Size::Large);
-    assert_eq!(world.client.engine.line(End::AppIn).space(), 0);
+    assert_eq!(world.client.engine.pipe(End::AppIn).space(), 0);
     world.now += QUIET;
     (world, said)
 }
@@ -133,9 +133,9 @@ fn blocked() -> (World, Vec<u8>) {
 #[test]
 fn a_flow_that_ends_as_the_network_goes_on_is_not_read_ahead() {
     let (mut world, said) = blocked();
-    world.client.engine.line(End::NetOut).capacity += 4 << 20;
+    world.client.engine.pipe(End::NetOut).capacity += 4 << 20;
     world.run();
-    assert!(world.server.program.hears == said);
+    assert!(world.server.program.received == said);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
@@ -148,7 +148,7 @@ fn a_pipe_that_the_network_keeps_full_is_read_ahead_and_small() {
     assert!(!pump.scratch.is_empty() && !pump.buffers.outgoing.is_empty());
     assert_eq!(pump.deadline(), None);
     world.run();
-    assert!(world.server.program.hears == said);
+    assert!(world.server.program.received == said);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
@@ -160,7 +160,7 @@ fn a_second_after_the_flow_everything_is_as_small_as_before() {
     }
     assert_eq!(sizes(&world), [[Size::Large; 2]; 2]);
     for side in Side::BOTH {
-        world.party(side).program.says.clear();
+        world.party(side).program.to_send.clear();
         pause(&mut world, side);
     }
     let idles = world.client.engine.idles;

@@ -196,7 +196,7 @@ impl Attempt {
         let (attack, resumed) = self.run();
         assert_eq!(attack.engine.outcome, None, "{self:?}");
         assert!(attack.engine.established, "{self:?}");
-        let heard = &attack.engine.line(End::AppOut).record;
+        let heard = &attack.engine.pipe(End::AppOut).record;
         assert_eq!(heard, b"after", "{self:?}");
         assert_eq!(resumed, self.ours, "{self:?}");
     }
@@ -279,8 +279,8 @@ fn early_data_without_end_are_not() {
             ..Attempt::ORDINARY
         };
         let (mut attack, _) = attempt.run();
-        assert!(attack.engine.line(End::AppOut).record.is_empty());
-        let (code, line) = attack.end();
-        assert_eq!(code, 98, "{line}");
+        assert!(attack.engine.pipe(End::AppOut).record.is_empty());
+        let (code, pipe) = attack.end();
+        assert_eq!(code, 98, "{pipe}");
     }
 }

@@ -27,7 +27,7 @@ fn the_closing_alert_is_sent_only_if_asked_for_or_to_answer_one() {
         let mut world = scene.world();
         world.run();
         assert_eq!(world.codes(), [Some(0), Some(0)]);
-        let ends = &world.client.engine.lines.ends;
+        let ends = &world.client.engine.pipes.ends;
         assert_eq!(
             [&ends.net_out, &ends.net_in].map(last_record),
             sent,
@@ -40,13 +40,13 @@ fn the_closing_alert_is_sent_only_if_asked_for_or_to_answer_one() {
 fn an_end_without_close_notify_is_an_error_only_under_enforcement() {
     let mut scene = Scene::new(4);
     scene.client.rules.enforce = true;
-    (scene.client.says, scene.server.says) = (10, 50_000);
+    (scene.client.to_send, scene.server.to_send) = (10, 50_000);
     let mut world = scene.world();
-    let said = world.server.program.words();
+    let said = world.server.program.remaining();
     world.run();
     assert_eq!(world.codes(), [Some(98), Some(0)]);
     assert!(
-        world.client.program.hears == said,
+        world.client.program.received == said,
         "all of it was there before the end"
     );
 }
@@ -54,15 +54,15 @@ fn an_end_without_close_notify_is_an_error_only_under_enforcement() {
 #[test]
 fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
     let mut scene = Scene::new(5);
-    (scene.client.says, scene.server.says) = (0, 300);
+    (scene.client.to_send, scene.server.to_send) = (0, 300);
     let mut whole = scene.world();
     whole.run();
-    let total = whole.client.engine.line(End::NetIn).record.len();
-    let said = whole.client.program.hears.clone();
+    let total = whole.client.engine.pipe(End::NetIn).record.len();
+    let said = whole.client.program.received.clone();
     let mut tried = 0;
     for cut in 0..total {
         let mut world = scene.world();
-        let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+        let down = Rc::clone(&world.client.engine.pipes.ends.net_in);
         // The network carries so many bytes and then ends.
         down.borrow_mut().capacity = usize::MAX;
         world.shake_hands();
@@ -81,7 +81,7 @@ fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
         world.only(&[Pumping(Client), Speaker(Client), Hearer(Client)]);
         let code = world.client.engine.code();
         assert!(matches!(code, Some(0 | 98)), "cut at {cut}: {code:?}");
-        let heard = &world.client.program.hears;
+        let heard = &world.client.program.received;
         assert!(said.starts_with(heard), "cut at {cut}");
         assert!(
             heard.is_empty() || *heard == said,
@@ -98,7 +98,7 @@ fn a_handshake_cut_short_is_a_failure() {
     for cut in 0..1200 {
         let scene = Scene::new(6);
         let mut world = scene.world();
-        let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+        let down = Rc::clone(&world.client.engine.pipes.ends.net_in);
         world.client.engine.start(world.now);
         world.server.engine.start(world.now);
         world.act(Pumping(Server));
@@ -121,16 +121,16 @@ fn a_handshake_cut_short_is_a_failure() {
 #[test]
 fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
     let mut scene = Scene::new(7);
-    (scene.client.says, scene.server.says) = (0, 16384 * 3);
+    (scene.client.to_send, scene.server.to_send) = (0, 16384 * 3);
     let mut world = scene.world();
-    let said = world.server.program.words();
+    let said = world.server.program.remaining();
     world.shake_hands();
-    while !world.server.program.says.is_empty() {
+    while !world.server.program.to_send.is_empty() {
         world.only(&[Pumping(Server)]);
         world.act(Speaker(Server));
     }
     world.only(&[Pumping(Server)]);
-    let down = Rc::clone(&world.client.engine.lines.ends.net_in);
+    let down = Rc::clone(&world.client.engine.pipes.ends.net_in);
     {
         let mut pipe = down.borrow_mut();
         let last = pipe.bytes.len() - 1;
@@ -140,7 +140,7 @@ fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
     world.server.program.answers = true;
     world.run();
     assert_eq!(world.codes(), [Some(98), Some(98)]);
-    let heard = &world.client.program.hears;
+    let heard = &world.client.program.received;
     assert!(heard.len() < said.len() && said.starts_with(heard) && !heard.is_empty());
     let error = format!("{:?}", world.server.engine.outcome);
     assert!(error.contains("bad_record_mac"), "{error}");
@@ -149,17 +149,17 @@ fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
 #[test]
 fn a_write_that_fails_does_not_lose_what_was_received() {
     let mut scene = Scene::new(10);
-    (scene.client.says, scene.server.says) = (100_000, 5000);
+    (scene.client.to_send, scene.server.to_send) = (100_000, 5000);
     let mut world = scene.world();
     world.shake_hands();
-    let said = world.server.program.words();
+    let said = world.server.program.remaining();
     world.only(&[Speaker(Server), Pumping(Server)]);
     // The server has answered and is gone before the client has written.
-    world.server.engine.line(End::NetIn).reader_gone = true;
-    world.server.engine.line(End::NetOut).ended = true;
+    world.server.engine.pipe(End::NetIn).reader_gone = true;
+    world.server.engine.pipe(End::NetOut).ended = true;
     world.only(&[Speaker(Client), Pumping(Client), Hearer(Client)]);
     assert_eq!(world.client.engine.code(), Some(111));
-    assert!(world.client.program.hears == said);
+    assert!(world.client.program.received == said);
 }
 
 #[test]
@@ -168,9 +168,9 @@ fn a_close_notify_that_nothing_protects_is_a_failed_handshake() {
     let mut world = scene.world();
     world.server.engine.start(world.now);
     let alert = [21, 3, 3, 0, 2, 1, 0];
-    world.server.engine.line(End::NetIn).bytes.extend(alert);
+    world.server.engine.pipe(End::NetIn).bytes.extend(alert);
     world.act(Pumping(Server));
-    world.server.engine.line(End::NetIn).ended = true;
+    world.server.engine.pipe(End::NetIn).ended = true;
     world.only(&[Pumping(Server)]);
     let outcome = world.server.engine.outcome.as_ref();
     let outcome = outcome.map(|outcome| (outcome.code(), outcome.reason));
@@ -182,13 +182,13 @@ fn plaintext_is_answered_by_an_alert() {
     let scene = Scene::new(15);
     let mut world = scene.world();
     world.server.engine.start(world.now);
-    let up = Rc::clone(&world.server.engine.lines.ends.net_in);
+    let up = Rc::clone(&world.server.engine.pipes.ends.net_in);
     up.borrow_mut().bytes.extend(b"GET / HTTP/1.0\r\n\r\n");
     world.act(Pumping(Server));
     up.borrow_mut().ended = true;
     world.only(&[Pumping(Server)]);
     assert_eq!(world.server.engine.code(), Some(98));
-    let down = world.server.engine.line(End::NetOut);
+    let down = world.server.engine.pipe(End::NetOut);
     assert!(
         matches!(down.record[..], [21, 3, _, 0, 2, 2, _]),
         "{:?}",

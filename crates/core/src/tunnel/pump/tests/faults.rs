@@ -8,7 +8,7 @@ fn scene(close_notify: bool) -> Scene {
     for manner in [&mut scene.client, &mut scene.server] {
         manner.rules.notify = close_notify;
     }
-    (scene.client.says, scene.server.says) = (30_000, 25_000);
+    (scene.client.to_send, scene.server.to_send) = (30_000, 25_000);
     scene.piece = 12_000;
     scene
 }
@@ -30,15 +30,15 @@ fn expected(fault: Fault, end: End, established: bool) -> u8 {
 /// false if it was over before.
 fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     let mut world = scene(close_notify).world();
-    let said = Side::BOTH.map(|side| world.party(side).program.words());
-    world.party(side).engine.lines.trouble.plan = Some((at, fault));
+    let said = Side::BOTH.map(|side| world.party(side).program.remaining());
+    world.party(side).engine.pipes.faults.plan = Some((at, fault));
     world.run();
     let case = format!("{side:?} {close_notify} operation {at} {fault:?}");
     let steps = [world.client.engine.steps, world.server.engine.steps];
     let codes = world.codes();
     let [own, other] = [side, side.other()].map(|side| codes[side as usize].unwrap());
     let engine = &world.party(side).engine;
-    let Some(end) = engine.lines.trouble.hit else {
+    let Some(end) = engine.pipes.faults.hit else {
         assert_eq!([own, other], [0, 0], "{case}");
         return false;
     };
@@ -49,8 +49,9 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     let established = engine.established;
     let own_words = &said[side as usize];
     // Nothing but our closing alert could not be sent.
-    let alert_lost =
-        end == End::NetOut && close_notify && world.party(side.other()).program.hears == *own_words;
+    let alert_lost = end == End::NetOut
+        && close_notify
+        && world.party(side.other()).program.received == *own_words;
     if !(alert_lost && own == 0) {
         assert_eq!(own, expected(fault, end, established), "{case}");
     }
@@ -59,13 +60,13 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     }
     for hearer in Side::BOTH {
         let own_program = hearer == side;
-        let words = &said[hearer.other() as usize];
+        let remaining = &said[hearer.other() as usize];
         let program = &world.party(hearer).program;
         assert!(
-            words.starts_with(&program.hears),
+            remaining.starts_with(&program.received),
             "{case}: not what was said"
         );
-        let whole = program.hears == *words;
+        let whole = program.received == *remaining;
         // The direction that the trouble is not in, and either if there is
         // no error.
         let sound = match end {

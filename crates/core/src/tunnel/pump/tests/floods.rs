@@ -15,7 +15,7 @@ fn empty_records_are_taken_for_a_while() {
             attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
         }
         assert_eq!(attack.engine.outcome, None);
-        let program = attack.engine.line(End::AppOut);
+        let program = attack.engine.pipe(End::AppOut);
         assert_eq!(program.record, [b'x'; 10]);
         drop(program);
         attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
@@ -30,7 +30,7 @@ fn what_came_before_a_flood_is_delivered() {
     bytes.extend(keys.flood(1000, ContentType::ApplicationData, b""));
     attack.send(&bytes);
     attack.cut_off(&mut keys, EndReason::Flood);
-    let program = attack.engine.line(End::AppOut);
+    let program = attack.engine.pipe(End::AppOut);
     assert_eq!(program.record, b"good");
 }
 
@@ -153,9 +153,9 @@ fn a_message_in_tiny_pieces_is_refused() {
     let mut hello = vec![22, 3, 1, 0, 4, 1, 0, 0xea, 0x60];
     hello.extend([22, 3, 3, 0, 1, 0].repeat(20_000));
     attack.send(&hello);
-    let (code, line) = attack.end();
+    let (code, pipe) = attack.end();
     assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 50]));
-    assert!(line.contains("in too many pieces"), "{line}");
+    assert!(pipe.contains("in too many pieces"), "{pipe}");
 }
 
 #[test]

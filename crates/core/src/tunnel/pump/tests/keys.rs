@@ -42,7 +42,7 @@ fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Conne
     attack.carry(&mut client).unwrap();
     let mut heard = 0;
     for _ in 0..100 {
-        let program = Rc::clone(&attack.engine.lines.ends.app_in);
+        let program = Rc::clone(&attack.engine.pipes.ends.app_in);
         program.borrow_mut().bytes.extend(vec![b'x'; size]);
         attack.send(&[]);
         let answer = attack.answer();
@@ -78,7 +78,7 @@ fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
         let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
         assert_eq!(heard, all);
         attack.fails(EndReason::ProtocolError);
-        let pipe = attack.engine.line(End::NetOut);
+        let pipe = attack.engine.pipe(End::NetOut);
         assert!(pipe.ended, "the peer is not told");
         assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);
         let end = std::io::Read::read(&mut client.reader(), &mut [0]);

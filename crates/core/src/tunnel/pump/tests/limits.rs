@@ -12,7 +12,7 @@ fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
     let mut world = scene.world();
     world.shake_hands();
     let started = world.now;
-    world.server.program.says.clear();
+    world.server.program.to_send.clear();
     world.server.program.stop_hearing();
     world.only(&[Speaker(Server), Pumping(Server)]);
     // The client says nothing and closes nothing.
@@ -36,7 +36,7 @@ fn the_handshake_has_its_limit() {
     let deadline = world.server.engine.pump.limit().unwrap();
     assert_eq!(deadline - started, Duration::from_millis(1234));
     // One byte just before does not move it.
-    world.server.engine.line(End::NetIn).bytes.push_back(22);
+    world.server.engine.pipe(End::NetIn).bytes.push_back(22);
     world.now = deadline - Duration::from_millis(1);
     world.act(Pumping(Server));
     assert_eq!(world.server.engine.pump.limit(), Some(deadline));
@@ -87,8 +87,8 @@ fn an_idle_connection_has_its_limit() {
 fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
     let mut attack = Attack::on_server();
     // It reads nothing any more, so it is listened to.
-    attack.engine.line(End::AppOut).reader_gone = true;
-    attack.engine.line(End::AppIn).bytes.extend(b"said");
+    attack.engine.pipe(End::AppOut).reader_gone = true;
+    attack.engine.pipe(End::AppIn).bytes.extend(b"said");
     while attack.engine.step(attack.now) {}
     attack.engine.pump.release();
     let mut client = client(&TLS13);
@@ -102,7 +102,7 @@ fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
 fn a_slow_reader_puts_off_the_idle_limit() {
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
-    let program = Rc::clone(&attack.engine.lines.ends.app_out);
+    let program = Rc::clone(&attack.engine.pipes.ends.app_out);
     program.borrow_mut().capacity = 100;
     let data = keys.seal(ContentType::ApplicationData, &[7; 2000]);
     attack.send(&data);

@@ -10,7 +10,7 @@ use super::Rules;
 use crate::outcome::{EndReason, Outcome};
 use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::session::Session;
-use crate::tunnel::simulator::{Engine, Fault, Line, Stream};
+use crate::tunnel::simulator::{Engine, Fault, Pipe, Stream};
 use crate::tunnel::throughput::{QUIET, Size};
 use crate::{client, server};
 use Actor::{Engine as Pumping, Hearer, Speaker};

@@ -29,8 +29,8 @@ impl Random {
 
 /// A program: what it still has to say, and what it has heard.
 pub struct Program {
-    pub says: VecDeque<u8>,
-    pub hears: Vec<u8>,
+    pub to_send: VecDeque<u8>,
+    pub received: Vec<u8>,
     /// It speaks only once it has heard the end.
     pub answers: bool,
     pub heard_end: bool,
@@ -40,17 +40,17 @@ pub struct Program {
 
 impl Program {
     fn speak(&mut self, random: &mut Random) -> bool {
-        let mut line = self.output.borrow_mut();
-        if line.ended || (self.answers && !self.heard_end) {
+        let mut pipe = self.output.borrow_mut();
+        if pipe.ended || (self.answers && !self.heard_end) {
             return false;
         }
-        if self.says.is_empty() || line.reader_gone {
-            line.ended = true;
+        if self.to_send.is_empty() || pipe.reader_gone {
+            pipe.ended = true;
             return true;
         }
-        let count = line.space().min(self.says.len());
+        let count = pipe.space().min(self.to_send.len());
         let count = count.min(1 + random.below(70_000));
-        line.bytes.extend(self.says.drain(..count));
+        pipe.bytes.extend(self.to_send.drain(..count));
         count > 0
     }
 
@@ -61,7 +61,7 @@ impl Program {
         let mut buf = vec![0; 1 + random.below(70_000)];
         match self.input.borrow_mut().read(&mut buf) {
             Ok(0) => self.heard_end = true,
-            Ok(count) => self.hears.extend(&buf[..count]),
+            Ok(count) => self.received.extend(&buf[..count]),
             Err(_) => return false,
         }
         true
@@ -79,8 +79,8 @@ impl Program {
     }
 
     /// All that it has not said yet.
-    pub fn words(&self) -> Vec<u8> {
-        self.says.iter().copied().collect()
+    pub fn remaining(&self) -> Vec<u8> {
+        self.to_send.iter().copied().collect()
     }
 }
 
@@ -148,7 +148,7 @@ pub struct World {
 pub struct Manner {
     pub rules: Rules,
     /// How many bytes its program says.
-    pub says: usize,
+    pub to_send: usize,
     pub answers: bool,
 }
 
@@ -164,7 +164,7 @@ pub struct Scene {
 impl Scene {
     pub fn new(seed: u64) -> Self {
         let manner = Manner {
-            says: 1000,
+            to_send: 1000,
             ..Manner::default()
         };
         Self {
@@ -179,18 +179,18 @@ impl Scene {
     pub fn world(&self) -> World {
         let mut random = Random::new(self.seed);
         let now = Instant::now();
-        let line = || Line::stream(self.capacity, self.piece);
-        let (up, down) = (line(), line());
+        let pipe = || Pipe::stream(self.capacity, self.piece);
+        let (up, down) = (pipe(), pipe());
         let mut party = |session, manner: &Manner, net_in: &Stream, net_out: &Stream| {
             let ends = PerEnd {
                 net_in: Rc::clone(net_in),
                 net_out: Rc::clone(net_out),
-                app_in: line(),
-                app_out: line(),
+                app_in: pipe(),
+                app_out: pipe(),
             };
             let program = Program {
-                says: random.bytes(manner.says).into(),
-                hears: Vec::new(),
+                to_send: random.bytes(manner.to_send).into(),
+                received: Vec::new(),
                 answers: manner.answers,
                 heard_end: false,
                 output: Rc::clone(&ends.app_in),
@@ -289,12 +289,12 @@ impl World {
 
     fn describe(&self) -> String {
         let describe = |engine: &Engine| {
-            let lines = PerEnd::from_fn(|end| {
-                let line = engine.line(end);
-                (line.bytes.len(), line.ended, line.reader_gone)
+            let pipes = PerEnd::from_fn(|end| {
+                let pipe = engine.pipe(end);
+                (pipe.bytes.len(), pipe.ended, pipe.reader_gone)
             });
             let interest = engine.pump.interest();
-            format!("{:?} {interest:?} {lines:?}", engine.outcome)
+            format!("{:?} {interest:?} {pipes:?}", engine.outcome)
         };
         let [client, server] = [&self.client, &self.server].map(|side| describe(&side.engine));
         format!("client {client} server {server}")

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use cli::id::{Engine, Id, Server};
+use cli::id::{Id, Server, Tls};
 use cli::{OptionSpec, ParsedOptions, Program, tables};
 
 use crate::util::{Cmd, TempDir, cmd, tcp_pair};
@@ -257,7 +257,7 @@ fn every_option_of_an_engine_arrives_there() {
                 // The programs around an engine make its -d, and s6-tlsserver
                 // and s6-tlsclient spell its -v in another way.
                 let Some(known) = program.option_spec(id) else {
-                    let own = [Engine::NotificationFd, Engine::Verbosity].map(Id::Engine);
+                    let own = [Tls::NotificationFd, Tls::Verbosity].map(Id::Tls);
                     assert!(own.contains(&id), "{}: {}", program.name, spec.long);
                     continue;
                 };

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
-use cli::id::{Engine, Id, Launcher};
+use cli::id::{Id, Launcher, Tls};
 use cli::{
     Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, normalize_sni_level,
 };
@@ -78,7 +78,7 @@ impl LauncherOptions {
             read: 6,
             write: 7,
         };
-        let verbosity = Id::Engine(Engine::Verbosity);
+        let verbosity = Id::Tls(Tls::Verbosity);
         for option in given.iter() {
             match option.id {
                 Id::Launcher(id) => own.apply(id, option),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use cli::id::{Access, Applyuidgid, ChainBuilder, Engine, Id};
+use cli::id::{Access, Applyuidgid, ChainBuilder, Id, Tls};
 use cli::{Context, Fatal, ParsedOptions, operands, suite};
 use cli::{check_client_certificates, normalize_sni_level};
 use cli::{warn_of_the_engines_group, warn_of_what_stays};
@@ -78,7 +78,7 @@ fn access(given: &mut ParsedOptions) -> Vec<OsString> {
 fn tlsd(given: &ParsedOptions) -> Vec<OsString> {
     let mut argv = vec![suite::TLSD.into()];
     verbosity(given, "-v0", "-v2", &mut argv);
-    let wanted = |id| matches!(id, Id::Engine(_) | Id::Server(_) | Id::Launcher(_));
+    let wanted = |id| matches!(id, Id::Tls(_) | Id::Server(_) | Id::Launcher(_));
     given.forward(wanted, &mut argv);
     argv.push("--".into());
     argv
@@ -109,7 +109,7 @@ fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     let mut argv = [suite::PROXY_SERVER, "--before-tlsd"]
         .map(OsString::from)
         .to_vec();
-    let limit = given.get(Id::Engine(Engine::HandshakeTimeout));
+    let limit = given.get(Id::Tls(Tls::HandshakeTimeout));
     if let Some(limit) = limit.filter(|limit| limit.number() != 0) {
         argv.extend(["-t".into(), limit.text.clone()]);
     }

@@ -67,7 +67,7 @@ fn engine_only(given: &ParsedOptions) -> ParsedOptions {
 }
 
 fn of_engine(id: Id) -> bool {
-    matches!(id, Id::Engine(_) | Id::Server(_) | Id::Client(_))
+    matches!(id, Id::Tls(_) | Id::Server(_) | Id::Client(_))
 }
 
 /// The options of a command line.

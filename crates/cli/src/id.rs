@@ -27,7 +27,7 @@ macro_rules! ids {
 
 ids! {
     /// Of both TLS engines.
-    Engine {
+    Tls {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
         IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard, Pin, CrlCheck,
     }

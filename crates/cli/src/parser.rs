@@ -154,7 +154,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    use crate::id::{Engine, Id, Server};
+    use crate::id::{Id, Server, Tls};
     use crate::option_spec::Effect;
 
     const fn spec(
@@ -182,13 +182,13 @@ mod tests {
                     Some('S'),
                     "close-notify",
                     Argument::None,
-                    Id::Engine(Engine::CloseNotify),
+                    Id::Tls(Tls::CloseNotify),
                 ),
                 spec(
                     Some('J'),
                     "enforce",
                     Argument::None,
-                    Id::Engine(Engine::EnforceCloseNotify),
+                    Id::Tls(Tls::EnforceCloseNotify),
                 ),
                 spec(None, "sni", Argument::None, Id::Server(Server::Sni)),
             ],
@@ -197,13 +197,13 @@ mod tests {
                     Some('v'),
                     "verbosity",
                     Argument::Text("n"),
-                    Id::Engine(Engine::Verbosity),
+                    Id::Tls(Tls::Verbosity),
                 ),
                 spec(
                     Some('K'),
                     "timeout",
                     Argument::Text("n"),
-                    Id::Engine(Engine::HandshakeTimeout),
+                    Id::Tls(Tls::HandshakeTimeout),
                 ),
             ],
         ],
@@ -226,7 +226,7 @@ mod tests {
             Some('v'),
             "verbosity",
             Argument::Number("n"),
-            Id::Engine(Engine::Verbosity),
+            Id::Tls(Tls::Verbosity),
         )]],
         operands: &["a", "b"],
         long: true,

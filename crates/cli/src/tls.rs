@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::fatal::Fatal;
 use crate::groups::Group;
-use crate::id::{Client, Engine, Id, Server};
+use crate::id::{Client, Id, Server, Tls};
 use crate::number::unsigned;
 use crate::parsed_options::{ParsedOption, ParsedOptions};
 use crate::pins::Pin;
@@ -67,21 +67,21 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    fn apply(&mut self, id: Engine, option: &ParsedOption) {
+    fn apply(&mut self, id: Tls, option: &ParsedOption) {
         match id {
-            Engine::Verbosity => self.verbosity = option.number(),
-            Engine::NotificationFd => self.notification = option.number(),
-            Engine::CloseNotify => self.close_notify = true,
-            Engine::EnforceCloseNotify => self.enforce_close_notify = true,
-            Engine::HandshakeTimeout => self.handshake_timeout = option.limit(),
-            Engine::IdleTimeout => self.idle_timeout = option.limit(),
-            Engine::PeerInfo => self.peer_info = true,
-            Engine::NoSandbox => self.sandbox = false,
-            Engine::Alpn => self.alpn = option.list(),
-            Engine::KeyGuard => self.key_guard = true,
-            Engine::Groups => self.groups = Group::list(&option.text).unwrap_or_default(),
-            Engine::Pin => self.pins.extend(Pin::parse(&option.text)),
-            Engine::CrlCheck => self.crl_check = CrlCheck::parse(&option.text).unwrap_or_default(),
+            Tls::Verbosity => self.verbosity = option.number(),
+            Tls::NotificationFd => self.notification = option.number(),
+            Tls::CloseNotify => self.close_notify = true,
+            Tls::EnforceCloseNotify => self.enforce_close_notify = true,
+            Tls::HandshakeTimeout => self.handshake_timeout = option.limit(),
+            Tls::IdleTimeout => self.idle_timeout = option.limit(),
+            Tls::PeerInfo => self.peer_info = true,
+            Tls::NoSandbox => self.sandbox = false,
+            Tls::Alpn => self.alpn = option.list(),
+            Tls::KeyGuard => self.key_guard = true,
+            Tls::Groups => self.groups = Group::list(&option.text).unwrap_or_default(),
+            Tls::Pin => self.pins.extend(Pin::parse(&option.text)),
+            Tls::CrlCheck => self.crl_check = CrlCheck::parse(&option.text).unwrap_or_default(),
         }
     }
 
@@ -181,7 +181,7 @@ impl ServerOptions {
         let mut options = Self::default();
         for option in given.iter() {
             match option.id {
-                Id::Engine(id) => options.engine.apply(id, option),
+                Id::Tls(id) => options.engine.apply(id, option),
                 Id::Server(id) => options.apply(id, option),
                 _ => return Err(option.misplaced()),
             }
@@ -238,7 +238,7 @@ pub fn normalize_sni_level(given: &mut ParsedOptions) {
 /// Options of a server that contradict each other: pins are for certificates
 /// that clients are asked for, and name them where any would do.
 pub fn check_client_certificates(given: &ParsedOptions) -> Result<(), Fatal> {
-    if !given.has(Id::Engine(Engine::Pin)) {
+    if !given.has(Id::Tls(Tls::Pin)) {
         return Ok(());
     }
     if given.has(Id::Server(Server::AnyClientCert)) {
@@ -283,7 +283,7 @@ impl ClientOptions {
         let mut options = Self::default();
         for option in given.iter() {
             match option.id {
-                Id::Engine(id) => options.engine.apply(id, option),
+                Id::Tls(id) => options.engine.apply(id, option),
                 Id::Client(id) => options.apply(id, option),
                 _ => return Err(option.misplaced()),
             }
@@ -322,7 +322,7 @@ mod tests {
         normalize_sni_level(&mut given);
         let mut argv = Vec::new();
         let wanted = |id| match id {
-            Id::Engine(id) => id != Engine::Verbosity,
+            Id::Tls(id) => id != Tls::Verbosity,
             Id::Launcher(_) => keep,
             _ => true,
         };

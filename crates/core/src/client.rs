@@ -79,7 +79,7 @@ fn read(
             sessions: None,
         })
     };
-    let engine = process::Engine {
+    let guard_setup = process::GuardSetup {
         role: Role::Client,
         context,
         options: &options.engine,
@@ -88,7 +88,11 @@ fn read(
     };
     let key = match options.client_certificate {
         false => None,
-        true => Some(process::load_keys(&engine, options.engine.key_guard, load)?),
+        true => Some(process::load_keys(
+            &guard_setup,
+            options.engine.key_guard,
+            load,
+        )?),
     };
     Ok(PrivilegedState {
         name,

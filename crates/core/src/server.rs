@@ -79,14 +79,14 @@ fn read(
     let facts = HandshakeFacts::default();
     let guarded = options.engine.key_guard || resolver::has_directory(context, options.sni());
     let load = || private_material(context, &files, options, guarded);
-    let engine = process::Engine {
+    let guard_setup = process::GuardSetup {
         role: Role::Server,
         context,
         options: &options.engine,
         started,
         facts: &facts,
     };
-    let key = process::load_keys(&engine, guarded, load)?;
+    let key = process::load_keys(&guard_setup, guarded, load)?;
     Ok(PrivilegedState {
         key,
         facts,

@@ -17,7 +17,7 @@ use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 use crate::tunnel::descriptors::Descriptors;
 use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::{self, AfterClientHello, Engine, Guard};
+use crate::tunnel::event_loop::{self, AfterClientHello, EventLoop, Guard};
 use crate::tunnel::pump::Pump;
 use crate::tunnel::session::Session;
 
@@ -92,10 +92,10 @@ impl Setup {
     ) -> Result<u8, Fatal> {
         context.verbosity = self.options.verbosity;
         let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
-        let engine = self.engine(context, read, finish);
+        let event_loop = self.event_loop(context, read, finish);
         // All of it has been read, and it would take memory as long as data flow.
         context.env = Env::default();
-        let result = engine.and_then(|mut engine| engine.run(context, line.as_mut()));
+        let result = event_loop.and_then(|mut event_loop| event_loop.run(context, line.as_mut()));
         match line {
             Some(line) => line.finish(context, result),
             None => result,
@@ -105,12 +105,12 @@ impl Setup {
     /// The engine, ready to run. Not inlined, so that the stack that this
     /// takes is free when data flow.
     #[inline(never)]
-    fn engine<State>(
+    fn event_loop<State>(
         self,
         context: &Context,
         read: impl FnOnce(&Context) -> Result<State, Fatal>,
         finish: impl FnOnce(State) -> Result<Ready, Fatal>,
-    ) -> Result<Box<Engine>, Fatal> {
+    ) -> Result<Box<EventLoop>, Fatal> {
         self.hide();
         let identity = Identity::from_environment(context)?;
         let state = read(context)?;
@@ -127,7 +127,7 @@ impl Setup {
             self.started,
         )
         .map_err(|errno| Fatal::system("allocate buffers", errno))?;
-        Ok(Box::new(Engine {
+        Ok(Box::new(EventLoop {
             pump,
             descriptors,
             options: self.options,

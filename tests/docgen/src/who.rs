@@ -9,8 +9,8 @@ pub fn consumer(program: &Program, id: Id) -> &'static str {
         .option_specs()
         .any(|row| matches!(row.id(), Some(Id::Server(_))));
     match id {
-        Id::Engine(_) if server => suite::TLSD_IO,
-        Id::Engine(_) => suite::TLSC_IO,
+        Id::Tls(_) if server => suite::TLSD_IO,
+        Id::Tls(_) => suite::TLSC_IO,
         Id::Server(_) => suite::TLSD_IO,
         Id::Client(_) => suite::TLSC_IO,
         Id::Launcher(_) => match program.name {

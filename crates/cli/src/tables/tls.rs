@@ -3,14 +3,14 @@
 //! The order is that of the command lines handed on.
 
 use crate::checks;
-use crate::id::{Client, Engine, Id, Launcher, Server};
+use crate::id::{Client, Id, Launcher, Server, Tls};
 use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
 pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
     short: Some('v'),
     long: "verbosity",
     argument: Argument::Number("n"),
-    effect: Effect::Set(Id::Engine(Engine::Verbosity)),
+    effect: Effect::Set(Id::Tls(Tls::Verbosity)),
     help: "0: errors, 1: warnings too (default), 2: everything",
     doc: paragraph(
         "0 drops warnings and the line about the handshake limit; 1 is the default; 2 adds a \
@@ -23,7 +23,7 @@ pub(super) const NOTIFICATION: &[OptionSpec] = &[OptionSpec {
     short: Some('d'),
     long: "notification-fd",
     argument: Argument::Number("fd"),
-    effect: Effect::Set(Id::Engine(Engine::NotificationFd)),
+    effect: Effect::Set(Id::Tls(Tls::NotificationFd)),
     help: "descriptor to report the handshake to (default: none)",
     doc: paragraph(
         "report the handshake there; 0 (default): do not. It must not be 1, 2, fdr or \
@@ -36,7 +36,7 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         short: Some('S'),
         long: "close-notify",
         argument: Argument::None,
-        effect: Effect::Set(Id::Engine(Engine::CloseNotify)),
+        effect: Effect::Set(Id::Tls(Tls::CloseNotify)),
         help: "end our direction with a close_notify alert",
         doc: paragraph("end our direction with a close_notify alert."),
     },
@@ -44,7 +44,7 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         short: Some('s'),
         long: "no-close-notify",
         argument: Argument::None,
-        effect: Effect::Negate(&[Id::Engine(Engine::CloseNotify)]),
+        effect: Effect::Negate(&[Id::Tls(Tls::CloseNotify)]),
         help: "end it by closing the TCP direction only (default)",
         doc: paragraph("only close the TCP direction; a close_notify of the peer is answered."),
     },
@@ -52,7 +52,7 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         short: Some('J'),
         long: "enforce-close-notify",
         argument: Argument::None,
-        effect: Effect::Set(Id::Engine(Engine::EnforceCloseNotify)),
+        effect: Effect::Set(Id::Tls(Tls::EnforceCloseNotify)),
         help: "an end without close_notify from the peer is an error",
         doc: paragraph("an end without close_notify from the peer is an error."),
     },
@@ -60,7 +60,7 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         short: Some('j'),
         long: "no-enforce-close-notify",
         argument: Argument::None,
-        effect: Effect::Negate(&[Id::Engine(Engine::EnforceCloseNotify)]),
+        effect: Effect::Negate(&[Id::Tls(Tls::EnforceCloseNotify)]),
         help: "it is not (default)",
         doc: paragraph("it is not."),
     },
@@ -71,7 +71,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         short: Some('K'),
         long: "handshake-timeout",
         argument: Argument::Number("ms"),
-        effect: Effect::SetUnlessZero(Id::Engine(Engine::HandshakeTimeout)),
+        effect: Effect::SetUnlessZero(Id::Tls(Tls::HandshakeTimeout)),
         help: "limit of the whole handshake (default: none)",
         doc: paragraph("limit of the whole handshake; 0 (default): none."),
     },
@@ -79,7 +79,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         short: None,
         long: "idle-timeout",
         argument: Argument::Number("ms"),
-        effect: Effect::SetUnlessZero(Id::Engine(Engine::IdleTimeout)),
+        effect: Effect::SetUnlessZero(Id::Tls(Tls::IdleTimeout)),
         help: "end after so long without cleartext (default: never)",
         doc: paragraph(
             "end the connection after so long without a byte of cleartext in either direction; \
@@ -91,7 +91,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         short: None,
         long: "peer-info",
         argument: Argument::None,
-        effect: Effect::Set(Id::Engine(Engine::PeerInfo)),
+        effect: Effect::Set(Id::Tls(Tls::PeerInfo)),
         help: "tell the program more about the peer",
         doc: paragraph(
             "set more variables: key exchange, channel bindings, and all of the peer's \
@@ -102,7 +102,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         short: None,
         long: "no-sandbox",
         argument: Argument::None,
-        effect: Effect::Set(Id::Engine(Engine::NoSandbox)),
+        effect: Effect::Set(Id::Tls(Tls::NoSandbox)),
         help: "do not lock the engine in; for debugging",
         doc: paragraph("do not lock the process in ([security](security.md)); for debugging."),
     },
@@ -113,7 +113,7 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         short: None,
         long: "alpn",
         argument: Argument::Checked("protocol,...", checks::protocols),
-        effect: Effect::Set(Id::Engine(Engine::Alpn)),
+        effect: Effect::Set(Id::Tls(Tls::Alpn)),
         help: "application protocols to agree on, the best first",
         doc: paragraph(
             "agree on one of these application protocols (ALPN, RFC 7301), the best first; the \
@@ -126,7 +126,7 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         short: None,
         long: "key-guard",
         argument: Argument::None,
-        effect: Effect::Set(Id::Engine(Engine::KeyGuard)),
+        effect: Effect::Set(Id::Tls(Tls::KeyGuard)),
         help: "keep the private key in a process that never hears the network",
         doc: paragraph(
             "keep private keys, and those of tickets, in a process of their own, which never \
@@ -139,7 +139,7 @@ pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     short: None,
     long: "groups",
     argument: Argument::Checked("list", checks::groups),
-    effect: Effect::Set(Id::Engine(Engine::Groups)),
+    effect: Effect::Set(Id::Tls(Tls::Groups)),
     help: "key exchange groups (default: X25519MLKEM768 first)",
     doc: paragraph(
         "the groups that keys are exchanged with: one or more of `X25519MLKEM768`, `X25519`, \
@@ -194,7 +194,7 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         short: None,
         long: "pin",
         argument: Argument::Checked("hash", checks::pin),
-        effect: Effect::Append(Id::Engine(Engine::Pin)),
+        effect: Effect::Append(Id::Tls(Tls::Pin)),
         help: "accept only the certificate or key of this hash; repeatable",
         doc: paragraph(
             "the peer's own certificate must be one of these; it may be given more than once. \
@@ -209,7 +209,7 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         short: None,
         long: "crl-check",
         argument: Argument::Checked("leaf|chain", checks::crl_check),
-        effect: Effect::Set(Id::Engine(Engine::CrlCheck)),
+        effect: Effect::Set(Id::Tls(Tls::CrlCheck)),
         help: "how far CRLFILE is asked (default: chain)",
         doc: paragraph(
             "ask the revocation lists of CRLFILE about the peer's own certificate only (`leaf`), \

@@ -14,7 +14,7 @@ use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::pump::Rules;
 use crate::tunnel::session::{Buffers, Session, ToSend};
-use crate::tunnel::simulator::{Engine, Pipe};
+use crate::tunnel::simulator::{Pipe, Simulation};
 use crate::{client, server};
 
 /// More than this of a schedule shows nothing new, but takes its time.
@@ -157,7 +157,7 @@ impl Peer {
 }
 
 struct World {
-    engine: Engine,
+    engine: Simulation,
     rules: Rules,
     peer: Peer,
     /// The peer closes before the network ends.
@@ -197,7 +197,7 @@ impl World {
         let mut peer = Peer::new(other);
         peer.process(ToSend::Nothing);
         Self {
-            engine: Engine::new(own, rules, pipes, now),
+            engine: Simulation::new(own, rules, pipes, now),
             rules,
             peer,
             polite: bit(6),

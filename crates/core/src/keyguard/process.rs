@@ -19,7 +19,7 @@ use crate::handshake_facts::HandshakeFacts;
 use crate::outcome::Outcome;
 
 /// The engine that a guard is for.
-pub struct Engine<'a> {
+pub struct GuardSetup<'a> {
     /// Which side.
     pub role: Role,
     /// Its variables.
@@ -35,13 +35,13 @@ pub struct Engine<'a> {
 /// What `load` gives: in this process, or with a guard if it is to be
 /// `guarded`.
 pub fn load_keys(
-    engine: &Engine<'_>,
+    setup: &GuardSetup<'_>,
     guarded: bool,
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
 ) -> Result<KeyLocation, Fatal> {
     match guarded {
         false => load().map(KeyLocation::InProcess),
-        true => self::guarded(engine, load),
+        true => self::guarded(setup, load),
     }
 }
 
@@ -51,31 +51,31 @@ pub fn load_keys(
 /// Nothing secret may have been read yet, and there is one thread. The guard's
 /// own failures are returned here, as if this process had done the loading.
 fn guarded(
-    engine: &Engine<'_>,
+    setup: &GuardSetup<'_>,
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
 ) -> Result<KeyLocation, Fatal> {
     let failed = |errno: Errno| Fatal::system("start the key guard", errno);
     let confinement = Confinement {
-        identity: Identity::from_environment(engine.context)?,
-        sandbox: engine.options.sandbox,
+        identity: Identity::from_environment(setup.context)?,
+        sandbox: setup.options.sandbox,
     };
     let (ours, theirs) = unix::net::socket_pair().map_err(failed)?;
     match fork_companion().map_err(failed)? {
         Forked::Child => {
             drop(ours);
             unix::signal::ignore_sigpipe_forever();
-            let _ = serve(engine.role, load, confinement, &theirs);
+            let _ = serve(setup.role, load, confinement, &theirs);
             unix::entry::exit(0)
         }
         Forked::Parent(_) => {
             drop(theirs);
-            let limit = engine.options.handshake_timeout;
-            let deadline = limit.map(|limit| engine.started + limit);
+            let limit = setup.options.handshake_timeout;
+            let deadline = limit.map(|limit| setup.started + limit);
             if deadline.is_some() {
                 unix::fd::nonblocking(&ours).map_err(failed)?;
             }
-            ready(&ours, deadline, engine.options.verbosity)?;
-            let facts = engine.facts.clone();
+            ready(&ours, deadline, setup.options.verbosity)?;
+            let facts = setup.facts.clone();
             Ok(KeyLocation::Guarded(GuardClient::new(
                 ours, deadline, facts,
             )))

@@ -27,7 +27,7 @@ pub struct Guard {
 pub type AfterClientHello = Box<dyn FnOnce(&EngineOptions) -> Result<(), Fatal>>;
 
 /// A connection, and what the program was told to do with it.
-pub struct Engine {
+pub struct EventLoop {
     /// The connection, ready to start.
     pub pump: Pump,
     /// The descriptors.
@@ -46,7 +46,7 @@ pub struct Engine {
     pub peer_info: Option<PeerInfo>,
 }
 
-impl Engine {
+impl EventLoop {
     /// Runs until nothing can be passed on any more. What came of it is left
     /// in `line`.
     pub fn run(&mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {

@@ -236,7 +236,7 @@ impl Ends for Pipes {
 }
 
 /// A pump with its surroundings.
-pub struct Engine {
+pub struct Simulation {
     /// The pump.
     pub pump: Pump,
     /// What it is connected to.
@@ -251,7 +251,7 @@ pub struct Engine {
     pub idles: usize,
 }
 
-impl Engine {
+impl Simulation {
     /// One that starts at `now`.
     pub fn new(session: Session, rules: Rules, ends: PerEnd<Stream>, now: Instant) -> Self {
         Self {

@@ -110,7 +110,7 @@ fn the_first_turn_of_a_client_reads_nothing() {
     }
     let now = Instant::now();
     let session = client::test_session(CERTIFICATE);
-    let mut engine = Engine::new(session, Rules::default(), ends, now);
+    let mut engine = Simulation::new(session, Rules::default(), ends, now);
     engine.start(now);
     assert_eq!(engine.pipe(End::NetOut).record.first(), Some(&HANDSHAKE));
     for end in [End::NetIn, End::AppIn] {

@@ -22,7 +22,7 @@ pub type Version = &'static SupportedProtocolVersion;
 /// Our side, with nothing between it and a connection of rustls's buffered
 /// kind.
 pub struct Attack {
-    pub engine: Engine,
+    pub engine: Simulation,
     pub now: Instant,
     /// What the other side sent first.
     pub hello: Vec<u8>,
@@ -42,7 +42,7 @@ impl Attack {
     pub fn new(session: Session) -> Self {
         let now = Instant::now();
         let ends = PerEnd::from_fn(|_| Pipe::stream(1 << 24, usize::MAX));
-        let mut engine = Engine::new(session, Rules::default(), ends, now);
+        let mut engine = Simulation::new(session, Rules::default(), ends, now);
         engine.start(now);
         Self {
             engine,

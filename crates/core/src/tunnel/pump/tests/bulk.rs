@@ -17,7 +17,7 @@ use world::World;
 /// The sizes of the pipes to and from the programs: those from the client's,
 /// to the server's, and the other way round.
 fn sizes(world: &World) -> [[Size; 2]; 2] {
-    let size = |engine: &Engine, end| engine.pipes.sizes[end].unwrap_or(Size::Small);
+    let size = |engine: &Simulation, end| engine.pipes.sizes[end].unwrap_or(Size::Small);
     let (client, server) = (&world.client.engine, &world.server.engine);
     [
         [size(client, End::AppIn), size(server, End::AppOut)],

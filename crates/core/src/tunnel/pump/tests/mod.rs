@@ -10,10 +10,10 @@ use super::Rules;
 use crate::outcome::{EndReason, Outcome};
 use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::session::Session;
-use crate::tunnel::simulator::{Engine, Fault, Pipe, Stream};
+use crate::tunnel::simulator::{Fault, Pipe, Simulation, Stream};
 use crate::tunnel::throughput::{QUIET, Size};
 use crate::{client, server};
-use Actor::{Engine as Pumping, Hearer, Speaker};
+use Actor::{Hearer, Pumping, Speaker};
 use Side::{Client, Server};
 use world::{Actor, ENGINES, Random, Scene, Side};
 

@@ -86,7 +86,7 @@ impl Program {
 
 /// An engine and its program.
 pub struct Party {
-    pub engine: Engine,
+    pub engine: Simulation,
     pub program: Program,
 }
 
@@ -110,12 +110,12 @@ impl Side {
 /// Somebody who can do something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Actor {
-    Engine(Side),
+    Pumping(Side),
     Speaker(Side),
     Hearer(Side),
 }
 
-use Actor::{Engine as Pumping, Hearer, Speaker};
+use Actor::{Hearer, Pumping, Speaker};
 use Side::{Client, Server};
 
 const EVERYBODY: [Actor; 6] = [
@@ -196,7 +196,7 @@ impl Scene {
                 output: Rc::clone(&ends.app_in),
                 input: Rc::clone(&ends.app_out),
             };
-            let engine = Engine::new(session, manner.rules, ends, now);
+            let engine = Simulation::new(session, manner.rules, ends, now);
             Party { engine, program }
         };
         let client = client::test_session(CERTIFICATE);
@@ -288,7 +288,7 @@ impl World {
     }
 
     fn describe(&self) -> String {
-        let describe = |engine: &Engine| {
+        let describe = |engine: &Simulation| {
             let pipes = PerEnd::from_fn(|end| {
                 let pipe = engine.pipe(end);
                 (pipe.bytes.len(), pipe.ended, pipe.reader_gone)

@@ -20,8 +20,8 @@ pub struct OptionSpec {
     pub effect: Effect,
     /// What it is good for, for `--help`: a few words.
     pub help: &'static str,
-    /// The same for the pages: [`paragraph`]. A row that takes the option
-    /// before it back continues that one's.
+    /// The same for the pages: [`paragraph`]. A negation's text
+    /// continues the paragraph of the option that it negates.
     pub doc: &'static str,
 }
 

@@ -164,8 +164,8 @@ fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>,
     }
 }
 
-/// Reads what the server's certificate must be, and keeps the promise, while
-/// the server thinks of its answer. Anchors have to be there and readable even
+/// Loads the verification policy into the cell while the server prepares its
+/// answer. Anchors have to be there and readable even
 /// if any certificate will do.
 fn load_policy(
     mut sources: Sources,

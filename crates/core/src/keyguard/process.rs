@@ -103,8 +103,8 @@ fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<
     }
 }
 
-/// The guard's life. It ends when the other half hangs up, however that ends:
-/// once that one has another identity or is locked in, it can kill nobody.
+/// Serves requests until the socket is closed. The guard exits on end of file; it
+/// is not killed, because the engine may no longer signal it.
 fn serve(
     role: Role,
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,

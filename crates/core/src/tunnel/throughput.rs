@@ -71,8 +71,8 @@ impl Throughput {
         }
     }
 
-    /// A read has found `held` bytes. Those count that a small buffer would
-    /// have been full of: where they keep coming, one side is always ahead.
+    /// A read has found `held` bytes. Counts only reads that would have
+    /// filled the small buffer: where they keep coming, one side is always ahead.
     /// It must be fast as well, for a large buffer is of no use to a peer
     /// that is slow.
     pub fn read(&mut self, held: usize, now: Instant) {

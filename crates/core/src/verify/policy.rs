@@ -18,8 +18,8 @@ use crate::verify::pins;
 use crate::verify::trust_anchors::{Anchors, Source};
 use crate::{CONTEXT, crypto};
 
-/// What a certificate must be. Nothing of this makes every one acceptable
-/// whose key the peer owns.
+/// What a certificate must be. If all are None, any certificate
+/// is accepted as long as the peer proves possession of its key.
 #[derive(Debug, Default)]
 pub struct VerificationPolicy {
     /// It leads to one of these.
@@ -52,20 +52,20 @@ impl Sources {
     }
 }
 
-/// Where a verifier finds it, once. A client reads its anchors only when the
-/// server has been greeted, and its verifier is made before; and rustls keeps
+/// Where a verifier finds it, once. A client reads its anchors only after its
+/// ClientHello was sent, and its verifier is made before that; and rustls keeps
 /// the verifier for as long as the connection, which needs no anchors any more
 /// when it has verified the one chain.
 #[derive(Clone, Debug, Default)]
 pub struct TrustCell(Arc<Mutex<Option<VerificationPolicy>>>);
 
 impl TrustCell {
-    /// Keeps the promise.
+    /// Sets the policy.
     pub fn set(&self, policy: VerificationPolicy) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy);
     }
 
-    /// What was promised. Without it nobody is trusted.
+    /// Takes the policy. If it was not set, no peer is trusted.
     pub fn take(&self) -> Result<VerificationPolicy, Error> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::General("nothing says whom to trust".to_owned());

@@ -19,8 +19,8 @@ use crate::files::{OpenFile, variable};
 use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
 
-/// Whom the engine trusts. There are more anchors than any peer asks for, so
-/// they are looked at when it has shown its chain.
+/// Whom the engine trusts. Parsed lazily: usually one of some
+/// 140 is needed.
 #[derive(Debug)]
 pub struct Anchors {
     /// The certificates that were read, usable or not. A peer that shows

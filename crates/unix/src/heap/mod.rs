@@ -1,5 +1,5 @@
-//! The memory of a program: it keeps nothing that was in it, and has one way
-//! to end when there is none left.
+//! The heap of a program: it is zeroed on free, and out of memory prints one line
+//! and exits 111.
 //!
 //! - What is freed is zero at once, whoever used it: no copy of a key stays
 //!   behind in free memory, be it one of the TLS library's.

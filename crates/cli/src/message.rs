@@ -1,53 +1,22 @@
 //! Lines on standard error: `PROG: KIND: TEXT`. Every line of every program
 //! is made here, so that none is too long and none holds a control character.
 
-use std::fmt::Write;
-
 use unix::fd;
+use unix::quoted::CUT;
+pub use unix::quoted::{MAX_QUOTED, quoted};
 
 /// The longest line, its line feed included: PIPE_BUF of Linux. A longer one
 /// would not be written to a pipe in one piece, and what reads logs cuts it
 /// (s6-log at 8192 bytes): the rest would be a line of somebody else's choice.
 pub const MAX_LINE: usize = 4096;
 
-/// So many bytes of a peer's text are shown at most.
-pub const MAX_QUOTED: usize = 256;
-
 /// What to do about a host name that is not ASCII: DNS and TLS know it by its
 /// A-label (RFC 5890 section 2.3.2.1).
 pub const NEEDS_A_LABEL: &str = "a name that is not ASCII has to be given as its A-label (xn--...)";
 
-/// What stands where something was cut off.
-const CUT: &str = "...";
-
 /// Prints `PROG: KIND: TEXT`.
 pub fn print(prog: &str, kind: &str, text: &str) {
     fd::message(line(prog, kind, text).as_bytes());
-}
-
-/// The text of a peer for a message: printable ASCII without blank, `=` and
-/// backslash as it is, every other byte as `\xHH`; after [`MAX_QUOTED`] bytes
-/// of it `...`. So it is one word, is no field of a line, and holds nothing
-/// that a terminal obeys or shows in another order.
-pub fn quoted(text: &[u8]) -> String {
-    let shown = &text[..text.len().min(MAX_QUOTED)];
-    let mut out = String::with_capacity(shown.len());
-    for byte in shown {
-        match byte {
-            b'=' | b'\\' => escape(*byte, &mut out),
-            b'!'..=b'~' => out.push(char::from(*byte)),
-            _ => escape(*byte, &mut out),
-        }
-    }
-    if shown.len() < text.len() {
-        out.push_str(CUT);
-    }
-    out
-}
-
-fn escape(byte: u8, out: &mut String) {
-    // Writing to a string does not fail.
-    let _ = write!(out, "\\x{byte:02x}");
 }
 
 /// The line with its line feed: control characters are escaped, and what does

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cli::Fatal;
-use cli::message::quoted;
 use rustls::pki_types::CertificateDer;
+use unix::quoted::quoted;
 
 use crate::crypto::records::Records;
 

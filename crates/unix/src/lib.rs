@@ -16,6 +16,7 @@ pub mod heap;
 pub mod lockdown;
 pub mod net;
 pub mod pages;
+pub mod quoted;
 pub mod signal;
 pub mod spawn;
 pub mod suite;

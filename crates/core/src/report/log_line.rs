@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Instant;
 
 use cli::address::{Address, Endpoint, parse_port};
-use cli::message::quoted;
 use cli::{Context, Fatal};
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 use unix::Env;
+use unix::quoted::quoted;
 
 use crate::crypto;
 use crate::outcome::EndReason;

@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::ffi::OsStr;
 
-use cli::message::quoted;
 use cli::{CrlCheck, Fatal};
 use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
+use unix::quoted::quoted;
 use webpki::{
     BorrowedCertRevocationList, CertRevocationList, Error, ExpirationPolicy, RawPublicKeyEntity,
     RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,

@@ -5,7 +5,6 @@
 //! certificate without any subjectAltName may match by its common name, and
 //! no name at all is checked when none was given.
 
-use cli::message::quoted;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -13,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use unix::quoted::quoted;
 use webpki::KeyUsage;
 
 use crate::crypto;

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cli::Fatal;
 use rustls::pki_types::CertificateDer;
 use unix::quoted::quoted;
 
@@ -18,12 +17,6 @@ pub enum HandshakeAbort {
     TimedOut,
     /// Something failed on our side: an exit code and a message.
     Failed(u8, String),
-}
-
-impl From<Fatal> for HandshakeAbort {
-    fn from(fatal: Fatal) -> Self {
-        Self::Failed(fatal.code(), fatal.message().to_owned())
-    }
 }
 
 /// Shared between a callback, which has no other way to report, and the

@@ -12,6 +12,7 @@ pub mod client;
 mod credentials;
 mod crypto;
 mod drop_privileges;
+mod exit;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -27,10 +28,4 @@ mod tunnel;
 mod verify;
 mod x509;
 
-/// The TLS context cannot be built: a file is missing, unreadable, malformed,
-/// or does not fit its partner.
-const CONTEXT: u8 = 96;
-/// The engine cannot be set up with these options.
-const SETUP: u8 = 97;
-/// TLS itself failed.
-const TLS: u8 = 98;
+use crate::outcome::{CONTEXT, SETUP};

@@ -3,10 +3,18 @@
 
 use std::fmt;
 
-use cli::Fatal;
 use unix::Errno;
 
-use crate::{CONTEXT, SETUP, TLS};
+/// The TLS context cannot be built: a file is missing, unreadable, malformed,
+/// or does not fit its partner.
+pub const CONTEXT: u8 = 96;
+/// The engine cannot be set up with these options.
+pub const SETUP: u8 = 97;
+/// Exit code: TLS itself failed.
+pub const TLS: u8 = 98;
+
+/// Exit code: a system call failed.
+pub const SYSTEM: u8 = 111;
 
 /// The end of a connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,7 +41,7 @@ impl Outcome {
     pub fn tls(reason: EndReason, text: impl Into<String>) -> Self {
         Self {
             code: match reason {
-                EndReason::System => Fatal::SYSTEM,
+                EndReason::System => SYSTEM,
                 _ => TLS,
             },
             reason,
@@ -47,7 +55,7 @@ impl Outcome {
         Self {
             code: match code {
                 CONTEXT | SETUP | TLS => code,
-                _ => Fatal::SYSTEM,
+                _ => SYSTEM,
             },
             reason: EndReason::of_failure(code),
             text: text.into(),
@@ -66,7 +74,7 @@ impl Outcome {
 
     /// The process that holds the key has ended before its work was done.
     pub fn guard_gone() -> Self {
-        Self::failed(Fatal::SYSTEM, "the key guard has gone")
+        Self::failed(SYSTEM, "the key guard has gone")
     }
 
     /// The program left before the handshake was over.
@@ -86,11 +94,7 @@ impl Outcome {
     pub fn network(established: bool, what: &str, errno: Errno) -> Self {
         let lost = is_lost(errno);
         Self {
-            code: if lost && !established {
-                TLS
-            } else {
-                Fatal::SYSTEM
-            },
+            code: if lost && !established { TLS } else { SYSTEM },
             reason: if lost {
                 EndReason::Reset
             } else {
@@ -103,23 +107,12 @@ impl Outcome {
     /// `what` could not be done with the program.
     pub fn local(what: &str, errno: Errno) -> Self {
         let text = format!("unable to {what}: {}", unix::errno::text(errno));
-        Self::failed(Fatal::SYSTEM, text)
+        Self::failed(SYSTEM, text)
     }
 
     /// The exit code.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub fn code(&self) -> u8 {
         self.code
-    }
-
-    /// What to print, and the exit code; `verbosity` 0 leaves out the line
-    /// about the handshake's limit.
-    pub fn result(self, verbosity: u32) -> Result<u8, Fatal> {
-        match self.reason {
-            EndReason::Closed => Ok(self.code),
-            EndReason::HandshakeTimeout if verbosity == 0 => Err(Fatal::silent(self.code)),
-            _ => Err(Fatal::new(self.code, self.text)),
-        }
     }
 }
 
@@ -254,19 +247,5 @@ mod tests {
         for code in [96, 97, 111] {
             assert_eq!(Outcome::failed(code, "x").code, code);
         }
-    }
-
-    #[test]
-    fn only_the_line_about_the_handshakes_limit_can_be_left_out() {
-        let line = |outcome: Outcome, verbosity| {
-            let fatal = outcome.result(verbosity).unwrap_err();
-            (fatal.code(), fatal.line("p"))
-        };
-        assert_eq!(Outcome::closed().result(0), Ok(0));
-        assert_eq!(line(Outcome::handshake_timeout(), 0), (98, None));
-        let late = "p: fatal: handshake timed out\n".to_owned();
-        assert_eq!(line(Outcome::handshake_timeout(), 1), (98, Some(late)));
-        let idle = "p: fatal: connection idle for too long\n".to_owned();
-        assert_eq!(line(Outcome::idle(), 0), (98, Some(idle)));
     }
 }

@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use crate::CONTEXT;
 use crate::credentials::sni_directory::SniDirectory;
 use crate::credentials::{certified_key, ocsp};
+use crate::exit;
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
@@ -157,7 +158,7 @@ pub trait CertSource: Send + Sync {
 
 impl CertSource for Certificates {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
-        Self::choose(self, name).map_err(HandshakeAbort::from)
+        Self::choose(self, name).map_err(|fatal| exit::abort(&fatal))
     }
 }
 

@@ -16,6 +16,7 @@ use nix::poll::{PollTimeout, poll};
 use unix::{Env, Errno};
 
 use crate::CONTEXT;
+use crate::exit;
 use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable};
 use crate::outcome::Outcome;
@@ -70,7 +71,7 @@ impl Files {
     pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
-        let late = Outcome::handshake_timeout().result(options.verbosity).err();
+        let late = exit::result(Outcome::handshake_timeout(), options.verbosity).err();
         let pauses = u32::try_from(half).unwrap_or(PAUSES).min(PAUSES);
         Self::with(Terms {
             streams_until: started + limit.unwrap_or(STREAM),

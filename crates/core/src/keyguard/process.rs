@@ -15,6 +15,7 @@ use super::message::{MAX_REQUEST, MAX_RESPONSE, Response};
 use super::policy::SigningPolicy;
 use super::{KeyLocation, PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
+use crate::exit;
 use crate::handshake_facts::HandshakeFacts;
 use crate::outcome::Outcome;
 
@@ -98,8 +99,12 @@ fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<
         Ok(Some(Response::Ready)) => Ok(()),
         Ok(Some(Response::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
         Ok(Some(Response::Failed(code, text))) => Err(Fatal::new(code, text)),
-        Err(ChannelError::TimedOut) => Outcome::handshake_timeout().result(verbosity).map(drop),
-        Ok(_) | Err(ChannelError::Closed) => Outcome::guard_gone().result(verbosity).map(drop),
+        Err(ChannelError::TimedOut) => {
+            exit::result(Outcome::handshake_timeout(), verbosity).map(drop)
+        }
+        Ok(_) | Err(ChannelError::Closed) => {
+            exit::result(Outcome::guard_gone(), verbosity).map(drop)
+        }
     }
 }
 

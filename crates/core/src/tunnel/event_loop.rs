@@ -6,6 +6,7 @@ use std::time::Instant;
 use cli::{Context, EngineOptions, Fatal, message};
 use sandbox::Profile;
 
+use crate::exit;
 use crate::outcome::Outcome;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
@@ -66,7 +67,7 @@ impl EventLoop {
                 line.end(outcome.reason);
             }
         }
-        ended?.result(self.options.verbosity)
+        exit::result(ended?, self.options.verbosity)
     }
 
     /// The first step: a client sends its first message. What has to be read of
@@ -80,7 +81,7 @@ impl EventLoop {
         }) {
             Ok(()) => step,
             Err(fatal) => {
-                self.pump.abort(fatal);
+                self.pump.abort(exit::abort(&fatal));
                 Step::Again
             }
         }
@@ -95,7 +96,7 @@ impl EventLoop {
 
     /// Tells the peer that there will be no connection, and reads nothing.
     fn abort(&mut self, fatal: Fatal) -> Fatal {
-        self.pump.abort(fatal.clone());
+        self.pump.abort(exit::abort(&fatal));
         self.silent_step();
         fatal
     }

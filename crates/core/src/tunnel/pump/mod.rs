@@ -15,9 +15,9 @@ mod outbound;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use cli::Fatal;
 use unix::Errno;
 
+use crate::handshake_facts::HandshakeAbort;
 use crate::outcome::Outcome;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
@@ -136,8 +136,8 @@ impl Pump {
     }
 
     /// The handshake cannot go on, for this reason: the next step says so.
-    pub fn abort(&self, fatal: Fatal) {
-        self.session.abort(fatal.into());
+    pub fn abort(&self, reason: HandshakeAbort) {
+        self.session.abort(reason);
     }
 
     /// What has moved.

@@ -13,6 +13,7 @@ mod credentials;
 mod crypto;
 mod drop_privileges;
 mod exit;
+mod explain;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

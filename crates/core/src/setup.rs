@@ -10,8 +10,8 @@ use unix::Env;
 
 use crate::SETUP;
 use crate::drop_privileges::Identity;
+use crate::explain;
 use crate::keyguard::client::GuardClient;
-use crate::report::explain;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;

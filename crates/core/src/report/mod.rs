@@ -3,7 +3,6 @@
 
 pub mod channel_binding;
 pub mod env_block;
-pub mod explain;
 mod labels;
 pub mod log_line;
 pub mod notification;

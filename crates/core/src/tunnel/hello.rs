@@ -2,7 +2,7 @@
 //! check. It knows no I/O and no connection: it is shown the content of the
 //! peer's plaintext handshake records, in any pieces.
 
-use crate::report::explain::Violation;
+use crate::explain::Violation;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;

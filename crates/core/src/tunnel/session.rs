@@ -10,9 +10,9 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error};
 
+use crate::explain::{self, Alert};
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::outcome::{EndReason, Outcome};
-use crate::report::explain::{self, Alert};
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::records::until_refused;

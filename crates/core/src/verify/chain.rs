@@ -1,18 +1,16 @@
 //! The chain from the peer's certificate to an anchor (RFC 5280 section 6).
 //! webpki builds and verifies it; what it does not look at is added here.
 
-use std::cell::Cell;
-use std::slice::from_ref;
-use std::sync::Arc;
-
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
+use rustls::{CertificateError, Error};
+use std::cell::Cell;
+use std::slice::from_ref;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
+use crate::explain::refusal::{RSA_BITS, Refusal, refused};
 use crate::verify::crl::{Issuer, RevocationLists};
-use crate::verify::refusal::{RSA_BITS, Refusal};
 use crate::verify::trust_anchors::Anchors;
 use crate::x509::der::{SEQUENCE, element_of};
 use crate::x509::public_key::PublicKey;
@@ -263,39 +261,4 @@ fn issuers_of<'a>(
 /// Reads what webpki does not show.
 pub fn fields<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
     Certificate::parse(der).ok_or_else(|| CertificateError::BadEncoding.into())
-}
-
-/// A verdict of webpki in the terms of rustls, which chooses the alert by them
-/// (RFC 8446 section 6.2).
-pub fn refused(error: webpki::Error) -> Error {
-    use CertificateError as C;
-    use webpki::Error as E;
-    let error = match error {
-        E::BadDer | E::BadDerTime | E::TrailingData(_) => C::BadEncoding,
-        E::CertExpired { .. } | E::InvalidCertValidity => C::Expired,
-        E::CertRevoked => C::Revoked,
-        E::CrlExpired { .. } => C::ExpiredRevocationList,
-        E::UnknownRevocationStatus => C::UnknownRevocationStatus,
-        E::InvalidCrlSignatureForPublicKey => return CertRevocationListError::BadSignature.into(),
-        E::IssuerNotCrlSigner => return CertRevocationListError::IssuerInvalidForCrl.into(),
-        E::CertNotValidForName(_) => C::NotValidForName,
-        E::CertNotValidYet { .. } => C::NotValidYet,
-        E::InvalidSignatureForPublicKey => C::BadSignature,
-        E::RequiredEkuNotFoundContext(_) => C::InvalidPurpose,
-        E::UnknownIssuer => C::UnknownIssuer,
-        E::UnsupportedSignatureAlgorithmContext(context) => {
-            C::UnsupportedSignatureAlgorithmContext {
-                signature_algorithm_id: context.signature_algorithm_id,
-                supported_algorithms: context.supported_algorithms,
-            }
-        }
-        E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
-            C::UnsupportedSignatureAlgorithmForPublicKeyContext {
-                signature_algorithm_id: context.signature_algorithm_id,
-                public_key_algorithm_id: context.public_key_algorithm_id,
-            }
-        }
-        other => C::Other(OtherError(Arc::new(other))),
-    };
-    error.into()
 }

@@ -12,8 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error};
 use webpki::RawPublicKeyEntity;
 
 use crate::crypto;
-use crate::verify::chain::{fields, refused};
-use crate::verify::refusal::{RSA_BITS, Refusal};
+use crate::explain::refusal::{RSA_BITS, Refusal, refused};
+use crate::verify::chain::fields;
 use crate::x509::{Certificate, kind};
 
 /// Verifies a signature in TLS 1.2.

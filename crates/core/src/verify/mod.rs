@@ -6,9 +6,5 @@ pub mod crl;
 mod handshake_signature;
 mod pins;
 pub mod policy;
-pub mod refusal;
 pub mod trust_anchors;
 pub mod verifiers;
-
-#[cfg(test)]
-pub use chain::refused;

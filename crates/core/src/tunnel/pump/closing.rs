@@ -6,8 +6,8 @@ use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Step};
+use crate::explain::Alert;
 use crate::outcome::{EndReason, Outcome};
-use crate::report::explain::Alert;
 use crate::tunnel::endpoints::{End, Ends};
 use crate::tunnel::session::ToSend;
 

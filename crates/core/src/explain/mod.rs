@@ -4,6 +4,7 @@
 mod alert;
 mod certificate;
 mod misbehaved;
+pub mod refusal;
 #[cfg(test)]
 mod tests;
 mod violation;

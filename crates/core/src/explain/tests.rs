@@ -13,7 +13,7 @@ use rustls::{
 };
 
 use super::*;
-use crate::verify::refusal::Refusal;
+use refusal::Refusal;
 
 /// Texts for what has no words of its own.
 const NOTHING: [&str; 5] = [
@@ -435,7 +435,7 @@ fn every_verdict_of_webpki() -> Known {
     ];
     // As rustls hands it on where it has no name for it, and as we do.
     let by_rustls = |e: &webpki::Error| CertificateError::Other(other(e.clone())).into();
-    let by_us = |e: &webpki::Error| crate::verify::refused(e.clone());
+    let by_us = |e: &webpki::Error| refusal::refused(e.clone());
     let of_lists = |e: &webpki::Error| CertRevocationListError::Other(other(e.clone())).into();
     all_have_words("rustls-webpki", "Error", &samples, by_rustls);
     all_have_words("rustls-webpki", "Error", &samples, by_us);

@@ -2,7 +2,7 @@
 
 use rustls::{CertRevocationListError, CertificateError, OtherError};
 
-use crate::verify::refusal::Refusal;
+use crate::explain::refusal::Refusal;
 
 /// What follows `certificate of remote refused: `.
 pub fn text(error: &CertificateError) -> String {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rustls::{CertificateError, Error, OtherError};
+use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 
 /// The sizes of RSA keys, in bits, whose signatures can be verified.
 pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
@@ -68,4 +68,39 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         CertificateError::Other(OtherError(Arc::new(refusal))).into()
     }
+}
+
+/// A verdict of webpki in the terms of rustls, which chooses the alert by them
+/// (RFC 8446 section 6.2).
+pub fn refused(error: webpki::Error) -> Error {
+    use CertificateError as C;
+    use webpki::Error as E;
+    let error = match error {
+        E::BadDer | E::BadDerTime | E::TrailingData(_) => C::BadEncoding,
+        E::CertExpired { .. } | E::InvalidCertValidity => C::Expired,
+        E::CertRevoked => C::Revoked,
+        E::CrlExpired { .. } => C::ExpiredRevocationList,
+        E::UnknownRevocationStatus => C::UnknownRevocationStatus,
+        E::InvalidCrlSignatureForPublicKey => return CertRevocationListError::BadSignature.into(),
+        E::IssuerNotCrlSigner => return CertRevocationListError::IssuerInvalidForCrl.into(),
+        E::CertNotValidForName(_) => C::NotValidForName,
+        E::CertNotValidYet { .. } => C::NotValidYet,
+        E::InvalidSignatureForPublicKey => C::BadSignature,
+        E::RequiredEkuNotFoundContext(_) => C::InvalidPurpose,
+        E::UnknownIssuer => C::UnknownIssuer,
+        E::UnsupportedSignatureAlgorithmContext(context) => {
+            C::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                supported_algorithms: context.supported_algorithms,
+            }
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            C::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                public_key_algorithm_id: context.public_key_algorithm_id,
+            }
+        }
+        other => C::Other(OtherError(Arc::new(other))),
+    };
+    error.into()
 }

@@ -245,27 +245,6 @@ impl Config<'_> {
     }
 }
 
-/// A session that trusts this certificate, for tests of the pump.
-#[cfg(any(test, feature = "fuzzing"))]
-#[allow(clippy::unwrap_used, reason = "the test data is usable")]
-pub(crate) fn test_session(certificate: &[u8]) -> Session {
-    let anchors = crate::verify::trust_anchors::Anchors::parse(certificate);
-    assert!(anchors.is_some());
-    let facts = HandshakeFacts::default();
-    let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519], facts.records()),
-        name: Some(ServerName::try_from("localhost").unwrap()),
-        policy: TrustCell::from(VerificationPolicy {
-            anchors,
-            ..VerificationPolicy::default()
-        }),
-        pair: None,
-        protocols: &[],
-        exporter: None,
-    };
-    config.session(facts).unwrap()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -265,41 +265,6 @@ const TICKETS: usize = 2;
 /// skipped: 64 KiB and more, whatever the size of their records from 17 bytes on.
 const SKIPPED_EARLY_DATA: u32 = 1 << 17;
 
-/// A session that shows this certificate, for tests of the pump.
-#[cfg(any(test, feature = "fuzzing"))]
-#[allow(clippy::unwrap_used, reason = "the test data is usable")]
-pub(crate) fn test_session(key: &[u8], certificate: &[u8]) -> Session {
-    test_session_with(key, certificate, None)
-}
-
-/// The same, with keys for tickets or none.
-#[cfg(any(test, feature = "fuzzing"))]
-#[allow(clippy::unwrap_used, reason = "the test data is usable")]
-pub(crate) fn test_session_with(
-    key: &[u8],
-    certificate: &[u8],
-    tickets: Option<TicketKeys>,
-) -> Session {
-    let key = crate::files::pem::private_key(key).unwrap();
-    let chain = crate::files::pem::certificates(certificate).unwrap();
-    let signer = crypto::signing_key(&key).unwrap();
-    let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    let facts = HandshakeFacts::default();
-    let resumes = tickets.is_some();
-    let material = PrivateMaterial {
-        certificates: Certificates::only(pair),
-        sessions: tickets.map(|keys| Sessions::new(keys, Versions::Both)),
-    };
-    let config = Config {
-        provider: crypto::provider(&[cli::Group::X25519], facts.records()),
-        verifier: Arc::new(NoClientAuth),
-        credentials: server_credentials(KeyLocation::InProcess(material), &facts, resumes).0,
-        protocols: &[],
-        exporter: None,
-    };
-    config.session(facts).unwrap()
-}
-
 #[cfg(test)]
 mod tests {
     use rustls::pki_types::UnixTime;

@@ -3,9 +3,7 @@
 
 mod groups;
 mod hybrid;
-pub mod records;
 pub mod sealing;
-pub mod suites;
 
 use std::sync::Arc;
 
@@ -16,7 +14,9 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 
-use records::Records;
+use crate::tunnel::suites;
+
+use crate::tunnel::record_notes::Records;
 
 /// Cipher suites, signatures, randomness, and key exchange in these groups:
 /// whatever a connection of either side uses. A client prefers the first group

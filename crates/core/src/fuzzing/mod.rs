@@ -21,7 +21,6 @@ use webpki::KeyUsage;
 
 use crate::credentials::resolver::Certificates;
 use crate::crypto;
-use crate::crypto::records::Records;
 use crate::files::patience::Files;
 use crate::files::store::Store;
 use crate::files::{key, pem};
@@ -29,6 +28,7 @@ use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};
 use crate::tunnel::hello::Hellos;
+use crate::tunnel::record_notes::Records;
 use crate::verify::chain::Chain;
 use crate::verify::crl::RevocationLists;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
@@ -38,7 +38,6 @@ use crate::x509::{Certificate, der};
 
 pub use pump::pump;
 
-const KEY: &[u8] = include_bytes!("../testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
 const REVOKED: &[u8] = include_bytes!("../testdata/revoked.pem");
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/key.pem");

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use unix::Errno;
 
-use super::{CERTIFICATE, KEY};
 use crate::outcome::EndReason;
 use crate::tunnel::buffer::Buffer;
 use crate::tunnel::endpoints::{End, PerEnd};
@@ -15,7 +14,7 @@ use crate::tunnel::hello::Hellos;
 use crate::tunnel::pump::Rules;
 use crate::tunnel::session::{Buffers, Session, ToSend};
 use crate::tunnel::simulator::{Pipe, Simulation};
-use crate::{client, server};
+use crate::tunnel::testing;
 
 /// More than this of a schedule shows nothing new, but takes its time.
 const MOST: usize = 400;
@@ -184,8 +183,8 @@ impl World {
             handshake: limit(bit(2)),
             idle: limit(bit(3)),
         };
-        let server = server::test_session(KEY, CERTIFICATE);
-        let client = client::test_session(CERTIFICATE);
+        let server = testing::server_session();
+        let client = testing::client_session();
         let (own, other) = if bit(4) {
             (client, server)
         } else {

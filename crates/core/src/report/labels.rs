@@ -57,7 +57,7 @@ fn group_name(group: NamedGroup) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::crypto;
-    use crate::crypto::records::Records;
+    use crate::tunnel::record_notes::Records;
 
     #[test]
     fn all_that_the_provider_can_agree_on_has_a_name() {

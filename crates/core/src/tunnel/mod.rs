@@ -10,6 +10,7 @@ pub mod event_loop;
 pub mod hello;
 mod pipe_size;
 pub mod pump;
+pub mod record_notes;
 mod records;
 pub mod session;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -20,4 +21,7 @@ pub mod session;
     reason = "a panic is a broken promise; tests and fuzzing use different parts"
 )]
 pub mod simulator;
+pub mod suites;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod testing;
 mod throughput;

@@ -3,9 +3,9 @@
 
 use rustls::{AlertDescription, Error};
 
-use crate::crypto::suites;
 use crate::tunnel::hello::Hellos;
 use crate::tunnel::session::MAX_DATA;
+use crate::tunnel::suites;
 
 /// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
 /// any other warning; here it ends a handshake.

@@ -109,7 +109,7 @@ fn the_first_turn_of_a_client_reads_nothing() {
         ends[end].borrow_mut().bytes.extend([0; 100]);
     }
     let now = Instant::now();
-    let session = client::test_session(CERTIFICATE);
+    let session = testing::client_session();
     let mut engine = Simulation::new(session, Rules::default(), ends, now);
     engine.start(now);
     assert_eq!(engine.pipe(End::NetOut).record.first(), Some(&HANDSHAKE));

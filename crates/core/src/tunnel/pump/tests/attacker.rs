@@ -53,11 +53,11 @@ impl Attack {
     }
 
     pub fn on_server() -> Self {
-        Self::new(server::test_session(KEY, CERTIFICATE))
+        Self::new(testing::server_session())
     }
 
     pub fn on_client() -> Self {
-        Self::new(client::test_session(CERTIFICATE))
+        Self::new(testing::client_session())
     }
 
     /// Sends bytes, and lets our side do what there is to do.
@@ -139,11 +139,7 @@ pub fn client(version: Version) -> Connection {
         ],
         ..rustls::crypto::ring::default_provider()
     });
-    let verifier = crate::verify::verifiers::ServerVerifier {
-        policy: crate::verify::policy::VerificationPolicy::default().into(),
-        name: None,
-        algorithms: provider.signature_verification_algorithms,
-    };
+    let verifier = testing::Verifier::any();
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
@@ -157,8 +153,8 @@ pub fn client(version: Version) -> Connection {
 }
 
 pub fn server(version: Version) -> Connection {
-    let key = crate::files::pem::private_key(KEY).unwrap();
-    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let key = testing::private_key();
+    let chain = testing::chain();
     let mut provider = rustls::crypto::ring::default_provider();
     provider
         .cipher_suites
@@ -167,7 +163,7 @@ pub fn server(version: Version) -> Connection {
         .with_protocol_versions(&[version])
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(chain, key.clone_key())
+        .with_single_cert(chain, key)
         .unwrap();
     config.send_tls13_tickets = 0;
     config.enable_secret_extraction = true;

@@ -15,8 +15,6 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::credentials::ticketer::TicketKeys;
-
 use super::attacker::*;
 use super::*;
 
@@ -117,8 +115,8 @@ impl Attempt {
     };
 
     fn server(self) -> Attack {
-        let tickets = self.ours.then(TicketKeys::for_tests);
-        Attack::new(server::test_session_with(KEY, CERTIFICATE, tickets))
+        let tickets = self.ours.then(testing::ticketer);
+        Attack::new(testing::server_session_with(tickets))
     }
 
     fn config(self) -> Arc<ClientConfig> {
@@ -210,14 +208,14 @@ fn client(config: &Arc<ClientConfig>) -> Connection {
 
 /// A good connection with a server that takes early data.
 fn other_server(client: &mut Connection) {
-    let key = crate::files::pem::private_key(KEY).unwrap();
-    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let key = testing::private_key();
+    let chain = testing::chain();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(chain, key.clone_key())
+        .with_single_cert(chain, key)
         .unwrap();
     config.session_storage = ServerSessionMemoryCache::new(8);
     config.max_early_data_size = u32::MAX;

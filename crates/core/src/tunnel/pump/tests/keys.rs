@@ -18,17 +18,17 @@ fn limited(records: u64) -> Session {
     let notes = facts.records();
     let provider = rustls::crypto::CryptoProvider {
         cipher_suites: cipher_suites
-            .map(|suite| crate::crypto::suites::suite(*suite, records, notes))
+            .map(|suite| crate::tunnel::suites::suite(*suite, records, notes))
             .collect(),
         ..provider
     };
-    let key = crate::files::pem::private_key(KEY).unwrap();
-    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let key = testing::private_key();
+    let chain = testing::chain();
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(chain, key.clone_key())
+        .with_single_cert(chain, key)
         .unwrap();
     config.send_tls13_tickets = 0;
     let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));

@@ -11,8 +11,8 @@ use crate::outcome::{EndReason, Outcome};
 use crate::tunnel::endpoints::{End, PerEnd};
 use crate::tunnel::session::Session;
 use crate::tunnel::simulator::{Fault, Pipe, Simulation, Stream};
+use crate::tunnel::testing;
 use crate::tunnel::throughput::{QUIET, Size};
-use crate::{client, server};
 use Actor::{Hearer, Pumping, Speaker};
 use Side::{Client, Server};
 use world::{Actor, ENGINES, Random, Scene, Side};
@@ -29,6 +29,3 @@ mod keys;
 mod limits;
 mod resumed;
 mod world;
-
-const KEY: &[u8] = include_bytes!("../../../testdata/key.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../../../testdata/certificate.pem");

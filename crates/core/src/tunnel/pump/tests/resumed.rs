@@ -12,8 +12,6 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 use super::attacker::*;
 use super::*;
 use crate::handshake_facts::HandshakeFacts;
-use crate::verify::policy::VerificationPolicy;
-use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
 /// Takes any session, whoever made it and whatever it says.
 #[derive(Debug)]
@@ -38,13 +36,13 @@ impl ProducesTickets for Credulous {
 }
 
 fn session(verifier: Arc<dyn ClientCertVerifier>, asks: bool) -> Session {
-    let key = crate::files::pem::private_key(KEY).unwrap();
-    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
+    let key = testing::private_key();
+    let chain = testing::chain();
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key.clone_key())
+        .with_single_cert(chain, key)
         .unwrap();
     config.ticketer = Arc::new(Credulous);
     let connection = UnbufferedServerConnection::new(Arc::new(config)).unwrap();
@@ -53,13 +51,9 @@ fn session(verifier: Arc<dyn ClientCertVerifier>, asks: bool) -> Session {
 
 /// A client that has a certificate and keeps its sessions.
 fn somebody(version: Version) -> Arc<ClientConfig> {
-    let key = crate::files::pem::private_key(KEY).unwrap();
-    let chain = crate::files::pem::certificates(CERTIFICATE).unwrap();
-    let verifier = ServerVerifier {
-        policy: VerificationPolicy::default().into(),
-        name: None,
-        algorithms: default_provider().signature_verification_algorithms,
-    };
+    let key = testing::private_key();
+    let chain = testing::chain();
+    let verifier = testing::Verifier::any();
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[version])
         .unwrap()
@@ -84,7 +78,7 @@ fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) 
 fn who_was_asked_for_no_certificate_has_none_whatever_the_session_says() {
     for version in [&TLS12, &TLS13] {
         let client = somebody(version);
-        let asking = Arc::new(ClientVerifier::new(VerificationPolicy::default(), true));
+        let asking = Arc::new(testing::Verifier::any());
         let (kind, first) = meet(&client, session(asking, true));
         assert_eq!(kind, HandshakeKind::Full);
         assert_eq!(first.engine.pump.session().peer_chain().len(), 1);

@@ -199,8 +199,8 @@ impl Scene {
             let engine = Simulation::new(session, manner.rules, ends, now);
             Party { engine, program }
         };
-        let client = client::test_session(CERTIFICATE);
-        let server = server::test_session(KEY, CERTIFICATE);
+        let client = testing::client_session();
+        let server = testing::server_session();
         World {
             client: party(client, &self.client, &down, &up),
             server: party(server, &self.server, &up, &down),

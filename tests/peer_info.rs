@@ -240,7 +240,7 @@ fn odd_certificates_are_named_as_openssl_names_them() {
     }
     let key = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/crates/core/src/testdata/key.pem"
+        "/crates/pki/src/testdata/key.pem"
     );
     let dir = TempDir::new();
     let mut compared = 0;

@@ -27,6 +27,5 @@ mod setup;
 mod testing;
 mod tunnel;
 mod verify;
-mod x509;
 
 use crate::outcome::{CONTEXT, SETUP};

@@ -3,16 +3,16 @@
 
 #[cfg(test)]
 use cli::Context;
+use pki::read;
 use rustls::sign::CertifiedKey;
 
 use crate::crypto;
-use crate::files::pem;
 
 /// The private key, ECDSA P-256.
-pub const KEY: &[u8] = include_bytes!("testdata/key.pem");
+pub const KEY: &[u8] = include_bytes!("../../pki/src/testdata/key.pem");
 
 /// Its certificate, for localhost, which is its own issuer.
-pub const CERTIFICATE: &[u8] = include_bytes!("testdata/certificate.pem");
+pub const CERTIFICATE: &[u8] = include_bytes!("../../pki/src/testdata/certificate.pem");
 
 /// A program without arguments and variables.
 #[cfg(test)]
@@ -28,7 +28,7 @@ pub fn context() -> Context {
 
 /// Both.
 pub fn pair() -> CertifiedKey {
-    let key = pem::private_key(KEY).unwrap();
-    let chain = pem::certificates(CERTIFICATE).unwrap();
+    let key = read::private_key(KEY).unwrap();
+    let chain = read::certificates(CERTIFICATE).unwrap();
     CertifiedKey::new(chain, crypto::signing_key(&key).unwrap())
 }

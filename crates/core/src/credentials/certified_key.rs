@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use cli::{Context, Fatal};
 use nix::sys::stat::Mode;
+use pki::PemError;
+use pki::x509::public_key::PublicKey;
+use pki::x509::{Certificate, kind};
+use pki::{private_key, read};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use crate::files::error::{Failure, PemError, unreadable, unusable};
+use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::Files;
-use crate::files::{OpenFile, key, key_fault, pem};
-use crate::x509::public_key::PublicKey;
-use crate::x509::{Certificate, kind};
+use crate::files::{OpenFile, key_fault};
 use crate::{CONTEXT, crypto};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes
@@ -103,8 +105,8 @@ fn signer(
     let shown = shown.ok_or(Unfit::Pair)?;
     let Ok(signer) = crypto::signing_key(key) else {
         // ring wants to see an EC key's public key, uncompressed, and its curve by name.
-        let scalar = key::scalar(key).ok_or(Unfit::Key)?;
-        let whole = key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
+        let scalar = private_key::scalar(key).ok_or(Unfit::Key)?;
+        let whole = private_key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
         return crypto::signing_key(&whole).map_err(|_| match kind::is_explicit(shown.algorithm) {
             true => Unfit::Curve,
             false => Unfit::Pair,
@@ -133,7 +135,7 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
     let file = open(path)?;
     let mode = file.mode();
     let content = file.content().map_err(|errno| unreadable(path, errno))?;
-    let key = pem::private_key(&content).map_err(|error| {
+    let key = read::private_key(&content).map_err(|error| {
         let fatal = unusable(path, error.text());
         match error {
             PemError::Encrypted => Failure::lasting(fatal),
@@ -146,7 +148,7 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
 fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let content = open(path)?.content();
     let content = content.map_err(|errno| unreadable(path, errno))?;
-    let chain = pem::certificates(content).map_err(|error| unusable(path, error.text()))?;
+    let chain = read::certificates(content).map_err(|error| unusable(path, error.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(path, PemError::Malformed.text()).into());
     }

@@ -4,11 +4,11 @@
 use std::ffi::OsStr;
 
 use cli::Context;
+use pki::x509::der::is_der_sequence;
 
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
 use crate::files::variable;
-use crate::x509::der::is_der_sequence;
 
 /// The longest response that fits into the extensions of a certificate in TLS
 /// 1.3, with its own headers and theirs (RFC 8446 section 4.4.2).

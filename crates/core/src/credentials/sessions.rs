@@ -3,13 +3,13 @@
 
 use std::fmt;
 
+use pki::x509::Certificate;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ProducesTickets;
 
 use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
 use crate::handshake_facts::HandshakeFacts;
-use crate::x509::Certificate;
 
 /// A server's sessions, in tickets.
 pub struct Sessions {

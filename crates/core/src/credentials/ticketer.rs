@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use cli::Fatal;
+use pki::read;
 use rustls::pki_types::UnixTime;
 
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
-use crate::files::pem;
 
 /// Seconds for which a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;
@@ -103,7 +103,7 @@ impl TicketKeys {
 /// The key of one line: base64 of the secret.
 fn key(line: &[u8]) -> Result<SealingKey, &'static str> {
     let in_pieces = line.iter().any(u8::is_ascii_whitespace);
-    let secret = pem::secret(line).ok().filter(|_| !in_pieces);
+    let secret = read::secret(line).ok().filter(|_| !in_pieces);
     let secret = secret.ok_or("not base64")?;
     if secret.len() < MIN_SECRET {
         return Err("fewer than 32 bytes");

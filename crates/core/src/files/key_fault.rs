@@ -1,10 +1,9 @@
 //! What is said of a private key that cannot be used. Nothing of that is secret.
 
+use pki::private_key;
+use pki::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
+use pki::x509::kind;
 use rustls::pki_types::PrivateKeyDer;
-
-use crate::files::key;
-use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
-use crate::x509::kind;
 
 /// What can be used.
 const USABLE: &str = "RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA P-256 or P-384, \
@@ -42,8 +41,8 @@ fn of_pkcs8(info: &[u8]) -> Option<String> {
 }
 
 fn of_sec1(sec1: &[u8]) -> Option<String> {
-    let (_scalar, parameters) = key::of_sec1(sec1)?;
-    let oid = element_of(OBJECT_IDENTIFIER, &[key::EC_PUBLIC_KEY])?;
+    let (_scalar, parameters) = private_key::of_sec1(sec1)?;
+    let oid = element_of(OBJECT_IDENTIFIER, &[private_key::EC_PUBLIC_KEY])?;
     Some(of_type(&kind::name(&[&oid, parameters].concat())))
 }
 
@@ -82,8 +81,13 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use pki::x509::der::element_of;
+
     use super::*;
-    use crate::x509::der::encode as der;
+
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        element_of(tag, &[content]).unwrap()
+    }
 
     fn rsa(numbers: [&[u8]; 6]) -> String {
         let numbers = numbers.map(|number| der(INTEGER, number)).concat();

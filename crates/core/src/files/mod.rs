@@ -1,11 +1,8 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
 pub mod error;
-pub mod key;
 pub mod key_fault;
 pub mod patience;
-pub mod pem;
-pub mod store;
 mod stream;
 pub mod variable;
 

@@ -12,6 +12,9 @@ mod pump;
 use std::collections::BTreeSet;
 
 use cli::{Context, CrlCheck, Group, SniLevel};
+use pki::der_store::DerStore;
+use pki::x509::{Certificate, der};
+use pki::{private_key, read};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -22,8 +25,6 @@ use webpki::KeyUsage;
 use crate::credentials::resolver::Certificates;
 use crate::crypto;
 use crate::files::patience::Files;
-use crate::files::store::Store;
-use crate::files::{key, pem};
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};
@@ -34,21 +35,23 @@ use crate::verify::crl::RevocationLists;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
-use crate::x509::{Certificate, der};
 
 pub use pump::pump;
 
-const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
-const REVOKED: &[u8] = include_bytes!("../testdata/revoked.pem");
-const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/key.pem");
-const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/certificate.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
+const REVOKED: &[u8] = include_bytes!("../../../pki/src/testdata/revoked.pem");
+const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata/key.pem");
+const CERTIFICATE_FILE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../pki/src/testdata/certificate.pem"
+);
 
 /// Files of keys and certificates, PEM or DER: what is in DER is taken whole,
 /// and a key and a chain out of anything can be put together.
 pub fn pem(input: &[u8]) -> bool {
     let der = der::is_der_sequence(input);
-    let chain = pem::certificates(input);
-    let key = pem::private_key(input);
+    let chain = read::certificates(input);
+    let key = read::private_key(input);
     if der {
         let whole = CertificateDer::from(input);
         assert_eq!(chain.as_deref(), Ok(&[whole][..]));
@@ -57,13 +60,13 @@ pub fn pem(input: &[u8]) -> bool {
         }
     }
     // Behind another file's certificates they are the same, and so are those.
-    let mut listed = Store::default();
+    let mut listed = DerStore::default();
     for file in [CERTIFICATE, input, CERTIFICATE] {
         listed.bytes().extend_from_slice(file);
         let _ = listed.decode_certificates();
     }
     let chain = chain.unwrap_or_default();
-    let own = pem::certificates(CERTIFICATE).unwrap();
+    let own = read::certificates(CERTIFICATE).unwrap();
     let expected = [&own[..], &chain, &own].concat();
     assert!(listed.iter().eq(expected.iter().map(|der| der.as_ref())));
     if let Some(anchors) = Anchors::parse(input) {
@@ -73,10 +76,10 @@ pub fn pem(input: &[u8]) -> bool {
     }
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
         let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
-        let scalar = key::scalar(key);
+        let scalar = private_key::scalar(key);
         let whole = scalar.zip(shown);
-        let whole = whole.and_then(|(scalar, public)| key::ec_key(scalar, &public));
-        assert!(whole.is_none_or(|whole| key::scalar(&whole) == scalar));
+        let whole = whole.and_then(|(scalar, public)| private_key::ec_key(scalar, &public));
+        assert!(whole.is_none_or(|whole| private_key::scalar(&whole) == scalar));
     }
     let signer = key
         .as_ref()
@@ -135,7 +138,7 @@ pub fn crl(input: &[u8]) -> bool {
         return false;
     };
     assert!(lists.consult(&[], |_| Ok(())).is_ok());
-    let mut shown = pem::certificates(REVOKED).unwrap();
+    let mut shown = read::certificates(REVOKED).unwrap();
     let leaf = shown.remove(0);
     let anchors = Anchors::parse(REVOKED).unwrap();
     let chain = Chain {
@@ -177,7 +180,7 @@ pub fn peer_info(input: &[u8]) -> bool {
         let (name, value) = string.split_once('=').unwrap_or((string, ""));
         assert!(name.starts_with("X_") && names.insert(name), "{name}");
         if name.starts_with("X_CERT") {
-            certificates.extend(pem::certificates(value.as_bytes()).unwrap_or_default());
+            certificates.extend(read::certificates(value.as_bytes()).unwrap_or_default());
         } else {
             assert!(!value.contains(|c: char| c.is_ascii_control()), "{string}");
         }

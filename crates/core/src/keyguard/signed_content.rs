@@ -2,10 +2,10 @@
 //! over the half that hears the network gets no signature over a text of its
 //! own choice, such as a certificate, a revocation list or a document.
 
+use pki::x509::der;
 use rustls::SignatureScheme;
 
 use super::Role;
-use crate::x509::der;
 
 /// RFC 8446 section 4.4.3: so many blanks, a context, a zero, a hash.
 const BLANKS: [u8; 64] = [0x20; 64];
@@ -170,8 +170,13 @@ fn message(messages: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use pki::x509::der::{INTEGER, SEQUENCE, SET, element_of};
+
     use super::*;
-    use crate::x509::der::{INTEGER, SEQUENCE, SET, encode};
+
+    fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
+        element_of(tag, &[content]).unwrap()
+    }
 
     const ECDSA: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pki::x509::Certificate;
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
 
@@ -14,7 +15,6 @@ use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::labels;
 use crate::report::peer_info::{self, Verification};
-use crate::x509::Certificate;
 
 /// What `--peer-info` needs besides the session.
 pub struct PeerInfo {

@@ -23,8 +23,8 @@ use crate::tunnel::record_notes::Records;
 use crate::tunnel::session::Session;
 use crate::tunnel::suites;
 
-const KEY: &[u8] = include_bytes!("../testdata/key.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
+const KEY: &[u8] = include_bytes!("../../../pki/src/testdata/key.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
 
 /// The private key of the server, ECDSA P-256.
 pub fn private_key() -> PrivateKeyDer<'static> {

@@ -1,6 +1,9 @@
 //! The chain from the peer's certificate to an anchor (RFC 5280 section 6).
 //! webpki builds and verifies it; what it does not look at is added here.
 
+use pki::x509::der::{SEQUENCE, element_of};
+use pki::x509::public_key::PublicKey;
+use pki::x509::{Certificate, KeyUse, kind, limit_host_names};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error};
@@ -12,9 +15,6 @@ use crate::crypto;
 use crate::explain::refusal::{RSA_BITS, Refusal, refused};
 use crate::verify::crl::{Issuer, RevocationLists};
 use crate::verify::trust_anchors::Anchors;
-use crate::x509::der::{SEQUENCE, element_of};
-use crate::x509::public_key::PublicKey;
-use crate::x509::{Certificate, KeyUse, kind, limit_host_names};
 
 /// What a peer shows, and what it is to be good for.
 pub struct Chain<'a> {

@@ -5,6 +5,10 @@ use std::cmp::Reverse;
 use std::ffi::OsStr;
 
 use cli::{CrlCheck, Fatal};
+use pki::PemError;
+use pki::read;
+use pki::x509::crl::{RevocationList, Signed};
+use pki::x509::name::Name;
 use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use unix::quoted::quoted;
 use webpki::{
@@ -13,11 +17,8 @@ use webpki::{
 };
 
 use crate::crypto;
-use crate::files::error::{PemError, unreadable, unusable};
+use crate::files::error::{unreadable, unusable};
 use crate::files::patience::Files;
-use crate::files::pem;
-use crate::x509::crl::{RevocationList, Signed};
-use crate::x509::name::Name;
 
 /// The lists of all issuers.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl RevocationLists {
     /// The lists of a file with this content. The error is what is wrong with
     /// it, to follow the file's name.
     pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
-        let lists = pem::revocation_lists(content).map_err(PemError::text)?;
+        let lists = read::revocation_lists(content).map_err(PemError::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();
         Ok(Self {
             lists: newest(lists?),

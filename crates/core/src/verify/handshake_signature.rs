@@ -1,6 +1,7 @@
 //! Whether the peer owns the key of its certificate: the signature that it
 //! makes in the handshake (RFC 8446 section 4.4.3, RFC 5246 section 7.4.3).
 
+use pki::x509::{Certificate, kind};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
@@ -14,7 +15,6 @@ use webpki::RawPublicKeyEntity;
 use crate::crypto;
 use crate::explain::refusal::{RSA_BITS, Refusal, refused};
 use crate::verify::chain::fields;
-use crate::x509::{Certificate, kind};
 
 /// Verifies a signature in TLS 1.2.
 ///

@@ -1,10 +1,10 @@
 //! Pins: certificates or keys that are known beforehand (`--pin`).
 
 use cli::Pin;
+use pki::x509::Certificate;
 use rustls::pki_types::CertificateDer;
 
 use crate::crypto;
-use crate::x509::Certificate;
 
 /// Whether `certificate` is one of those that `pins` stand for.
 pub fn contain(pins: &[Pin], certificate: &CertificateDer<'_>) -> bool {
@@ -16,14 +16,15 @@ pub fn contain(pins: &[Pin], certificate: &CertificateDer<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::files::pem;
+    use pki::read;
 
-    const CERTIFICATE: &[u8] = include_bytes!("../testdata/certificate.pem");
+    use super::*;
+
+    const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
 
     #[test]
     fn a_certificate_has_the_pin_of_itself_and_that_of_its_key() {
-        let der = pem::certificates(CERTIFICATE).unwrap().remove(0);
+        let der = read::certificates(CERTIFICATE).unwrap().remove(0);
         let key = Certificate::parse(&der).unwrap().public_key_info();
         let [of_der, of_key] = [&der, key].map(crypto::sha256);
         let none = Pin::Certificate([0; 32]);

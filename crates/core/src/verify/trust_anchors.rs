@@ -7,16 +7,17 @@ use cli::{Context, Fatal};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use pki::PemError;
+use pki::der_store::DerStore;
+use pki::x509::{Certificate, kind};
 use rustls::DistinguishedName;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
-use crate::files::error::{Failure, PemError, unreadable, unusable};
+use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Attempt, Files, Reader};
-use crate::files::store::Store;
 use crate::files::{OpenFile, variable};
-use crate::x509::{Certificate, kind};
 use crate::{CONTEXT, crypto};
 
 /// Whom the engine trusts. Parsed lazily: usually one of some
@@ -26,7 +27,7 @@ pub struct Anchors {
     /// The certificates that were read, usable or not. A peer that shows
     /// exactly a usable one of these is accepted, whether or not it is marked
     /// as a CA.
-    listed: Store,
+    listed: DerStore,
     /// Those that are there without certificates.
     compiled_in: &'static [TrustAnchor<'static>],
 }
@@ -86,7 +87,7 @@ impl Anchors {
 
     /// Those of `listed` that can be anchors. If none can, the kind of key of the
     /// first whose signatures cannot be verified.
-    fn new(mut listed: Store) -> Result<Self, Option<String>> {
+    fn new(mut listed: DerStore) -> Result<Self, Option<String>> {
         listed.shrink();
         let anchors = Self {
             listed,
@@ -102,7 +103,7 @@ impl Anchors {
     /// The anchors in PEM text.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut listed = Store::default();
+        let mut listed = DerStore::default();
         listed.bytes().extend_from_slice(text);
         listed.decode_certificates().ok()?;
         Self::new(listed).ok()
@@ -110,7 +111,7 @@ impl Anchors {
 
     fn compiled_in(anchors: &'static [TrustAnchor<'static>]) -> Self {
         Self {
-            listed: Store::default(),
+            listed: DerStore::default(),
             compiled_in: anchors,
         }
     }
@@ -171,8 +172,8 @@ fn unknown_kind(der: &[u8]) -> Option<String> {
     (!crypto::can_verify(algorithm)).then(|| kind::name(algorithm))
 }
 
-fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<Store, Failure> {
-    let mut listed = Store::default();
+fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<DerStore, Failure> {
+    let mut listed = DerStore::default();
     let read = reader.open(path)?.append_to(listed.bytes());
     read.map_err(|errno| unreadable(path, errno))?;
     let decoded = listed.decode_certificates();
@@ -182,13 +183,13 @@ fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<Store, Failure> {
 
 /// The certificates of every file that counts in a directory, and what is wrong
 /// with the first that is [spoilt](Skipped::spoilt). All that cannot be used are skipped.
-fn directory(path: &OsStr) -> Result<(Store, Option<Fatal>), Failure> {
+fn directory(path: &OsStr) -> Result<(DerStore, Option<Fatal>), Failure> {
     let failed = |errno| unreadable(path, errno);
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
     let names = counting(&names);
-    let mut listed = Store::with_room_for(names.len());
+    let mut listed = DerStore::with_room_for(names.len());
     let mut first = None;
     for name in names {
         let former = listed.bytes().len();

@@ -5,6 +5,7 @@
 //! certificate without any subjectAltName may match by its common name, and
 //! no name at all is checked when none was given.
 
+use pki::x509::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -19,7 +20,6 @@ use crate::crypto;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::handshake_signature;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
-use crate::x509::Certificate;
 
 /// What both verifiers do alike, each in a trait of its own: the peer has to
 /// own the key of its certificate.

@@ -176,25 +176,25 @@ fn lock(exported: &Mutex<Exported>) -> MutexGuard<'_, Exported> {
 
 #[cfg(test)]
 mod tests {
+    use pki::read;
     use rustls::pki_types::ServerName;
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
     use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
     use rustls::{SupportedProtocolVersion, version};
 
     use super::*;
-    use crate::files::pem;
     use crate::verify::policy::VerificationPolicy;
     use crate::verify::verifiers::ServerVerifier;
 
-    const KEY: &[u8] = include_bytes!("../../testdata/key.pem");
-    const CERTIFICATE: &[u8] = include_bytes!("../../testdata/certificate.pem");
+    const KEY: &[u8] = include_bytes!("../../../../pki/src/testdata/key.pem");
+    const CERTIFICATE: &[u8] = include_bytes!("../../../../pki/src/testdata/certificate.pem");
 
     fn server(version: &'static SupportedProtocolVersion) -> (ServerConnection, Arc<Exporter>) {
         let mut provider = rustls::crypto::ring::default_provider();
         let exporter = Exporter::new(&mut provider);
-        let key = pem::private_key(KEY).unwrap();
+        let key = read::private_key(KEY).unwrap();
         let signer = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
-        let pair = CertifiedKey::new(pem::certificates(CERTIFICATE).unwrap(), signer);
+        let pair = CertifiedKey::new(read::certificates(CERTIFICATE).unwrap(), signer);
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])
             .unwrap()

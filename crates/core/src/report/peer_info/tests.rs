@@ -209,10 +209,7 @@ fn the_chain_is_there_in_pem_and_in_order() {
     assert_eq!(said.get("VERIFY"), Some("GENEROUS"));
     let text = said.get("CERT").unwrap();
     assert!(text.lines().all(|line| line.len() <= 64));
-    assert_eq!(
-        crate::files::pem::certificates(text.as_bytes()),
-        Ok(vec![own])
-    );
+    assert_eq!(pki::read::certificates(text.as_bytes()), Ok(vec![own]));
     assert_eq!(
         said.get("CERT_CHAIN_0"),
         Some("-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n")

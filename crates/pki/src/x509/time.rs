@@ -47,7 +47,10 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
-    cli::unsigned(digits).map(i64::from)
+    digits.iter().try_fold(0, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        Some(10 * number + i64::from(digit))
+    })
 }
 
 #[cfg(test)]

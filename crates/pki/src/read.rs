@@ -1,18 +1,18 @@
 //! PEM (RFC 7468) and DER files.
 
-use memchr::memchr;
-use rustls::pki_types::pem::{PemObject, SectionKind};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use pki_types::pem::{PemObject, SectionKind};
+use pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::files::error::PemError;
-use crate::files::key;
-use crate::files::store::Store;
+use crate::der_store::DerStore;
+use crate::error::PemError;
+use crate::pem::{BEGIN, Block, DASHES, find};
+use crate::private_key;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
 /// All certificates of a file, in their order: one in DER, or those of the
 /// CERTIFICATE blocks.
 pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    let mut store = Store::from(content.into());
+    let mut store = DerStore::from(content.into());
     store.decode_certificates()?;
     let certificates = store.iter().map(<[u8]>::to_vec);
     Ok(certificates.map(CertificateDer::from).collect())
@@ -35,7 +35,7 @@ pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, Pem
         rest = &rest[at + begin.len()..];
         begun += 1;
     }
-    let mut store = Store::from(content);
+    let mut store = DerStore::from(content);
     match store.decode_blocks(&[LABEL])? {
         0 if begun == 0 => Err(PemError::NoRevocationList),
         complete if complete < begun => Err(PemError::Malformed),
@@ -62,7 +62,7 @@ fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
 /// one, its content tells its form.
 pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     if is_der_sequence(content) {
-        return key::of_der(content.to_vec());
+        return private_key::of_der(content.to_vec());
     }
     let keys: [&[u8]; 4] = [
         b"PRIVATE KEY",
@@ -80,7 +80,7 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
         // The old style of encryption says so in a header (RFC 1421).
         return match find(block.body, b"ENCRYPTED") {
             Some(_) => Err(PemError::Encrypted),
-            None => key::of_der(secret(block.body)?),
+            None => private_key::of_der(secret(block.body)?),
         };
     }
 }
@@ -102,71 +102,6 @@ pub fn secret(text: &[u8]) -> Result<Vec<u8>, PemError> {
     decoded
         .map(|(_, secret)| secret)
         .map_err(|_| PemError::Malformed)
-}
-
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
-const DASHES: &[u8] = b"-----";
-
-/// A block: what is between its BEGIN and its END line.
-pub struct Block<'a> {
-    /// What it is said to be.
-    pub label: &'a [u8],
-    /// The lines that stand for its content.
-    pub body: &'a [u8],
-    /// Where what follows it begins.
-    pub end: usize,
-}
-
-impl<'a> Block<'a> {
-    /// The first block of a PEM file. Text in front of it is skipped, and so is
-    /// a BEGIN without its END.
-    pub fn first(content: &'a [u8]) -> Option<Self> {
-        let mut after = content;
-        loop {
-            after = &after[find(after, BEGIN)? + BEGIN.len()..];
-            let (label, inside) = after.split_at(find(after, DASHES)?);
-            let inside = &inside[DASHES.len()..];
-            if let Some((body, rest)) = split_at_end(inside, label) {
-                let end = content.len() - rest.len();
-                return Some(Self { label, body, end });
-            }
-        }
-    }
-}
-
-impl Block<'_> {
-    /// Whether the BEGIN line of a block with this label is in `content`.
-    pub fn begins(content: &[u8], label: &[u8]) -> bool {
-        find(content, &[BEGIN, label, DASHES].concat()).is_some()
-    }
-}
-
-/// What is in front of the END line with this label, and what follows it.
-fn split_at_end<'a>(inside: &'a [u8], label: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let mut rest = inside;
-    loop {
-        rest = &rest[find(rest, END)?..];
-        let end = rest;
-        rest = &rest[END.len()..];
-        let after = rest.strip_prefix(label);
-        if let Some(after) = after.and_then(|after| after.strip_prefix(DASHES)) {
-            return Some((&inside[..inside.len() - end.len()], after));
-        }
-    }
-}
-
-/// Where `needle` first stands in `hay`.
-fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    let (&first, _) = needle.split_first()?;
-    let mut from = 0;
-    loop {
-        let at = from + memchr(first, hay.get(from..)?)?;
-        if hay[at..].starts_with(needle) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
 }
 
 #[cfg(test)]
@@ -267,20 +202,29 @@ mod tests {
             bodies(&block("CERTIFICATE", "!!")),
             Err(PemError::Malformed)
         );
-        let key = |text: &str| private_key(text.as_bytes()).err();
-        assert_eq!(key(""), Some(PemError::NoKey));
-        assert_eq!(key(&block("CERTIFICATE", "AAEC")), Some(PemError::NoKey));
-        assert_eq!(key(&block("PRIVATE KEY", "!!")), Some(PemError::Malformed));
+        let private_key = |text: &str| private_key(text.as_bytes()).err();
+        assert_eq!(private_key(""), Some(PemError::NoKey));
         assert_eq!(
-            key(&block("PRIVATE KEY", "AAEC")),
+            private_key(&block("CERTIFICATE", "AAEC")),
+            Some(PemError::NoKey)
+        );
+        assert_eq!(
+            private_key(&block("PRIVATE KEY", "!!")),
+            Some(PemError::Malformed)
+        );
+        assert_eq!(
+            private_key(&block("PRIVATE KEY", "AAEC")),
             Some(PemError::Malformed)
         );
         // SEQUENCE { SEQUENCE {}, OCTET STRING }
         for label in ["ENCRYPTED PRIVATE KEY", "PRIVATE KEY"] {
-            assert_eq!(key(&block(label, "MAQwAAQA")), Some(PemError::Encrypted));
+            assert_eq!(
+                private_key(&block(label, "MAQwAAQA")),
+                Some(PemError::Encrypted)
+            );
         }
         let old = block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\n\nAAEC");
-        assert_eq!(key(&old), Some(PemError::Encrypted));
+        assert_eq!(private_key(&old), Some(PemError::Encrypted));
     }
 
     #[test]
@@ -292,7 +236,10 @@ mod tests {
             block("PRIVATE KEY", "MAYCAQACAQg="),
         ]
         .concat();
-        let key = private_key(text.as_bytes()).unwrap();
-        assert_eq!(key.secret_der(), b"\x30\x06\x02\x01\x00\x02\x01\x07");
+        let private_key = private_key(text.as_bytes()).unwrap();
+        assert_eq!(
+            private_key.secret_der(),
+            b"\x30\x06\x02\x01\x00\x02\x01\x07"
+        );
     }
 }

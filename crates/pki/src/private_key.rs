@@ -1,9 +1,9 @@
 //! Private keys in DER: which form they have, whatever label stood around
 //! them, and the one form in which ring takes those on a curve.
 
-use rustls::pki_types::PrivateKeyDer;
+use pki_types::PrivateKeyDer;
 
-use crate::files::error::PemError;
+use crate::error::PemError;
 use crate::x509::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect,
 };

@@ -9,13 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
-use crate::files::error::PemError;
-use crate::files::pem::Block;
+use crate::error::PemError;
+use crate::pem::Block;
 use crate::x509::der::{SEQUENCE, is_der_sequence};
 
 /// What is no secret, in the order in which it was read.
 #[derive(Debug, Default)]
-pub struct Store {
+pub struct DerStore {
     bytes: Vec<u8>,
     places: Vec<Range<usize>>,
     /// Where the text of one block is put together.
@@ -23,7 +23,7 @@ pub struct Store {
 }
 
 /// The store of one file, which is still to be decoded.
-impl From<Vec<u8>> for Store {
+impl From<Vec<u8>> for DerStore {
     fn from(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
@@ -32,7 +32,7 @@ impl From<Vec<u8>> for Store {
     }
 }
 
-impl Store {
+impl DerStore {
     /// Nothing, with room for so many files of one certificate each. Memory
     /// that is not needed is not touched.
     pub fn with_room_for(files: usize) -> Self {
@@ -151,18 +151,20 @@ fn decode(text: &[u8], output: &mut [u8]) -> Result<usize, PemError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::pem;
-    use crate::testing::{CERTIFICATE, KEY};
+    use crate::read;
+
+    const CERTIFICATE: &[u8] = include_bytes!("testdata/certificate.pem");
+    const KEY: &[u8] = include_bytes!("testdata/key.pem");
 
     #[test]
     fn each_file_adds_all_of_its_certificates_or_none() {
-        let der = pem::certificates(CERTIFICATE).unwrap()[0].to_vec();
+        let der = read::certificates(CERTIFICATE).unwrap()[0].to_vec();
         let both = [CERTIFICATE, KEY, CERTIFICATE].concat();
         let half = [
             CERTIFICATE,
             b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----",
         ];
-        let mut store = Store::with_room_for(2);
+        let mut store = DerStore::with_room_for(2);
         let mut expected = Vec::new();
         for (file, count) in [
             (CERTIFICATE, Ok(1)),
@@ -191,7 +193,7 @@ mod tests {
     }
 
     fn decoded(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
-        let mut store = Store::from(text.as_bytes().to_vec());
+        let mut store = DerStore::from(text.as_bytes().to_vec());
         store.decode_certificates()?;
         Ok(store.iter().map(<[u8]>::to_vec).collect())
     }

@@ -14,17 +14,17 @@ use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection}
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
+use tunnel::endpoints::PerEnd;
+use tunnel::handshake_facts::HandshakeFacts;
+use tunnel::session::Session;
 
 use crate::credentials::resolver::Certificates;
+use crate::event_loop::{AfterClientHello, Guard};
 use crate::files::patience::Files;
-use crate::handshake_facts::HandshakeFacts;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
-use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::{AfterClientHello, Guard};
-use crate::tunnel::session::Session;
 use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ServerVerifier;

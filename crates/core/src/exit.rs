@@ -2,9 +2,8 @@
 //! message.
 
 use cli::Fatal;
-
-use crate::handshake_facts::HandshakeAbort;
-use crate::outcome::{EndReason, Outcome};
+use tunnel::handshake_facts::HandshakeAbort;
+use tunnel::outcome::{EndReason, Outcome};
 
 /// What to print, and the exit code; `verbosity` 0 leaves out the line
 /// about the handshake's limit.
@@ -23,8 +22,9 @@ pub fn abort(fatal: &Fatal) -> HandshakeAbort {
 
 #[cfg(test)]
 mod tests {
+    use tunnel::outcome::SYSTEM;
+
     use super::*;
-    use crate::outcome::SYSTEM;
 
     #[test]
     fn the_code_of_system_errors_is_that_of_all_programs() {

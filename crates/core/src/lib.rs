@@ -12,20 +12,17 @@ pub mod client;
 mod credentials;
 mod crypto;
 mod drop_privileges;
+mod event_loop;
 mod exit;
-mod explain;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod handshake_facts;
 mod keyguard;
-mod outcome;
 mod report;
 pub mod server;
 mod setup;
 #[cfg(any(test, feature = "fuzzing"))]
 mod testing;
-mod tunnel;
 mod verify;
 
-use crate::outcome::{CONTEXT, SETUP};
+use tunnel::outcome::{CONTEXT, SETUP};

@@ -12,21 +12,21 @@ use rustls::server::{
     NoClientAuth, NoServerSessionStorage, ProducesTickets, ResolvesServerCert,
     UnbufferedServerConnection,
 };
+use tunnel::endpoints::PerEnd;
+use tunnel::handshake_facts::HandshakeFacts;
+use tunnel::session::Session;
 
 use crate::credentials::resolver::{self, Certificates, SniResolver};
 use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
+use crate::event_loop::Guard;
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::HandshakeFacts;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Ready, Setup};
-use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::Guard;
-use crate::tunnel::session::Session;
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ClientVerifier;

@@ -6,20 +6,20 @@ use std::time::Instant;
 
 use cli::address::Endpoint;
 use cli::{Context, EngineOptions, Fatal};
+use tunnel::endpoints::PerEnd;
+use tunnel::explain;
+use tunnel::pump::Pump;
+use tunnel::session::Session;
 use unix::Env;
 
 use crate::SETUP;
 use crate::drop_privileges::Identity;
-use crate::explain;
+use crate::event_loop::descriptors::Descriptors;
+use crate::event_loop::{self, AfterClientHello, EventLoop, Guard};
 use crate::keyguard::client::GuardClient;
 use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
-use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::endpoints::PerEnd;
-use crate::tunnel::event_loop::{self, AfterClientHello, EventLoop, Guard};
-use crate::tunnel::pump::Pump;
-use crate::tunnel::session::Session;
 
 /// What the command line says that is the same for both.
 pub struct Setup {

@@ -10,6 +10,7 @@ use cli::message::NEEDS_A_LABEL;
 use cli::{Context, Fatal, SniLevel};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 use crate::CONTEXT;
 use crate::credentials::sni_directory::SniDirectory;
@@ -17,7 +18,6 @@ use crate::credentials::{certified_key, ocsp};
 use crate::exit;
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.

@@ -6,10 +6,10 @@ use std::fmt;
 use pki::x509::Certificate;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ProducesTickets;
+use tunnel::handshake_facts::HandshakeFacts;
 
 use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
-use crate::handshake_facts::HandshakeFacts;
 
 /// A server's sessions, in tickets.
 pub struct Sessions {

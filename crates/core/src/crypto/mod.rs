@@ -13,10 +13,8 @@ use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-
-use crate::tunnel::suites;
-
-use crate::tunnel::record_notes::Records;
+use tunnel::record_notes::Records;
+use tunnel::suites;
 
 /// Cipher suites, signatures, randomness, and key exchange in these groups:
 /// whatever a connection of either side uses. A client prefers the first group

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use cli::{Context, EngineOptions, Fatal};
 use nix::poll::{PollTimeout, poll};
+use tunnel::outcome::Outcome;
 use unix::{Env, Errno};
 
 use crate::CONTEXT;
 use crate::exit;
 use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable};
-use crate::outcome::Outcome;
 
 /// All pauses of one process together, in milliseconds: a third of a second.
 const PAUSES: u32 = 333;

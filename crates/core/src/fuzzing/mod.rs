@@ -7,7 +7,6 @@
 )]
 
 pub mod guard;
-mod pump;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +18,8 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, PeerMisbehaved};
+use tunnel::hello::Hellos;
+use tunnel::record_notes::Records;
 use unix::Env;
 use webpki::KeyUsage;
 
@@ -28,15 +29,11 @@ use crate::files::patience::Files;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};
-use crate::tunnel::hello::Hellos;
-use crate::tunnel::record_notes::Records;
 use crate::verify::chain::Chain;
 use crate::verify::crl::RevocationLists;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
-
-pub use pump::pump;
 
 const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
 const REVOKED: &[u8] = include_bytes!("../../../pki/src/testdata/revoked.pem");
@@ -353,10 +350,5 @@ mod tests {
     #[test]
     fn key_share() {
         inputs::run("key_share", 400, super::key_share);
-    }
-
-    #[test]
-    fn pump() {
-        inputs::run("pump", 700, super::pump);
     }
 }

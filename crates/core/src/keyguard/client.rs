@@ -13,13 +13,13 @@ use rustls::client::ResolvesClientCert;
 use rustls::server::ProducesTickets;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
+use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 use super::channel::{self, ChannelError};
 use super::message::{MAX_RESPONSE, MAX_TEXT, PublicCredential, Request, Response};
 use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
-use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 /// The line to the guard, which every part that rustls holds shares.
 #[derive(Clone)]

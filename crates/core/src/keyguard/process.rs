@@ -6,6 +6,8 @@ use std::time::Instant;
 use cli::{Context, EngineOptions, Fatal};
 use rustls::pki_types::UnixTime;
 use sandbox::Profile;
+use tunnel::handshake_facts::HandshakeFacts;
+use tunnel::outcome::Outcome;
 use unix::Errno;
 use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
@@ -16,8 +18,6 @@ use super::policy::SigningPolicy;
 use super::{KeyLocation, PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::exit;
-use crate::handshake_facts::HandshakeFacts;
-use crate::outcome::Outcome;
 
 /// The engine that a guard is for.
 pub struct GuardSetup<'a> {

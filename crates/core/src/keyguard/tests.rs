@@ -13,6 +13,8 @@ use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
     SignatureScheme, SupportedProtocolVersion,
 };
+use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
+use tunnel::record_notes::Records;
 
 use super::channel::{self, ChannelError};
 use super::client::GuardClient;
@@ -23,9 +25,7 @@ use crate::credentials::resolver::{CertSource, Certificates, SniResolver};
 use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
-use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::testing::{self, CERTIFICATE};
-use crate::tunnel::record_notes::Records;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;

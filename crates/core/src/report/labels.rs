@@ -55,9 +55,10 @@ fn group_name(group: NamedGroup) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use tunnel::record_notes::Records;
+
     use super::*;
     use crate::crypto;
-    use crate::tunnel::record_notes::Records;
 
     #[test]
     fn all_that_the_provider_can_agree_on_has_a_name() {

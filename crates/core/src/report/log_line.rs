@@ -7,11 +7,11 @@ use cli::address::{Address, Endpoint, parse_port};
 use cli::{Context, Fatal};
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
+use tunnel::outcome::EndReason;
 use unix::Env;
 use unix::quoted::quoted;
 
 use crate::crypto;
-use crate::outcome::EndReason;
 use crate::report::labels;
 
 /// What the line says, as far as it is known yet.

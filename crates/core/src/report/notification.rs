@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use pki::x509::Certificate;
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
+use tunnel::handshake_facts::HandshakeFacts;
 
 use crate::crypto;
-use crate::handshake_facts::HandshakeFacts;
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;

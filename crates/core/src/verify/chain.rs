@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error};
 use std::cell::Cell;
 use std::slice::from_ref;
+use tunnel::explain::refusal::{RSA_BITS, Refusal, refused};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
-use crate::explain::refusal::{RSA_BITS, Refusal, refused};
 use crate::verify::crl::{Issuer, RevocationLists};
 use crate::verify::trust_anchors::Anchors;
 

@@ -10,10 +10,10 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error};
+use tunnel::explain::refusal::{RSA_BITS, Refusal, refused};
 use webpki::RawPublicKeyEntity;
 
 use crate::crypto;
-use crate::explain::refusal::{RSA_BITS, Refusal, refused};
 use crate::verify::chain::fields;
 
 /// Verifies a signature in TLS 1.2.

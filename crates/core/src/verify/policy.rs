@@ -8,10 +8,10 @@ use cli::{Context, EngineOptions, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
+use tunnel::handshake_facts::HandshakeFacts;
 
 use crate::files::patience::Files;
 use crate::files::variable;
-use crate::handshake_facts::HandshakeFacts;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::crl::RevocationLists;
 use crate::verify::pins;

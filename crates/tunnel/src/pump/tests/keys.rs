@@ -18,7 +18,7 @@ fn limited(records: u64) -> Session {
     let notes = facts.records();
     let provider = rustls::crypto::CryptoProvider {
         cipher_suites: cipher_suites
-            .map(|suite| crate::tunnel::suites::suite(*suite, records, notes))
+            .map(|suite| crate::suites::suite(*suite, records, notes))
             .collect(),
         ..provider
     };

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use unix::Errno;
 
+use crate::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::outcome::Outcome;
-use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::pump::{Pump, Rules, Step};
-use crate::tunnel::session::Session;
-use crate::tunnel::throughput::Size;
+use crate::pump::{Pump, Rules, Step};
+use crate::session::Session;
+use crate::throughput::Size;
 
 /// For so many steps an end may be ready and not used, while others are.
 const PATIENCE: u8 = 3;

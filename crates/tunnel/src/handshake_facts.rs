@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::pki_types::CertificateDer;
 use unix::quoted::quoted;
 
-use crate::tunnel::record_notes::Records;
+use crate::record_notes::Records;
 
 /// Why the handshake cannot go on, though the peer has done nothing wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]

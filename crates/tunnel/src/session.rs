@@ -10,12 +10,12 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{AlertDescription, CommonState, Error};
 
+use crate::buffer::Buffer;
 use crate::explain::{self, Alert};
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
+use crate::hello::Hellos;
 use crate::outcome::{EndReason, Outcome};
-use crate::tunnel::buffer::Buffer;
-use crate::tunnel::hello::Hellos;
-use crate::tunnel::records::until_refused;
+use crate::records::until_refused;
 
 /// How many bytes of data fit into one record.
 pub const MAX_DATA: usize = 16384;

@@ -12,7 +12,7 @@ use rustls::{
     Tls12CipherSuite, Tls13CipherSuite,
 };
 
-use crate::tunnel::record_notes::Records;
+use crate::record_notes::Records;
 
 /// After so many records with one key a TLS 1.2 connection ends: this version
 /// has no way to change the key. An attacker's advantage is then at most

@@ -4,7 +4,7 @@ use std::ops::{Index, IndexMut};
 
 use unix::Errno;
 
-use crate::tunnel::throughput::Size;
+use crate::throughput::Size;
 
 /// One of the four descriptors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

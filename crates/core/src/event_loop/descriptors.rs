@@ -14,12 +14,12 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
+use tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
+use tunnel::throughput::Size;
 use unix::Errno;
 use unix::tasks::timeout;
 
-use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::pipe_size::Pipe;
-use crate::tunnel::throughput::Size;
+use crate::event_loop::pipe_size::Pipe;
 
 /// The descriptors that are still open.
 pub struct Descriptors(PerEnd<Option<Descriptor>>);

@@ -1,5 +1,10 @@
 //! The pump between a peer that knows TLS, a program, and a network that does
 //! whatever the input says.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is what is looked for"
+)]
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -7,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use unix::Errno;
 
+use crate::buffer::Buffer;
+use crate::endpoints::{End, PerEnd};
+use crate::hello::Hellos;
 use crate::outcome::EndReason;
-use crate::tunnel::buffer::Buffer;
-use crate::tunnel::endpoints::{End, PerEnd};
-use crate::tunnel::hello::Hellos;
-use crate::tunnel::pump::Rules;
-use crate::tunnel::session::{Buffers, Session, ToSend};
-use crate::tunnel::simulator::{Pipe, Simulation};
-use crate::tunnel::testing;
+use crate::pump::Rules;
+use crate::session::{Buffers, Session, ToSend};
+use crate::simulator::{Pipe, Simulation};
+use crate::testing;
 
 /// More than this of a schedule shows nothing new, but takes its time.
 const MOST: usize = 400;
@@ -402,5 +407,13 @@ impl World {
                 "nobody asked for a close_notify"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pump() {
+        inputs::run("pump", 700, super::pump);
     }
 }

@@ -1,18 +1,21 @@
 //! The loop that brings pump and descriptors together.
 
+pub mod descriptors;
+mod pipe_size;
+
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use cli::{Context, EngineOptions, Fatal, message};
 use sandbox::Profile;
+use tunnel::endpoints::{PerEnd, Ready};
+use tunnel::outcome::Outcome;
+use tunnel::pump::{Pump, Rules, Step};
 
+use crate::event_loop::descriptors::Descriptors;
 use crate::exit;
-use crate::outcome::Outcome;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
-use crate::tunnel::descriptors::Descriptors;
-use crate::tunnel::endpoints::{PerEnd, Ready};
-use crate::tunnel::pump::{Pump, Rules, Step};
 
 /// What holds the key, as far as the loop has to know: it is needed until the
 /// handshake is over.

@@ -5,9 +5,9 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
+use crate::endpoints::{End, Ends, Ready};
 use crate::outcome::{EndReason, Outcome};
-use crate::tunnel::endpoints::{End, Ends, Ready};
-use crate::tunnel::session::{Received, SPARE, ToSend};
+use crate::session::{Received, SPARE, ToSend};
 
 /// What the peer may still send.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,9 +3,9 @@
 
 use rustls::{AlertDescription, Error};
 
-use crate::tunnel::hello::Hellos;
-use crate::tunnel::session::MAX_DATA;
-use crate::tunnel::suites;
+use crate::hello::Hellos;
+use crate::session::MAX_DATA;
+use crate::suites;
 
 /// A close_notify alert that nothing protects, behind its version. rustls passes over it as over
 /// any other warning; here it ends a handshake.

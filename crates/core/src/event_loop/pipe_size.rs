@@ -2,10 +2,9 @@
 
 use std::os::fd::BorrowedFd;
 
+use tunnel::throughput::Size;
 #[cfg(target_os = "linux")]
 use unix::Errno;
-
-use crate::tunnel::throughput::Size;
 
 /// A pipe that can be resized.
 #[cfg(target_os = "linux")]

@@ -6,10 +6,10 @@ use rustls::{AlertDescription, Error};
 
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Step};
+use crate::endpoints::{End, Ends};
 use crate::explain::Alert;
 use crate::outcome::{EndReason, Outcome};
-use crate::tunnel::endpoints::{End, Ends};
-use crate::tunnel::session::ToSend;
+use crate::session::ToSend;
 
 /// What the connection will end with.
 #[derive(Debug, Eq, PartialEq)]

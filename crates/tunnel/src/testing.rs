@@ -19,12 +19,12 @@ use rustls::{
 };
 
 use crate::handshake_facts::HandshakeFacts;
-use crate::tunnel::record_notes::Records;
-use crate::tunnel::session::Session;
-use crate::tunnel::suites;
+use crate::record_notes::Records;
+use crate::session::Session;
+use crate::suites;
 
-const KEY: &[u8] = include_bytes!("../../../pki/src/testdata/key.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
+const KEY: &[u8] = include_bytes!("../../pki/src/testdata/key.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../pki/src/testdata/certificate.pem");
 
 /// The private key of the server, ECDSA P-256.
 pub fn private_key() -> PrivateKeyDer<'static> {

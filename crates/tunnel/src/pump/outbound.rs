@@ -5,10 +5,10 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
+use crate::endpoints::{End, Ends, Ready};
 use crate::outcome::Outcome;
-use crate::tunnel::endpoints::{End, Ends, Ready};
-use crate::tunnel::session::ToSend;
-use crate::tunnel::throughput::Size;
+use crate::session::ToSend;
+use crate::throughput::Size;
 
 impl Pump {
     /// Reads from the program, and encrypts that once there is a connection.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use unix::Errno;
 
 use super::Rules;
+use crate::endpoints::{End, PerEnd};
 use crate::outcome::{EndReason, Outcome};
-use crate::tunnel::endpoints::{End, PerEnd};
-use crate::tunnel::session::Session;
-use crate::tunnel::simulator::{Fault, Pipe, Simulation, Stream};
-use crate::tunnel::testing;
-use crate::tunnel::throughput::{QUIET, Size};
+use crate::session::Session;
+use crate::simulator::{Fault, Pipe, Simulation, Stream};
+use crate::testing;
+use crate::throughput::{QUIET, Size};
 use Actor::{Hearer, Pumping, Speaker};
 use Side::{Client, Server};
 use world::{Actor, ENGINES, Random, Scene, Side};

@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 
 use unix::Errno;
 
+use crate::buffer::Buffer;
+use crate::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use crate::handshake_facts::HandshakeAbort;
+use crate::hello::Hellos;
 use crate::outcome::Outcome;
-use crate::tunnel::buffer::Buffer;
-use crate::tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
-use crate::tunnel::hello::Hellos;
-use crate::tunnel::session::{Buffers, MAX_RECORD, Session};
-use crate::tunnel::throughput::{QUIET, Size, Throughput};
+use crate::session::{Buffers, MAX_RECORD, Session};
+use crate::throughput::{QUIET, Size, Throughput};
 
 use closing::{CloseNotify, Failure, Linger};
 pub use counters::Counters;

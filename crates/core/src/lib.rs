@@ -1,11 +1,11 @@
-//! The TLS engines, `s6-tlsd-io` and `s6-tlsc-io`: rustls records pumped
-//! between four descriptors. This is the only crate that links cryptography.
+//! The TLS engines, `s6-tlsd-io` and `s6-tlsc-io`: a `tunnel` between four
+//! descriptors.
 //!
 //! [`server`] and [`client`] are the two programs, and [`setup`] is the order
-//! of their work. What happens before the first byte: [`files`] are read, the
-//! certificate that is shown is chosen ([`credentials`]), and whom to trust is known
-//! ([`verify`]). [`tunnel`] is the connection itself; [`report`] says what came
-//! of it.
+//! of their start. Before the first byte [`files`] are read: the [`credentials`]
+//! that an engine shows, and what it needs to [`verify`] the peer. A [`keyguard`]
+//! may hold the private key. Then the [`event_loop`] runs, and [`report`] says
+//! what came of it.
 #![forbid(unsafe_code)]
 
 pub mod client;

@@ -50,8 +50,8 @@ fn a_client_that_offers_others_is_told_so() {
     for version in ["-tls1_2", "-tls1_3"] {
         offered(
             &[version, "-alpn", "x,y"],
-            "s6-tlsd-io: fatal: handshake failed: remote offers no application protocol of ours, \
-             but x,y\n",
+            "s6-tlsd-io: fatal: handshake failed: no common ALPN protocol; client offers \
+             x,y\n",
         );
     }
     let (server, client) = connect(

@@ -560,7 +560,7 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             "selfca",
             ca(),
             name,
-            "a CA's own, and none of the trust anchors",
+            "a self-signed or CA certificate that is not among the trust anchors",
         ),
     ] {
         refused(pair, ("CAFILE", &anchors), client, why);

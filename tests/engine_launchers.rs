@@ -124,7 +124,7 @@ fn a_report_sets_what_it_is_about_and_nothing_else() {
     for (options, warning) in [
         (
             &[][..],
-            "s6-tlsd: warning: the engine's report names what is not its to set: LD_PRELOAD and 2 more\n",
+            "s6-tlsd: warning: the engine sent variables that it may not set: LD_PRELOAD and 2 more\n",
         ),
         (&["-v0"], ""),
     ] {

@@ -31,7 +31,7 @@ const FORGED: &str = "s6-tlsd-io: info: remote=198.51.100.66:1 sni=- code=98 end
 /// logger cuts the line that repeats it all.
 fn forging_offer() -> Vec<Vec<u8>> {
     const HEAD: &str = "s6-tlsd-io: fatal: handshake failed: \
-                        remote offers no application protocol of ours, but ";
+                        no common ALPN protocol; client offers ";
     let mut left = CUT - HEAD.len();
     let mut protocols = Vec::new();
     while left > 0 {
@@ -65,12 +65,12 @@ fn what_a_client_offers_cannot_pass_for_a_line() {
             &[("remote", "192.0.2.1:4711"), ("code", "98")],
         );
     }
-    let shown = "but a\\x20b\\x3dc\\x5c\\x0a\\x0d\\x1b[2J\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xc2\\x85\\xc3\\xa9\n";
+    let shown = "client offers a\\x20b\\x3dc\\x5c\\x0a\\x0d\\x1b[2J\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xc2\\x85\\xc3\\xa9\n";
     let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é";
     let err = refused_offer("192.0.2.1", vec![odd.into()]);
     assert!(err.contains(shown), "{err}");
     let long = vec![b"y".to_vec(), b"x".repeat(255)];
-    let shown = format!("but y,{}...\n", "x".repeat(254));
+    let shown = format!("client offers y,{}...\n", "x".repeat(254));
     let err = refused_offer("192.0.2.1", long);
     assert!(err.contains(&shown), "{err}");
 }

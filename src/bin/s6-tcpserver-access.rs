@@ -1,3 +1,3 @@
-//! Finds out who is calling, and whether he may. See doc/s6-tcpserver-access.md.
+//! Looks up the client and applies access rules, then runs a program. See doc/s6-tcpserver-access.md.
 #![no_main]
 cli::program!(cli::tables::TCPSERVER_ACCESS, tcp::access::main);

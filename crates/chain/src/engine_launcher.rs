@@ -57,7 +57,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     drop(children);
     if let Some(names) = notification::apply(&report, &mut context.env) {
         context.warn(&format!(
-            "the engine's report names what is not its to set: {names}"
+            "the engine sent variables that it may not set: {names}"
         ));
     }
     if !options.keep {

@@ -71,7 +71,7 @@ impl HandshakeFacts {
     /// None of the protocols that the client offers is ours: that, in words.
     pub fn no_protocol(&self) -> String {
         let offer = quoted(&self.lock().protocols.join(&b','));
-        format!("remote offers no application protocol of ours, but {offer}")
+        format!("no common ALPN protocol; client offers {offer}")
     }
 
     /// The name that the client asked for, as it was sent (RFC 6066 section 3).

@@ -272,7 +272,7 @@ pub static TCPSERVERD: Program = Program {
 /// `s6-tcpserver-access`.
 pub static TCPSERVER_ACCESS: Program = Program {
     name: suite::TCPSERVER_ACCESS,
-    summary: "Finds out who is calling, and whether he may; then runs a program.",
+    summary: "Looks up the client and applies access rules, then runs a program.",
     options: &[
         &[access::VERBOSITY],
         access::SWITCHES,
@@ -327,7 +327,7 @@ pub static APPLYUIDGID: Program = Program {
 /// `s6-ident-client`.
 pub static IDENT_CLIENT: Program = Program {
     name: suite::IDENT_CLIENT,
-    summary: "Asks a host whose a connection is (RFC 1413) and prints the name.",
+    summary: "Asks an IDENT server (RFC 1413) for a connection's owner and prints the name.",
     options: &[&[tcp::IDENT_TIMEOUT]],
     operands: &["remoteaddr", "remoteport", "localaddr", "localport"],
     long: false,

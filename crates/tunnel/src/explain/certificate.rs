@@ -73,7 +73,9 @@ fn webpki(error: &webpki::Error) -> &'static str {
     use webpki::Error as E;
     match error {
         E::BadDer | E::BadDerTime | E::TrailingData(_) => "malformed",
-        E::CaUsedAsEndEntity => "a CA's own, and none of the trust anchors",
+        E::CaUsedAsEndEntity => {
+            "a self-signed or CA certificate that is not among the trust anchors"
+        }
         E::CertDistrusted => "distrusted key",
         E::CertExpired { .. } => "expired",
         E::CertNotValidForName(_) => "not valid for this name",

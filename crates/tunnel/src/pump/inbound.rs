@@ -119,7 +119,10 @@ impl Pump {
             match processed {
                 Err(error) => self.fail_tls(&error),
                 Ok(_) if self.counters.is_flooded() => {
-                    self.refuse(EndReason::Flood, "remote sent too much that is no data");
+                    self.refuse(
+                        EndReason::Flood,
+                        "remote sent too many records without application data",
+                    );
                 }
                 Ok(received) => self.received(received),
             }

@@ -30,9 +30,9 @@ end
 complete -c s6-tcpserver -f
 complete -c s6-tcpserver -n __s6-tcpserver_options -s q -d 'say nothing but errors'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'say everything: -v2 of the programs that it runs'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'warnings too, but no more (default)'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'say errors and warnings (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not take an address that was in use a moment ago'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'do (default)'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'take an address that was in use a moment ago (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s 1 -d 'print the port on standard output when ready'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s a -d 'with ip ::, serve IPv4 clients too'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s c -x -d 'at most so many connections (default: 40)'

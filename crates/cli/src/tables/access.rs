@@ -30,8 +30,8 @@ pub(super) const SWITCHES: &[OptionSpec] = &[
         long: "no-strict-resolution",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Access(Access::StrictResolution)]),
-        help: "they do not (default)",
-        doc: paragraph("they do not."),
+        help: "failed lookups do not drop the connection (default)",
+        doc: paragraph("lookups that fail do not drop the connection."),
     },
     OptionSpec {
         short: Some('D'),
@@ -46,8 +46,8 @@ pub(super) const SWITCHES: &[OptionSpec] = &[
         long: "nagle",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Access(Access::NoNagle)]),
-        help: "leave it (default)",
-        doc: paragraph("leave it."),
+        help: "do not set TCP_NODELAY (default)",
+        doc: paragraph("do not set TCP_NODELAY."),
     },
 ];
 
@@ -65,8 +65,8 @@ pub(super) const DNS: OptionSpec = OptionSpec {
     long: "dns",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::NoDns)]),
-    help: "do (default)",
-    doc: paragraph("do look them up."),
+    help: "look up names (default)",
+    doc: paragraph("look up names."),
 };
 
 pub(super) const HOSTS: OptionSpec = OptionSpec {
@@ -83,8 +83,8 @@ pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     long: "no-hosts",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::Hosts)]),
-    help: "do not (default)",
-    doc: paragraph("DNS alone."),
+    help: "do not look into /etc/hosts (default)",
+    doc: paragraph("ask DNS alone, not /etc/hosts."),
 };
 
 pub(super) const WHO: &[OptionSpec] = &[
@@ -93,16 +93,16 @@ pub(super) const WHO: &[OptionSpec] = &[
         long: "ident",
         argument: Argument::None,
         effect: Effect::Set(Id::Access(Access::Ident)),
-        help: "ask the client's host whose the connection is",
-        doc: paragraph("ask IDENT; without `-t` the answer has 30 seconds to come."),
+        help: "query the client's IDENT server (RFC 1413)",
+        doc: paragraph("query the client's IDENT server (RFC 1413)."),
     },
     OptionSpec {
         short: Some('R'),
         long: "no-ident",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Access(Access::Ident)]),
-        help: "do not (default)",
-        doc: paragraph("do not."),
+        help: "do not query an IDENT server (default)",
+        doc: paragraph("do not query an IDENT server."),
     },
     OptionSpec {
         short: Some('p'),
@@ -121,8 +121,8 @@ pub(super) const WHO: &[OptionSpec] = &[
         long: "no-paranoid",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
-        help: "it need not (default)",
-        doc: paragraph("it need not."),
+        help: "the name may have another address (default)",
+        doc: paragraph("the client's name may have another address."),
     },
     OptionSpec {
         short: Some('l'),
@@ -148,8 +148,8 @@ pub(super) const TIMEOUT: OptionSpec = OptionSpec {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::SetUnlessZero(Id::Access(Access::Timeout)),
-    help: "one limit for all of it (default: none)",
-    doc: paragraph("one limit for everything; 0 (default): none."),
+    help: "limit for lookups and rules together (default: none)",
+    doc: paragraph("limit for lookups and rules together; 0 (default): none."),
 };
 
 pub(super) const RULES_DIRECTORY: OptionSpec = OptionSpec {

@@ -39,8 +39,8 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[
             Id::ChainBuilder(ChainBuilder::Quiet),
             Id::ChainBuilder(ChainBuilder::Verbose),
         ]),
-        help: "warnings too, but no more (default)",
-        doc: paragraph("verbosity 1."),
+        help: "say errors and warnings (default)",
+        doc: paragraph("verbosity 1: errors and warnings."),
     },
 ];
 
@@ -101,8 +101,8 @@ pub(super) const REUSE: &[OptionSpec] = &[
         long: "reuse-address",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Socketbinder(Socketbinder::NoReuse)]),
-        help: "do (default)",
-        doc: paragraph("do."),
+        help: "take an address that was in use a moment ago (default)",
+        doc: paragraph("bind to an address even if connections on it are still dying."),
     },
 ];
 
@@ -141,8 +141,8 @@ pub(super) const SOCKET: &[OptionSpec] = &[
         long: "tcp",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Socketbinder(Socketbinder::Udp)]),
-        help: "a stream socket (default)",
-        doc: paragraph("a stream socket."),
+        help: "make a stream socket (default)",
+        doc: paragraph("make a stream socket."),
     },
     OptionSpec {
         short: Some('B'),

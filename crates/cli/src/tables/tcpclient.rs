@@ -24,8 +24,8 @@ pub(super) const NORMALLY_VERBOSE: OptionSpec = OptionSpec {
         Id::Tcpclient(Tcpclient::Quiet),
         Id::Tcpclient(Tcpclient::Verbose),
     ]),
-    help: "warnings too, but no more (default)",
-    doc: paragraph("verbosity 1."),
+    help: "say errors and warnings (default)",
+    doc: paragraph("verbosity 1: errors and warnings."),
 };
 
 pub(super) const VERBOSE: OptionSpec = OptionSpec {
@@ -83,8 +83,8 @@ pub(super) const FAMILY_AND_NAGLE: &[OptionSpec] = &[
         long: "nagle",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::NoNagle)]),
-        help: "leave it (default)",
-        doc: paragraph("leave it."),
+        help: "do not set TCP_NODELAY (default)",
+        doc: paragraph("do not set TCP_NODELAY."),
     },
 ];
 
@@ -102,8 +102,8 @@ pub(super) const DNS: OptionSpec = OptionSpec {
     long: "dns",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::NoDns)]),
-    help: "look names up (default)",
-    doc: paragraph("look names up."),
+    help: "look up names (default)",
+    doc: paragraph("look up names."),
 };
 
 pub(super) const HOSTS: OptionSpec = OptionSpec {
@@ -120,8 +120,8 @@ pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     long: "no-hosts",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Hosts)]),
-    help: "do not (default)",
-    doc: paragraph("DNS alone."),
+    help: "do not look into /etc/hosts (default)",
+    doc: paragraph("ask DNS alone, not /etc/hosts."),
 };
 
 pub(super) const REST: &[OptionSpec] = &[
@@ -130,19 +130,16 @@ pub(super) const REST: &[OptionSpec] = &[
         long: "ident",
         argument: Argument::None,
         effect: Effect::Set(Id::Tcpclient(Tcpclient::Ident)),
-        help: "ask the server's host whose the connection is",
-        doc: paragraph(
-            "ask the server's host whose the connection is (IDENT); without `-t` the answer has \
-             30 seconds to come.",
-        ),
+        help: "query the server's IDENT server (RFC 1413)",
+        doc: paragraph("query the server's IDENT server (RFC 1413)."),
     },
     OptionSpec {
         short: Some('R'),
         long: "no-ident",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Ident)]),
-        help: "do not (default)",
-        doc: paragraph("do not."),
+        help: "do not query an IDENT server (default)",
+        doc: paragraph("do not query an IDENT server."),
     },
     OptionSpec {
         short: Some('n'),
@@ -157,8 +154,8 @@ pub(super) const REST: &[OptionSpec] = &[
         long: "no-qualify",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tcpclient(Tcpclient::Qualify)]),
-        help: "do not (default)",
-        doc: paragraph("do not."),
+        help: "do not try suffixes for the host's name (default)",
+        doc: paragraph("do not try suffixes."),
     },
     OptionSpec {
         short: Some('t'),

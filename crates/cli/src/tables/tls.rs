@@ -45,8 +45,10 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         long: "no-close-notify",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tls(Tls::CloseNotify)]),
-        help: "end it by closing the TCP direction only (default)",
-        doc: paragraph("only close the TCP direction; a close_notify of the peer is answered."),
+        help: "close the TCP direction without an alert (default)",
+        doc: paragraph(
+            "close the TCP direction without an alert; a close_notify of the peer is answered.",
+        ),
     },
     OptionSpec {
         short: Some('J'),
@@ -61,8 +63,8 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         long: "no-enforce-close-notify",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tls(Tls::EnforceCloseNotify)]),
-        help: "it is not (default)",
-        doc: paragraph("it is not."),
+        help: "an end without close_notify is not an error (default)",
+        doc: paragraph("an end without close_notify from the peer is not an error."),
     },
 ];
 
@@ -172,8 +174,8 @@ pub(super) const ASKING: &[OptionSpec] = &[
             Id::Server(Server::MandatoryClientCert),
             &[Id::Server(Server::ClientCert)],
         ),
-        help: "the same, and refuse clients without one",
-        doc: paragraph("ask, and insist."),
+        help: "ask for a client certificate and refuse clients without one",
+        doc: paragraph("ask for a client certificate and refuse clients without one."),
     },
     OptionSpec {
         short: None,
@@ -263,8 +265,8 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "no-client-cert",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Client(Client::ClientCert)]),
-        help: "do not (default)",
-        doc: paragraph("do not."),
+        help: "do not offer our certificate (default)",
+        doc: paragraph("do not offer our certificate."),
     },
     OptionSpec {
         short: None,
@@ -279,8 +281,8 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "verify-cert",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Client(Client::NoVerifyCert)]),
-        help: "check it (default)",
-        doc: paragraph("check it."),
+        help: "verify the server's certificate (default)",
+        doc: paragraph("verify the server's certificate."),
     },
     OptionSpec {
         short: None,
@@ -319,8 +321,8 @@ pub(super) const KEEP: &[OptionSpec] = &[
         long: "no-keep",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Launcher(Launcher::Keep)]),
-        help: "remove them (default)",
-        doc: paragraph("remove them."),
+        help: "remove the engine's variables (default)",
+        doc: paragraph("remove the engine's variables."),
     },
 ];
 

@@ -71,12 +71,22 @@ fn a_server_that_keeps_groups_of_root_says_so_at_its_start() {
             (&["-u", "8", "-g", "8", "-G", ""], None),
             (&["-g", "8"], None),
         ] {
-            let server = cmd([program, "-1"]).args(options);
+            let server = cmd(["s6-applyuidgid", "-G", "4,5", program, "-1"]).args(options);
             let expected = warning.map(|text| format!("{program}: warning: {text}\n"));
             let found = said(server.args(["127.0.0.1", "0", "true"]));
             assert_eq!(found, expected.unwrap_or_default(), "{program} {options:?}");
         }
     }
+    let server = cmd([
+        "s6-applyuidgid",
+        "-G",
+        "",
+        "s6-tlsserver",
+        "-1",
+        "-u8",
+        "-g8",
+    ]);
+    assert_eq!(said(server.args(["127.0.0.1", "0", "true"])), "");
     let server = |name| {
         let server = cmd(["s6-tlsserver", "-1", "127.0.0.1", "0", "true"]);
         said(server.env("TLS_UID", "65534").env(name, "65534"))

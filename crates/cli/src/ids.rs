@@ -69,7 +69,7 @@ pub fn warn_of_what_stays(context: &Context, given: &ParsedOptions) {
     if unix::user::real_uid() != 0 {
         return;
     }
-    if let Some(warning) = what_stays(given) {
+    if let Some(warning) = what_stays(given, unix::user::has_groups()) {
         context.warn(warning);
     }
 }
@@ -83,13 +83,14 @@ pub fn warn_of_the_engines_group(context: &Context) {
     }
 }
 
-fn what_stays(given: &ParsedOptions) -> Option<&'static str> {
+/// What stays of root, in words; `groups`: root has supplementary groups.
+fn what_stays(given: &ParsedOptions, groups: bool) -> Option<&'static str> {
     let environment = given.has(Id::Applyuidgid(Applyuidgid::Environment));
     let nonzero = |id| given.get(id).is_some_and(|option| option.number() != 0);
     if environment || !nonzero(UID) {
         return None;
     }
-    match (nonzero(GID), given.has(GROUPS)) {
+    match (nonzero(GID), given.has(GROUPS) || !groups) {
         (true, true) => None,
         (false, true) => Some("-u without -g: the program stays in the group of root"),
         (true, false) => Some(
@@ -159,9 +160,12 @@ mod tests {
             let args = args.map(|arg| OsString::from(arg.trim_matches('\'')));
             for program in [&crate::tables::TLSSERVER, &crate::tables::TCPSERVER] {
                 let (given, _) = crate::parse(program, args.clone().collect()).unwrap();
-                let found = what_stays(&given).unwrap_or_default();
+                let found = what_stays(&given, true).unwrap_or_default();
                 let alike = found.starts_with(said) && found.is_empty() == said.is_empty();
                 assert!(alike, "{line}: {found}");
+                // Root without supplementary groups has none to leave.
+                let found = what_stays(&given, false);
+                assert!(found.is_none_or(|text| !text.contains("supplementary")));
             }
         }
     }

@@ -34,6 +34,12 @@ pub fn set_uid(uid: u32) -> Result<(), Errno> {
     return nix::unistd::setuid(Uid::from_raw(uid));
 }
 
+/// Whether the process has supplementary groups.
+pub fn has_groups() -> bool {
+    // SAFETY: with a size of 0 the list is only counted, and nothing is written.
+    unsafe { libc::getgroups(0, std::ptr::null_mut()) > 0 }
+}
+
 /// Sets the supplementary groups; an empty list leaves none.
 pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
     // nix has no setgroups for macOS, where processes may have other groups by

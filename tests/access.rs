@@ -199,6 +199,10 @@ fn rules_that_cannot_be_read_let_nobody_in() {
     assert!(access("-i", "/nonexistent").contains(
         "fatal: unable to check fs ruleset for IP in /nonexistent: No such file or directory"
     ));
+    assert!(
+        access("-i", "")
+            .contains("fatal: unable to check fs ruleset for IP in : No such file or directory")
+    );
     let rules = TempDir::new();
     rules.file("ip4/127.0.0.9_32/allow", "");
     rules.file("ip4/127.0.0.9_32/exec", vec![b'x'; 4097]);

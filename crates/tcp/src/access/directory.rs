@@ -32,6 +32,10 @@ pub fn check(directory: &OsStr, kinds: &[&str]) -> Result<(), Errno> {
 
 /// Looks up the entry `.` of a directory, which takes the right to search it.
 fn searchable(directory: &OsStr) -> Result<(), Errno> {
+    // An empty name would become the root directory below.
+    if directory.is_empty() {
+        return Err(Errno::ENOENT);
+    }
     let path = [directory.as_bytes(), b"/."].concat();
     fstatat(
         nix::fcntl::AT_FDCWD,

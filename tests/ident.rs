@@ -105,6 +105,7 @@ fn nonsense_is_a_protocol_error() {
         &["6191, 24 : USERID : UNIX : joe\r\n"],
         &["PORTS : USERID : UNIX : j\0e\r\n"],
         &["PORTS : USERID : UNIX : j\x1b[2Je\r\n"],
+        &["PORTS : USERID : UNIX : j\u{9b}2Je\r\n"],
         &["PORTS : ERROR : WHAT\r\n"],
         &[
             LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG,

@@ -19,6 +19,13 @@ pub fn print(prog: &str, kind: &str, text: &str) {
     fd::message(line(prog, kind, text).as_bytes());
 }
 
+/// Whether `text` has a control character, of ASCII or of Unicode (U+0080 to
+/// U+009F): it may end a line or drive a terminal. Bytes that are not UTF-8 do
+/// not count.
+pub fn has_control(text: &[u8]) -> bool {
+    String::from_utf8_lossy(text).chars().any(char::is_control)
+}
+
 /// The line with its line feed: control characters are escaped, and what does
 /// not fit into [`MAX_LINE`] bytes is replaced by `...`.
 pub(crate) fn line(prog: &str, kind: &str, text: &str) -> String {
@@ -54,6 +61,16 @@ mod tests {
         let text = "bad\nname\x1b[2J\r\u{85}";
         let shown = "bad\\nname\\u{1b}[2J\\r\\u{85}";
         assert_eq!(line("p", "info", text), format!("p: info: {shown}\n"));
+    }
+
+    #[test]
+    fn control_characters_are_found_in_ascii_and_beyond() {
+        for text in ["a\0", "\r", "\x1b[2J", "\x7f", "é\u{9b}31m", "\u{85}"] {
+            assert!(has_control(text.as_bytes()), "{text:?}");
+        }
+        for text in [&b""[..], b"a b", "é\u{a0}".as_bytes(), b"\xe9\x9b"] {
+            assert!(!has_control(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::id::{Id, IdentClient};
+use cli::message::has_control;
 use cli::{Context, Fatal};
 use unix::net::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
@@ -157,7 +158,7 @@ fn parse(line: &[u8], ports: (u16, u16)) -> Result<Reply, Errno> {
             };
             // It ends up in a variable, and from there in logs and on
             // terminals; and it is the client's host that chooses it.
-            if name.iter().any(u8::is_ascii_control) || name.len() > MAX_NAME {
+            if has_control(name) || name.len() > MAX_NAME {
                 return Err(Errno::EPROTO);
             }
             Ok(Reply::User(name.to_vec()))

@@ -1,6 +1,7 @@
 //! The type-length-value fields of version 2.
 
 use cli::Fatal;
+use cli::message::has_control;
 
 use super::{Variable, invalid};
 
@@ -102,7 +103,7 @@ fn keep(place: &mut Option<Vec<u8>>, value: Vec<u8>, trusted: bool) {
 /// control characters, which proxies hand on as the client sent them, would
 /// end lines and drive terminals wherever the program shows it.
 fn text(value: &[u8]) -> Result<Vec<u8>, Fatal> {
-    if value.iter().any(u8::is_ascii_control) {
+    if has_control(value) {
         return Err(invalid("TLV in PROXY header"));
     }
     Ok(value.to_vec())

@@ -27,7 +27,10 @@ pub fn conversation(mut input: &[u8]) -> bool {
         let response = policy.respond(*kind, content, UnixTime::now());
         let bytes = matches!(response, Response::Bytes(_));
         match Request::parse(*kind, content) {
-            Some(Request::Signature(..)) => given[0] += usize::from(bytes),
+            Some(Request::Signature(_, text)) => {
+                given[0] += usize::from(bytes);
+                assert!(!bytes || !is_in_a_sequence(text));
+            }
             Some(Request::Seal(state)) => {
                 given[1] += usize::from(bytes);
                 assert!(!bytes || is_resumable(state, Versions::Tls13));
@@ -40,6 +43,28 @@ pub fn conversation(mut input: &[u8]) -> bool {
     }
     assert!(given[0] <= 2 && given[1] <= 2 && given[2] <= 1, "{given:?}");
     given != [0; 3]
+}
+
+/// Whether `text` is the content of a SEQUENCE or SET behind a header of three
+/// bytes or more. It is found by writing the headers, not by reading them.
+fn is_in_a_sequence(text: &[u8]) -> bool {
+    let low = [0x30, 0x31].map(|tag| vec![tag]);
+    let high = [0x10, 0x11].into_iter().flat_map(|number| {
+        (0..3).map(move |zeros| [&[0x3f][..], &vec![0x80; zeros], &[number]].concat())
+    });
+    low.into_iter().chain(high).any(|tag| {
+        let indefinite = text.starts_with(&[&tag[..], &[0x80]].concat());
+        let definite = |count: u8| {
+            let header = tag.len() + 1 + usize::from(count);
+            let Some(left) = text.len().checked_sub(header) else {
+                return false;
+            };
+            let zeros = vec![0; usize::from(count) - 1];
+            let left = [left as u8];
+            text.starts_with(&[&tag[..], &[0x80 | count], &zeros, &left].concat())
+        };
+        (indefinite && text.ends_with(&[0, 0])) || (1..=8).any(definite)
+    })
 }
 
 /// An answer is heard as it was given.

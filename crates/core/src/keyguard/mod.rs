@@ -6,6 +6,7 @@
 
 mod channel;
 pub mod client;
+mod document;
 pub mod message;
 pub mod policy;
 pub mod process;

@@ -2,10 +2,10 @@
 //! over the half that hears the network gets no signature over a text of its
 //! own choice, such as a certificate, a revocation list or a document.
 
-use pki::x509::der;
 use rustls::SignatureScheme;
 
 use super::Role;
+use super::document::is_document;
 
 /// RFC 8446 section 4.4.3: so many blanks, a context, a zero, a hash.
 const BLANKS: [u8; 64] = [0x20; 64];
@@ -46,10 +46,6 @@ const TRANSCRIPT: [(u8, usize); 8] = [
     (CERTIFICATE, 3),
     (CLIENT_KEY_EXCHANGE, 33),
 ];
-
-/// The length up to which chance makes a client's random look like the header
-/// of a DER element too often: two bytes are enough.
-const SHORT: usize = 128;
 
 /// Whether `message`, signed by `scheme`, is what this side of a handshake
 /// proves the possession of its key with, in TLS 1.3 or 1.2.
@@ -105,31 +101,6 @@ fn key_exchange(message: &[u8]) -> bool {
 fn is_counted(bytes: &[u8]) -> bool {
     let content = bytes.split_first();
     content.is_some_and(|(length, content)| content.len() == usize::from(*length))
-}
-
-/// Whether `message` is one DER SEQUENCE or SET, as everything is that is
-/// signed in X.509 and CMS: certificates, requests, revocation lists, OCSP
-/// responses, signed attributes.
-///
-/// A short one has to consist of elements to its last byte, too: otherwise one
-/// random in 32,768 would begin like it.
-fn is_document(message: &[u8]) -> bool {
-    match der::element(message) {
-        Some((der::SEQUENCE | der::SET, content, [])) => {
-            message.len() >= SHORT || consists_of_elements(content)
-        }
-        _ => false,
-    }
-}
-
-fn consists_of_elements(mut content: &[u8]) -> bool {
-    while !content.is_empty() {
-        match der::element(content) {
-            Some((_, _, rest)) => content = rest,
-            None => return false,
-        }
-    }
-    true
 }
 
 /// TLS 1.2, client: all handshake messages, from ClientHello to
@@ -289,6 +260,37 @@ mod tests {
                 assert!(server(&exchange(&[tag, 0x81, content + 1])));
             }
             assert!(server(&exchange(&[INTEGER, 0x81, content])));
+        }
+    }
+
+    #[test]
+    fn a_key_exchange_that_lenient_ber_takes_for_a_document_is_not_signed() {
+        for (low, length) in [(0x1d, 32), (0x17, 65), (0x18, 97)] {
+            let total = RANDOMS + 4 + length;
+            let exchange = |start: &[u8], end: &[u8]| {
+                let mut point = point(4, length);
+                point[length - end.len()..].copy_from_slice(end);
+                exchange(start, [0, low], &point)
+            };
+            let left = |header: usize| u8::try_from(total - header).unwrap();
+            for start in [
+                &[0x30, 0x81, left(3)][..],
+                &[0x31, 0x82, 0, left(4)],
+                &[0x30, 0x85, 0, 0, 0, 0, left(7)],
+                &[0x30, 0x88, 0, 0, 0, 0, 0, 0, 0, left(10)],
+                &[0x3f, 0x10, 0x81, left(4)],
+                &[0x3f, 0x11, 0x81, left(4)],
+                &[0x3f, 0x80, 0x10, 0x81, left(5)],
+            ] {
+                assert!(!server(&exchange(start, b"")), "{start:x?}");
+                let mut longer = start.to_vec();
+                *longer.last_mut().unwrap() += 1;
+                assert!(server(&exchange(&longer, b"")), "{longer:x?}");
+            }
+            for start in [&[0x30, 0x80][..], &[0x31, 0x80], &[0x3f, 0x10, 0x80]] {
+                assert!(!server(&exchange(start, &[0, 0])), "{start:x?}");
+                assert!(server(&exchange(start, &[0])), "{start:x?}");
+            }
         }
     }
 

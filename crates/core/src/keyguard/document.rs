@@ -1,0 +1,324 @@
+//! Tells documents of X.509 and CMS from what a handshake signs, by BER (ITU-T
+//! X.690 section 8) at its most lenient: verifiers read more than DER.
+
+/// Numbers of the universal class (X.690 section 8.1.2.2).
+const INTEGER: u32 = 2;
+const SEQUENCE: u32 = 16;
+const SET: u32 = 17;
+const UTC_TIME: u32 = 23;
+const GENERALIZED_TIME: u32 = 24;
+
+/// The highest number in brackets that a document begins with: `[2]`, a
+/// ResponderID by key (RFC 6960 section 4.2.1).
+const HIGHEST_IN_BRACKETS: u32 = 2;
+
+/// The class of a tag, and whether the element is constructed: the first three
+/// bits of an identifier.
+const CLASS: u8 = 0xc0;
+const CONSTRUCTED: u8 = 0x20;
+const CONTEXT_SPECIFIC: u8 = 0x80;
+
+/// The end of an element of indefinite length.
+const END_OF_CONTENTS: &[u8] = &[0, 0];
+
+/// The shortest header: an identifier and a length of one byte each.
+const SHORT_HEADER: usize = 2;
+
+/// Whether a verifier may take `message`, from its first byte to its last, for
+/// one constructed SEQUENCE or SET.
+///
+/// A header of two bytes is not enough: one random in 32,768 begins like it.
+/// Then the content has to consist of elements, or to begin with two like those
+/// of documents, because some verifiers ignore what follows the fields that
+/// they know.
+pub fn is_document(message: &[u8]) -> bool {
+    let Some((header, content)) = Header::parse(message) else {
+        return false;
+    };
+    if header.flags != CONSTRUCTED || !matches!(header.number, SEQUENCE | SET) {
+        return false;
+    }
+    match header.length {
+        None => content.ends_with(END_OF_CONTENTS),
+        Some(length) if length != content.len() => false,
+        Some(_) if message.len() - content.len() > SHORT_HEADER => true,
+        Some(_) => consists_of_elements(content) || begins_with_fields(content),
+    }
+}
+
+fn consists_of_elements(mut content: &[u8]) -> bool {
+    while !content.is_empty() {
+        match element(content) {
+            Some((_, rest)) => content = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Whether two elements are at the front that may be the first two of a
+/// TBSCertificate, TBSCertList (RFC 5280), CertificationRequestInfo (RFC 2986),
+/// ResponseData (RFC 6960) or of SignedAttributes (RFC 5652).
+fn begins_with_fields(content: &[u8]) -> bool {
+    let second = |content| element(content).filter(|(header, _)| header.is_field());
+    second(content).is_some_and(|(_, rest)| second(rest).is_some())
+}
+
+/// The element at the front, and what follows it. Elements of indefinite length
+/// nest no deeper than half of their bytes, of which there are at most 127.
+fn element(input: &[u8]) -> Option<(Header, &[u8])> {
+    let (header, mut content) = Header::parse(input)?;
+    if let Some(length) = header.length {
+        let (_, rest) = content.split_at_checked(length)?;
+        return Some((header, rest));
+    }
+    loop {
+        if let Some(rest) = content.strip_prefix(END_OF_CONTENTS) {
+            return Some((header, rest));
+        }
+        (_, content) = element(content)?;
+    }
+}
+
+/// What an element begins with.
+struct Header {
+    /// Class, and whether it is constructed.
+    flags: u8,
+    /// The number of the tag.
+    number: u32,
+    /// The length of its content; None if it is indefinite.
+    length: Option<usize>,
+}
+
+impl Header {
+    /// The header at the front of `input`, and what follows it. Numbers may
+    /// have zeros in front. Of longer ones the low 32 bits count, which is what
+    /// a careless reader makes of them.
+    fn parse(input: &[u8]) -> Option<(Self, &[u8])> {
+        let (&identifier, input) = input.split_first()?;
+        let (number, input) = match u32::from(identifier & 0x1f) {
+            0x1f => high_number(input)?,
+            number => (number, input),
+        };
+        let (&first, input) = input.split_first()?;
+        let (length, input) = match first {
+            0x80 => (None, input),
+            0x81.. => {
+                let (bytes, input) = input.split_at_checked(usize::from(first & 0x7f))?;
+                let length = bytes
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+                (Some(usize::try_from(length).ok()?), input)
+            }
+            _ => (Some(usize::from(first)), input),
+        };
+        let flags = identifier & (CLASS | CONSTRUCTED);
+        let header = Self {
+            flags,
+            number,
+            length,
+        };
+        Some((header, input))
+    }
+
+    /// Whether it may be that of a field that a document begins with.
+    fn is_field(&self) -> bool {
+        match self.flags & CLASS {
+            0 => matches!(
+                self.number,
+                INTEGER | SEQUENCE | SET | UTC_TIME | GENERALIZED_TIME
+            ),
+            CONTEXT_SPECIFIC => self.number <= HIGHEST_IN_BRACKETS,
+            _ => false,
+        }
+    }
+}
+
+/// The number of a tag in the high-tag-number form (X.690 section 8.1.2.4).
+fn high_number(input: &[u8]) -> Option<(u32, &[u8])> {
+    let last = input.iter().position(|byte| *byte < 0x80)?;
+    let (bytes, rest) = input.split_at_checked(last + 1)?;
+    let number = bytes
+        .iter()
+        .fold(0, |sum, byte| sum << 7 | u32::from(*byte & 0x7f));
+    Some((number, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The length of a whole message.
+    const LENGTHS: [usize; 3] = [100, 133, 165];
+
+    /// Every way to write the tags of SEQUENCE and SET.
+    fn tags() -> Vec<Vec<u8>> {
+        let mut tags = vec![vec![0x30], vec![0x31]];
+        for number in [0x10, 0x11] {
+            for zeros in [0, 1, 2, 5, 20] {
+                tags.push([&[0x3f][..], &vec![0x80; zeros], &[number]].concat());
+            }
+            // 2^32 more.
+            tags.push(vec![0x3f, 0x90, 0x80, 0x80, 0x80, number]);
+        }
+        tags
+    }
+
+    /// Every way to write a length of more than one byte after so many bytes of
+    /// a tag, for a message of `total` bytes.
+    fn long_lengths(tag: usize, total: usize) -> Vec<Vec<u8>> {
+        let length = |count: usize| {
+            let content = u8::try_from(total - tag - 1 - count).unwrap();
+            let first = 0x80 | u8::try_from(count).unwrap();
+            [&[first][..], &vec![0; count - 1], &[content]].concat()
+        };
+        let mut lengths: Vec<_> = (1..=30).map(length).collect();
+        let mut wrapped = length(5);
+        wrapped[1] = 1;
+        lengths.push(wrapped);
+        lengths
+    }
+
+    fn message(header: &[u8], total: usize) -> Vec<u8> {
+        [header, &vec![0x7a; total - header.len()]].concat()
+    }
+
+    #[test]
+    fn a_header_of_more_than_two_bytes_that_fits_makes_a_document() {
+        for total in LENGTHS {
+            for tag in tags() {
+                for length in long_lengths(tag.len(), total) {
+                    let header = [&tag[..], &length].concat();
+                    assert!(is_document(&message(&header, total)), "{header:x?}");
+                    assert!(!is_document(&message(&header, total - 1)), "{header:x?}");
+                    assert!(!is_document(&message(&header, total + 1)), "{header:x?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_fits_a_high_tag_and_a_length_of_one_byte_is_a_document() {
+        for tag in tags().iter().filter(|tag| tag.len() > 1) {
+            let content = u8::try_from(100 - tag.len() - 1).unwrap();
+            let header = [tag, &[content][..]].concat();
+            assert!(is_document(&message(&header, 100)), "{header:x?}");
+        }
+    }
+
+    #[test]
+    fn an_indefinite_length_with_an_end_makes_a_document() {
+        for total in LENGTHS {
+            for tag in tags() {
+                let mut message = message(&[&tag[..], &[0x80]].concat(), total);
+                assert!(!is_document(&message));
+                message[total - 1] = 0;
+                assert!(!is_document(&message));
+                message[total - 2] = 0;
+                assert!(is_document(&message));
+            }
+        }
+    }
+
+    #[test]
+    fn another_tag_makes_no_document() {
+        for tag in [
+            &[0x02][..],
+            &[0x10],
+            &[0x32],
+            &[0x70],
+            &[0xb0],
+            &[0x3f, 0x12],
+            &[0x3f, 0x81, 0x10],
+            &[0x1f, 0x10],
+            &[0x7f, 0x10],
+        ] {
+            let content = u8::try_from(133 - tag.len() - 2).unwrap();
+            let header = [tag, &[0x81, content]].concat();
+            assert!(!is_document(&message(&header, 133)), "{header:x?}");
+        }
+        for cut in [&[][..], &[0x30], &[0x3f], &[0x3f, 0x80], &[0x30, 0x81]] {
+            assert!(!is_document(cut));
+        }
+    }
+
+    /// A message of 100 bytes that begins with a header of two and `start`.
+    fn short(tag: u8, start: &[u8]) -> Vec<u8> {
+        let mut message = message(&[tag, 98], 100);
+        message[2..][..start.len()].copy_from_slice(start);
+        message
+    }
+
+    #[test]
+    fn a_short_header_makes_a_document_of_what_consists_of_elements() {
+        let in_elements: [&[u8]; 6] = [
+            &[4, 96],
+            &[4, 0x81, 95],
+            &[4, 0x85, 0, 0, 0, 0, 91],
+            &[0x1f, 0x80, 0x21, 94],
+            // An indefinite length, and one in another.
+            &[0x24, 0x80, 4, 1, 7, 0, 0, 4, 89],
+            &[0x24, 0x80, 0x24, 0x80, 0, 0, 0, 0, 4, 88],
+        ];
+        for start in in_elements {
+            for tag in [0x30, 0x31] {
+                assert!(is_document(&short(tag, start)), "{start:x?}");
+            }
+            let mut longer = start.to_vec();
+            *longer.last_mut().unwrap() += 1;
+            assert!(!is_document(&short(0x30, &longer)), "{longer:x?}");
+        }
+        assert!(!is_document(&short(0x30, &[0x24, 0x80])));
+        assert!(!is_document(&short(0x30, &[0x24; 98])));
+        assert!(!is_document(&short(0x30, &[0x80; 98])));
+    }
+
+    #[test]
+    fn a_short_header_makes_a_document_of_what_begins_with_two_fields() {
+        let fields: [[&[u8]; 2]; 7] = [
+            // serialNumber or version, signature or subject
+            [&[2, 1, 1], &[0x30, 0]],
+            [&[0xa0, 3, 2, 1, 2], &[2, 1, 1]],
+            // signature, issuer
+            [&[0x30, 0x85, 0, 0, 0, 0, 1, 5], &[0x3f, 0x10, 0]],
+            // responderID, producedAt
+            [&[0xa2, 2, 4, 0], &[0x18, 1, b'2']],
+            [&[0xbf, 0x80, 1, 1, 7], &[0x38, 0x80, 0, 0]],
+            // two attributes
+            [&[0x30, 2, 6, 0], &[0x30, 0]],
+            [&[0x31, 0], &[0x17, 0]],
+        ];
+        for [first, second] in fields {
+            let both = [first, second].concat();
+            assert!(is_document(&short(0x30, &both)), "{both:x?}");
+            assert!(!is_document(&short(0x30, first)), "{first:x?}");
+            assert!(!is_document(&short(0x30, second)), "{second:x?}");
+        }
+        assert!(!is_document(&short(0x30, &[4, 1, 1, 0x30, 0])));
+        assert!(!is_document(&short(0x30, &[0xa3, 1, 1, 0x30, 0])));
+        assert!(!is_document(&short(0x30, &[0x62, 1, 1, 0x30, 0])));
+    }
+
+    /// A generator of numbers that is good enough to stand for clients.
+    fn randoms() -> impl Iterator<Item = u8> {
+        std::iter::successors(Some(1_u64), |n| {
+            Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1))
+        })
+        .map(|n| n.to_be_bytes()[0])
+    }
+
+    /// One in sixty-five, after a header of two bytes: what the numbers in
+    /// doc/security.md are computed from.
+    #[test]
+    fn few_randoms_are_refused() {
+        let mut bytes = randoms();
+        let refused = |_: &usize| {
+            let mut message: Vec<u8> = bytes.by_ref().take(100).collect();
+            message[..2].copy_from_slice(&[0x30, 98]);
+            message[56..68].copy_from_slice(b"DOWNGRD\x01\x03\x00\x1d\x20");
+            is_document(&message)
+        };
+        let count = (0..20_000).filter(refused).count();
+        assert!((200..400).contains(&count), "{count}");
+    }
+}

@@ -59,6 +59,42 @@ fn a_clients_key_signs_the_handshake_of_every_group() {
     }
 }
 
+#[test]
+fn a_handshake_of_more_than_64_kib_is_refused() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let ca = certs().read("ca.pem");
+    let chain = dir.file("chain", ca.repeat(100));
+    let chain = chain.display().to_string();
+    let own = [certs().read("client.pem"), ca.repeat(100)].concat();
+    let own = dir.file("own", own);
+    let ca = certs().path("ca.pem");
+    let args = [
+        "-tls1_2",
+        "-Verify",
+        "1",
+        "-CAfile",
+        &ca,
+        "-cert_chain",
+        &chain,
+    ];
+    let (server, port) = openssl_server("p256", args);
+    let client = cmd(["s6-tcpclient", "-H", "127.0.0.1", &port.to_string()])
+        .args(["s6-tlsc", "-v2", "-y", "--key-guard", "-k", "localhost"])
+        .args(["echo", "never"])
+        .env("CAFILE", &ca)
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", &own);
+    let err = client.run().code(98).err();
+    let why = "fatal: handshake failed: the key guard does not sign handshake messages of more \
+               than 64 KiB together\n";
+    assert!(err.contains(why), "{err}");
+    assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
+    server.wait_err("handshake failure");
+}
+
 /// A server that resumes sessions with the keys of `tickets`. SNIDIR, if it is
 /// set, holds no pair, so that the default pair is shown.
 fn resuming(options: &[&str], tickets: &Path, snidir: Option<&Path>) -> (Running, String) {

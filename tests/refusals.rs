@@ -52,6 +52,30 @@ fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
 }
 
 #[test]
+fn a_random_that_makes_a_document_of_the_key_exchange_is_refused() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let mut hello = client_hello(&["-tls1_2", "-groups", "P-256"]);
+    // The key exchange has 133 bytes: these, and 130.
+    hello[11..14].copy_from_slice(&[0x30, 0x81, 130]);
+    let (mut near, far) = tcp_pair();
+    let server = tlsd(&["-v2", "--key-guard"], "p256", "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    near.write_all(&hello).unwrap();
+    near.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    near.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(&[21, 3, 3, 0, 2, 2, 40]), "{answer:?}");
+    let err = server.finish().code(98).err();
+    let why = "fatal: handshake failed: the key guard does not sign this key exchange: ";
+    assert!(err.contains(why), "{err}");
+    assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
+}
+
+#[test]
 fn a_server_without_random_bytes_says_so_to_both() {
     if !need(&["openssl", "strace"]) {
         return;

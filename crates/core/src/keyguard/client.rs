@@ -13,9 +13,11 @@ use rustls::client::ResolvesClientCert;
 use rustls::server::ProducesTickets;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
+use tunnel::explain::Violation;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 use super::channel::{self, ChannelError};
+use super::document::is_document;
 use super::message::{MAX_RESPONSE, MAX_TEXT, PublicCredential, Request, Response};
 use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
@@ -172,11 +174,14 @@ struct GuardSigner {
 }
 
 impl Signer for GuardSigner {
+    /// What the peer can bring the guard to refuse is not asked for: its answer
+    /// would not say that the peer is to blame.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         if message.len() > MAX_TEXT {
-            return Err(Error::General(
-                "handshake too long for the key guard".into(),
-            ));
+            return Err(Violation::LongHandshake.into());
+        }
+        if is_document(message) {
+            return Err(Violation::DocumentRandom.into());
         }
         let signature = self.client.bytes(&Request::Signature(self.scheme, message));
         signature.ok_or_else(|| Error::General("the key guard does not sign".into()))

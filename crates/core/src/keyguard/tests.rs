@@ -13,6 +13,7 @@ use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
     SignatureScheme, SupportedProtocolVersion,
 };
+use tunnel::explain::Violation;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use tunnel::record_notes::Records;
 
@@ -206,7 +207,8 @@ fn a_text_that_is_too_long_is_not_even_sent() {
         .key
         .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
         .unwrap();
-    assert!(signer.sign(&vec![0; MAX_TEXT + 1]).is_err());
+    let error = signer.sign(&vec![0; MAX_TEXT + 1]).unwrap_err();
+    assert_eq!(Violation::of(&error), Some(Violation::LongHandshake));
     assert_eq!(facts.abort_reason(), None);
     // The longest is not signed either, but asked for.
     assert!(signer.sign(&vec![0; MAX_TEXT]).is_err());

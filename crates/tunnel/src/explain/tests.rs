@@ -553,6 +553,9 @@ fn our_failures_are_internal_errors_and_the_peers_are_not() {
             A::UnexpectedMessage,
         ),
         (InvalidMessage::MessageTooShort.into(), A::DecodeError),
+        (Violation::SessionId.into(), A::IllegalParameter),
+        (Violation::DocumentRandom.into(), A::HandshakeFailure),
+        (Violation::LongHandshake.into(), A::HandshakeFailure),
     ] {
         assert_eq!(alert(&error), Alert::Otherwise(description), "{error:?}");
         let ours = description == A::InternalError;

@@ -1,11 +1,11 @@
-//! Violations of the protocol that are found before rustls looks.
+//! What is wrong with the peer's messages and not among rustls's errors.
 
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::{AlertDescription, Error, OtherError};
 
-/// What a hello must not say.
+/// What a peer must not send, or what no signature is given for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
     /// A legacy_version of SSL 3.0 or less in a hello of TLS 1.3 (RFC 8446
@@ -17,6 +17,11 @@ pub enum Violation {
     /// A ServerHello with another session id than that of the ClientHello (RFC
     /// 8446 section 4.1.3).
     SessionId,
+    /// A random with which a key exchange of TLS 1.2 may be taken for a
+    /// certificate or another document: the key guard does not sign it.
+    DocumentRandom,
+    /// More handshake messages than the key guard signs in TLS 1.2.
+    LongHandshake,
 }
 
 impl Violation {
@@ -25,6 +30,7 @@ impl Violation {
         match self {
             Self::LegacyVersion => AlertDescription::ProtocolVersion,
             Self::KeyShareGroup | Self::SessionId => AlertDescription::IllegalParameter,
+            Self::DocumentRandom | Self::LongHandshake => AlertDescription::HandshakeFailure,
         }
     }
 
@@ -39,12 +45,23 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self {
-            Self::LegacyVersion => "legacy_version of SSL 3.0 or less",
-            Self::KeyShareGroup => "key share for a group that is not among its supported groups",
-            Self::SessionId => "ServerHello with another session id",
-        };
-        write!(f, "remote violated the protocol: {what}")
+        f.write_str(match self {
+            Self::LegacyVersion => {
+                "remote violated the protocol: legacy_version of SSL 3.0 or less"
+            }
+            Self::KeyShareGroup => {
+                "remote violated the protocol: key share for a group that is not among its \
+                 supported groups"
+            }
+            Self::SessionId => "remote violated the protocol: ServerHello with another session id",
+            Self::DocumentRandom => {
+                "the key guard does not sign this key exchange: with the random of remote it \
+                 looks like a certificate"
+            }
+            Self::LongHandshake => {
+                "the key guard does not sign handshake messages of more than 64 KiB together"
+            }
+        })
     }
 }
 

@@ -42,6 +42,14 @@ fn unsigned(why: &str) -> Verdict {
     ))
 }
 
+fn other_key(issuer: &str) -> Verdict {
+    let why = format!(
+        "certificate of remote refused: \
+         no revocation list of {issuer} is signed by the key that signed the certificate"
+    );
+    Some(("unknown ca", why))
+}
+
 fn check(visit: &Visit, pair: &str, verdict: &Verdict) {
     match verdict {
         None => visit.accepted("SUCCESS", pair.strip_suffix("-chain").unwrap_or(pair)),
@@ -59,7 +67,7 @@ fn cases() -> Vec<(
 )> {
     let leaf: &[&str] = &["--crl-check=leaf"];
     let chain: &[&str] = &["--crl-check=chain"];
-    let no_key = || unsigned("bad signature");
+    let no_key = || other_key(ROOT);
     vec![
         (&["ca-none.crl"], &[], None, uncovered(INTERMEDIATE)),
         (&["ca-later.crl"], &[], revoked(), uncovered(INTERMEDIATE)),
@@ -351,7 +359,56 @@ fn a_list_of_the_other_key_of_a_name_does_not_do() {
             let call = call(&["-klocalhost"], "-tls1_3", pair, |client| {
                 client.env("CAFILE", &anchors).env("CRLFILE", &lists)
             });
-            check(&call, pair, &unsigned("bad signature"));
+            check(&call, pair, &other_key(ROOT));
+        }
+    }
+}
+
+/// Lists, options and what becomes of a certificate of the new key when the old
+/// key is the anchor and has signed a certificate of the new one.
+fn cross_cases() -> Vec<([&'static str; 2], &'static str, Verdict)> {
+    let (leaf, chain) = ("--crl-check=leaf", "--crl-check=chain");
+    vec![
+        (["ca-none.crl", "twin-none.crl"], chain, None),
+        (["ca-none-bare.crl", "twin-none-bare.crl"], chain, None),
+        (["ca-later.crl", "twin-none.crl"], leaf, None),
+        (
+            ["ca-later-bare.crl", "twin-later-bare.crl"],
+            leaf,
+            revoked(),
+        ),
+        (["ca-none.crl", "twin-later.crl"], chain, revoked()),
+        (["ca-cross.crl", "twin-none.crl"], chain, revoked()),
+        (["ca-cross.crl", "twin-none.crl"], leaf, None),
+        (["ca-old.crl", "twin-none.crl"], chain, outdated(ROOT)),
+        (["ca-old.crl", "twin-none.crl"], leaf, None),
+        (["ca-none.crl", "inter-none.crl"], leaf, other_key(ROOT)),
+        (["twin-none.crl", "inter-none.crl"], chain, other_key(ROOT)),
+    ]
+}
+
+#[test]
+fn an_old_key_that_signed_the_new_one_has_a_list_of_its_own() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for ([first, second], option, verdict) in cross_cases() {
+        for lists in [[first, second], [second, first]] {
+            let lists = file(&dir, &lists);
+            let anchor = certs().path("ca.pem");
+            let call = call(
+                &["-klocalhost", option],
+                "-tls1_3",
+                "twinleaf-chain",
+                |client| client.env("CAFILE", &anchor).env("CRLFILE", &lists),
+            );
+            check(&call, "twinleaf-chain", &verdict);
+            let door = door(&["-y", option])
+                .env("CAFILE", &anchor)
+                .env("CRLFILE", &lists);
+            let visit = visit(door, "-tls1_3", Some("client-twin-chain"));
+            check(&visit, "client-twin-chain", &verdict);
         }
     }
 }

@@ -229,6 +229,9 @@ crl twin-later twin 04 twinleaf client-twin
 ISSUER= crl ca-later-bare ca 02 p256 client
 for name in ca twin; do ISSUER= crl $name-none-bare $name 05; done
 ISSUER= crl twin-later-bare twin 01 twinleaf client-twin
+# The old key has signed a certificate of the new one.
+cp twin.key cross.key; sign cross ca '/O=s6-tls tests/CN=Root' "$ca"; crl ca-cross ca 02 cross
+for name in twinleaf client-twin; do cat $name.pem cross.pem >$name-chain.pem; done
 ec nocrl prime256v1; sign nocrl ca '/CN=No lists' 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign'
 crl nocrl-none nocrl 01
 cp client.key client-nocrl.key; sign client-nocrl nocrl '/CN=client' "$leaf"

@@ -128,13 +128,12 @@ pub fn x509(input: &[u8]) -> bool {
     certificate.is_some()
 }
 
-/// A file of revocation lists: all that is kept of it can be asked, and a
-/// certificate is not accepted that every list of its issuer names.
+/// A file of revocation lists: a certificate is not accepted that every list of
+/// its issuer names.
 pub fn crl(input: &[u8]) -> bool {
     let Ok(lists) = RevocationLists::parse(input, CrlCheck::Chain) else {
         return false;
     };
-    assert!(lists.consult(&[], |_| Ok(())).is_ok());
     let mut shown = read::certificates(REVOKED).unwrap();
     let leaf = shown.remove(0);
     let anchors = Anchors::parse(REVOKED).unwrap();
@@ -146,7 +145,7 @@ pub fn crl(input: &[u8]) -> bool {
     };
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
     let algorithms = crypto::signature_algorithms();
-    let verdict = |lists| chain.verify(&anchors, lists, now, &algorithms);
+    let verdict = |lists| chain.verify(&anchors, lists, now, &algorithms, drop);
     assert_eq!(verdict(None), Ok(()));
     let verdict = verdict(Some(&lists));
     assert!(verdict.is_err());

@@ -5,15 +5,15 @@ use pki::x509::der::{SEQUENCE, element_of};
 use pki::x509::public_key::PublicKey;
 use pki::x509::{Certificate, KeyUse, kind, limit_host_names};
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error};
 use std::cell::Cell;
-use std::slice::from_ref;
+use std::iter::once;
 use tunnel::explain::refusal::{RSA_BITS, Refusal, refused};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
-use crate::verify::crl::{Issuer, RevocationLists};
+use crate::verify::crl::{Issued, Refused, RevocationLists};
 use crate::verify::trust_anchors::Anchors;
 
 /// What a peer shows, and what it is to be good for.
@@ -32,18 +32,57 @@ pub struct Chain<'a> {
 
 impl Chain<'_> {
     /// It leads to one of `anchors`, `now`, and by `revocations`, if there are
-    /// any, nothing on the way is revoked.
+    /// any, nothing on the way is revoked. If a list is why not, `explain` is
+    /// told which, where the error cannot say that.
     pub fn verify(
         &self,
         anchors: &Anchors,
         revocations: Option<&RevocationLists>,
         now: UnixTime,
         algorithms: &WebPkiSupportedAlgorithms,
+        explain: impl FnOnce(String),
     ) -> Result<(), Error> {
-        let judge = |path: Result<VerifiedPath<'_>, webpki::Error>, roots: &[TrustAnchor<'_>]| {
-            self.judge(path.map(drop), roots)
+        let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
+        // webpki does not look at the keyUsage of issuers.
+        let issuers: Vec<_> = (self.intermediates.iter())
+            .filter(|der| may_sign_certificates(der))
+            .map(|der| CertificateDer::from(der.as_ref()))
+            .collect();
+        let wanted = self.named_issuers();
+        let roots = anchors.roots(|subject| wanted.contains(&subject));
+        // Each path is asked about on its own: a refused one may not be the only one.
+        let refusal = Cell::new(None);
+        let acceptable = |path: &VerifiedPath<'_>| {
+            if self.common_name_counts {
+                no_limit_on_host_names(path)?;
+            }
+            let Some(lists) = revocations else {
+                return Ok(());
+            };
+            check_revocation(lists, path, now).map_err(|refused| {
+                let error = refused.error.clone();
+                refusal.set(Some(refused));
+                error
+            })
         };
-        self.with_path(anchors, revocations, now, algorithms, judge)?
+        let path = end_entity.verify_for_usage(
+            algorithms.all,
+            &roots,
+            &issuers,
+            now,
+            self.usage,
+            None,
+            Some(&acceptable),
+        );
+        // A path that is good but for its lists says more than one that is not.
+        let path = path.map(drop).map_err(|error| {
+            let Some(refused) = refusal.take() else {
+                return error;
+            };
+            refused.why.map(explain);
+            refused.error
+        });
+        self.judge(path, &roots)
     }
 
     /// What it means that there is a path, or why there is none to `roots`.
@@ -76,88 +115,6 @@ impl Chain<'_> {
             }
             Err(error) => Err(refused(error)),
         }
-    }
-
-    /// Which of the lists it is for whose sake it was refused, if that is
-    /// missing or out of date.
-    pub fn lacking(
-        &self,
-        anchors: &Anchors,
-        revocations: &RevocationLists,
-        now: UnixTime,
-        algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Option<String> {
-        let lacking = |path: Result<VerifiedPath<'_>, webpki::Error>, _: &[TrustAnchor<'_>]| {
-            let path = path.ok()?;
-            let others = path.intermediate_certificates().rev();
-            let mut issuers: Vec<&[u8]> = others.map(|other| other.issuer()).collect();
-            issuers.push(path.end_entity().issuer());
-            revocations.lacking(&issuers, now)
-        };
-        self.with_path(anchors, None, now, algorithms, lacking)
-            .ok()?
-    }
-
-    /// What `judge` says of the path from it to one of `anchors`, or of there
-    /// being none.
-    fn with_path<T>(
-        &self,
-        anchors: &Anchors,
-        revocations: Option<&RevocationLists>,
-        now: UnixTime,
-        algorithms: &WebPkiSupportedAlgorithms,
-        judge: impl FnOnce(Result<VerifiedPath<'_>, webpki::Error>, &[TrustAnchor<'_>]) -> T,
-    ) -> Result<T, Error> {
-        let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
-        // webpki does not look at the keyUsage of issuers.
-        let issuers: Vec<_> = (self.intermediates.iter())
-            .filter(|der| may_sign_certificates(der))
-            .map(|der| CertificateDer::from(der.as_ref()))
-            .collect();
-        let wanted = self.named_issuers();
-        let roots = anchors.roots(|subject| wanted.contains(&subject));
-        // Each path is asked about on its own: a refused one may not be the only one.
-        let refusal = Cell::new(None);
-        let acceptable = |path: &VerifiedPath<'_>| {
-            if self.common_name_counts {
-                no_limit_on_host_names(path)?;
-            }
-            let Some(lists) = revocations else {
-                return Ok(());
-            };
-            let asked = self.ask(lists, path, now, algorithms);
-            asked.inspect_err(|error| refusal.set(Some(error.clone())))
-        };
-        let path = end_entity.verify_for_usage(
-            algorithms.all,
-            &roots,
-            &issuers,
-            now,
-            self.usage,
-            None,
-            Some(&acceptable),
-        );
-        // A path that is good but for its lists says more than one that is not.
-        let path = path.map_err(|error| refusal.take().unwrap_or(error));
-        Ok(judge(path, &roots))
-    }
-
-    /// Nothing on this path is revoked by these lists.
-    fn ask(
-        &self,
-        lists: &RevocationLists,
-        path: &VerifiedPath<'_>,
-        now: UnixTime,
-        algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Result<(), webpki::Error> {
-        let end_entity = EndEntityCert::try_from(self.end_entity)?;
-        let (issuers, anchor) = (intermediates(path), from_ref(path.anchor()));
-        lists.consult(&issuers_of(path, &issuers), |options| {
-            let (all, usage, options) = (algorithms.all, self.usage, Some(options));
-            let path =
-                end_entity.verify_for_usage(all, anchor, &issuers, now, usage, options, None);
-            path.map(drop)
-        })
     }
 
     /// Whether an issuer was left out for its keyUsage.
@@ -232,30 +189,41 @@ fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> 
     }
 }
 
-/// The intermediates of a path.
-fn intermediates<'a>(path: &'a VerifiedPath<'_>) -> Vec<CertificateDer<'a>> {
-    let certificates = path.intermediate_certificates();
-    certificates.map(|certificate| certificate.der()).collect()
+/// Nothing on this path is revoked by these lists.
+fn check_revocation(
+    lists: &RevocationLists,
+    path: &VerifiedPath<'_>,
+    now: UnixTime,
+) -> Result<(), Refused> {
+    let issuers: Vec<_> = path.intermediate_certificates().collect();
+    let ders: Vec<_> = issuers.iter().map(|issuer| issuer.der()).collect();
+    let end_entity = path.end_entity().der();
+    let shown: Vec<_> = once(&end_entity).chain(&ders).collect();
+    let serials = once(path.end_entity().serial()).chain(issuers.iter().map(|own| own.serial()));
+    let issued = serials.enumerate().map(|(depth, serial)| {
+        let issuer = shown.get(depth + 1).map(|der| parsed(der)).transpose()?;
+        Ok(Issued {
+            certificate: parsed(shown[depth])?,
+            serial,
+            is_ca: depth > 0,
+            issuer_key: match &issuer {
+                Some(issuer) => issuer.public_key_info().into(),
+                None => anchor_key(path.anchor())?,
+            },
+            may_sign_lists: issuer.is_none_or(|issuer| issuer.allows(KeyUse::CrlSign)),
+        })
+    });
+    lists.check(&issued.collect::<Result<Vec<_>, webpki::Error>>()?, now)
 }
 
-/// Who has issued the certificates of a path: its `intermediates` and its anchor.
-fn issuers_of<'a>(
-    path: &'a VerifiedPath<'_>,
-    intermediates: &'a [CertificateDer<'_>],
-) -> Vec<Issuer<'a>> {
-    let certificates = intermediates.iter();
-    let certificates = certificates.filter_map(|der| Certificate::parse(der));
-    let intermediates = certificates.map(|certificate| Issuer {
-        name: certificate.subject().0,
-        key: certificate.public_key_info().into(),
-    });
-    let anchor = path.anchor();
+fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, webpki::Error> {
+    Certificate::parse(der).ok_or(webpki::Error::BadDer)
+}
+
+/// The SubjectPublicKeyInfo of an anchor, which has only its content.
+fn anchor_key(anchor: &TrustAnchor<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, webpki::Error> {
     let key = element_of(SEQUENCE, &[&anchor.subject_public_key_info]);
-    let anchor = key.map(|key| Issuer {
-        name: &anchor.subject,
-        key: key.into(),
-    });
-    intermediates.chain(anchor).collect()
+    key.map(Into::into).ok_or(webpki::Error::BadDer)
 }
 
 /// Reads what webpki does not show.

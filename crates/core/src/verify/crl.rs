@@ -1,19 +1,22 @@
 //! Which certificates are revoked: the lists of CRLFILE (RFC 5280 section 5).
-//! webpki reads and verifies them.
+//! webpki reads them and verifies their signatures. Which list counts for a
+//! certificate is decided here: webpki asks the first one of an issuer's name,
+//! and an issuer with an old and a new key has two.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use cli::{CrlCheck, Fatal};
 use pki::PemError;
 use pki::read;
 use pki::x509::crl::{RevocationList, Signed};
-use pki::x509::name::Name;
+use pki::x509::{Certificate, distribution_point};
 use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use unix::quoted::quoted;
 use webpki::{
-    BorrowedCertRevocationList, CertRevocationList, Error, ExpirationPolicy, RawPublicKeyEntity,
-    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
+    BorrowedCertRevocationList, CertRevocationList, Error, RawPublicKeyEntity,
+    UnsupportedSignatureAlgorithmContext,
 };
 
 use crate::crypto;
@@ -59,99 +62,132 @@ impl RevocationLists {
         })
     }
 
-    /// What `verify` says of a path whose issuers are these when it is given the
-    /// lists to ask.
-    ///
-    /// webpki asks the first list of an issuer's name, whoever has signed it.
-    /// Authorities of one name, or an old and a new key of one, have a list
-    /// each, so those that the keys of this path have signed come first.
-    pub fn consult<T>(
-        &self,
-        issuers: &[Issuer<'_>],
-        verify: impl FnOnce(RevocationOptions<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (own, others): (Vec<&List>, Vec<&List>) = self
-            .lists
-            .iter()
-            .partition(|list| self.is_alone(list) || list.is_of(issuers));
-        let lists = own.into_iter().chain(others);
-        let lists = lists.map(|list| BorrowedCertRevocationList::from_der(&list.der));
-        let lists: Vec<CertRevocationList<'_>> = lists
-            .map(|list| list.map(Into::into))
-            .collect::<Result<_, _>>()?;
-        let lists: Vec<&CertRevocationList<'_>> = lists.iter().collect();
-        verify(self.options(&lists)?)
-    }
-
-    /// Whether no other list has the same issuer's name.
-    fn is_alone(&self, list: &List) -> bool {
-        let same = self
-            .lists
-            .iter()
-            .filter(|other| other.issuer == list.issuer);
-        same.count() == 1
-    }
-
-    fn options<'a>(
-        &self,
-        lists: &'a [&'a CertRevocationList<'a>],
-    ) -> Result<RevocationOptions<'a>, Error> {
-        let builder = RevocationOptionsBuilder::new(lists);
-        let builder = builder.map_err(|_| Error::UnknownRevocationStatus)?;
-        let depth = match self.check {
-            CrlCheck::Leaf => RevocationCheckDepth::EndEntity,
-            CrlCheck::Chain => RevocationCheckDepth::Chain,
-        };
-        let builder = builder.with_depth(depth);
-        Ok(builder
-            .with_expiration_policy(ExpirationPolicy::Enforce)
-            .build())
-    }
-
-    /// Which list is missing or out of date for a chain whose certificates,
-    /// the peer's own last, have these issuers.
-    pub fn lacking(&self, issuers: &[&[u8]], now: UnixTime) -> Option<String> {
+    /// Nothing on `path` is revoked. It begins with the peer's own certificate.
+    pub fn check(&self, path: &[Issued<'_>], now: UnixTime) -> Result<(), Refused> {
         let asked = match self.check {
-            CrlCheck::Leaf => issuers.len().saturating_sub(1),
-            CrlCheck::Chain => 0,
+            CrlCheck::Leaf => 1,
+            CrlCheck::Chain => path.len(),
         };
-        let mut issuers = issuers.iter().skip(asked);
-        issuers.find_map(|issuer| self.lacking_of(issuer, now))
+        let mut from_anchor = path.iter().take(asked).rev();
+        from_anchor.try_for_each(|issued| self.check_one(issued, now))
     }
 
-    fn lacking_of(&self, issuer: &[u8], now: UnixTime) -> Option<String> {
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let mut own = self
-            .lists
-            .iter()
-            .filter(|list| list.issuer == issuer)
-            .peekable();
-        let missing = own.peek().is_none();
-        let outdated = own.all(|list| list.next_update <= now);
-        let name = Name(issuer).line().map(|name| quoted(name.as_bytes()));
-        let name = name.unwrap_or_else(|| "an issuer without a name".to_owned());
-        match (missing, outdated) {
-            (true, _) => Some(format!("there is no revocation list of {name}")),
-            (_, true) => Some(format!("the revocation list of {name} is out of date")),
-            _ => None,
+    /// This certificate is not revoked. What can refuse it comes in the order of
+    /// webpki.
+    fn check_one(&self, issued: &Issued<'_>, now: UnixTime) -> Result<(), Refused> {
+        let list = self.list_for(issued)?;
+        let next_update = u64::try_from(list.next_update).unwrap_or_default();
+        if next_update <= now.as_secs() {
+            let next_update = UnixTime::since_unix_epoch(Duration::from_secs(next_update));
+            let error = Error::CrlExpired {
+                time: now,
+                next_update,
+            };
+            let name = issued.issuer_name();
+            let why = format!("the revocation list of {name} is out of date");
+            return Err(Refused::because(error, why));
         }
+        if !issued.may_sign_lists {
+            return Err(Error::IssuerNotCrlSigner.into());
+        }
+        let list = BorrowedCertRevocationList::from_der(&list.der)?;
+        match CertRevocationList::from(list).find_serial(issued.serial)? {
+            Some(_) => Err(Error::CertRevoked.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The newest list that covers this certificate and is signed by the key
+    /// that has signed the certificate.
+    fn list_for(&self, issued: &Issued<'_>) -> Result<&List, Refused> {
+        let certificate = &issued.certificate;
+        let name = certificate.issuer().0;
+        let named = || self.lists.iter().filter(|list| list.issuer == name);
+        let covers = |list: &&List| {
+            let [point, _] = &list.scope;
+            distribution_point::covers(point.as_deref(), certificate, issued.is_ca)
+        };
+        let mut covering = named().filter(covers);
+        if let Some(list) = covering.find(|list| list.is_signed_by(&issued.issuer_key)) {
+            return Ok(list);
+        }
+        let name = issued.issuer_name();
+        let why = if named().next().is_none() {
+            format!("there is no revocation list of {name}")
+        } else if let Some(first) = named().find(covers) {
+            if let Some(error) = first.unknown_signature() {
+                return Err(error.into());
+            }
+            format!("no revocation list of {name} is signed by the key that signed the certificate")
+        } else {
+            format!("no revocation list of {name} covers the certificate")
+        };
+        Err(Refused::because(Error::UnknownRevocationStatus, why))
     }
 }
 
-/// The name and the key of one who has issued a certificate of a path.
-pub struct Issuer<'a> {
-    /// The content of a Name.
-    pub name: &'a [u8],
-    /// The SubjectPublicKeyInfo.
-    pub key: SubjectPublicKeyInfoDer<'a>,
+/// A certificate of a path, and who has issued it.
+pub struct Issued<'a> {
+    /// The certificate.
+    pub certificate: Certificate<'a>,
+    /// The content of its serialNumber.
+    pub serial: &'a [u8],
+    /// Whether it is the issuer of another certificate of the path.
+    pub is_ca: bool,
+    /// The SubjectPublicKeyInfo of its issuer.
+    pub issuer_key: SubjectPublicKeyInfoDer<'a>,
+    /// Whether keyUsage allows the issuer to sign lists.
+    pub may_sign_lists: bool,
+}
+
+impl Issued<'_> {
+    /// The issuer's name, for people.
+    fn issuer_name(&self) -> String {
+        let name = self.certificate.issuer().line();
+        let name = name.map(|name| quoted(name.as_bytes()));
+        name.unwrap_or_else(|| "an issuer without a name".to_owned())
+    }
+}
+
+/// Why a path is refused for its lists.
+pub struct Refused {
+    /// The error, which decides the alert.
+    pub error: Error,
+    /// What is said of it if the error does not say enough.
+    pub why: Option<String>,
+}
+
+impl Refused {
+    fn because(error: Error, why: String) -> Self {
+        let why = Some(why);
+        Self { error, why }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, why: None }
+    }
 }
 
 impl List {
-    /// Whether it is signed by one of `issuers`.
-    fn is_of(&self, issuers: &[Issuer<'_>]) -> bool {
-        let mut named = issuers.iter().filter(|issuer| issuer.name == self.issuer);
-        Signed::parse(&self.der)
-            .is_some_and(|signed| named.any(|issuer| is_signed_by(&signed, &issuer.key)))
+    /// Whether it is signed by this key, a SubjectPublicKeyInfo.
+    fn is_signed_by(&self, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
+        Signed::parse(&self.der).is_some_and(|signed| is_signed_by(&signed, key))
+    }
+
+    /// The error of a signature that no key can verify, if it has such a one.
+    fn unknown_signature(&self) -> Option<Error> {
+        let algorithm = Signed::parse(&self.der)?.algorithm;
+        let mut known = crypto::signature_algorithms().all.iter();
+        if known.any(|known| known.signature_alg_id().as_ref() == algorithm) {
+            return None;
+        }
+        let context = UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: algorithm.to_vec(),
+            supported_algorithms: Vec::new(),
+        };
+        Some(Error::UnsupportedCrlSignatureAlgorithmContext(context))
     }
 
     fn new(der: Vec<u8>) -> Result<Self, &'static str> {

@@ -134,23 +134,10 @@ impl VerificationPolicy {
             };
         }
         let revocations = self.revocations.as_ref();
-        let verdict = chain.verify(anchors, revocations, now, algorithms);
-        if let (Some(lists), Err(error)) = (revocations, &verdict) {
-            self.explain(error, || chain.lacking(anchors, lists, now, algorithms));
-        }
-        verdict
-    }
-
-    /// Says which revocation list it is that is missing or out of date.
-    fn explain(&self, error: &Error, which: impl FnOnce() -> Option<String>) {
-        use CertificateError as C;
-        if let Error::InvalidCertificate(C::UnknownRevocationStatus | C::ExpiredRevocationList) =
-            error
-        {
-            if let Some(which) = which() {
-                self.facts
-                    .refuse(format!("certificate of remote refused: {which}"));
-            }
-        }
+        let explain = |why| {
+            let why = format!("certificate of remote refused: {why}");
+            self.facts.refuse(why);
+        };
+        chain.verify(anchors, revocations, now, algorithms, explain)
     }
 }

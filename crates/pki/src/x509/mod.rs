@@ -2,6 +2,7 @@
 
 pub mod crl;
 pub mod der;
+pub mod distribution_point;
 mod identities;
 pub mod kind;
 pub mod name;
@@ -37,6 +38,8 @@ pub enum KeyUse {
     DigitalSignature = 0x80,
     /// keyCertSign: to sign certificates.
     KeyCertSign = 0x04,
+    /// cRLSign: to sign revocation lists.
+    CrlSign = 0x02,
 }
 
 const KEY_USAGE: [u8; 3] = [0x55, 0x1d, 15];

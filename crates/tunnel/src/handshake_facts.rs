@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::pki_types::CertificateDer;
 use unix::quoted::quoted;
 
-use crate::record_notes::Records;
+use crate::record_status::RecordStatus;
 
 /// Why the handshake cannot go on, though the peer has done nothing wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub enum HandshakeAbort {
 #[derive(Clone, Debug, Default)]
 pub struct HandshakeFacts {
     facts: Arc<Mutex<Facts>>,
-    records: Records,
+    records: RecordStatus,
 }
 
 #[derive(Debug, Default)]
@@ -114,7 +114,7 @@ impl HandshakeFacts {
     }
 
     /// What the protection of records has noted.
-    pub fn records(&self) -> &Records {
+    pub fn records(&self) -> &RecordStatus {
         &self.records
     }
 

@@ -18,8 +18,7 @@ pub mod handshake_facts;
 pub mod hello;
 pub mod outcome;
 pub mod pump;
-pub mod record_notes;
-mod records;
+pub mod record_status;
 pub mod session;
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(

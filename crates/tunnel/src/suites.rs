@@ -12,7 +12,7 @@ use rustls::{
     Tls12CipherSuite, Tls13CipherSuite,
 };
 
-use crate::record_notes::Records;
+use crate::record_status::RecordStatus;
 
 /// After so many records with one key a TLS 1.2 connection ends: this version
 /// has no way to change the key. An attacker's advantage is then at most
@@ -22,7 +22,10 @@ const TLS12_RECORDS: u64 = 1 << 32;
 /// `suites` as the engines use them, with the notes of the one connection that
 /// will be made with them. TLS 1.3 changes its keys by itself, at the library's
 /// limits.
-pub fn strict(suites: &[SupportedCipherSuite], records: &Records) -> Vec<SupportedCipherSuite> {
+pub fn strict(
+    suites: &[SupportedCipherSuite],
+    records: &RecordStatus,
+) -> Vec<SupportedCipherSuite> {
     let limit = |suite: &SupportedCipherSuite| match suite {
         SupportedCipherSuite::Tls12(_) => TLS12_RECORDS,
         SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit,
@@ -38,7 +41,7 @@ pub fn strict(suites: &[SupportedCipherSuite], records: &Records) -> Vec<Support
 pub fn suite(
     of: SupportedCipherSuite,
     confidentiality_limit: u64,
-    records: &Records,
+    records: &RecordStatus,
 ) -> SupportedCipherSuite {
     let common = |of: &CipherSuiteCommon| CipherSuiteCommon {
         suite: of.suite,
@@ -69,11 +72,11 @@ pub fn suite(
 /// that the notes ask for. Or such an encrypter or decrypter.
 struct Strict<T> {
     of: T,
-    records: Records,
+    records: RecordStatus,
 }
 
 impl<T> Strict<T> {
-    fn new(of: T, records: &Records) -> Self {
+    fn new(of: T, records: &RecordStatus) -> Self {
         let records = records.clone();
         Self { of, records }
     }

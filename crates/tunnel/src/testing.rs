@@ -19,7 +19,7 @@ use rustls::{
 };
 
 use crate::handshake_facts::HandshakeFacts;
-use crate::record_notes::Records;
+use crate::record_status::RecordStatus;
 use crate::session::Session;
 use crate::suites;
 
@@ -90,7 +90,7 @@ pub fn client_session() -> Session {
     Session::Client(Box::new(connection), facts)
 }
 
-fn provider(records: &Records) -> Arc<CryptoProvider> {
+fn provider(records: &RecordStatus) -> Arc<CryptoProvider> {
     let provider = default_provider();
     Arc::new(CryptoProvider {
         cipher_suites: suites::strict(&provider.cipher_suites, records),

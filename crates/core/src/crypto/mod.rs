@@ -13,14 +13,14 @@ use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
-use tunnel::record_notes::Records;
+use tunnel::record_status::RecordStatus;
 use tunnel::suites;
 
 /// Cipher suites, signatures, randomness, and key exchange in these groups:
 /// whatever a connection of either side uses. A client prefers the first group
 /// and sends a share for it; a server takes the client's order. What is noted
 /// of the connection's records is in `records`.
-pub fn provider(groups: &[Group], records: &Records) -> Arc<CryptoProvider> {
+pub fn provider(groups: &[Group], records: &RecordStatus) -> Arc<CryptoProvider> {
     let provider = backend::default_provider();
     Arc::new(CryptoProvider {
         cipher_suites: suites::strict(&provider.cipher_suites, records),

@@ -19,7 +19,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, PeerMisbehaved};
 use tunnel::hello::Hellos;
-use tunnel::record_notes::Records;
+use tunnel::record_status::RecordStatus;
 use unix::Env;
 use webpki::KeyUsage;
 
@@ -257,7 +257,7 @@ fn covers(pattern: &[u8], name: &[u8]) -> bool {
 /// has the right length and gives a secret, any other one is an invalid share.
 pub fn key_share(input: &[u8]) -> bool {
     let invalid = Error::from(PeerMisbehaved::InvalidKeyShare);
-    let group = &crypto::provider(&[Group::X25519MlKem768], &Records::default()).kx_groups[0];
+    let group = &crypto::provider(&[Group::X25519MlKem768], &RecordStatus::default()).kx_groups[0];
     let answered = group.start_and_complete(input);
     let completed = group.start().unwrap().complete(input);
     match &answered {

@@ -15,7 +15,7 @@ use rustls::{
 };
 use tunnel::explain::Violation;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
-use tunnel::record_notes::Records;
+use tunnel::record_status::RecordStatus;
 
 use super::channel::{self, ChannelError};
 use super::client::GuardClient;
@@ -61,7 +61,7 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
 fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
     let mut config = ServerConfig::builder_with_provider(crypto::provider(
         &[cli::Group::X25519],
-        &Records::default(),
+        &RecordStatus::default(),
     ))
     .with_protocol_versions(&[&TLS12, &TLS13])
     .unwrap()
@@ -75,7 +75,7 @@ fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
 }
 
 fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
-    let provider = crypto::provider(&[cli::Group::X25519], &Records::default());
+    let provider = crypto::provider(&[cli::Group::X25519], &RecordStatus::default());
     let verifier = ServerVerifier {
         policy: TrustCell::from(VerificationPolicy {
             anchors: Anchors::parse(CERTIFICATE),

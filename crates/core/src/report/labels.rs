@@ -55,14 +55,14 @@ fn group_name(group: NamedGroup) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use tunnel::record_notes::Records;
+    use tunnel::record_status::RecordStatus;
 
     use super::*;
     use crate::crypto;
 
     #[test]
     fn all_that_the_provider_can_agree_on_has_a_name() {
-        let provider = crypto::provider(&cli::Group::ALL, &Records::default());
+        let provider = crypto::provider(&cli::Group::ALL, &RecordStatus::default());
         for suite in &provider.cipher_suites {
             assert!(cipher_name(suite.suite()).is_some(), "{suite:?}");
         }

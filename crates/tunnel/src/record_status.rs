@@ -8,7 +8,7 @@ use rustls::AlertDescription;
 
 /// The notes of one connection. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Records(Arc<Notes>);
+pub struct RecordStatus(Arc<Notes>);
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -18,7 +18,7 @@ struct Notes {
     alert: AtomicU8,
 }
 
-impl Records {
+impl RecordStatus {
     /// Whether the last record that was to be decrypted could not be, and no
     /// call has told so before.
     ///
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn an_alert_says_what_it_is_told_to() {
-        let records = Records::default();
+        let records = RecordStatus::default();
         assert!(!records.alerted());
         assert_eq!(records.alert(50), 50);
         assert!(records.alerted());
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn only_the_last_record_counts_and_it_is_told_once() {
-        let records = Records::default();
+        let records = RecordStatus::default();
         assert!(!records.take_undecryptable());
         records.note(false);
         records.note(true);

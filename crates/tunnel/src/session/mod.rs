@@ -4,6 +4,8 @@
 //! It stands on rustls's unbuffered interface, so that records are decrypted
 //! where they were received.
 
+mod record_scan;
+
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
@@ -15,7 +17,7 @@ use crate::explain::{self, Alert};
 use crate::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use crate::hello::Hellos;
 use crate::outcome::{EndReason, Outcome};
-use crate::records::until_refused;
+use record_scan::until_refused;
 
 /// How many bytes of data fit into one record.
 pub const MAX_DATA: usize = 16384;

@@ -7,14 +7,11 @@
 )]
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use unix::Errno;
 
-use crate::buffer::Buffer;
 use crate::endpoints::{End, PerEnd};
-use crate::hello::Hellos;
 use crate::outcome::EndReason;
 use crate::pump::Rules;
 use crate::session::{Buffers, Session, ToSend};
@@ -87,17 +84,9 @@ struct Peer {
 
 impl Peer {
     fn new(session: Session) -> Self {
-        let buffer = || Buffer::new(NonZeroUsize::new(1 << 17).unwrap()).unwrap();
-        let buffers = Buffers {
-            incoming: buffer(),
-            plain: buffer(),
-            outgoing: buffer(),
-            next_record: 0,
-            hellos: Hellos::new(),
-        };
         Self {
             session,
-            buffers,
+            buffers: testing::buffers(),
             said: 0,
             heard: 0,
             closed: false,

@@ -44,17 +44,18 @@ enum Message<'a> {
     Other,
 }
 
-impl Hellos {
+impl Default for Hellos {
     /// None has come yet.
-    #[allow(clippy::new_without_default, reason = "nobody asks for a default")]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             left: 2,
             pieces: Vec::new(),
             session_id: None,
         }
     }
+}
 
+impl Hellos {
     /// Whether all have come.
     pub fn are_over(&self) -> bool {
         self.left == 0

@@ -30,5 +30,6 @@ pub mod session;
 mod simulator;
 pub mod suites;
 #[cfg(any(test, feature = "fuzzing"))]
+#[allow(dead_code, reason = "tests and fuzzing use different parts")]
 mod testing;
 pub mod throughput;

@@ -1,6 +1,7 @@
 //! Sessions of both sides, for tests and for fuzzing.
 #![allow(clippy::unwrap_used, reason = "the test data is usable")]
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use rustls::DistinguishedName;
@@ -18,9 +19,12 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme,
 };
 
+use crate::buffer::Buffer;
+use crate::explain::Alert;
 use crate::handshake_facts::HandshakeFacts;
+use crate::hello::Hellos;
 use crate::record_status::RecordStatus;
-use crate::session::Session;
+use crate::session::{Buffers, Received, Session, ToSend};
 use crate::suites;
 
 const KEY: &[u8] = include_bytes!("../../pki/src/testdata/key.pem");
@@ -31,26 +35,25 @@ pub fn private_key() -> PrivateKeyDer<'static> {
     PrivateKeyDer::from_pem_slice(KEY).unwrap()
 }
 
-/// Its certificate, for localhost, which is its own issuer.
+/// Its self-signed certificate, for localhost.
 pub fn chain() -> Vec<CertificateDer<'static>> {
     let certificates = CertificateDer::pem_slice_iter(CERTIFICATE);
     certificates.collect::<Result<_, _>>().unwrap()
 }
 
-/// A server with this key and certificate. It allows for early data, which it
-/// skips.
+/// A server with that key and certificate. It skips early data.
 pub fn server_session() -> Session {
     server_session_with(None)
 }
 
-/// Keys for tickets, the same for all servers of this process.
+/// Makes tickets with the same keys for all servers of this process.
 pub fn ticketer() -> Arc<dyn ProducesTickets> {
     static KEYS: OnceLock<Arc<dyn ProducesTickets>> = OnceLock::new();
     let keys = || rustls::crypto::ring::Ticketer::new().unwrap();
     Arc::clone(KEYS.get_or_init(keys))
 }
 
-/// The same, which makes tickets if it has keys for them.
+/// As [`server_session`], and with `tickets` it resumes sessions.
 pub fn server_session_with(tickets: Option<Arc<dyn ProducesTickets>>) -> Session {
     let facts = HandshakeFacts::default();
     let mut config = ServerConfig::builder_with_provider(provider(facts.records()))
@@ -71,7 +74,7 @@ pub fn server_session_with(tickets: Option<Arc<dyn ProducesTickets>>) -> Session
     Session::Server(Box::new(connection), facts, false)
 }
 
-/// A client that accepts this certificate and no other.
+/// A client that accepts only the certificate of [`chain`].
 pub fn client_session() -> Session {
     let verifier = Verifier {
         certificate: chain().pop(),
@@ -88,6 +91,82 @@ pub fn client_session() -> Session {
     let name = ServerName::try_from("localhost").unwrap();
     let connection = UnbufferedClientConnection::new(Arc::new(config), name).unwrap();
     Session::Client(Box::new(connection), facts)
+}
+
+/// Buffers that hold more than a test moves at once.
+pub fn buffers() -> Buffers {
+    let buffer = || Buffer::new(NonZeroUsize::new(1 << 17).unwrap()).unwrap();
+    Buffers {
+        incoming: buffer(),
+        plain: buffer(),
+        outgoing: buffer(),
+        next_record: 0,
+        hellos: Hellos::default(),
+    }
+}
+
+/// A session with its buffers.
+pub struct Party {
+    pub session: Session,
+    pub buffers: Buffers,
+}
+
+impl Party {
+    /// One that has sent and received nothing.
+    pub fn new(session: Session) -> Self {
+        let buffers = buffers();
+        Self { session, buffers }
+    }
+
+    /// A server: see [`server_session`].
+    pub fn server() -> Self {
+        Self::new(server_session())
+    }
+
+    /// A client: see [`client_session`].
+    pub fn client() -> Self {
+        Self::new(client_session())
+    }
+
+    /// A client and a server after their handshake.
+    pub fn connected() -> (Self, Self) {
+        let (mut client, mut server) = (Self::client(), Self::server());
+        loop {
+            client.process(ToSend::Nothing).unwrap();
+            server.receive(&client.sent());
+            server.process(ToSend::Nothing).unwrap();
+            let answer = server.sent();
+            if answer.is_empty() {
+                break;
+            }
+            client.receive(&answer);
+        }
+        assert!(!client.session.is_handshaking() && !server.session.is_handshaking());
+        (client, server)
+    }
+
+    /// Processes what was received, then sends: see [`Session::process`].
+    pub fn process(&mut self, send: ToSend<'_>) -> Result<Received, Error> {
+        self.session.process(&mut self.buffers, send)
+    }
+
+    /// Ends the session: see [`Session::alert`].
+    pub fn alert(&mut self, wanted: Option<Alert>) {
+        self.session.alert(&mut self.buffers, wanted);
+    }
+
+    /// Puts `bytes` from the network into its buffer.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.buffers.incoming.compact();
+        assert_eq!(self.buffers.incoming.append(bytes), bytes.len());
+    }
+
+    /// Takes what is for the network.
+    pub fn sent(&mut self) -> Vec<u8> {
+        let sent = self.buffers.outgoing.content().to_vec();
+        self.buffers.outgoing.clear();
+        sent
+    }
 }
 
 fn provider(records: &RecordStatus) -> Arc<CryptoProvider> {

@@ -283,7 +283,7 @@ pub fn hello(input: &[u8]) -> bool {
     };
     let own = [&[0; 9][..], &[3, 3], &[7; 32], b"\x02id"].concat();
     let look = |size: usize| {
-        let mut hellos = Hellos::new();
+        let mut hellos = Hellos::default();
         hellos.sent(&own);
         let judged = messages
             .chunks(size)

@@ -51,7 +51,7 @@ fn server(version: u16, random: u8, id: &[u8], tls13: bool) -> Vec<u8> {
 /// What comes of a message, whole and in pieces.
 fn look(own: Option<&[u8]>, bytes: &[u8]) -> Result<u8, Violation> {
     let run = |piece: usize| {
-        let mut hellos = Hellos::new();
+        let mut hellos = Hellos::default();
         if let Some(own) = own {
             hellos.sent(&[&[22, 3, 1, 0, 99], own].concat());
         }
@@ -105,7 +105,7 @@ fn a_server_hello_has_the_session_id_of_the_client_hello() {
 fn the_second_client_hello_is_looked_at_and_no_third() {
     let good = client(0x0303, &[29], &[29], &[3, 4]);
     let bad = client(0x0303, &[29], &[30], &[3, 4]);
-    let mut hellos = Hellos::new();
+    let mut hellos = Hellos::default();
     assert_eq!(hellos.received(&good), Ok(()));
     assert_eq!(hellos.clone().received(&bad), Err(Violation::KeyShareGroup));
     assert_eq!(hellos.received(&good), Ok(()));

@@ -111,7 +111,7 @@ impl Pump {
                 plain: buffer(sizes.incoming)?,
                 outgoing: buffer(sizes.outgoing)?,
                 next_record: 0,
-                hellos: Hellos::new(),
+                hellos: Hellos::default(),
             },
             scratch: buffer(sizes.scratch)?,
             phase: Phase::Handshake {

@@ -1,9 +1,37 @@
-//! How it ends: alerts, the order of closings, and what is still waited for.
+//! How a connection closes: alerts, the order in which the ends close, and what is
+//! still waited for.
+//!
+//! When each end closes ([`Pump::close_ends`], and on an error of the end itself):
+//!
+//! | end | closes |
+//! |---|---|
+//! | [`End::NetIn`] | at the end of the peer's stream |
+//! | [`End::AppOut`] | when the peer has ended its direction and all data are delivered, or when the program does not read any more |
+//! | [`End::AppIn`] | when the program has ended its direction, when the network takes nothing any more, or after a fatal failure |
+//! | [`End::NetOut`] | after `AppIn`, when everything is sent |
+//!
+//! Before `NetOut` closes, a close_notify is sent once: if [`Rules::notify`] asks
+//! for it or the peer has sent its own, but not after a fatal failure.
+//!
+//! When the pump is done ([`Stage`], in this order):
+//!
+//! | what has happened | what follows |
+//! |---|---|
+//! | after the handshake nothing has moved for [`Rules::idle`] | end as idle, with a close_notify if nothing else waits to be sent |
+//! | a fatal failure, and data are left for the program | wait until it has taken them |
+//! | a fatal failure, and all is delivered | linger for [`AFTER_FAILURE`], then end with that failure |
+//! | both directions have ended, and all is delivered | end |
+//! | the program has closed both of its ends during the handshake | end as local-gone |
+//! | all is sent, the program does not read any more, and one direction has failed | end with that failure |
+//! | all is sent, and the program does not read any more | linger for [`AFTER_CLOSE`], then end |
+//! | anything else | wait |
 
 use std::time::{Duration, Instant};
 
 use rustls::{AlertDescription, Error};
 
+#[cfg(doc)]
+use super::Rules;
 use super::inbound::{Ended, Inbound};
 use super::{Pump, Step};
 use crate::endpoints::{End, Ends};
@@ -11,28 +39,27 @@ use crate::explain::Alert;
 use crate::outcome::{EndReason, Outcome};
 use crate::session::ToSend;
 
-/// What the connection will end with.
+/// The failure that the connection will end with.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Failure {
-    /// Nothing is wrong so far.
+    /// No failure so far.
     None,
-    /// This, when everything else is done.
+    /// One direction has failed. The other one goes on to its end.
     Deferred(Outcome),
-    /// This, and nothing more is accepted: what is here is delivered, then it
-    /// is over.
+    /// Both directions have failed. Data that are decrypted are delivered, and
+    /// nothing more is accepted.
     Fatal(Outcome),
 }
 
 impl Failure {
-    /// Something went wrong that concerns one direction. What went wrong
-    /// first counts.
+    /// One direction has failed. The first failure counts.
     pub fn note(&mut self, outcome: Outcome) {
         if *self == Self::None {
             *self = Self::Deferred(outcome);
         }
     }
 
-    /// Something went wrong that ends both.
+    /// Both directions have failed. The first failure counts.
     fn fail(&mut self, outcome: Outcome) {
         *self = match std::mem::replace(self, Self::None) {
             Self::None => Self::Fatal(outcome),
@@ -51,14 +78,14 @@ impl Failure {
 /// Our own close_notify.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CloseNotify {
-    /// There is none.
+    /// Not encrypted yet.
     NotSent,
-    /// It is on its way: so many bytes at the end of `outgoing` are nothing
-    /// but that alert.
+    /// Encrypted, or given up. The last `bytes` of `outgoing` are that alert.
     Queued { bytes: usize },
 }
 
 impl CloseNotify {
+    /// How many bytes of it are left in `outgoing`.
     pub fn bytes(self) -> usize {
         match self {
             Self::NotSent => 0,
@@ -66,7 +93,7 @@ impl CloseNotify {
         }
     }
 
-    /// `outgoing` holds only so much any more.
+    /// `outgoing` now holds only this many bytes.
     pub fn left(&mut self, outgoing: usize) {
         if let Self::Queued { bytes } = self {
             *bytes = outgoing.min(*bytes);
@@ -74,19 +101,19 @@ impl CloseNotify {
     }
 }
 
-/// For how long and how much is thrown away at the end, so that the peer
-/// still gets what we sent last: closing a socket with unread bytes would
-/// reset the connection.
+/// How long, and how much, the pump still reads and discards at the end. A
+/// socket that closes with unread bytes resets the connection, and the peer may
+/// then lose what we sent last.
 struct LingerLimits {
-    /// Time without a byte.
+    /// The longest time without a byte.
     silence: Duration,
-    /// Time in all.
+    /// The longest time in all.
     total: Duration,
-    /// Bytes in all.
+    /// The most bytes.
     bytes: usize,
 }
 
-/// After the program has gone.
+/// After everything is sent and the program does not read any more.
 const AFTER_CLOSE: LingerLimits = LingerLimits {
     silence: Duration::from_secs(5),
     total: Duration::from_secs(30),
@@ -100,28 +127,49 @@ const AFTER_FAILURE: LingerLimits = LingerLimits {
     bytes: 1 << 20,
 };
 
+/// A lingering close: the network is read and discarded.
 pub struct Linger {
     limits: &'static LingerLimits,
     since: Instant,
+    /// How many bytes may still be discarded.
     left: usize,
 }
 
 impl Linger {
-    /// So much was thrown away.
+    /// `count` bytes were discarded.
     pub fn take(&mut self, count: usize) {
         self.left = self.left.saturating_sub(count);
     }
 
-    /// When it is enough, if the network was last read from at `last_read`.
+    /// When it ends, if the network last brought bytes at `last_read`.
     pub fn deadline(&self, last_read: Instant) -> Instant {
         let silent = last_read.max(self.since) + self.limits.silence;
         silent.min(self.since + self.limits.total)
     }
 }
 
+/// How far the closing of a connection is. The first that applies counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The idle limit has passed.
+    IdleTooLong,
+    /// A fatal failure; data are left for the program.
+    Failing,
+    /// A fatal failure; all data are delivered. The alert may still be unsent: a
+    /// peer that does not take it is not waited for.
+    Failed,
+    /// Both directions have ended, and all data are delivered.
+    Complete,
+    /// The program has closed both of its ends during the handshake.
+    LocalGone,
+    /// Everything is sent, and the program does not read any more.
+    Unread,
+    /// None of these.
+    Open,
+}
+
 impl Pump {
-    /// Closes what has ended: the program's input once everything is
-    /// delivered, the network's once everything is sent.
+    /// Closes the ends that are due: see the table at the top.
     pub(super) fn close_ends(&mut self, ends: &mut impl Ends, now: Instant) {
         if self.is_failing() {
             self.close(ends, End::AppIn);
@@ -133,8 +181,8 @@ impl Pump {
         if self.is_open(End::AppIn) || !self.is_open(End::NetOut) {
             return;
         }
-        let asked = self.inbound == Inbound::Ended(Ended::CloseNotify);
-        if (self.rules.notify || asked) && self.established() {
+        let answers = self.inbound == Inbound::Ended(Ended::CloseNotify);
+        if (self.rules.notify || answers) && self.established() {
             self.send_close_notify(ends, now);
         }
         if self.buffers.outgoing.is_empty() {
@@ -144,7 +192,7 @@ impl Pump {
 
     /// Sends a close_notify, once.
     fn send_close_notify(&mut self, ends: &mut impl Ends, now: Instant) {
-        // After a fatal alert nothing more can be sent, nor need be.
+        // Nothing may follow a fatal alert.
         if self.close_notify != CloseNotify::NotSent || self.is_failing() {
             return;
         }
@@ -158,30 +206,48 @@ impl Pump {
         self.transmit(ends, now);
     }
 
-    /// Whether it is over, or what is still waited for.
+    /// Ends the connection, or waits: see the table at the top.
     pub(super) fn conclude(&mut self, ends: &mut impl Ends, now: Instant) -> Step {
-        let sent = !self.is_open(End::NetOut);
-        let heard = self.inbound != Inbound::Open || !self.is_open(End::NetIn);
-        let delivered = self.buffers.plain.is_empty();
-        let deaf = !self.is_open(End::AppOut);
-        let gone = deaf && !self.is_open(End::AppIn);
-        match &self.failure {
-            _ if self.is_idle(now) => self.end_idle(ends, now),
-            // A peer that does not take the alert is not waited for.
-            Failure::Fatal(_) if delivered => self.linger(&AFTER_FAILURE, now),
-            Failure::Fatal(_) => Step::Wait,
-            _ if sent && delivered && heard => self.done(),
-            _ if gone && !self.established() => {
+        match self.stage(now) {
+            Stage::IdleTooLong => self.end_idle(ends, now),
+            Stage::Failing | Stage::Open => Step::Wait,
+            Stage::Failed => self.linger(&AFTER_FAILURE, now),
+            Stage::Complete => self.done(),
+            Stage::LocalGone => {
                 self.failure.note(Outcome::local_gone());
                 self.done()
             }
-            Failure::Deferred(_) if sent && deaf => self.done(),
-            Failure::None if sent && deaf => self.linger(&AFTER_CLOSE, now),
-            _ => Step::Wait,
+            Stage::Unread if self.failure == Failure::None => self.linger(&AFTER_CLOSE, now),
+            Stage::Unread => self.done(),
         }
     }
 
-    /// Everything is done but for what the peer may still send.
+    fn stage(&self, now: Instant) -> Stage {
+        let delivered = self.buffers.plain.is_empty();
+        let received = self.inbound != Inbound::Open || !self.is_open(End::NetIn);
+        let sent = !self.is_open(End::NetOut);
+        let reads = self.is_open(End::AppOut);
+        let writes = self.is_open(End::AppIn);
+        if self.is_idle(now) {
+            Stage::IdleTooLong
+        } else if self.is_failing() {
+            if delivered {
+                Stage::Failed
+            } else {
+                Stage::Failing
+            }
+        } else if sent && received && delivered {
+            Stage::Complete
+        } else if !reads && !writes && !self.established() {
+            Stage::LocalGone
+        } else if sent && !reads {
+            Stage::Unread
+        } else {
+            Stage::Open
+        }
+    }
+
+    /// Discards what the peer still sends, within these limits.
     fn linger(&mut self, limits: &'static LingerLimits, now: Instant) -> Step {
         if !self.is_open(End::NetIn) && !self.is_open(End::NetOut) {
             return self.done();
@@ -217,7 +283,7 @@ impl Pump {
         matches!(self.failure, Failure::Fatal(_))
     }
 
-    /// The peer has gone too far for us, though not for rustls.
+    /// The peer has passed a limit of ours that rustls does not have.
     pub(super) fn refuse(&mut self, reason: EndReason, why: &str) {
         self.alert(Some(Alert::Otherwise(AlertDescription::DecodeError)));
         self.fail(Outcome::tls(reason, why));
@@ -225,12 +291,12 @@ impl Pump {
 
     fn alert(&mut self, wanted: Option<Alert>) {
         self.buffers.outgoing.compact();
-        // Nothing may follow a close_notify.
+        // No alert may follow a close_notify.
         let wanted = wanted.filter(|_| self.close_notify == CloseNotify::NotSent);
         self.session.alert(&mut self.buffers, wanted);
     }
 
-    /// rustls has found something wrong.
+    /// The session has failed with `error`.
     pub(super) fn fail_tls(&mut self, error: &Error) {
         if self.answers_our_end(error) {
             self.buffers.incoming.clear();
@@ -239,23 +305,24 @@ impl Pump {
         }
         let outcome = self.session.outcome(error);
         match error {
-            // An alert is not answered by another one.
+            // A fatal alert is not answered.
             Error::AlertReceived(_) => self.alert(None),
-            // rustls has queued a close_notify, but this is not a good end.
+            // The key is used up. rustls has queued a close_notify, which would
+            // hide that data are missing: it is not sent.
             Error::EncryptError => {}
-            // Nobody is told, as when the peer is late.
+            // No alert, as when the handshake's deadline passes in the pump.
             _ if outcome.reason == EndReason::HandshakeTimeout => {}
             _ => self.alert(Some(self.session.wanted_alert(error))),
         }
         if !self.established() && self.session.is_handshaking() {
-            // What the peer says it is counts for more than that a write to
-            // it has failed.
+            // The peer's alert explains more than a write that failed before it.
             self.failure = Failure::None;
         }
         self.fail(outcome);
     }
 
-    /// Some peers take our end without close_notify for an error, and say so.
+    /// Whether `error` is the alert of a peer that takes the end of our direction
+    /// without close_notify for an error.
     fn answers_our_end(&self, error: &Error) -> bool {
         let ended = self.established() && !self.is_open(End::NetOut);
         let alert = match error {
@@ -271,9 +338,9 @@ impl Pump {
     }
 }
 
-/// Whether an alert says that our certificate, or its absence, is not accepted
-/// (RFC 8446 section 6.2). In TLS 1.3 a client may have sent its end before the
-/// server sends that.
+/// Whether the peer does not accept our certificate, or that we sent none (RFC
+/// 8446 section 6.2). In TLS 1.3 this alert may come after a client has ended its
+/// direction.
 fn refuses_our_certificate(alert: AlertDescription) -> bool {
     use AlertDescription as A;
     matches!(

@@ -1,25 +1,25 @@
-//! What has moved, and when.
+//! How much data have moved, and when.
 
 use std::time::Instant;
 
-/// How many bytes the network may bring without any for the program. All
-/// messages of a handshake together have space in it; after that it is what
-/// key updates, tickets and padding may cost. What rustls counts by itself
-/// (empty records, key updates, warnings, renegotiations) ends earlier.
+/// How many bytes the network may bring without data for the program. It is
+/// enough for all messages of a handshake; after that it limits key updates,
+/// tickets and padding. rustls has lower limits of its own for empty records, key
+/// updates, warning alerts and renegotiations.
 const MAX_WITHOUT_DATA: usize = 256 << 10;
 
-/// What has moved in a connection.
+/// The counters and times of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
-    /// Bytes of cleartext that the network has brought.
+    /// Bytes of application data that were decrypted.
     pub received: u64,
-    /// Bytes of cleartext that were encrypted for the network.
+    /// Bytes of application data that were encrypted.
     pub sent: u64,
-    /// When the network last brought anything.
+    /// When bytes last came from the network.
     pub last_read: Instant,
-    /// When a byte of cleartext last moved, in either direction.
+    /// When application data last moved, in either direction.
     pub last_data: Instant,
-    /// What the network has brought since it last brought cleartext.
+    /// Bytes from the network since application data last came.
     without_data: usize,
 }
 
@@ -35,12 +35,12 @@ impl Counters {
         }
     }
 
-    /// The network has brought `count` bytes of TLS.
+    /// `count` bytes have come from the network.
     pub fn read(&mut self, count: usize) {
         self.without_data += count;
     }
 
-    /// They were `count` bytes of cleartext.
+    /// `count` bytes of application data were decrypted.
     pub fn decrypted(&mut self, count: usize, now: Instant) {
         if count > 0 {
             self.received += count as u64;
@@ -49,12 +49,12 @@ impl Counters {
         }
     }
 
-    /// `count` bytes of cleartext are on their way to the network.
+    /// `count` bytes of application data were encrypted.
     pub fn encrypted(&mut self, count: usize) {
         self.sent += count as u64;
     }
 
-    /// Whether the network brings too much for nothing.
+    /// Whether too many bytes have come without application data.
     pub fn is_flooded(&self) -> bool {
         self.without_data > MAX_WITHOUT_DATA
     }

@@ -9,25 +9,26 @@ use crate::endpoints::{End, Ends, Ready};
 use crate::outcome::{EndReason, Outcome};
 use crate::session::{Received, SPARE, ToSend};
 
-/// What the peer may still send.
+/// Whether the peer has ended its direction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Inbound {
-    /// Anything.
+    /// Not yet.
     Open,
-    /// Nothing, and how that became known.
+    /// Yes, in this way.
     Ended(Ended),
 }
 
 /// How the peer has ended its direction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
+    /// With a close_notify.
     CloseNotify,
-    /// The end of the stream, where that is allowed.
+    /// With the end of the stream, where no close_notify is needed.
     Eof,
 }
 
 impl Pump {
-    /// Reads from the network and processes what it brings.
+    /// Reads from the network and processes the records.
     pub(super) fn receive(&mut self, ends: &mut impl Ends, now: Instant) {
         let ignored = self.ignores_network();
         if ignored {
@@ -36,7 +37,7 @@ impl Pump {
         self.fit_inbound(ends, now);
         let space = self.space_for_records();
         if space == 0 {
-            // No record and no message that is within its limits needs more.
+            // `incoming` has space for any record and message within its limits.
             self.refuse(EndReason::Flood, "remote sent a message in too many pieces");
             return;
         }
@@ -70,8 +71,8 @@ impl Pump {
         }
     }
 
-    /// How much to read at once. In the handshake it is all there is; after
-    /// that what lies behind the records is for messages of the handshake.
+    /// How many bytes to read at once. After the handshake, the space beyond full
+    /// records is kept for handshake messages that span records.
     fn space_for_records(&mut self) -> usize {
         let incoming = &mut self.buffers.incoming;
         incoming.compact();
@@ -88,7 +89,7 @@ impl Pump {
         }
     }
 
-    /// Starts the handshake, or goes on where it had to stop.
+    /// Starts the handshake, or goes on with records that were left.
     pub(super) fn go_on(&mut self, ends: &mut impl Ends, now: Instant) {
         let unprocessed = self.stopped || !self.established();
         if unprocessed && !self.ignores_network() {
@@ -96,20 +97,21 @@ impl Pump {
         }
     }
 
-    /// Whether records can be processed at once.
+    /// Whether records are left that can be processed now.
     pub(super) fn has_more(&self) -> bool {
         self.stopped && self.buffers.outgoing.is_empty() && !self.ignores_network()
     }
 
-    /// Whether what the network still sends is thrown away unread. When the
-    /// program has gone nobody wants it; but an end has to be enforced.
+    /// Whether bytes from the network are discarded without decryption. While the
+    /// pump lingers nobody reads the data, but if a close_notify is enforced it
+    /// must be looked for.
     fn ignores_network(&self) -> bool {
         let lingering = self.linger.is_some() && !self.rules.enforce;
         self.is_failing() || self.inbound != Inbound::Open || lingering
     }
 
-    /// Processes what was received. Answers that are larger than `outgoing`,
-    /// such as a long chain of certificates, leave in parts.
+    /// Processes the received records. What rustls answers may be larger than
+    /// `outgoing`, such as a long certificate chain: then it is sent in parts.
     fn process(&mut self, ends: &mut impl Ends, now: Instant) {
         loop {
             let before = self.buffers.plain.len();
@@ -144,7 +146,7 @@ impl Pump {
         }
     }
 
-    /// The stream has ended where no close_notify had been.
+    /// The peer's stream has ended.
     pub(super) fn network_ended(&mut self) {
         if self.ignores_network() {
             return;
@@ -162,7 +164,7 @@ impl Pump {
         self.fail(Outcome::cut(reason, place));
     }
 
-    /// Writes what was decrypted to the program.
+    /// Writes decrypted data to the program.
     pub(super) fn deliver(&mut self, ends: &mut impl Ends, ready: Option<Ready>, now: Instant) {
         if ready == Some(Ready::Hangup) {
             self.close(ends, End::AppOut);

@@ -1,11 +1,12 @@
-//! The tunnel as a state machine: two directions that know nothing of each
-//! other, **out** (cleartext in to network) and **in** (network to cleartext
-//! out). Every byte that was accepted on one side reaches the other side as
-//! long as that side can take it, whatever the order of closings.
+//! The tunnel as a state machine with two independent directions: from the
+//! network to the program ([`inbound`]) and from the program to the network
+//! ([`outbound`]). Every byte that one side has sent reaches the other side as
+//! long as that takes bytes, whichever direction closes first. [`closing`] decides
+//! how the connection closes; its tables say when each end closes and when all is
+//! over.
 //!
-//! It does no I/O of its own: [`Ends`] reads and writes, and the caller says
-//! what time it is and what is ready. What comes in is dealt with in
-//! [`inbound`], what goes out in [`outbound`], and how it ends in [`closing`].
+//! The pump does no I/O itself: [`Ends`] reads and writes, and the caller says
+//! what time it is and which ends are ready.
 
 mod closing;
 mod counters;
@@ -29,48 +30,50 @@ use closing::{CloseNotify, Failure, Linger};
 pub use counters::Counters;
 use inbound::Inbound;
 
-/// What a connection is allowed and has to do.
+/// How a connection must close, and its time limits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Rules {
-    /// Our direction ends with a close_notify.
+    /// Send a close_notify at the end of our direction.
     pub notify: bool,
-    /// An end without close_notify from the peer is an error.
+    /// It is an error if the peer ends without a close_notify.
     pub enforce: bool,
-    /// How long no cleartext may move; None is for ever.
+    /// The longest time without application data; None is no limit.
     pub idle: Option<Duration>,
-    /// How long the whole handshake may take; None is for ever.
+    /// The longest time for the whole handshake; None is no limit.
     pub handshake: Option<Duration>,
 }
 
-/// What came of a step.
+/// What the caller does after a step.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Step {
-    /// Wait for what [`Pump::interest`] says, until [`Pump::deadline`].
+    /// Wait for [`Pump::interest`], but not longer than until [`Pump::deadline`].
     Wait,
-    /// The same, but first give back what memory is not needed: nothing has
-    /// moved for a while.
+    /// First free unused memory, for nothing has moved for a while; then wait.
     Idle,
     /// Take another step at once.
     Again,
-    /// The handshake is over: tell the program, then go on at once.
+    /// The handshake is complete: tell the program, then take another step at
+    /// once.
     Established,
-    /// There is nothing more to do.
+    /// The connection has ended.
     Done(Outcome),
 }
 
-/// How far the connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
-    Handshake { deadline: Option<Instant> },
+    Handshake {
+        deadline: Option<Instant>,
+    },
+    /// After the handshake.
     Tunnel,
 }
 
-/// What can be done with an end.
+/// The state of an end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
     Closed,
     Open,
-    /// The last attempt to write found no space.
+    /// Open, but the last write found no space.
     Blocked,
 }
 
@@ -79,41 +82,41 @@ pub struct Pump {
     rules: Rules,
     session: Session,
     buffers: Buffers,
-    /// What the program has said and is not encrypted yet.
+    /// Data of the program that are not encrypted yet.
     scratch: Buffer,
     phase: Phase,
     state: PerEnd<State>,
     inbound: Inbound,
-    /// Records are left to process, once `outgoing` has space.
+    /// Records are left to process when `outgoing` has space.
     stopped: bool,
     close_notify: CloseNotify,
     failure: Failure,
     linger: Option<Linger>,
     counters: Counters,
-    /// The direction from the network to the program.
+    /// From the network to the program.
     throughput_in: Throughput,
-    /// The direction from the program to the network.
+    /// From the program to the network.
     throughput_out: Throughput,
-    /// When something last was ready, until memory was given back after that.
+    /// When an end was last ready; None once unused memory is freed after that.
     last_activity: Option<Instant>,
 }
 
 impl Pump {
-    /// A pump for `session`; the handshake starts at `now`.
+    /// A pump for `session`, whose handshake starts at `now`. Fails if there is no
+    /// memory for the buffers.
     pub fn new(session: Session, rules: Rules, now: Instant) -> Result<Self, Errno> {
-        let buffer = |size: NonZeroUsize| Buffer::new(size);
         let sizes = Sizes::of(Size::Small);
         Ok(Self {
             rules,
             session,
             buffers: Buffers {
-                incoming: buffer(sizes.incoming)?,
-                plain: buffer(sizes.incoming)?,
-                outgoing: buffer(sizes.outgoing)?,
+                incoming: Buffer::new(sizes.incoming)?,
+                plain: Buffer::new(sizes.incoming)?,
+                outgoing: Buffer::new(sizes.outgoing)?,
                 next_record: 0,
                 hellos: Hellos::default(),
             },
-            scratch: buffer(sizes.scratch)?,
+            scratch: Buffer::new(sizes.scratch)?,
             phase: Phase::Handshake {
                 deadline: rules.handshake.map(|limit| now + limit),
             },
@@ -130,23 +133,23 @@ impl Pump {
         })
     }
 
-    /// The connection.
+    /// The TLS connection.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The handshake cannot go on, for this reason: the next step says so.
+    /// Ends the handshake for this reason at the next step.
     pub fn abort(&self, reason: HandshakeAbort) {
         self.session.abort(reason);
     }
 
-    /// What has moved.
+    /// How much data have moved, and when.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Does everything that can be done without waiting. `ready` says of each
-    /// end whether what was waited for has come.
+    /// Does everything that needs no waiting. `ready` says for each end whether
+    /// its [`Pump::interest`] was met.
     pub fn step(
         &mut self,
         ends: &mut impl Ends,
@@ -179,12 +182,12 @@ impl Pump {
         }
     }
 
-    /// What to watch each end for.
+    /// What to wait for at each end.
     pub fn interest(&self) -> PerEnd<Interest> {
         let plain = !self.buffers.plain.is_empty();
         let outgoing = !self.buffers.outgoing.is_empty();
-        // During the handshake only a program that does not read any more is
-        // listened to: if it does not write either, it has gone.
+        // During the handshake the program is read only if it does not read any
+        // more itself: if it has ended its output too, it has gone.
         let listens = self.established() || !self.is_open(End::AppOut);
         let room = !outgoing && self.scratch.is_empty();
         PerEnd::from_fn(|end| match end {
@@ -198,17 +201,16 @@ impl Pump {
         })
     }
 
-    /// When to take a step even if nothing has happened.
+    /// When to take a step even if no end is ready.
     pub fn deadline(&self) -> Option<Instant> {
-        let idle_at = self
-            .last_activity
-            .map(|last_activity| last_activity + QUIET);
+        let idle_at = self.last_activity.map(|last| last + QUIET);
         let throughputs = [&self.throughput_in, &self.throughput_out].map(Throughput::deadline);
         let limits = [idle_at, self.limit()].into_iter().chain(throughputs);
         limits.flatten().min()
     }
 
-    /// When it is over even if nothing happens.
+    /// When the connection ends, or the handshake fails, if nothing happens
+    /// before.
     pub fn limit(&self) -> Option<Instant> {
         match (&self.linger, self.phase) {
             (Some(linger), _) => Some(linger.deadline(self.counters.last_read)),
@@ -217,7 +219,8 @@ impl Pump {
         }
     }
 
-    /// The handshake goes on, is over, or has taken too long.
+    /// The step that follows if the handshake has completed or timed out; None
+    /// while it goes on.
     fn shake_hands(
         &mut self,
         ends: &mut impl Ends,
@@ -234,8 +237,8 @@ impl Pump {
         (late && !self.is_failing()).then(|| Step::Done(Outcome::handshake_timeout()))
     }
 
-    /// After a while without anything to do, what holds nothing is given
-    /// back.
+    /// Shrinks buffers after a flow, and frees unused memory once nothing has
+    /// moved for [`QUIET`].
     fn go_idle(&mut self, ends: &mut impl Ends, now: Instant) -> Step {
         if self.throughput_in.ended(now) {
             self.fit_inbound(ends, now);
@@ -244,10 +247,7 @@ impl Pump {
             self.read_ahead(ends);
             self.fit_outbound(ends, now);
         }
-        if self
-            .last_activity
-            .is_none_or(|last_activity| now < last_activity + QUIET)
-        {
+        if self.last_activity.is_none_or(|last| now < last + QUIET) {
             return Step::Wait;
         }
         self.last_activity = None;
@@ -255,7 +255,7 @@ impl Pump {
         Step::Idle
     }
 
-    /// Gives back the memory of buffers that hold nothing.
+    /// Frees the memory of empty buffers.
     fn release(&mut self) {
         let Buffers {
             incoming,
@@ -268,8 +268,8 @@ impl Pump {
         }
     }
 
-    /// Gives the direction in the size that it is to have, as far as it is
-    /// empty.
+    /// Gives the buffers and the pipe of the inbound direction the size that its
+    /// throughput needs, if their content fits.
     fn fit_inbound(&mut self, ends: &mut impl Ends, now: Instant) {
         let size = self.throughput_in.size();
         let sizes = Sizes::of(size);
@@ -281,8 +281,8 @@ impl Pump {
         self.throughput_in.resized(done, now);
     }
 
-    /// The same for the direction out. A pipe that is still to become small has
-    /// to be read ahead, which takes the space of a flow.
+    /// Does so for the outbound direction. The buffers stay large until the pipe
+    /// is small: [`Pump::read_ahead`] needs their space.
     fn fit_outbound(&mut self, ends: &mut impl Ends, now: Instant) {
         let size = self.throughput_out.size();
         let done = ends.resize(End::AppIn, size);
@@ -317,8 +317,8 @@ impl Pump {
     }
 }
 
-/// Gives two buffers another size, the second of which must hold all that the
-/// first one brings: the first is never the larger one.
+/// Resizes two buffers. The second must always hold what the first may put into
+/// it, so it grows first and shrinks last.
 fn resize(first: (&mut Buffer, NonZeroUsize), second: (&mut Buffer, NonZeroUsize)) {
     let grows = first.1.get() > first.0.capacity();
     let [before, after] = if grows {
@@ -331,9 +331,9 @@ fn resize(first: (&mut Buffer, NonZeroUsize), second: (&mut Buffer, NonZeroUsize
     }
 }
 
-/// How large the buffers of a direction are.
+/// The sizes of the buffers.
 struct Sizes {
-    /// Full records, and the beginning of one more; as much cleartext.
+    /// Of `incoming` and `plain`: full records, and the beginning of one more.
     incoming: NonZeroUsize,
     outgoing: NonZeroUsize,
     scratch: NonZeroUsize,
@@ -341,7 +341,7 @@ struct Sizes {
 
 impl Sizes {
     const fn of(size: Size) -> Self {
-        // Saturating, so that it is plain that none is zero.
+        // Saturating additions need no check for zero.
         let one = NonZeroUsize::MIN;
         let chunk = size.chunk() - 1;
         Self {

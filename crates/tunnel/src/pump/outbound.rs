@@ -11,13 +11,13 @@ use crate::session::ToSend;
 use crate::throughput::Size;
 
 impl Pump {
-    /// Reads from the program, and encrypts that once there is a connection.
+    /// Reads data from the program, and encrypts them after the handshake.
     pub(super) fn collect(&mut self, ends: &mut impl Ends, ready: Option<Ready>, now: Instant) {
         if !self.wants_more() || !self.buffers.outgoing.is_empty() {
             return;
         }
         if ready.is_some() && self.scratch.is_empty() {
-            self.listen(ends, now);
+            self.read_program(ends, now);
         }
         if self.established() && !self.scratch.is_empty() {
             self.send(ends);
@@ -25,21 +25,21 @@ impl Pump {
         }
     }
 
-    /// Whether anything that the program says is still passed on.
+    /// Whether data of the program are still sent.
     fn wants_more(&self) -> bool {
         self.is_open(End::AppIn) && !self.is_failing()
     }
 
-    /// Whether what was read ahead can be encrypted at once.
+    /// Whether data that were read ahead can be encrypted now.
     pub(super) fn has_read_ahead(&self) -> bool {
         let ready = self.established() && self.buffers.outgoing.is_empty();
         ready && self.wants_more() && !self.scratch.is_empty()
     }
 
-    /// The network takes nothing, and the pipe from the program is full: reads
-    /// what lets the pipe become small, into the space that is left from the
-    /// flow. The program may fill the pipe again first: then it is for the next
-    /// time, as long as there is space.
+    /// Empties a full pipe from the program far enough to make it small, while the
+    /// network takes nothing. The data go into the large buffer that is left from
+    /// the flow. If the program fills the pipe again first, the next call tries
+    /// again, as long as there is space.
     pub(super) fn read_ahead(&mut self, ends: &mut impl Ends) {
         let blocked = self.established() && !self.buffers.outgoing.is_empty();
         if !self.wants_more() || !blocked || ends.resize(End::AppIn, Size::Small) {
@@ -50,13 +50,13 @@ impl Pump {
         if most == 0 {
             return;
         }
-        // Whatever else there is, whoever reads next finds it out.
+        // The next ordinary read finds the end or an error.
         if let Ok(count) = ends.read(End::AppIn, &mut space[..most]) {
             self.scratch.commit(count);
         }
     }
 
-    fn listen(&mut self, ends: &mut impl Ends, now: Instant) {
+    fn read_program(&mut self, ends: &mut impl Ends, now: Instant) {
         self.fit_outbound(ends, now);
         match ends.read(End::AppIn, self.scratch.space()) {
             Ok(0) => self.close(ends, End::AppIn),
@@ -73,6 +73,7 @@ impl Pump {
         }
     }
 
+    /// Encrypts what was read.
     fn send(&mut self, ends: &mut impl Ends) {
         let data = ToSend::Data(self.scratch.content());
         match self.session.process(&mut self.buffers, data) {
@@ -87,7 +88,7 @@ impl Pump {
         }
     }
 
-    /// Writes what is encrypted to the network.
+    /// Writes encrypted records to the network.
     pub(super) fn transmit(&mut self, ends: &mut impl Ends, now: Instant) {
         let outgoing = &mut self.buffers.outgoing;
         match self.state.net_out {
@@ -108,8 +109,8 @@ impl Pump {
         }
     }
 
-    /// Nothing can be sent any more. That is no error if nothing but our
-    /// closing alert is lost.
+    /// A write to the network has failed, so nothing more can be sent. It is no
+    /// error if only our close_notify is lost.
     fn cannot_send(&mut self, ends: &mut impl Ends, errno: Errno) {
         let lost = self.buffers.outgoing.len() > self.close_notify.bytes();
         self.buffers.outgoing.clear();

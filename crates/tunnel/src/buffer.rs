@@ -1,12 +1,12 @@
-//! A byte queue in pages of its own.
+//! A byte queue in memory pages of its own.
 
 use std::num::NonZeroUsize;
 
 use unix::Errno;
 use unix::pages::Pages;
 
-/// Bytes that came in at the end and leave at the front. They always lie in
-/// one piece, so that records can be decrypted where they are.
+/// A queue of bytes. They are contiguous, so that records can be decrypted in
+/// place.
 pub struct Buffer {
     pages: Pages,
     start: usize,
@@ -14,7 +14,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer for `capacity` bytes. Memory is used as bytes come.
+    /// An empty buffer for `capacity` bytes. Memory is used as it fills.
     pub fn new(capacity: NonZeroUsize) -> Result<Self, Errno> {
         Ok(Self {
             pages: Pages::new(capacity)?,
@@ -23,19 +23,18 @@ impl Buffer {
         })
     }
 
-    /// The free space behind the bytes; call [`Buffer::commit`] for what was
-    /// put there.
+    /// The free space behind the content. [`Buffer::commit`] adds bytes that were
+    /// written there to the content.
     pub fn space(&mut self) -> &mut [u8] {
         &mut self.pages[self.end..]
     }
 
-    /// The first `count` bytes of the space now belong to the content.
+    /// Adds the first `count` bytes of the space to the content.
     pub fn commit(&mut self, count: usize) {
         self.end = self.pages.len().min(self.end + count);
     }
 
-    /// Appends as much of `bytes` as there is space for; the count is
-    /// returned.
+    /// Appends as many of `bytes` as there is space for. Returns their count.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let space = self.space();
         let count = bytes.len().min(space.len());
@@ -44,7 +43,7 @@ impl Buffer {
         count
     }
 
-    /// Takes `count` bytes from the front.
+    /// Removes `count` bytes from the front.
     pub fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
         if self.start == self.end {
@@ -59,13 +58,13 @@ impl Buffer {
         self.start = 0;
     }
 
-    /// How many bytes it has space for in all.
+    /// How many bytes the buffer can hold.
     pub fn capacity(&self) -> usize {
         self.pages.len()
     }
 
-    /// Makes it a queue for `capacity` bytes; false if its content does not
-    /// fit in or the system has no memory.
+    /// Changes the capacity. False, and nothing changes, if the content does not
+    /// fit or there is no memory.
     pub fn resize(&mut self, capacity: NonZeroUsize) -> bool {
         if capacity.get() == self.capacity() {
             return true;
@@ -81,13 +80,13 @@ impl Buffer {
         true
     }
 
-    /// Forgets the content.
+    /// Removes the content.
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
     }
 
-    /// Gives the memory back to the system if there is no content.
+    /// Gives the memory of an empty buffer back to the system.
     pub fn release(&mut self) {
         if self.is_empty() {
             self.clear();
@@ -95,7 +94,7 @@ impl Buffer {
         }
     }
 
-    /// The content, to be changed in place.
+    /// The content, mutable.
     pub fn content_mut(&mut self) -> &mut [u8] {
         &mut self.pages[self.start..self.end]
     }
@@ -105,12 +104,12 @@ impl Buffer {
         &self.pages[self.start..self.end]
     }
 
-    /// How many bytes there are.
+    /// How many bytes the content has.
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether there are none.
+    /// Whether there is no content.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_size_keeps_the_content_or_is_not_taken() {
+    fn resize_keeps_the_content_or_fails() {
         let size = |size| NonZeroUsize::new(size).unwrap();
         let mut buffer = Buffer::new(size(8)).unwrap();
         buffer.append(b"abcdef");
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_there_is_cannot_be_taken_or_given() {
+    fn commit_and_consume_stop_at_the_bounds() {
         let mut buffer = Buffer::new(NonZeroUsize::new(4).unwrap()).unwrap();
         buffer.commit(100);
         assert_eq!(buffer.len(), 4);

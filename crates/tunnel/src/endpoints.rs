@@ -1,4 +1,4 @@
-//! The four ends of a tunnel, and what a pump wants of them.
+//! The four ends of a tunnel, and how a pump uses them.
 
 use std::ops::{Index, IndexMut};
 
@@ -13,18 +13,18 @@ pub enum End {
     NetIn,
     /// The network, for writing.
     NetOut,
-    /// What the program writes.
+    /// The program's output, for reading.
     AppIn,
-    /// What the program reads.
+    /// The program's input, for writing.
     AppOut,
 }
 
 impl End {
-    /// All of them.
+    /// All ends.
     pub const ALL: [Self; 4] = [Self::NetIn, Self::NetOut, Self::AppIn, Self::AppOut];
 }
 
-/// One thing for each end.
+/// One value for each end.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[allow(missing_docs, reason = "they are the ends")]
 pub struct PerEnd<T> {
@@ -35,7 +35,7 @@ pub struct PerEnd<T> {
 }
 
 impl<T> PerEnd<T> {
-    /// What `make` makes for each end, in the order of [`End::ALL`].
+    /// Calls `make` for each end, in the order of [`End::ALL`].
     pub fn from_fn(mut make: impl FnMut(End) -> T) -> Self {
         Self {
             net_in: make(End::NetIn),
@@ -70,47 +70,47 @@ impl<T> IndexMut<End> for PerEnd<T> {
     }
 }
 
-/// What a pump is connected to. Nothing here blocks: EAGAIN says that an end
+/// The ends that a pump reads and writes. Nothing blocks: EAGAIN says that an end
 /// is not ready.
 pub trait Ends {
-    /// Reads; 0 is the end.
+    /// Reads; 0 is the end of the stream.
     fn read(&mut self, end: End, buf: &mut [u8]) -> Result<usize, Errno>;
     /// Writes some of `bytes`.
     fn write(&mut self, end: End, bytes: &[u8]) -> Result<usize, Errno>;
-    /// Closes for good. Whoever reads from it sees the end, even if others
-    /// hold the same open file.
+    /// Closes the end. Its reader sees the end of the stream, even if another
+    /// process holds the same open file.
     fn close(&mut self, end: End);
-    /// Has the system hold more or less between the program and this end, if
-    /// it can and will. False if it holds too much to be made smaller now.
+    /// Changes the size of the pipe between this end and the program, if it is one
+    /// and the system allows it. False if the pipe holds too much to shrink now.
     fn resize(&mut self, end: End, size: Size) -> bool;
 }
 
-/// What an end is to be watched for.
+/// What to wait for at an end.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Interest {
     /// Nothing.
     #[default]
     None,
-    /// Only that its other side is gone.
+    /// The other side to close.
     Hangup,
-    /// Bytes to read, or the end.
+    /// Bytes to read, or the end of the stream.
     Read,
     /// Space to write.
     Write,
 }
 
-/// What has come of the interest in an end.
+/// Which interest was met.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ready {
-    /// Its other side is gone, and that was all that was asked.
+    /// [`Interest::Hangup`]: the other side has closed.
     Hangup,
-    /// A read or a write will do something, if only fail.
+    /// [`Interest::Read`] or [`Interest::Write`]: the call does not block, though
+    /// it may fail.
     Usable,
 }
 
 impl Interest {
-    /// What it means that something has happened to an end with this
-    /// interest.
+    /// What it means when this interest is met.
     pub fn met(self) -> Option<Ready> {
         match self {
             Self::None => None,

@@ -1,4 +1,4 @@
-//! What rustls's callbacks learn during the handshake, and nothing says
+//! What rustls's callbacks learn during the handshake and rustls does not tell
 //! afterwards.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,20 @@ use unix::quoted::quoted;
 
 use crate::record_status::RecordStatus;
 
-/// Why the handshake cannot go on, though the peer has done nothing wrong.
+/// Why the handshake ends, though the peer has done nothing wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HandshakeAbort {
-    /// The key guard is gone.
+    /// The key guard has ended.
     GuardGone,
     /// The key guard did not answer within the handshake's time limit.
     TimedOut,
-    /// Something failed on our side: an exit code and a message.
+    /// Something failed on our side; the exit code and the message.
     Failed(u8, String),
 }
 
-/// Shared between a callback, which has no other way to report, and the
-/// session. rustls may ask for the certificate twice (HelloRetryRequest,
-/// RFC 8446 section 4.1.4), so each fact is set as a whole: the last counts.
+/// The facts of one handshake. Clones share them: the callbacks hold one, the
+/// session another. rustls may ask for the certificate twice (HelloRetryRequest,
+/// RFC 8446 section 4.1.4), so a later fact replaces an earlier one.
 #[derive(Clone, Debug, Default)]
 pub struct HandshakeFacts {
     facts: Arc<Mutex<Facts>>,
@@ -31,7 +31,8 @@ pub struct HandshakeFacts {
 #[derive(Debug, Default)]
 struct Facts {
     server_name: Option<String>,
-    /// What was chosen for that; the outer None: nothing was asked yet.
+    /// The certificate for that name; Some(None) if there is none, None if no
+    /// client has asked yet.
     certificate: Option<Option<CertificateDer<'static>>>,
     protocols: Vec<Vec<u8>>,
     tls13: bool,
@@ -40,15 +41,14 @@ struct Facts {
 }
 
 impl HandshakeFacts {
-    /// A client asks for `name`, or for none; there is a `certificate` for it
-    /// or not.
+    /// A client asks for `name`, if any, and gets `certificate`, if there is one.
     pub fn client_asks(&self, name: Option<&str>, certificate: Option<&CertificateDer<'static>>) {
         let mut facts = self.lock();
         facts.server_name = name.map(str::to_owned);
         facts.certificate = Some(certificate.cloned());
     }
 
-    /// The certificate that the client is shown.
+    /// The certificate that the client gets.
     pub fn certificate(&self) -> Option<CertificateDer<'static>> {
         self.lock().certificate.clone().flatten()
     }
@@ -58,28 +58,28 @@ impl HandshakeFacts {
         self.lock().protocols = protocols.map(<[u8]>::to_vec).collect();
     }
 
-    /// A client has cipher suites of TLS 1.3, without which there is no TLS 1.3.
+    /// Whether the client offers cipher suites of TLS 1.3, as it must to use it.
     pub fn client_has_tls13(&self, tls13: bool) {
         self.lock().tls13 = tls13;
     }
 
-    /// Whether the client has.
+    /// Whether the client offers cipher suites of TLS 1.3.
     pub fn has_tls13(&self) -> bool {
         self.lock().tls13
     }
 
-    /// None of the protocols that the client offers is ours: that, in words.
+    /// The message for a client that offers none of our application protocols.
     pub fn no_protocol(&self) -> String {
         let offer = quoted(&self.lock().protocols.join(&b','));
         format!("no common ALPN protocol; client offers {offer}")
     }
 
-    /// The name that the client asked for, as it was sent (RFC 6066 section 3).
+    /// The name that the client asked for, as sent (RFC 6066 section 3).
     pub fn server_name(&self) -> Option<String> {
         self.lock().server_name.clone()
     }
 
-    /// If there was no certificate to show: that, in words.
+    /// The message for a client that gets no certificate; None if it gets one.
     pub fn no_certificate(&self) -> Option<String> {
         let facts = self.lock();
         let text = match &facts.server_name {
@@ -92,28 +92,28 @@ impl HandshakeFacts {
         matches!(facts.certificate, Some(None)).then_some(text)
     }
 
-    /// The handshake cannot go on.
+    /// Ends the handshake. The first reason counts.
     pub fn abort(&self, reason: HandshakeAbort) {
         self.lock().abort.get_or_insert(reason);
     }
 
-    /// Why the handshake cannot go on: the first reason.
+    /// Why the handshake was ended, if it was.
     pub fn abort_reason(&self) -> Option<HandshakeAbort> {
         self.lock().abort.clone()
     }
 
-    /// The peer's certificate is refused, and rustls's error, which has to
-    /// stand for the alert, cannot say why: that, in words.
+    /// Sets the message for a refused certificate of the peer, where rustls's
+    /// error has the right alert but no reason.
     pub fn refuse(&self, why: String) {
         self.lock().refusal = Some(why);
     }
 
-    /// Why the peer's certificate was refused, if that was said.
+    /// The message for a refused certificate, if it was set.
     pub fn refusal(&self) -> Option<String> {
         self.lock().refusal.clone()
     }
 
-    /// What the protection of records has noted.
+    /// The status of the connection's records.
     pub fn records(&self) -> &RecordStatus {
         &self.records
     }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_asks_twice_leaves_what_it_said_last() {
+    fn client_that_asks_twice_counts_as_asked_last() {
         let certificate = CertificateDer::from(vec![1]);
         let facts = HandshakeFacts::default();
         let session = facts.clone();

@@ -1,18 +1,16 @@
-//! How a connection ends: for the program that waits for it, for those that
-//! read logs, and for people.
+//! How a connection ends: the exit code, the log's end= and the fatal message.
 
 use std::fmt;
 
 use unix::Errno;
 
-/// The TLS context cannot be built: a file is missing, unreadable, malformed,
-/// or does not fit its partner.
+/// Exit code: a file for TLS is missing, unreadable, malformed, or does not match
+/// another one.
 pub const CONTEXT: u8 = 96;
-/// The engine cannot be set up with these options.
+/// Exit code: the engine cannot be set up with its options.
 pub const SETUP: u8 = 97;
-/// Exit code: TLS itself failed.
+/// Exit code: TLS failed.
 pub const TLS: u8 = 98;
-
 /// Exit code: a system call failed.
 pub const SYSTEM: u8 = 111;
 
@@ -20,14 +18,14 @@ pub const SYSTEM: u8 = 111;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
     code: u8,
-    /// The kind of end.
+    /// The log's end=.
     pub reason: EndReason,
-    /// What the fatal line says; nothing about a good end.
+    /// The fatal message; empty after a good end.
     pub text: String,
 }
 
 impl Outcome {
-    /// A good one.
+    /// A good end.
     pub fn closed() -> Self {
         Self {
             code: 0,
@@ -36,8 +34,8 @@ impl Outcome {
         }
     }
 
-    /// TLS went wrong, or a limit was passed; with [`Word::System`] it was for
-    /// something of ours.
+    /// TLS failed or a limit was passed: exit code 98, or 111 with
+    /// [`EndReason::System`].
     pub fn tls(reason: EndReason, text: impl Into<String>) -> Self {
         Self {
             code: match reason {
@@ -49,8 +47,8 @@ impl Outcome {
         }
     }
 
-    /// Something of ours has failed. An exit code that says nothing of that kind
-    /// becomes 111.
+    /// Something on our side failed. An exit code other than 96, 97 or 98 becomes
+    /// 111.
     pub fn failed(code: u8, text: impl Into<String>) -> Self {
         Self {
             code: match code {
@@ -62,35 +60,34 @@ impl Outcome {
         }
     }
 
-    /// The handshake took longer than is allowed.
+    /// The handshake passed its time limit.
     pub fn handshake_timeout() -> Self {
         Self::tls(EndReason::HandshakeTimeout, "handshake timed out")
     }
 
-    /// Nothing moved for longer than is allowed.
+    /// The idle limit has passed.
     pub fn idle() -> Self {
         Self::tls(EndReason::Idle, "connection idle for too long")
     }
 
-    /// The process that holds the key has ended before its work was done.
+    /// The key guard ended before the handshake was complete.
     pub fn guard_gone() -> Self {
         Self::failed(SYSTEM, "the key guard has gone")
     }
 
-    /// The program left before the handshake was over.
+    /// The program closed both of its ends during the handshake.
     pub fn local_gone() -> Self {
         let text = "local program has gone during the handshake";
         Self::tls(EndReason::LocalGone, text)
     }
 
-    /// The peer's stream ended where it must not: `place` says where.
+    /// The peer's stream ended too early: `place` says where.
     pub fn cut(reason: EndReason, place: &str) -> Self {
         Self::tls(reason, format!("remote closed connection {place}"))
     }
 
-    /// `what` could not be done with the network. A connection that is lost
-    /// during the handshake is a failure of TLS; any other error is one of
-    /// this system, whenever it happens.
+    /// `what` failed on the network. If the connection is lost during the
+    /// handshake, TLS failed (98); any other error is one of the system (111).
     pub fn network(established: bool, what: &str, errno: Errno) -> Self {
         let lost = is_lost(errno);
         Self {
@@ -104,7 +101,7 @@ impl Outcome {
         }
     }
 
-    /// `what` could not be done with the program.
+    /// `what` failed on an end of the program.
     pub fn local(what: &str, errno: Errno) -> Self {
         let text = format!("unable to {what}: {}", unix::errno::text(errno));
         Self::failed(SYSTEM, text)
@@ -116,8 +113,8 @@ impl Outcome {
     }
 }
 
-/// Whether `errno` says that the connection is gone: reset by the peer, or
-/// given up by the system because nothing arrives there any more.
+/// Whether `errno` says that the connection is lost: reset by the peer, or given
+/// up by the system because the peer cannot be reached.
 fn is_lost(errno: Errno) -> bool {
     matches!(
         errno,
@@ -133,46 +130,44 @@ fn is_lost(errno: Errno) -> bool {
     )
 }
 
-/// The end of a connection, as `end=` in the log line has it.
+/// Why a connection ended: end= in the log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EndReason {
-    /// In good order, whoever ended it first.
+    /// A good end, whichever side ended first.
     Closed,
-    /// Nothing came or went for as long as is allowed.
+    /// The idle limit has passed.
     Idle,
-    /// The handshake took longer than is allowed.
+    /// The handshake passed its time limit.
     HandshakeTimeout,
-    /// One side refused the handshake, for a reason that has no word of its
-    /// own.
+    /// One side refused the handshake, for none of the reasons below.
     HandshakeFailed,
-    /// The peer ended the connection before the handshake was over, and said
-    /// nothing against it.
+    /// The peer ended the connection during the handshake, without a fatal alert.
     Left,
     /// The server has no certificate for the name that the client asked for.
     NoCertificateForName,
-    /// The peer's certificate is missing, or not one that is accepted.
+    /// The peer's certificate is missing or not accepted.
     PeerCertificate,
     /// The peer does not speak TLS.
     Plaintext,
-    /// The peer's data ended without close_notify where one is needed, or
-    /// inside a record.
+    /// The peer's data ended inside a record, or without a close_notify where one
+    /// is needed.
     Truncated,
-    /// The peer broke the protocol after the handshake.
+    /// The peer violated the protocol after the handshake.
     ProtocolError,
-    /// The connection was reset, or lost on the way.
+    /// The connection was reset or lost.
     Reset,
-    /// The program at this end is gone.
+    /// The program at this end has gone.
     LocalGone,
-    /// The peer sent too many records that carry nothing.
+    /// The peer sent too many records without data.
     Flood,
-    /// Files or system calls: nothing that the peer did. The exit code is 96, 97
-    /// or 111.
+    /// A file or a system call failed, not the peer. The exit code is 96, 97 or
+    /// 111.
     System,
 }
 
 impl EndReason {
-    /// The word for something of ours that has failed with this exit code. Only
-    /// [`TLS`] is another: then files took longer than the handshake may.
+    /// The reason for a failure on our side with this exit code. [`TLS`] means that
+    /// reading files passed the time limit of the handshake.
     pub fn of_failure(code: u8) -> Self {
         match code {
             TLS => Self::HandshakeTimeout,
@@ -207,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_lost_during_the_handshake_is_a_failure_of_tls() {
+    fn network_error_of_a_lost_connection_is_98_during_the_handshake() {
         let what = "read from remote";
         for (errno, reason, early, late) in [
             (Errno::ECONNRESET, EndReason::Reset, 98, 111),
@@ -226,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_system_goes_with_its_exit_codes_alone() {
+    fn reason_system_has_exit_codes_96_97_and_111() {
         let network = |established| Outcome::network(established, "x", Errno::EIO);
         let failed = (0..=u8::MAX).map(|code| Outcome::failed(code, "x"));
         let others = [

@@ -1,30 +1,35 @@
-//! Notes between the protection of records and the session of one connection,
-//! about what rustls's interface does not tell.
+//! What the cipher suites and the session of one connection tell each other about
+//! records.
+//!
+//! Upstream (doc/upstream.md): rustls's interface neither tells which records it
+//! dropped nor takes an alert to send. This module can go when it does both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use rustls::AlertDescription;
 
-/// The notes of one connection. Clones share them.
+/// The status of one connection's records. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct RecordStatus(Arc<Notes>);
+pub struct RecordStatus(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Notes {
+struct Shared {
+    /// The last record could not be decrypted.
     undecryptable: AtomicBool,
+    /// A fatal alert was encrypted.
     alerted: AtomicBool,
-    /// 0, which is close_notify and no error, stands for none.
+    /// The description for the next fatal alert. 0 is none: it would be
+    /// close_notify, which is not fatal.
     alert: AtomicU8,
 }
 
 impl RecordStatus {
-    /// Whether the last record that was to be decrypted could not be, and no
-    /// call has told so before.
+    /// Whether the last record could not be decrypted. Says so once.
     ///
     /// rustls drops such a record while it skips early data (RFC 8446 section
-    /// 4.2.10). Its unbuffered interface does not count the bytes of a dropped
-    /// record among those to discard until a record that it takes follows.
+    /// 4.2.10). Its unbuffered interface does not count the dropped bytes in
+    /// `discard` until a record follows that it can decrypt.
     pub fn take_undecryptable(&self) -> bool {
         self.0.undecryptable.swap(false, Ordering::Relaxed)
     }
@@ -34,14 +39,14 @@ impl RecordStatus {
         self.0.alerted.load(Ordering::Relaxed)
     }
 
-    /// The next fatal alert that is encrypted is to say this: rustls cannot be
-    /// asked for it.
+    /// Sets the description of the next fatal alert that is encrypted.
     pub fn set_alert(&self, description: AlertDescription) {
         self.0.alert.store(description.into(), Ordering::Relaxed);
     }
 
-    /// A fatal alert with this description is encrypted: what it is to say.
-    pub fn alert(&self, description: u8) -> u8 {
+    /// A fatal alert is to be encrypted. Returns its description: this one, or
+    /// the one that was set.
+    pub fn encrypt_alert(&self, description: u8) -> u8 {
         self.0.alerted.store(true, Ordering::Relaxed);
         match self.0.alert.load(Ordering::Relaxed) {
             0 => description,
@@ -49,8 +54,8 @@ impl RecordStatus {
         }
     }
 
-    /// A record was `decrypted` or not.
-    pub fn note(&self, decrypted: bool) {
+    /// The last record could be decrypted or not.
+    pub fn set_decrypted(&self, decrypted: bool) {
         self.0.undecryptable.store(!decrypted, Ordering::Relaxed);
     }
 }
@@ -60,24 +65,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_says_what_it_is_told_to() {
+    fn alert_description_is_the_one_that_was_set() {
         let records = RecordStatus::default();
         assert!(!records.alerted());
-        assert_eq!(records.alert(50), 50);
+        assert_eq!(records.encrypt_alert(50), 50);
         assert!(records.alerted());
         records.set_alert(AlertDescription::InternalError);
-        assert_eq!(records.clone().alert(50), 80);
+        assert_eq!(records.clone().encrypt_alert(50), 80);
     }
 
     #[test]
-    fn only_the_last_record_counts_and_it_is_told_once() {
+    fn undecryptable_is_of_the_last_record_and_said_once() {
         let records = RecordStatus::default();
         assert!(!records.take_undecryptable());
-        records.note(false);
-        records.note(true);
+        records.set_decrypted(false);
+        records.set_decrypted(true);
         assert!(!records.take_undecryptable());
-        records.note(true);
-        records.note(false);
+        records.set_decrypted(true);
+        records.set_decrypted(false);
         assert!(records.clone().take_undecryptable());
         assert!(!records.take_undecryptable());
     }

@@ -1,6 +1,9 @@
-//! Cipher suites: the library's, with a limit of records that suits long
-//! connections, with one more look at what was decrypted, and with alerts that
-//! rustls cannot be asked for.
+//! rustls's cipher suites, changed in three ways: a higher limit of records for
+//! TLS 1.2, empty handshake records are refused, and [`RecordStatus`] learns of
+//! records and may change an alert.
+//!
+//! Upstream (doc/upstream.md): the limit is a public field of a suite, but rustls
+//! has no other place for the rest.
 
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
@@ -14,14 +17,13 @@ use rustls::{
 
 use crate::record_status::RecordStatus;
 
-/// After so many records with one key a TLS 1.2 connection ends: this version
-/// has no way to change the key. An attacker's advantage is then at most
-/// 2^-44 (draft-irtf-cfrg-aead-limits, AES-GCM, records of full size).
+/// How many records a TLS 1.2 connection encrypts before it ends: TLS 1.2 has no
+/// key update. An attacker's advantage is then at most 2^-44
+/// (draft-irtf-cfrg-aead-limits, AES-GCM, records of full size).
 const TLS12_RECORDS: u64 = 1 << 32;
 
-/// `suites` as the engines use them, with the notes of the one connection that
-/// will be made with them. TLS 1.3 changes its keys by itself, at the library's
-/// limits.
+/// `suites` as the engines use them, for the one connection that `records` is of.
+/// TLS 1.3 updates its keys at rustls's limits.
 pub fn strict(
     suites: &[SupportedCipherSuite],
     records: &RecordStatus,
@@ -30,14 +32,12 @@ pub fn strict(
         SupportedCipherSuite::Tls12(_) => TLS12_RECORDS,
         SupportedCipherSuite::Tls13(suite) => suite.common.confidentiality_limit,
     };
-    suites
-        .iter()
-        .map(|of| suite(*of, limit(of), records))
-        .collect()
+    let suites = suites.iter();
+    suites.map(|of| suite(*of, limit(of), records)).collect()
 }
 
-/// `of` with another limit of records. It lives as long as the process: an
-/// engine makes its suites once.
+/// `of` with another limit of records. It is leaked, because rustls takes only
+/// static suites; an engine makes its suites once.
 pub fn suite(
     of: SupportedCipherSuite,
     confidentiality_limit: u64,
@@ -66,10 +66,10 @@ pub fn suite(
     }
 }
 
-/// An algorithm whose decrypter refuses handshake records without content (RFC
-/// 8446 section 5.1): the library would take one for the beginning of a message.
-/// It notes whether a record could be decrypted. The encrypter writes the alert
-/// that the notes ask for. Or such an encrypter or decrypter.
+/// An AEAD algorithm, or its encrypter or decrypter, with two changes. The
+/// decrypter refuses handshake records without content (RFC 8446 section 5.1),
+/// which rustls takes for the beginning of a message, and reports whether a record
+/// could be decrypted. The encrypter sends the alert that `records` asks for.
 struct Strict<T> {
     of: T,
     records: RecordStatus,
@@ -89,7 +89,7 @@ impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
         number: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
         let decrypted = self.of.decrypt(record, number);
-        self.records.note(decrypted.is_ok());
+        self.records.set_decrypted(decrypted.is_ok());
         let record = decrypted?;
         if record.typ == ContentType::Handshake && record.payload.is_empty() {
             return Err(empty_handshake());
@@ -109,7 +109,7 @@ impl MessageEncrypter for Strict<Box<dyn MessageEncrypter>> {
     ) -> Result<OutboundOpaqueMessage, Error> {
         if record.typ == ContentType::Alert {
             if let [FATAL, description] = record.payload.to_vec()[..] {
-                let alert = [FATAL, self.records.alert(description)];
+                let alert = [FATAL, self.records.encrypt_alert(description)];
                 let payload = OutboundChunks::Single(&alert);
                 return self
                     .of
@@ -124,7 +124,7 @@ impl MessageEncrypter for Strict<Box<dyn MessageEncrypter>> {
     }
 }
 
-/// What a handshake record without content is.
+/// The error for a handshake record without content.
 pub fn empty_handshake() -> Error {
     Error::InappropriateMessage {
         expect_types: Vec::new(),

@@ -1,28 +1,28 @@
-//! When a direction needs more space. While data flow as fast as they can,
-//! most of the time goes into waking the other side, and fewer and larger
-//! reads save that. At any other time a connection is to be small.
+//! When a direction needs large buffers. In a fast flow most time goes into waking
+//! the other side; fewer and larger reads save that. At other times small buffers
+//! save memory.
 
 use std::time::{Duration, Instant};
 
-/// After so long without anything to do, memory that holds nothing is given
-/// back: most connections are idle for most of their life. After so long
-/// without a flow, a direction is small again.
+/// After this time without activity, unused memory is freed: most connections are
+/// idle most of the time. After this time without a flow, a direction is small
+/// again.
 pub const QUIET: Duration = Duration::from_secs(1);
 
-/// What flows in this time counts together.
+/// The time in which full reads are added up.
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// The size of the buffers and pipes of a direction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Size {
-    /// At most times.
+    /// Ordinarily.
     Small,
-    /// While data flow.
+    /// While data flow fast.
     Large,
 }
 
 impl Size {
-    /// How many bytes of cleartext one read or write moves at most: full
+    /// The most bytes of application data that one read or write moves: full
     /// records.
     pub const fn chunk(self) -> usize {
         match self {
@@ -31,14 +31,14 @@ impl Size {
         }
     }
 
-    /// The same as TLS 1.3 sends it: a header, a type and a tag each.
+    /// How long these records are in TLS 1.3: each has a header, a type and a tag.
     pub const fn records(self) -> usize {
         self.chunk() + self.chunk() / 16384 * (5 + 1 + 16)
     }
 
-    /// How many bytes the pipe between program and engine is to hold. A large
-    /// one stays large while a paused reader leaves it full, and counts for
-    /// what its user may have in pipes.
+    /// The size of the pipe between program and engine. A large one stays large
+    /// while it is full because its reader pauses, and counts against the user's
+    /// limit for pipes: so it is no larger than this.
     pub const fn pipe(self) -> usize {
         match self {
             Self::Small => 4 * 16384,
@@ -47,20 +47,20 @@ impl Size {
     }
 }
 
-/// One direction, as fast as it is.
+/// The throughput of one direction.
 pub struct Throughput {
     size: Size,
     /// When the first of the full reads in `brought` was.
     since: Instant,
     brought: usize,
-    /// When it last was a flow.
+    /// When data last flowed fast.
     last: Instant,
-    /// When a pipe that holds too much to become small is to be tried again.
+    /// When to try again to shrink a pipe that held too much.
     again: Option<Instant>,
 }
 
 impl Throughput {
-    /// Nothing flows at `now`.
+    /// A small direction.
     pub fn new(now: Instant) -> Self {
         Self {
             size: Size::Small,
@@ -71,10 +71,9 @@ impl Throughput {
         }
     }
 
-    /// A read has found `held` bytes. Counts only reads that would have
-    /// filled the small buffer: where they keep coming, one side is always ahead.
-    /// It must be fast as well, for a large buffer is of no use to a peer
-    /// that is slow.
+    /// A read has found `held` bytes. Only reads that fill a small buffer count: if
+    /// they keep coming, the writer is always ahead. They must also come fast,
+    /// because a large buffer does not help a slow reader.
     pub fn read(&mut self, held: usize, now: Instant) {
         if held < Size::Small.chunk() {
             return;
@@ -90,12 +89,12 @@ impl Throughput {
         }
     }
 
-    /// How large the direction is to be.
+    /// How large buffers and pipe should be.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// When it is to be looked at again.
+    /// When to call [`Throughput::ended`] again.
     pub fn deadline(&self) -> Option<Instant> {
         match self.size {
             Size::Small => self.again,
@@ -103,8 +102,8 @@ impl Throughput {
         }
     }
 
-    /// Whether everything is to be made small now: the flow has ended, or it
-    /// has ended before and the pipe held too much.
+    /// Whether to make everything small now: the flow has ended, or a pipe that
+    /// held too much is to be tried again.
     pub fn ended(&mut self, now: Instant) -> bool {
         let ended = self.deadline().is_some_and(|deadline| now >= deadline);
         if ended {
@@ -114,7 +113,7 @@ impl Throughput {
         ended
     }
 
-    /// The pipe has been given this size, or holds too much for that.
+    /// The pipe was resized, or held too much (not `done`).
     pub fn resized(&mut self, done: bool, now: Instant) {
         self.again = (!done).then(|| now + QUIET);
     }
@@ -127,12 +126,12 @@ mod tests {
     const FULL: usize = Size::Small.chunk();
 
     #[test]
-    fn it_grows_while_full_reads_follow_each_other() {
+    fn size_grows_while_full_reads_follow_each_other() {
         let start = Instant::now();
         let mut throughput = Throughput::new(start);
         for n in 0..8 {
             assert_eq!(throughput.size(), Size::Small);
-            // What is not full changes nothing.
+            // A read that is not full does not count.
             throughput.read(FULL - 1, start);
             throughput.read(FULL, start + Duration::from_millis(10 * n));
         }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_holds_too_much_is_tried_again_until_it_does_not() {
+    fn pipe_that_holds_too_much_is_tried_again() {
         let mut now = Instant::now();
         let mut throughput = Throughput::new(now);
         throughput.read(8 * FULL, now);
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_that_goes_on_stays_large() {
+    fn size_stays_large_while_the_flow_goes_on() {
         let mut now = Instant::now();
         let mut throughput = Throughput::new(now);
         for _ in 0..1000 {
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_one_is_small_however_far_the_other_side_is_ahead() {
+    fn size_stays_small_while_full_reads_are_slow() {
         let mut now = Instant::now();
         let mut throughput = Throughput::new(now);
         for _ in 0..1000 {

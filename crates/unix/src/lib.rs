@@ -14,7 +14,9 @@ pub mod fork;
 pub mod heap;
 #[cfg(target_os = "linux")]
 pub mod lockdown;
+pub mod memory;
 pub mod net;
+mod page;
 pub mod pages;
 pub mod quoted;
 pub mod signal;

@@ -1,4 +1,4 @@
-//! Buffers that cost memory only while they hold something.
+//! Buffers in pages of their own, which take memory only while they are used.
 
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
@@ -7,16 +7,16 @@ use std::ptr::NonNull;
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
-/// A fixed number of bytes in pages of their own, zero at first. Pages that
-/// were never touched take no memory, and [`Pages::release`] gives back those
-/// that were.
+/// A buffer of fixed length, in pages of its own, zero at first. Pages that were
+/// never touched take no memory; [`Pages::release`] returns the others to the
+/// system.
 pub struct Pages {
     start: NonNull<u8>,
     len: NonZeroUsize,
 }
 
-/// Pages that are never touched do not count against a limit on memory. FreeBSD
-/// overcommits by itself and has no flag for it.
+/// Untouched pages do not count against the system's commit limit. FreeBSD always
+/// overcommits and has no flag for this.
 #[cfg(not(target_os = "freebsd"))]
 const NO_RESERVE: MapFlags = MapFlags::MAP_NORESERVE;
 #[cfg(target_os = "freebsd")]
@@ -25,8 +25,8 @@ const NO_RESERVE: MapFlags = MapFlags::empty();
 impl Pages {
     /// Reserves `len` bytes.
     pub fn new(len: NonZeroUsize) -> Result<Self, Errno> {
-        // SAFETY: a new private anonymous mapping at an address of the
-        // kernel's choice overlaps nothing.
+        // SAFETY: the kernel chooses the address, so the new mapping overlaps
+        // nothing.
         let start = unsafe {
             mmap_anonymous(
                 None,
@@ -41,71 +41,22 @@ impl Pages {
         })
     }
 
-    /// Gives the memory back to the system. The content is lost: where this
-    /// works the bytes read as zero afterwards, elsewhere they may stay.
+    /// Returns the memory to the system. The content is lost: on Linux all bytes
+    /// are zero afterwards, elsewhere they may also keep their values.
     pub fn release(&mut self) {
-        // SAFETY: the range is exactly this mapping, which is borrowed
-        // mutably, so nobody holds a reference into it; private anonymous
-        // pages read as zero after MADV_DONTNEED, so it stays initialised.
+        // SAFETY: the range is exactly this mapping. It is borrowed mutably, so
+        // nobody holds a reference into it. Private anonymous pages read as zero
+        // after MADV_DONTNEED, so the bytes stay initialised.
         let _ = unsafe { madvise(self.start.cast(), self.len.get(), MmapAdvise::MADV_DONTNEED) };
     }
-}
-
-/// How much of the stack below a running function may hold what functions
-/// that have returned left there.
-#[cfg(target_os = "linux")]
-const STACK: usize = 64 << 10;
-
-/// The smallest page that a system of ours has.
-pub(crate) const PAGE: usize = 4096;
-
-/// The size of a page.
-pub(crate) fn page_size() -> usize {
-    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
-    let size = size
-        .ok()
-        .flatten()
-        .and_then(|size| usize::try_from(size).ok());
-    size.unwrap_or(PAGE).max(PAGE)
-}
-
-/// Gives back what the heap and the stack do not use any more.
-pub fn trim() {
-    crate::heap::trim();
-    #[cfg(target_os = "linux")]
-    trim_stack();
-}
-
-#[cfg(target_os = "linux")]
-#[inline(never)]
-fn trim_stack() {
-    let here = 0u8;
-    let here = (&raw const here).addr();
-    // What this function and the call below need fits into this.
-    let end = here.saturating_sub(2048) & !(PAGE - 1);
-    let start = std::ptr::with_exposed_provenance_mut::<u8>(end.saturating_sub(STACK));
-    if let Some(start) = NonNull::new(start.cast()) {
-        // SAFETY: a stack grows downwards here, and the kernel keeps more than
-        // STACK bytes below one free of other mappings: the range holds only
-        // frames of functions that have returned.
-        let _ = unsafe { madvise(start, STACK, MmapAdvise::MADV_DONTNEED) };
-    }
-}
-
-/// Overwrites what functions that have returned left on the stack, as deep as
-/// the handling of a private key goes.
-#[inline(never)]
-pub fn wipe_stack() {
-    let mut left = [0u8; 16 << 10];
-    std::hint::black_box(&mut left);
 }
 
 impl Deref for Pages {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping is readable, initialised (anonymous pages are
-        // zero) and lives as long as self.
+        // SAFETY: the mapping is readable and lives as long as self. Anonymous
+        // pages are zero at first, so it is initialised.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len.get()) }
     }
 }
@@ -119,7 +70,7 @@ impl DerefMut for Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours alone and nothing borrows from it now.
+        // SAFETY: self owns the mapping, and nothing borrows from it any more.
         let _ = unsafe { munmap(self.start.cast(), self.len.get()) };
     }
 }
@@ -129,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_start_as_zero_keep_what_is_written_and_forget_it_on_release() {
+    fn pages_are_zero_at_first_and_after_release() {
         let mut pages = Pages::new(NonZeroUsize::new(10_000).unwrap()).unwrap();
         assert_eq!(pages.len(), 10_000);
         assert!(pages.iter().all(|byte| *byte == 0));

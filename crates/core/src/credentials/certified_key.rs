@@ -43,7 +43,7 @@ pub fn read(
 ) -> Result<CertifiedKey, Failure> {
     let pair = read_both(voice, open, key_file, certificate_file);
     // Keys are moved while they are decoded.
-    unix::pages::wipe_stack();
+    unix::memory::wipe_stack();
     pair
 }
 

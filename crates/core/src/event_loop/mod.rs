@@ -138,12 +138,12 @@ impl EventLoop {
                 Step::Established => {
                     // It may hold parts of the key, and the secrets of the
                     // handshake.
-                    unix::pages::wipe_stack();
+                    unix::memory::wipe_stack();
                     self.established()?;
                 }
                 Step::Done(outcome) => return Ok(outcome),
                 Step::Idle => {
-                    unix::pages::trim();
+                    unix::memory::trim();
                     ready = self.wait()?;
                 }
                 Step::Wait => ready = self.wait()?,

@@ -20,7 +20,7 @@ use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
-use crate::pages::{PAGE, page_size};
+use crate::page::{PAGE, page_size};
 use blocks::Blocks;
 
 /// Pieces from this size on have pages of their own, and go back to the

@@ -10,7 +10,7 @@ use unix::net::{Kind, bind, connect, outcome, send, socket};
 use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
-use crate::wait;
+use crate::deadline::deadline;
 use cli::address::{Address, Endpoint, parse_port, unmapped_ends};
 
 const PORT: u16 = 113;
@@ -204,7 +204,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let [remote, local] = ends.ok_or_else(|| Fatal::user("address family mismatch"))?;
     remote.address.find_interface()?;
     local.address.find_interface()?;
-    let until = until(wait::deadline(timeout));
+    let limit = Duration::from_millis(timeout.into());
+    let until = until(deadline(Instant::now(), limit));
     match Question::new(remote, local, until).and_then(Question::finish) {
         Ok(Reply::User(mut name)) => {
             name.push(b'\n');

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod applyuidgid;
+mod deadline;
 pub mod getservbyname;
 pub mod ident;
 pub mod proxy;
@@ -10,4 +11,3 @@ pub mod socketbinder;
 pub mod tcpclient;
 pub mod tcpserver;
 pub mod tcpserverd;
-mod wait;

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod net;
 mod page;
 pub mod pages;
+pub mod poll;
 pub mod quoted;
 pub mod signal;
 pub mod spawn;

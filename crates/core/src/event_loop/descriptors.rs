@@ -17,7 +17,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use tunnel::throughput::Size;
 use unix::Errno;
-use unix::tasks::timeout;
+use unix::poll::timeout;
 
 use crate::event_loop::pipe_size::Pipe;
 

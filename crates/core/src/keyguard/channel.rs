@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
+use unix::poll;
 
 use super::message::{HEADER, header};
 
@@ -64,26 +65,18 @@ fn fill(
     Ok(())
 }
 
-/// Waits for `events`, or for the end.
+/// Waits until `socket` is ready for `events`. Without a deadline the socket
+/// blocks, and the next call waits.
 fn wait(
     socket: &OwnedFd,
     events: PollFlags,
     deadline: Option<Instant>,
 ) -> Result<(), ChannelError> {
-    let Some(deadline) = deadline else {
+    if deadline.is_none() {
         return Ok(());
-    };
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ChannelError::TimedOut);
-        }
-        let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
-        let mut polled = [PollFd::new(socket.as_fd(), events)];
-        match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
-            Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => return Ok(()),
-            Err(_) => return Err(ChannelError::Closed),
-        }
     }
+    poll::ready(socket.as_fd(), events, deadline).map_err(|errno| match errno {
+        Errno::ETIMEDOUT => ChannelError::TimedOut,
+        _ => ChannelError::Closed,
+    })
 }

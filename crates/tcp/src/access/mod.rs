@@ -10,16 +10,16 @@ mod rules;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cli::id::{self, Id};
 use cli::message::quoted;
 use cli::{Context, Fatal, ParsedOption};
 use nix::poll::PollFlags;
-use unix::{Errno, Pid, fd};
+use unix::{Errno, Pid, fd, poll};
 
+use crate::deadline::deadline;
 use crate::ident::{self, Question, Reply};
-use crate::wait;
 use cli::address::{Address, Endpoint, Ip, parse_port};
 use rules::{Allowed, Decision, Ruleset};
 
@@ -68,8 +68,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     context.verbosity = options.verbosity.unwrap_or(context.verbosity);
     let connection = Connection::from_environment(context)?;
     context.prog = format!("{}: pid {}", context.prog, Pid::this());
-    let limit = std::time::Duration::from_millis(options.timeout.into());
-    let deadline = (options.timeout != 0).then(|| started + limit);
+    let limit = Duration::from_millis(options.timeout.into());
+    let deadline = deadline(started, limit);
     Access {
         context,
         options,
@@ -237,7 +237,7 @@ impl Access<'_> {
         let _quiet = unix::signal::ignore_sigpipe();
         let mut rest = &self.options.banner[..];
         while !rest.is_empty() {
-            let ready = wait::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);
+            let ready = poll::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);
             let written = ready.and_then(|()| nix::unistd::write(fd::stdout(), rest));
             match written {
                 Ok(count) => rest = &rest[count..],

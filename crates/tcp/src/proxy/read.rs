@@ -1,14 +1,14 @@
 //! Reading exactly as many bytes as the header has.
 
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cli::Fatal;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use unix::fd;
+use unix::{fd, poll};
 
-use crate::wait;
+use crate::deadline::deadline;
 
 /// What a header is read from.
 pub struct Input<'a> {
@@ -27,7 +27,7 @@ impl Input<'_> {
     pub fn stdin(timeout: u32) -> Self {
         Self {
             source: Source::Descriptor(fd::stdin()),
-            deadline: wait::deadline(timeout),
+            deadline: deadline(Instant::now(), Duration::from_millis(timeout.into())),
         }
     }
 
@@ -72,7 +72,7 @@ impl Input<'_> {
     fn some(&mut self, bytes: &mut [u8]) -> Result<usize, Errno> {
         match &mut self.source {
             Source::Descriptor(fd) => {
-                wait::ready(*fd, PollFlags::POLLIN, self.deadline)?;
+                poll::ready(*fd, PollFlags::POLLIN, self.deadline)?;
                 fd::read(*fd, bytes)
             }
             #[cfg(any(test, feature = "fuzzing"))]

@@ -16,6 +16,7 @@ use dns::{Families, Resolver};
 use unix::tasks::Task;
 use unix::{Errno, fd};
 
+use crate::deadline::deadline;
 use crate::ident::{self, Question};
 use cli::address::{Address, Endpoint, parse_port};
 use connecting::Attempts;
@@ -58,7 +59,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let port = parse_port(port.as_encoded_bytes())
         .ok_or_else(|| Fatal::user(format!("invalid port number: {}", port.to_string_lossy())))?;
     let limit = Duration::from_secs(options.timeout.into());
-    let deadline = (options.timeout != 0).then(|| started + limit);
+    let deadline = deadline(started, limit);
 
     if let Some(address) = options.local_ip {
         address.find_interface()?;

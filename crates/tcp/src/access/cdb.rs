@@ -1,6 +1,5 @@
 //! Rules in a constant database (cdb), as s6-accessrules-cdb-from-fs writes
-//! it. All offsets come from the file and are believed only once they were
-//! checked.
+//! it. Every offset in the file is checked before it is used.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -8,13 +7,13 @@ use std::os::unix::fs::FileExt;
 
 use unix::errno;
 
-use super::rules::{Allowed, Defect, Verdict};
+use super::rule::{Allowed, Defect, Variables, Verdict};
 
-/// 256 pairs of an offset and a number of slots.
+/// The length of the header: 256 pairs of an offset and a number of slots.
 const HEADER: usize = 2048;
-/// The longest environment, and the longest script.
+/// The maximum length of the environment, and of the script.
 const MAX_PART: usize = 4096;
-/// `A`, two lengths, environment and script.
+/// The maximum length of a record: `A`, two lengths, environment and script.
 const MAX_DATA: usize = 5 + 2 * MAX_PART;
 
 /// An open database.
@@ -31,7 +30,7 @@ impl Database {
         Self::new(File::open(path).map_err(system)?)
     }
 
-    /// Checks that the tables of `file` lie within it.
+    /// Uses `file` if all its hash tables lie within it.
     pub fn new(file: File) -> Result<Self, Defect> {
         let system = |error: std::io::Error| Defect::System(errno::of(&error));
         let size = file.metadata().map_err(system)?.len();
@@ -51,7 +50,7 @@ impl Database {
         Ok(database)
     }
 
-    /// What the rule `key` says.
+    /// What the rule with this key says.
     pub fn rule(&self, key: &[u8]) -> Result<Verdict, Defect> {
         match self.find(key)? {
             Some(data) => parse(&data),
@@ -92,7 +91,7 @@ impl Database {
         Ok(None)
     }
 
-    /// Offset and number of slots of a hash table.
+    /// The offset of a hash table, and its number of slots.
     fn table(&self, number: u8) -> Result<(u32, u32), Defect> {
         let at = usize::from(number) * 8;
         let pair = self.header.get(at..at + 8).ok_or(CUT_SHORT)?;
@@ -134,7 +133,7 @@ fn hash(key: &[u8]) -> u32 {
     })
 }
 
-/// What the data of a record says.
+/// Reads the data of a record.
 pub fn parse(data: &[u8]) -> Result<Verdict, Defect> {
     match data {
         [] => Err(Defect::Malformed("malformed record: empty")),
@@ -156,7 +155,7 @@ pub fn parse(data: &[u8]) -> Result<Verdict, Defect> {
 
 const BAD_RECORD: Defect = Defect::Malformed("malformed record");
 
-/// A part that follows its length, and what follows it.
+/// The part that follows its length at the start of `data`, and the rest.
 fn part(data: &[u8]) -> Result<(&[u8], &[u8]), Defect> {
     let (length, rest) = data.split_first_chunk().ok_or(BAD_RECORD)?;
     let length = usize::from(u16::from_be_bytes(*length));
@@ -166,9 +165,7 @@ fn part(data: &[u8]) -> Result<(&[u8], &[u8]), Defect> {
     rest.split_at_checked(length).ok_or(BAD_RECORD)
 }
 
-type Variables = Vec<(Vec<u8>, Option<Vec<u8>>)>;
-
-/// Strings ended by NUL: `NAME=value` or `NAME`.
+/// Reads strings that each end with NUL: `NAME=value` or `NAME`.
 fn variables(env: &[u8]) -> Result<Variables, Defect> {
     let Some(strings) = env.strip_suffix(b"\0") else {
         return if env.is_empty() {
@@ -190,7 +187,7 @@ fn variables(env: &[u8]) -> Result<Variables, Defect> {
 mod tests {
     use super::*;
 
-    /// A database with these records, all in one table each.
+    /// A database with these records.
     fn database(records: &[(&[u8], &[u8])]) -> Vec<u8> {
         let mut body = Vec::new();
         let mut tables: Vec<Vec<(u32, u32)>> = vec![Vec::new(); 256];
@@ -234,7 +231,7 @@ mod tests {
     const ALLOW: &[u8] = b"A\0\x08A=1\0B\0C\0\0\x02hi";
 
     #[test]
-    fn records_are_found_and_read() {
+    fn record_is_found_by_its_key() {
         let bytes = database(&[
             (b"ip4/1", b"D"),
             (b"k", ALLOW),
@@ -265,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_whole_or_an_error() {
+    fn truncated_record_is_an_error() {
         for cut in 1..ALLOW.len() {
             assert!(parse(&ALLOW[..cut]).is_err(), "{cut}");
         }
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_cut_anywhere_lets_nobody_in() {
+    fn truncated_database_lets_nobody_in() {
         let bytes = database(&[(b"k", ALLOW)]);
         for cut in 0..bytes.len() {
             with(&bytes[..cut], "cut", |database| {
@@ -286,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_never_a_panic() {
+    fn changed_byte_causes_no_panic() {
         let bytes = database(&[(b"k", ALLOW)]);
         let table = usize::from(hash(b"k") as u8) * 8;
         for at in (table..table + 8).chain(HEADER..bytes.len()) {

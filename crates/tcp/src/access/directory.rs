@@ -1,4 +1,4 @@
-//! Rules as directories: `allow`, `deny`, `env/` and `exec`.
+//! Rules as directories, with the entries `allow`, `deny`, `env/` and `exec`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,16 +8,17 @@ use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::stat::{Mode, fstatat};
 use unix::{Errno, fd};
 
-use super::rules::{Allowed, Defect, Verdict};
+use super::rule::{Allowed, Defect, Variables, Verdict};
 
-/// A longer script is an error: cut short it would be another one.
+/// The maximum length of a script. A longer one is an error: truncated, it would
+/// be another script.
 const MAX_EXEC: usize = 4096;
-/// So much of a variable's file is looked at.
+/// How many bytes of a variable's file are read.
 const MAX_VALUE: usize = 4095;
 
-/// Makes sure that the ruleset in `directory` is there, and that we may look
-/// rules of these `kinds` up. A kind without rules may be missing. Otherwise
-/// each rule would seem to be absent, and everybody would be refused.
+/// Checks that the ruleset in `directory` exists and that rules of these `kinds`
+/// can be looked up: otherwise every rule would seem to be missing, and every
+/// client would be refused. A kind without rules may be missing.
 pub fn check(directory: &OsStr, kinds: &[&str]) -> Result<(), Errno> {
     searchable(directory)?;
     for kind in kinds {
@@ -30,7 +31,8 @@ pub fn check(directory: &OsStr, kinds: &[&str]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Looks up the entry `.` of a directory, which takes the right to search it.
+/// Checks that a directory may be searched: looking up its entry `.` needs that
+/// right.
 fn searchable(directory: &OsStr) -> Result<(), Errno> {
     // An empty name would become the root directory below.
     if directory.is_empty() {
@@ -45,14 +47,15 @@ fn searchable(directory: &OsStr) -> Result<(), Errno> {
     .map(drop)
 }
 
-/// The rule `key` of the ruleset in `directory`.
+/// What the rule with this key says in the ruleset in `directory`.
 pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
     let rule = [directory.as_bytes(), b"/", key.as_bytes()].concat();
     let path = |name: &str| OsString::from_vec([&rule, &b"/"[..], name.as_bytes()].concat());
     if read(&path("allow"), 0)?.is_none() {
-        return Ok(match exists(&path("deny"))? {
-            true => Verdict::Deny,
-            false => Verdict::None,
+        return Ok(if exists(&path("deny"))? {
+            Verdict::Deny
+        } else {
+            Verdict::None
         });
     }
     let exec = read(&path("exec"), MAX_EXEC + 1)?.unwrap_or_default();
@@ -65,7 +68,7 @@ pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
     }))
 }
 
-/// Up to `limit` bytes of a file; None if there is no such file for us.
+/// Up to `limit` bytes of a file; None if it is missing or may not be read.
 fn read(path: &OsStr, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = match open(path, flags, Mode::empty()) {
@@ -85,6 +88,7 @@ fn read(path: &OsStr, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
     Ok(Some(content))
 }
 
+/// Whether the file exists, as far as we may know.
 fn exists(path: &OsStr) -> Result<bool, Errno> {
     match fstatat(nix::fcntl::AT_FDCWD, path, AtFlags::empty()) {
         Ok(_) => Ok(true),
@@ -92,8 +96,6 @@ fn exists(path: &OsStr) -> Result<bool, Errno> {
         Err(errno) => Err(errno),
     }
 }
-
-type Variables = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// The variables of an `env` directory, which may be missing.
 fn environment(path: &OsStr) -> Result<Variables, Errno> {
@@ -116,8 +118,8 @@ fn environment(path: &OsStr) -> Result<Variables, Errno> {
     Ok(variables)
 }
 
-/// The value that a file holds: its first line without blanks at the end, NUL
-/// bytes as newlines. An empty file holds none.
+/// The value in a file: its first line, without blanks at the end and with
+/// newlines for NUL bytes. None for an empty file, which unsets the variable.
 pub fn value(content: &[u8]) -> Option<Vec<u8>> {
     if content.is_empty() {
         return None;
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_the_first_line_without_blanks_at_its_end() {
+    fn value_is_the_first_line_without_blanks_at_its_end() {
         for (content, expected) in [
             (&b""[..], None),
             (b"\n", Some(&b""[..])),

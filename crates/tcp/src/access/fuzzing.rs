@@ -1,15 +1,16 @@
-//! Entry points for fuzzing: they panic if an input shows a defect, and say
-//! whether it was understood. See fuzz/README.md.
+//! Entry points for fuzzing. Each panics if an input shows a defect, and returns
+//! whether the input was well-formed. See fuzz/README.md.
 
 use std::fs::File;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::rules::{Allowed, Defect, Verdict, prefixes, suffixes};
+use super::rule::{Allowed, Defect, Verdict};
+use super::rules::{prefixes, suffixes};
 use super::{cdb, directory};
 use cli::address::Ip;
 
-/// A length, a key of that length, and a database.
+/// The input is the length of a key, the key, and a database.
 pub fn cdb(input: &[u8]) -> bool {
     let rest = input.split_first();
     let split = rest.and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
@@ -29,8 +30,8 @@ fn file(content: &[u8]) -> Result<File, Defect> {
     Ok(file.into())
 }
 
-/// A client's address or name, a NUL, and what its rule says: the content of
-/// a record, which is taken for that of a variable's file too.
+/// The input is a client's address or name, a NUL, and the content of a record,
+/// which is also tried as a variable's file.
 pub fn rules(input: &[u8]) -> bool {
     let mut parts = input.splitn(2, |byte| *byte == 0);
     let client = parts.next().unwrap_or_default();
@@ -57,7 +58,7 @@ pub fn rules(input: &[u8]) -> bool {
     let name = dns::host_name(client.split(|byte| *byte == b'.'));
     for key in name.iter().flat_map(|name| suffixes(name)) {
         let rest = key.strip_prefix("reversedns/").unwrap_or_default();
-        // It becomes part of a path.
+        // The key becomes part of a path.
         assert!(!rest.is_empty() && !rest.starts_with('.'), "{key}");
         assert!(!rest.contains('/') && !rest.contains('\0'), "{key}");
     }
@@ -69,8 +70,7 @@ pub fn rules(input: &[u8]) -> bool {
     matches!(verdict, Ok(Verdict::Allow(_)))
 }
 
-/// Whether the first `length` bits are the same, and the others 0 in
-/// `masked`.
+/// Whether `masked` has the first `length` bits of `ip`, and zeros after them.
 fn shares(masked: Ip, ip: Ip, length: usize) -> bool {
     let bit = |ip: Ip, at: usize| ip.bytes()[at / 8] >> (7 - at % 8) & 1;
     let bits = ip.bytes().len() * 8;
@@ -78,7 +78,7 @@ fn shares(masked: Ip, ip: Ip, length: usize) -> bool {
         && (0..bits).all(|at| bit(masked, at) == if at < length { bit(ip, at) } else { 0 })
 }
 
-/// What a rule allows can be set and executed as it is.
+/// Checks that the variables can be set and the script can be executed.
 fn plain(verdict: &Result<Verdict, Defect>) {
     let Ok(Verdict::Allow(Allowed { env, exec })) = verdict else {
         return;

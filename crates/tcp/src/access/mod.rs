@@ -1,11 +1,12 @@
-//! `s6-tcpserver-access`: finds out who is calling, and decides whether the
-//! program runs. See doc/s6-tcpserver-access.md.
+//! `s6-tcpserver-access`: looks up the client and applies access rules, then runs
+//! a program. See doc/s6-tcpserver-access.md.
 
 mod cdb;
 mod directory;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod names;
+mod rule;
 mod rules;
 
 use std::ffi::OsString;
@@ -21,13 +22,14 @@ use unix::{Errno, Pid, fd, poll};
 use crate::deadline::deadline;
 use crate::ident::{self, Question, Reply};
 use cli::address::{Address, Endpoint, Ip, parse_port};
-use rules::{Allowed, Decision, Ruleset};
+use rule::Allowed;
+use rules::{Decision, Ruleset};
 
-/// The client is refused.
+/// Exit code: the client is refused.
 const REFUSED: u8 = 1;
-/// The IDENT server has said no, and that matters.
+/// Exit code with strict resolution: the IDENT server replied with an error.
 const NO_IDENT: u8 = 2;
-/// The time limit was reached.
+/// Exit code: the time limit was reached.
 const TIMED_OUT: u8 = 99;
 
 #[derive(Default)]
@@ -45,11 +47,11 @@ struct Options {
     ruleset: Option<Ruleset>,
 }
 
-/// The connection, as the environment tells it.
+/// The connection, as the environment describes it.
 struct Connection {
     proto: String,
-    /// The client's address as it is told, which may be a mapped one.
-    told: Ip,
+    /// The client's address as in the environment: it may be IPv4-mapped.
+    original_ip: Ip,
     local: Endpoint,
     remote: Endpoint,
 }
@@ -100,7 +102,7 @@ impl Options {
         }
     }
 
-    /// `-p` needs names, whatever `-H` says.
+    /// Whether names are looked up: `-p` needs them even with `-H`.
     fn lookups(&self) -> bool {
         self.paranoid || !self.no_dns
     }
@@ -119,7 +121,7 @@ impl Connection {
         };
         let (local, remote) = (end("LOCAL")?, end("REMOTE")?);
         Ok(Self {
-            told: remote.address.ip,
+            original_ip: remote.address.ip,
             local: local.unmapped(),
             remote: remote.unmapped(),
             proto,
@@ -148,7 +150,7 @@ impl Access<'_> {
         self.banner()?;
         let ip = self.connection.remote.address;
         let mut decision = match &self.options.ruleset {
-            Some(ruleset) => ruleset.by_address(self.connection.told)?,
+            Some(ruleset) => ruleset.by_address(self.connection.original_ip)?,
             None => Decision::Allow(Allowed::default()),
         };
         if let Decision::Deny(rule) = decision {
@@ -168,7 +170,7 @@ impl Access<'_> {
             Decision::Deny(rule) => return Err(self.refused_by(&rule)),
             Decision::None => return Err(self.refused("rule none")),
         };
-        self.tell([
+        self.set_variables([
             ("REMOTEHOST", remote_name.map(OsString::from)),
             ("LOCALHOST", local_name),
             ("REMOTEINFO", user),
@@ -178,8 +180,8 @@ impl Access<'_> {
         Err(self.execute(allowed, prog))
     }
 
-    /// Sets or unsets the variables that tell who is calling.
-    fn tell(&mut self, variables: [(&str, Option<OsString>); 3]) {
+    /// Sets or unsets the variables about the client.
+    fn set_variables(&mut self, variables: [(&str, Option<OsString>); 3]) {
         for (name, value) in variables {
             let name = format!("{}{name}", self.connection.proto);
             match value {
@@ -189,8 +191,8 @@ impl Access<'_> {
         }
     }
 
-    /// Runs the program, or what the rule has instead, with the rule's own
-    /// variables on top of everything.
+    /// Runs the program, or the rule's script instead. The rule's variables
+    /// replace all others of the same name.
     fn execute(&mut self, allowed: Allowed, prog: Vec<OsString>) -> Fatal {
         for (name, value) in allowed.env {
             match value {
@@ -206,8 +208,8 @@ impl Access<'_> {
             .exec(&["execlineb".into(), "-c".into(), script])
     }
 
-    /// The client is refused. The log says so, and `why`: `rule` with the
-    /// rule's key, or `reason` with words.
+    /// Logs that the client is refused, and returns `end`. `why` is `rule` with
+    /// the rule's key, or `reason` with a text.
     fn refuse(&self, why: &str, end: Fatal) -> Fatal {
         let ip = self.connection.remote.address;
         let text = format!("deny pid {} ip {ip} {why}", Pid::this());
@@ -219,12 +221,13 @@ impl Access<'_> {
         self.refuse(why, Fatal::silent(REFUSED))
     }
 
-    /// The client is refused by the rule with this key, which may hold its name.
+    /// Refuses the client because of the rule with this key, which may contain the
+    /// client's name.
     fn refused_by(&self, rule: &str) -> Fatal {
         self.refused(&format!("rule {}", quoted(rule.as_bytes())))
     }
 
-    /// The client is refused since something failed that matters.
+    /// Refuses the client because of an error.
     fn failed(&self, end: Fatal) -> Fatal {
         self.refuse(&format!("reason {}", end.message()), end)
     }

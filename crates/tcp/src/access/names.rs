@@ -1,4 +1,4 @@
-//! The names of the two ends of a connection.
+//! The host names of both ends of a connection.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -11,15 +11,16 @@ use unix::tasks::Task;
 
 use super::{Access, Connection};
 
-/// What the lookups of names gave: the remote end's, the local one's.
+/// The results of the lookups: for the remote end, then for the local one.
 pub struct LookedUp {
     resolver: Resolver,
     found: Vec<Result<Found, Failure>>,
 }
 
 impl Access<'_> {
-    /// Asks for the names of the remote and, unless it is given, of the local
-    /// end; `alongside` goes on meanwhile. None if no names are wanted.
+    /// Looks up the name of the remote end, and that of the local end unless an
+    /// option gives it. The task `alongside` runs meanwhile. None if no names are
+    /// wanted.
     pub fn look_up(&self, alongside: Option<&mut dyn Task>) -> Option<Result<LookedUp, Errno>> {
         if !self.options.lookups() {
             return None;
@@ -38,7 +39,8 @@ impl Access<'_> {
         }))
     }
 
-    /// The names of the local and of the remote end, as far as they count.
+    /// The names of the local and of the remote end; None for an end whose name
+    /// was not found or not confirmed.
     pub fn names(
         &self,
         looked_up: Option<Result<LookedUp, Errno>>,
@@ -62,13 +64,12 @@ impl Access<'_> {
             }
         };
         let mut found = found.into_iter();
-        let remote_name = found
-            .next()
-            .map_or(Ok(None), |found| self.looked_up(found))?;
-        let local_name = found
-            .next()
-            .map_or(Ok(None), |found| self.looked_up(found))?;
-        let remote_name = match remote_name {
+        let mut next = || {
+            let result = found.next();
+            result.map_or(Ok(None), |result| self.looked_up(result))
+        };
+        let (remote, local) = (next()?, next()?);
+        let remote_name = match remote {
             Some(found) if self.options.paranoid && !found.in_hosts => {
                 self.confirmed(&resolver, found.name)?
             }
@@ -78,12 +79,12 @@ impl Access<'_> {
             }
             None => None,
         };
-        let local_name = given.or(local_name.map(|found| found.name.into()));
+        let local_name = given.or(local.map(|found| found.name.into()));
         Ok((local_name, remote_name))
     }
 
-    /// A lookup that failed matters if it was for lack of time, or if names
-    /// are strictly wanted; one that found nothing does not.
+    /// The result of a lookup; None if nothing was found. A lookup that failed is
+    /// an error if the time is over or resolution is strict, else a warning.
     fn looked_up<T>(&self, result: Result<T, Failure>) -> Result<Option<T>, Fatal> {
         match result {
             Ok(found) => Ok(Some(found)),
@@ -103,7 +104,9 @@ impl Access<'_> {
         }
     }
 
-    /// The name, if one of its addresses is the client's.
+    /// The name, if one of its addresses is the client's. A name with other
+    /// addresses refuses the client; one without any does so if resolution is
+    /// strict, else the result is None.
     fn confirmed(&self, resolver: &Resolver, name: String) -> Result<Option<String>, Fatal> {
         let ip = IpAddr::from(self.connection.remote.address.ip);
         let family = if ip.is_ipv4() {

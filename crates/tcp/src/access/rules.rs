@@ -1,9 +1,10 @@
-//! Which rules are looked up for a client, and what a rule says.
+//! Which rules are looked up for a client, and in which order.
 
 use std::ffi::{OsStr, OsString};
 
 use cli::Fatal;
 
+use super::rule::{Allowed, Defect, Verdict};
 use super::{cdb, directory};
 use cli::address::Ip;
 
@@ -11,62 +12,18 @@ use cli::address::Ip;
 pub enum Ruleset {
     /// A directory with one directory per rule.
     Directory(OsString),
-    /// A constant database of the same.
+    /// A constant database (cdb).
     File(OsString),
-}
-
-/// What the rules say.
-#[derive(Debug, Eq, PartialEq)]
-pub enum Verdict {
-    /// Nothing.
-    None,
-    /// The client is refused.
-    Deny,
-    /// The client is let in.
-    Allow(Allowed),
 }
 
 /// What a ruleset says about a client.
 pub enum Decision {
-    /// Nothing.
+    /// No rule matches.
     None,
-    /// The rule of this key refuses the client.
+    /// The rule with this key refuses the client.
     Deny(String),
     /// A rule lets the client in.
     Allow(Allowed),
-}
-
-/// What goes with a client that is let in.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub struct Allowed {
-    /// Variables to set, or to unset.
-    pub env: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// An execline script to run instead of the program; empty for none.
-    pub exec: Vec<u8>,
-}
-
-/// Why a ruleset cannot be used.
-#[derive(Debug, Eq, PartialEq)]
-pub enum Defect {
-    /// A system call failed.
-    System(unix::Errno),
-    /// The content is not what it should be.
-    Malformed(&'static str),
-}
-
-impl From<unix::Errno> for Defect {
-    fn from(errno: unix::Errno) -> Self {
-        Self::System(errno)
-    }
-}
-
-impl Defect {
-    fn text(&self) -> String {
-        match self {
-            Self::System(errno) => unix::errno::text(*errno).to_owned(),
-            Self::Malformed(what) => (*what).to_owned(),
-        }
-    }
 }
 
 impl Ruleset {
@@ -84,8 +41,8 @@ impl Ruleset {
         self.search(&["reversedns"], suffixes(name), "reverse DNS")
     }
 
-    /// What the first of `keys` says that says anything. The keys are below
-    /// `kinds`.
+    /// The decision of the first of `keys` whose rule decides. The keys begin with
+    /// one of `kinds`. `what` they are made from is for messages.
     fn search(
         &self,
         kinds: &[&str],
@@ -110,7 +67,7 @@ impl Ruleset {
     }
 }
 
-/// What the first of `keys` says that says anything; `rule` looks one up.
+/// The decision of the first of `keys` whose rule decides; `rule` looks one up.
 fn first(
     keys: impl Iterator<Item = String>,
     rule: impl Fn(&str) -> Result<Verdict, Defect>,
@@ -141,23 +98,23 @@ fn family(ip: Ip) -> &'static str {
     }
 }
 
-/// `ip4/A_LENGTH` or `ip6/A_LENGTH` for every prefix length, longest first. An
-/// IPv4-mapped address is looked for in both families, at each length in IPv4
-/// first: no rule for IPv4 is passed by.
+/// `ip4/ADDRESS_LENGTH` or `ip6/ADDRESS_LENGTH` for every prefix length, longest
+/// first. An IPv4-mapped address has keys of both families, of IPv4 first at each
+/// length: a rule for the IPv4 address applies to it.
 pub fn prefixes(ip: Ip) -> impl Iterator<Item = String> {
     let bits = ip.bytes().len() * 8;
     let unmapped = Some(ip.unmapped()).filter(|unmapped| *unmapped != ip);
     (0..=bits).rev().flat_map(move |length| {
         let in_ipv4 = unmapped.zip(length.checked_sub(MAPPED));
-        let in_ipv4 = in_ipv4.map(|(ip, length)| prefix(ip, length));
-        in_ipv4.into_iter().chain([prefix(ip, length)])
+        let keys = in_ipv4.map(|(ip, length)| prefix(ip, length)).into_iter();
+        keys.chain([prefix(ip, length)])
     })
 }
 
-/// How many bits of an IPv4-mapped address stand before the IPv4 address.
+/// The number of bits before the IPv4 address in an IPv4-mapped one.
 const MAPPED: usize = 96;
 
-/// The key of the first `length` bits of an address.
+/// The key of the first `length` bits of `ip`.
 fn prefix(mut ip: Ip, length: usize) -> String {
     let bytes = match &mut ip {
         Ip::V4(bytes) => &mut bytes[..],
@@ -170,8 +127,8 @@ fn prefix(mut ip: Ip, length: usize) -> String {
     format!("{}/{ip}_{length}", family(ip))
 }
 
-/// `reversedns/NAME` for the name and all that follows each dot, and at last
-/// `reversedns/@`.
+/// `reversedns/NAME` for the name and for what follows each of its dots, then
+/// `reversedns/@`, which matches every name.
 pub fn suffixes(name: &str) -> impl Iterator<Item = String> {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let starts = std::iter::once(0).chain(name.match_indices('.').map(|(at, _)| at + 1));
@@ -187,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_go_from_the_address_to_everything() {
+    fn prefixes_go_from_the_longest_to_the_shortest() {
         let keys: Vec<String> = prefixes(Ip::V4([192, 168, 1, 7])).collect();
         assert_eq!(keys.len(), 33);
         assert_eq!(
@@ -211,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_has_the_prefixes_of_both_families() {
+    fn mapped_address_has_the_prefixes_of_both_families() {
         let ip = Ip::parse(b"::ffff:192.168.1.7").unwrap();
         let keys: Vec<String> = prefixes(ip).collect();
         assert_eq!(keys.len(), 129 + 33);
@@ -226,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_go_from_the_name_to_everything() {
+    fn suffixes_go_from_the_whole_name_to_any_name() {
         let keys: Vec<String> = suffixes("A.b.com.").collect();
         let expected = [
             "reversedns/a.b.com",

@@ -1,9 +1,10 @@
 //! Handshakes that cannot be: what the peer is told, and what the log says.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 
-use crate::util::tls::{INTERNAL_ERROR, tlsd};
-use crate::util::{accept, certs, cmd, listener, need, tcp_pair};
+use crate::util::tls::{INTERNAL_ERROR, connect, tlsc, tlsd};
+use crate::util::{Cmd, Ended, Output, TempDir, accept, certs, cmd, listener, need, tcp_pair};
 
 /// The first message of `openssl s_client` with these arguments.
 fn client_hello(args: &[&str]) -> Vec<u8> {
@@ -99,6 +100,81 @@ fn a_server_without_random_bytes_says_so_to_both() {
         let why = "fatal: handshake failed: the system gives no random bytes\n";
         assert!(err.contains(why), "{version}: {err}");
         assert!(err.contains(" code=111 end=system\n"), "{err}");
+    }
+}
+
+/// A program that gets no random bytes from the system from the nth call on.
+fn without_random_bytes(nth: u32, program: &str, key_guard: &[&str]) -> Cmd {
+    cmd([
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=getrandom",
+        "-e",
+    ])
+    .arg(format!("inject=getrandom:error=ENOSYS:when={nth}+"))
+    .args([program, "-v2"])
+    .args(key_guard)
+}
+
+/// Whether a program that may have got no random bytes was successful. If not,
+/// it has blamed the system, and told its peer so if a handshake had begun.
+fn succeeds(program: Output, peer: &Output) -> bool {
+    if program.ended == Ended::Exited(0) {
+        return true;
+    }
+    let (err, heard) = (program.code(111).err(), peer.err());
+    assert!(err.contains(" code=111 end=system\n"), "{err}");
+    let early = ["fatal: unable to set up TLS: ", "fatal: unable to use "];
+    if early.iter().any(|text| err.contains(text)) {
+        assert!(
+            err.contains(": the system gives no random bytes\n"),
+            "{err}"
+        );
+        assert!(!heard.contains("alert"), "{err}{heard}");
+    } else {
+        assert!(
+            heard.contains("remote sent alert internal_error"),
+            "{err}{heard}"
+        );
+    }
+    false
+}
+
+#[test]
+fn random_bytes_that_run_out_are_a_failure_of_the_system_on_both_sides() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    for guard in [&[][..], &["--key-guard"]] {
+        let mut results = [Vec::new(), Vec::new()];
+        for nth in 1..=16 {
+            let server = without_random_bytes(nth, "s6-tlsd", guard)
+                .args(["echo", "hello"])
+                .env("KEYFILE", certs().path("p256.key"))
+                .env("CERTFILE", certs().path("p256.pem"))
+                .env("TICKETKEYFILE", &tickets);
+            let (server, client) = connect(server, tlsc(&[], "cat <&6"));
+            results[0].push(succeeds(server, &client));
+
+            let client = without_random_bytes(nth, "s6-tlsc", guard)
+                .args(["-y", "sh", "-c", "cat <&6"])
+                .env("CAFILE", certs().path("ca.pem"))
+                .env("KEYFILE", certs().path("client.key"))
+                .env("CERTFILE", certs().path("client.pem"));
+            let server = tlsd(&["-Y"], "p256", "echo hello").env("CAFILE", certs().path("ca.pem"));
+            let (server, client) = connect(server, client);
+            results[1].push(succeeds(client, &server));
+        }
+        for side in results {
+            // Not from the first calls on, but when all were made.
+            assert!(!side[1] && side[15], "{side:?}");
+        }
     }
 }
 

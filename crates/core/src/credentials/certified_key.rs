@@ -62,6 +62,7 @@ fn read_both(
             warn_if_open_to_all(voice, key_file, mode);
             Ok(CertifiedKey::new(chain, signer))
         }
+        Err(_) if !crypto::has_random_bytes() => Err(no_random_bytes(key_file)),
         Err(Unfit::Key) => Err(Failure::lasting(unusable(
             key_file,
             &key_fault::text(&secret),
@@ -69,6 +70,13 @@ fn read_both(
         Err(Unfit::Curve) => Err(unusable(certificate_file, EXPLICIT).into()),
         Err(Unfit::Pair) => Err(strangers(key_file, certificate_file).into()),
     }
+}
+
+/// An EC key cannot be loaded without them, and no error says so.
+fn no_random_bytes(key_file: &OsStr) -> Failure {
+    let path = key_file.to_string_lossy();
+    let text = format!("unable to use {path}: the system gives no random bytes");
+    Failure::lasting(Fatal::new(Fatal::SYSTEM, text))
 }
 
 fn strangers(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {

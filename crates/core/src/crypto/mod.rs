@@ -8,6 +8,7 @@ pub mod sealing;
 use std::sync::Arc;
 
 use cli::{Group, Pin};
+use ring::rand::{SecureRandom, SystemRandom};
 use rustls::Error;
 use rustls::crypto::ring::{self as backend, sign};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -44,6 +45,11 @@ pub fn can_verify(algorithm: &[u8]) -> bool {
 /// What signs with `key`. The key's bytes are not kept.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error> {
     sign::any_supported_type(key)
+}
+
+/// Whether the system gives random bytes.
+pub fn has_random_bytes() -> bool {
+    SystemRandom::new().fill(&mut [0]).is_ok()
 }
 
 /// A hash of FIPS 180-4.

@@ -23,12 +23,15 @@ impl Alert {
 }
 
 /// The alert for `error`. rustls has one of its own for most errors of the
-/// peer, but for none of ours.
+/// peer. For one of ours it may have one that blames the peer.
 pub fn alert(error: &Error) -> Alert {
     use AlertDescription as A;
     use PeerMisbehaved as M;
     if let Some(violation) = Violation::of(error) {
         return Alert::Otherwise(violation.alert());
+    }
+    if is_ours(error) {
+        return Alert::Instead(A::InternalError);
     }
     Alert::Otherwise(match error {
         Error::InvalidMessage(InvalidMessage::MessageTooLarge) => {
@@ -49,7 +52,6 @@ pub fn alert(error: &Error) -> Alert {
             | M::TooMuchEarlyDataReceived,
         ) => A::UnexpectedMessage,
         Error::PeerMisbehaved(_) => A::IllegalParameter,
-        error if is_ours(error) => A::InternalError,
         _ => A::DecodeError,
     })
 }

@@ -1,11 +1,12 @@
 //! The key guard in TLS 1.2, whose signatures and tickets are others than those
 //! of TLS 1.3.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::util::tls::{openssl_server, serve};
-use crate::util::{Running, TempDir, certs, cmd, need};
+use crate::util::tls::{client_hello, is_guarded, openssl_server, serve, tlsd};
+use crate::util::{Running, TempDir, certs, cmd, need, tcp_pair};
 
 /// The groups that TLS 1.2 has, each once in front, which is the one that is
 /// taken.
@@ -144,5 +145,51 @@ fn there_are_no_tickets_and_those_of_others_do_not_open() {
             // Not even an empty one is sent (RFC 5077 section 3.3).
             assert!(!seen.contains("NewSessionTicket"), "{seen}");
         }
+    }
+}
+
+/// The extensions of the ServerHello at the beginning of `records`.
+fn extensions(records: &[u8]) -> Vec<u16> {
+    let number = |bytes: &[u8]| u16::from_be_bytes([bytes[0], bytes[1]]);
+    let hello = &records[5 + 4..][..usize::from(number(&records[5 + 2..]))];
+    // The session id comes behind version and random; then suite and compression.
+    let mut rest = &hello[34 + 1 + usize::from(hello[34]) + 3 + 2..];
+    let mut kinds = Vec::new();
+    while !rest.is_empty() {
+        kinds.push(number(rest));
+        rest = &rest[4 + usize::from(number(&rest[2..]))..];
+    }
+    kinds
+}
+
+#[test]
+fn a_ticket_is_announced_only_where_tls_1_2_has_any() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    const SESSION_TICKET: u16 = 35;
+    let dir = TempDir::new();
+    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    // A client that lists suites of TLS 1.3 and offers TLS 1.2 alone.
+    let mut hello = client_hello(&["-min_protocol", "TLSv1.2"]);
+    let versions = [0, 43, 0, 5, 4, 3, 4, 3, 3];
+    let mut places = hello.windows(versions.len()).enumerate();
+    let (place, _) = places.find(|(_, bytes)| *bytes == versions).unwrap();
+    hello[place + 6] = 3;
+    for (guard, announced) in [(&[][..], !is_guarded()), (&["--key-guard"], false)] {
+        let (mut near, far) = tcp_pair();
+        let server = tlsd(guard, "p256", "echo never")
+            .env("TICKETKEYFILE", &tickets)
+            .fd(0, far.try_clone().unwrap())
+            .fd(1, far)
+            .start();
+        near.write_all(&hello).unwrap();
+        near.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).unwrap();
+        let kinds = extensions(&answer);
+        assert_eq!(kinds.contains(&SESSION_TICKET), announced, "{kinds:?}");
+        server.finish().code(98);
     }
 }

@@ -3,25 +3,8 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::util::tls::{INTERNAL_ERROR, connect, tlsc, tlsd};
-use crate::util::{Cmd, Ended, Output, TempDir, accept, certs, cmd, listener, need, tcp_pair};
-
-/// The first message of `openssl s_client` with these arguments.
-fn client_hello(args: &[&str]) -> Vec<u8> {
-    let (listener, port) = listener();
-    let _client = cmd(["openssl", "s_client", "-connect"])
-        .arg(format!("127.0.0.1:{port}"))
-        .args(["-servername", "localhost"])
-        .args(args)
-        .input_pipe()
-        .start();
-    let mut client = accept(&listener);
-    let mut hello = vec![0; 5];
-    client.read_exact(&mut hello).unwrap();
-    hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
-    client.read_exact(&mut hello[5..]).unwrap();
-    hello
-}
+use crate::util::tls::{INTERNAL_ERROR, client_hello, connect, tlsc, tlsd};
+use crate::util::{Cmd, Ended, Output, TempDir, certs, cmd, need, tcp_pair};
 
 #[test]
 fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {

@@ -1,8 +1,12 @@
 //! Both sides of a TLS connection, around small programs.
 
 use std::ffi::OsStr;
+use std::io::Read;
 
-use super::{Cmd, Output, Running, certs, cmd, eventually, free_port, is_listened_on, tcp_pair};
+use super::{
+    Cmd, Output, Running, accept, certs, cmd, eventually, free_port, is_listened_on, listener,
+    tcp_pair,
+};
 
 /// The server's program: shows what it knows on standard error, and echoes.
 pub const ECHO: &str = "env | grep -E '^SSL_' | sort >&2; exec cat";
@@ -102,6 +106,23 @@ pub fn openssl_server<S: AsRef<OsStr>>(
             return (server, port);
         }
     }
+}
+
+/// The first message of `openssl s_client` with these arguments.
+pub fn client_hello(args: &[&str]) -> Vec<u8> {
+    let (listener, port) = listener();
+    let _client = cmd(["openssl", "s_client", "-connect"])
+        .arg(format!("127.0.0.1:{port}"))
+        .args(["-servername", "localhost"])
+        .args(args)
+        .input_pipe()
+        .start();
+    let mut client = accept(&listener);
+    let mut hello = vec![0; 5];
+    client.read_exact(&mut hello).unwrap();
+    hello.resize(5 + usize::from(u16::from_be_bytes([hello[3], hello[4]])), 0);
+    client.read_exact(&mut hello[5..]).unwrap();
+    hello
 }
 
 /// The versions of TLS, as openssl's programs call them.

@@ -58,12 +58,12 @@ impl HandshakeFacts {
         self.lock().protocols = protocols.map(<[u8]>::to_vec).collect();
     }
 
-    /// Whether the client offers cipher suites of TLS 1.3, as it must to use it.
+    /// Sets whether the client offers TLS 1.3.
     pub fn client_has_tls13(&self, tls13: bool) {
         self.lock().tls13 = tls13;
     }
 
-    /// Whether the client offers cipher suites of TLS 1.3.
+    /// Whether the client offers TLS 1.3.
     pub fn has_tls13(&self) -> bool {
         self.lock().tls13
     }

@@ -36,6 +36,8 @@ pub struct Hellos {
     pieces: Vec<u8>,
     /// The session id in our own ClientHello.
     session_id: Option<Vec<u8>>,
+    /// Whether the client's last hello offers TLS 1.3.
+    offers_tls13: bool,
 }
 
 enum Message<'a> {
@@ -51,6 +53,7 @@ impl Default for Hellos {
             left: 2,
             pieces: Vec::new(),
             session_id: None,
+            offers_tls13: false,
         }
     }
 }
@@ -59,6 +62,12 @@ impl Hellos {
     /// Whether all have come.
     pub fn are_over(&self) -> bool {
         self.left == 0
+    }
+
+    /// Whether supported_versions of the last complete ClientHello contains TLS
+    /// 1.3 (RFC 8446 section 4.2.1).
+    pub fn offers_tls13(&self) -> bool {
+        self.offers_tls13
     }
 
     /// A client has sent these records, the first of which begins with its
@@ -93,7 +102,10 @@ impl Hellos {
             Message::Other => self.left = 0,
             Message::Hello(kind, body) => {
                 let another = match kind {
-                    CLIENT_HELLO => client_hello(body)?,
+                    CLIENT_HELLO => {
+                        self.offers_tls13 = client_hello(body)?;
+                        self.offers_tls13
+                    }
                     _ => server_hello(body, self.session_id.as_deref())?,
                 };
                 self.left = if another { self.left - 1 } else { 0 };
@@ -115,7 +127,7 @@ fn message(bytes: &[u8]) -> Message<'_> {
     }
 }
 
-/// Whether another ClientHello may follow.
+/// Whether TLS 1.3 is offered, so that another ClientHello may follow.
 fn client_hello(body: &[u8]) -> Result<bool, Violation> {
     let Some(hello) = ClientHello::parse(body) else {
         return Ok(false);

@@ -180,9 +180,6 @@ impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let offer = hello.alpn().into_iter().flatten();
         self.facts.client_offers(offer);
-        let mut suites = hello.cipher_suites().iter();
-        let tls13 = suites.any(|suite| matches!(u16::from(*suite), 0x1301..=0x1305));
-        self.facts.client_has_tls13(tls13);
         match self.source.choose(hello.server_name()) {
             Ok(chosen) => {
                 let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());

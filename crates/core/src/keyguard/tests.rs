@@ -116,8 +116,9 @@ fn handshake(
 
 /// What a guard is asked in a handshake that ends well, and whether that resumes
 /// a session.
-fn asked(client: &Arc<ClientConfig>) -> (HandshakeKind, Vec<u8>) {
+fn asked(client: &Arc<ClientConfig>, tls13: bool) -> (HandshakeKind, Vec<u8>) {
     let facts = HandshakeFacts::default();
+    facts.client_has_tls13(tls13);
     let (remote, keeping) = guard(usize::MAX, &facts);
     let kind = handshake((&remote, &facts), client).unwrap();
     assert_eq!(facts.abort_reason(), None);
@@ -136,15 +137,15 @@ const OPEN: u8 = 5;
 fn a_handshake_of_tls_1_3_needs_four_answers_and_the_next_one_resumes() {
     let client = client(&TLS13);
     let first = (HandshakeKind::Full, vec![PAIR, SIGNATURE, SEAL, SEAL]);
-    assert_eq!(asked(&client), first);
+    assert_eq!(asked(&client, true), first);
     let second = (HandshakeKind::Resumed, vec![PAIR, OPEN, SEAL, SEAL]);
-    assert_eq!(asked(&client), second);
+    assert_eq!(asked(&client, true), second);
 }
 
 #[test]
 fn a_handshake_of_tls_1_2_asks_for_no_ticket() {
     let full = (HandshakeKind::Full, vec![PAIR, SIGNATURE]);
-    assert_eq!(asked(&client(&TLS12)), full);
+    assert_eq!(asked(&client(&TLS12), false), full);
 }
 
 #[test]

@@ -57,6 +57,9 @@ fn look(own: Option<&[u8]>, bytes: &[u8]) -> Result<u8, Violation> {
         }
         let mut pieces = bytes.chunks(piece);
         pieces.try_for_each(|piece| hellos.received(piece))?;
+        // Only a client that offers TLS 1.3 may say hello again.
+        let client = bytes.first() == Some(&CLIENT_HELLO);
+        assert!(!client || hellos.offers_tls13() == (hellos.left == 1));
         Ok(hellos.left)
     };
     let whole = run(usize::MAX);

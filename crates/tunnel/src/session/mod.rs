@@ -125,6 +125,9 @@ impl Session {
             ..
         } = buffers;
         let (shown, refused) = record_scan::scan(incoming.content(), next_record, hellos);
+        if matches!(self, Self::Server(..)) {
+            self.facts().client_has_tls13(hellos.offers_tls13());
+        }
         let progress = self.step(buffers, shown, send);
         if matches!(self, Self::Client(..)) {
             buffers.hellos.sent(buffers.outgoing.content());

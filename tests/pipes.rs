@@ -51,7 +51,7 @@ fn a_pipe_that_a_program_left_full_is_small_again_once_it_is_drained() {
 }
 
 #[test]
-fn a_pipe_that_a_paused_client_keeps_full_is_small_again() {
+fn pipe_of_a_paused_client_is_small_again_once_it_was_read() {
     // More than the network takes.
     const ALL: usize = 100_000_000;
     let (output, input) = pipe();

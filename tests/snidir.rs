@@ -341,3 +341,56 @@ fn files_with_a_name_in_unicode_are_of_no_use_and_say_so() {
     assert_eq!(shown(&client), "rsa");
     assert_eq!(server.err(), "");
 }
+
+#[test]
+fn half_a_pair_that_stays_half_is_a_warning() {
+    for (files, there, missing) in [
+        (
+            &["a.example.org.crt"][..],
+            "a.example.org.crt",
+            "a.example.org.key",
+        ),
+        (
+            &["_.example.org.key"],
+            "_.example.org.key",
+            "_.example.org.crt",
+        ),
+        (
+            &["a.example.org/fullchain.pem"],
+            "a.example.org/fullchain.pem",
+            "a.example.org/privkey.pem",
+        ),
+        (
+            &["a.example.org/README"],
+            "a.example.org",
+            "a.example.org/privkey.pem",
+        ),
+        // Another pair serves the name.
+        (
+            &[
+                "a.example.org.key",
+                "*.example.org.key",
+                "*.example.org.crt",
+            ],
+            "a.example.org.key",
+            "a.example.org.crt",
+        ),
+    ] {
+        let dir = TempDir::new();
+        for file in files {
+            copy("p384", &dir.join(file));
+        }
+        let found = if files.len() > 1 { "p384" } else { "p256" };
+        for (verbosity, warned) in [("-v1", true), ("-v0", false)] {
+            let server = tlsd(&["--sni", verbosity], "p256", "cat").env("SNIDIR", dir.path());
+            let (server, client) = visit(server, "a.example.org");
+            assert_eq!(shown(&client.success()), found, "{there}");
+            let warning = format!(
+                "s6-tlsd-io: warning: unable to use {}: there is no {}\n",
+                dir.join(there).display(),
+                dir.join(missing).display(),
+            );
+            assert_eq!(server.success().err().contains(&warning), warned, "{there}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! client asks for is opened. The layouts are those of certbot and dehydrated
 //! (`NAME/privkey.pem`) and of flat directories (`NAME.key`).
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -14,7 +15,7 @@ use unix::Errno;
 
 use crate::CONTEXT;
 use crate::credentials::{a_label, certified_key};
-use crate::files::error::{Failure, unreadable};
+use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
 
@@ -49,28 +50,46 @@ impl SniDirectory {
         self.fd.as_raw_fd()
     }
 
-    /// The pair for `name`, which comes from the network.
+    /// The pair for `name`, which comes from the network. Half a pair that was
+    /// waited for in vain is a warning.
     pub fn pair(&self, name: &str) -> Found {
         let places = places(name);
-        self.files.until_final(|_| self.search(&places))
+        let half = RefCell::new(None);
+        let found = self.files.until_final(|_| self.search(&places, &half));
+        if let (Ok(_), Some(half)) = (&found, half.into_inner()) {
+            self.files.voice().warn(half.message());
+        }
+        found
     }
 
     /// Looks once for the first whole pair. Half a pair is none, but it may be in
-    /// the middle of a renewal: nothing behind it is final.
-    fn search(&self, places: &[Place]) -> Attempt<Found> {
-        let mut half = false;
+    /// the middle of a renewal: nothing behind it is final. What is wrong with
+    /// the first half comes to be in `half`.
+    fn search(&self, places: &[Place], half: &RefCell<Option<Fatal>>) -> Attempt<Found> {
+        let mut half = half.borrow_mut();
+        *half = None;
         for of_stem in places.chunks(PLACES) {
-            let own = has_directory(&self.fd, of_stem[0].directory());
-            match self.first_whole(of_stem) {
-                Ok(Some(0)) => return self.load(&of_stem[0], half),
-                Ok(Some(flat)) => return self.load(&of_stem[flat], half || own),
-                Ok(None) => half |= own || of_stem.iter().any(|place| self.has_part(place)),
+            let whole = match self.first_whole(of_stem) {
+                Ok(whole) => whole,
                 Err(failure) => return failure.into(),
+            };
+            if whole == Some(0) {
+                return self.load(&of_stem[0], half.is_some());
             }
+            let of_directory = half.is_none().then(|| self.half_of_directory(&of_stem[0]));
+            *half = half.take().or_else(|| of_directory.flatten());
+            if let Some(flat) = whole {
+                return self.load(&of_stem[flat], half.is_some());
+            }
+            let mut flat = of_stem.iter();
+            *half = half
+                .take()
+                .or_else(|| flat.find_map(|place| self.half(place)));
         }
-        match half {
-            true => Attempt::Interim(Ok(None)),
-            false => Attempt::Final(Ok(None)),
+        if half.is_some() {
+            Attempt::Interim(Ok(None))
+        } else {
+            Attempt::Final(Ok(None))
         }
     }
 
@@ -97,9 +116,32 @@ impl SniDirectory {
         }
     }
 
-    fn has_part(&self, place: &Place) -> bool {
+    /// What is wrong with a pair of which one file is missing, if the other one
+    /// is there.
+    fn half(&self, place: &Place) -> Option<Fatal> {
         let has = |file| self.has(file).unwrap_or(true);
-        has(&place.key) || has(&place.certificate)
+        match (has(&place.key), has(&place.certificate)) {
+            (true, false) => Some(self.without(&place.key, &place.certificate)),
+            (false, true) => Some(self.without(&place.certificate, &place.key)),
+            _ => None,
+        }
+    }
+
+    /// The same of a directory of a name that is there without a pair.
+    fn half_of_directory(&self, place: &Place) -> Option<Fatal> {
+        let directory = place.directory();
+        let is_there = has_directory(&self.fd, directory);
+        let half = || {
+            let half = self.half(place);
+            half.unwrap_or_else(|| self.without(directory, &place.key))
+        };
+        is_there.then(half)
+    }
+
+    fn without(&self, there: &str, missing: &str) -> Fatal {
+        let missing = self.shown(missing);
+        let why = format!("there is no {}", missing.to_string_lossy());
+        unusable(&self.shown(there), &why)
     }
 
     fn has(&self, file: &str) -> Result<bool, Failure> {

@@ -233,6 +233,7 @@ fn a_file_that_cannot_be_used_is_named() {
         (text.replace("MI", "!!").into_bytes(), "malformed content"),
         (text[..text.len() - 9].into(), "malformed content"),
         ((text.clone() + &text[..200]).into(), "malformed content"),
+        ((text.clone() + "-----BEGIN X5").into(), "malformed content"),
         (der[..der.len() - 1].into(), "no revocation list inside"),
         (certs().read("ca.der"), "malformed content"),
         (certs().read("ca-version1.crl"), version1),

@@ -1,6 +1,6 @@
 //! The blocks of PEM files (RFC 7468).
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 pub(crate) const BEGIN: &[u8] = b"-----BEGIN ";
 pub(crate) const END: &[u8] = b"-----END ";
@@ -34,9 +34,13 @@ impl<'a> Block<'a> {
 }
 
 impl Block<'_> {
-    /// Whether the BEGIN line of a block with this label is in `content`.
+    /// Whether the BEGIN line of a block with this label is in `content`, or
+    /// `content` ends inside such a line.
     pub fn begins(content: &[u8], label: &[u8]) -> bool {
-        find(content, &[BEGIN, label, DASHES].concat()).is_some()
+        let line = [BEGIN, label, DASHES].concat();
+        let last = memrchr(b'\n', content).map_or(content, |at| &content[at + 1..]);
+        let is_cut = !last.is_empty() && line.starts_with(last);
+        is_cut || find(content, &line).is_some()
     }
 }
 

@@ -72,7 +72,14 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     ];
     let mut rest = content;
     loop {
-        let block = Block::first(rest).ok_or(PemError::NoKey)?;
+        let Some(block) = Block::first(rest) else {
+            let is_cut = keys.iter().any(|label| Block::begins(rest, label));
+            return Err(if is_cut {
+                PemError::Malformed
+            } else {
+                PemError::NoKey
+            });
+        };
         if !keys.contains(&block.label) {
             rest = &rest[block.end..];
             continue;
@@ -192,6 +199,32 @@ mod tests {
         for none in ["", "0", "\x30\x05x", &block("CERTIFICATE", "AAEC")] {
             let found = lists(none.as_bytes());
             assert_eq!(found, Err(PemError::NoRevocationList), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_cut_inside_a_block_is_malformed() {
+        let list = block("X509 CRL", "MAA=");
+        let certificate = block("CERTIFICATE", "AAEC");
+        let key = block("EC PRIVATE KEY", "MAYCAQACAQc=");
+        // Without its line feed a file is whole.
+        for cut in 1..list.len() - 1 {
+            let text = [list.as_bytes(), &list.as_bytes()[..cut]].concat();
+            assert_eq!(revocation_lists(text), Err(PemError::Malformed), "{cut}");
+        }
+        for cut in 1..certificate.len() - 1 {
+            let text = certificate.clone() + &certificate[..cut];
+            assert_eq!(bodies(&text), Err(PemError::Malformed), "{cut}");
+        }
+        for cut in 1..key.len() - 1 {
+            let text = block("EC PARAMETERS", "BggqhkjOPQMBBw==") + &key[..cut];
+            let found = private_key(text.as_bytes()).err();
+            assert_eq!(found, Some(PemError::Malformed), "{cut}");
+        }
+        // A last line that begins no block of the kind that is read.
+        for end in ["-----BEGIN EC PRIV", "the end", "------", "-----END"] {
+            let text = certificate.clone() + end;
+            assert_eq!(bodies(&text), Ok(vec![vec![0, 1, 2]]), "{end}");
         }
     }
 

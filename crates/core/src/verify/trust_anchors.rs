@@ -215,8 +215,9 @@ enum Skipped {
 
 impl Skipped {
     /// What to say of entry `name` in `directory` if it may be in the middle of
-    /// a renewal. Other files than those of certificates, links that lead
-    /// nowhere, directories and pipes are none of that.
+    /// a renewal. Other files than those of certificates, directories and pipes
+    /// are none of that. Nor is a link that leads nowhere: systems leave such
+    /// links in hashed directories, and each start would wait for them.
     fn spoilt(&self, directory: &OsStr, name: &CStr) -> Option<Fatal> {
         let name = OsStr::from_bytes(name.to_bytes());
         let path: OsString = [directory, OsStr::new("/"), name].into_iter().collect();
@@ -293,6 +294,13 @@ mod tests {
         ] {
             assert_eq!(is_hashed(name.as_bytes()), hashed, "{name}");
         }
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_skipped_without_a_word() {
+        let spoilt = |errno| Skipped::Unread(errno).spoilt(OsStr::new("d"), c"0a1b2c3d.0");
+        assert_eq!(spoilt(Errno::ENOENT), None);
+        assert!(spoilt(Errno::EACCES).is_some());
     }
 
     #[test]

@@ -555,6 +555,12 @@ fn what_cannot_be_trusted_is_refused_with_its_reason() {
             name,
             "an issuer's RSA key has 1024 bits: 2048 to 8192 can be verified",
         ),
+        (
+            "largeca-leaf",
+            path("largeca"),
+            name,
+            "an issuer's RSA key has an exponent of 34 bits: at most 33 can be verified",
+        ),
         ("selfleaf", ca(), name, "certificate of remote refused"),
         (
             "selfca",

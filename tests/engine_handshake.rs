@@ -267,24 +267,36 @@ fn a_peer_whose_rsa_key_cannot_be_verified_with_is_told_apart() {
     if !need(&["openssl"]) {
         return;
     }
-    let why = "its RSA key has 1024 bits: 2048 to 8192 can be verified";
     let weak = ["-cipher", "DEFAULT@SECLEVEL=0"];
-    for protocol in ["-tls1_2", "-tls1_3"] {
-        let (_server, port) = openssl_server("shortown", [protocol].iter().chain(&weak));
-        let client = cmd(["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1"])
-            .args([&port.to_string(), "true"])
-            .env("CAFILE", certs().path("ca.pem"));
-        client.run().fatal_with(98, "s6-tlsc-io: fatal: ", &[why]);
+    for (own, peer, why) in [
+        (
+            "shortown",
+            "shortclient",
+            "its RSA key has 1024 bits: 2048 to 8192 can be verified",
+        ),
+        (
+            "rsalarge",
+            "clientlarge",
+            "its RSA key has an exponent of 34 bits: at most 33 can be verified",
+        ),
+    ] {
+        for protocol in ["-tls1_2", "-tls1_3"] {
+            let (_server, port) = openssl_server(own, [protocol].iter().chain(&weak));
+            let client = cmd(["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1"])
+                .args([&port.to_string(), "true"])
+                .env("CAFILE", certs().path("ca.pem"));
+            client.run().fatal_with(98, "s6-tlsc-io: fatal: ", &[why]);
 
-        let server = cmd(["s6-tlsserver", "-1H", "-y", "127.0.0.1", "0", "cat"])
-            .env("KEYFILE", certs().path("p256.key"))
-            .env("CERTFILE", certs().path("p256.pem"))
-            .env("CAFILE", certs().path("ca.pem"))
-            .start();
-        let pair = ["key", "pem"].map(|kind| certs().path(&format!("shortclient.{kind}")));
-        let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
-        let _client = openssl_client(server.port(), &[&args[..], &weak].concat());
-        server.wait_err(why);
+            let server = cmd(["s6-tlsserver", "-1H", "-y", "127.0.0.1", "0", "cat"])
+                .env("KEYFILE", certs().path("p256.key"))
+                .env("CERTFILE", certs().path("p256.pem"))
+                .env("CAFILE", certs().path("ca.pem"))
+                .start();
+            let pair = ["key", "pem"].map(|kind| certs().path(&format!("{peer}.{kind}")));
+            let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
+            let _client = openssl_client(server.port(), &[&args[..], &weak].concat());
+            server.wait_err(why);
+        }
     }
 }
 

@@ -20,6 +20,8 @@ fn a_key_that_cannot_be_used_is_called_by_its_kind() {
         ("secp256k1", "of type ECDSA secp256k1 ("),
         ("rsa2560", "of type RSA with 2560 bits ("),
         ("rsae3", "of type RSA with exponent 3 ("),
+        ("rsalarge", "of type RSA with an exponent of 34 bits ("),
+        ("rsa3primes", "of type RSA with more than two primes ("),
     ] {
         let key = certs().path(&format!("{pair}.key"));
         let usable = "RSA of 2048, 3072 or 4096 bits with exponent 65537";
@@ -98,6 +100,10 @@ fn a_curve_that_is_written_out_is_served_if_it_is_one_of_ours() {
     let explicit = "explicit-brainpoolP256r1";
     let key = certs().path(&format!("{explicit}.key"));
     let words = ["explicit parameters", "openssl ec -param_enc named_curve"];
+    refused(key, explicit, &words);
+    let explicit = "explicit-secp521r1";
+    let key = certs().path(&format!("{explicit}.key"));
+    let words = ["explicit parameters) and is neither P-256 nor P-384"];
     refused(key, explicit, &words);
 }
 

@@ -174,12 +174,19 @@ for bits in 2560 3072 4096; do
 done
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out rsae3.key
 sign rsae3 ca '/CN=localhost' "$here"
+# With a large exponent, and with three primes.
+openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:8589934593 -out rsalarge.key
+openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_primes:3 -out rsa3primes.key
+for name in rsalarge rsa3primes; do sign $name ca '/CN=localhost' "$here"; done
+cp rsalarge.key clientlarge.key; sign clientlarge ca '/CN=client' "$leaf"
+cp rsalarge.key largeca.key; own largeca '/CN=Large exponent' "$ca"
+cp p256.key largeca-leaf.key; sign largeca-leaf largeca '/CN=localhost' "$here"
 # Kinds of keys that cannot be used, or not by everybody: on other curves, on curves that are written out
 # instead of named, and for RSASSA-PSS only.
 for curve in secp256k1 secp521r1; do
   ec $curve $curve; sign $curve ca '/CN=localhost' "$here"
 done
-for curve in prime256v1 secp384r1 brainpoolP256r1; do
+for curve in prime256v1 secp384r1 secp521r1 brainpoolP256r1; do
   openssl ecparam -name $curve -param_enc explicit -genkey -noout -out explicit-$curve.key
   sign explicit-$curve ca '/CN=localhost' "$here"
 done

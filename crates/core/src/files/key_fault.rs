@@ -3,6 +3,7 @@
 use pki::private_key;
 use pki::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
 use pki::x509::kind;
+use pki::x509::public_key::bits;
 use rustls::pki_types::PrivateKeyDer;
 
 /// What can be used.
@@ -12,8 +13,18 @@ const USABLE: &str = "RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA 
 /// The sizes of usable RSA keys, in bits.
 const RSA_BITS: [usize; 3] = [2048, 3072, 4096];
 
-/// The smallest usable exponent of an RSA key.
+/// The smallest usable exponent of an RSA key, and the bits of the largest one.
 const EXPONENT: u64 = 65537;
+const EXPONENT_BITS: usize = 33;
+
+/// The version of an RSA key with more than two primes (RFC 8017 appendix
+/// A.1.2).
+const MULTI_PRIME: &[u8] = &[1];
+
+/// What is said of a curve that has parameters instead of a name. Those of the
+/// sizes of P-256 and P-384 are tried.
+const EXPLICIT: &str = "its curve is written out (explicit parameters) and is neither P-256 nor \
+                        P-384";
 
 /// Why `key`, which ring does not take, is unusable.
 pub fn text(key: &PrivateKeyDer<'_>) -> String {
@@ -35,6 +46,7 @@ fn of_pkcs8(info: &[u8]) -> Option<String> {
     let (_version, rest) = expect(fields, INTEGER)?;
     let (algorithm, rest) = expect(rest, SEQUENCE)?;
     match kind::name(algorithm).as_str() {
+        _ if kind::is_explicit(algorithm) => Some(of_explicit()),
         "RSA" => of_rsa(expect(rest, OCTET_STRING)?.0),
         kind => Some(of_type(kind)),
     }
@@ -43,7 +55,15 @@ fn of_pkcs8(info: &[u8]) -> Option<String> {
 fn of_sec1(sec1: &[u8]) -> Option<String> {
     let (_scalar, parameters) = private_key::of_sec1(sec1)?;
     let oid = element_of(OBJECT_IDENTIFIER, &[private_key::EC_PUBLIC_KEY])?;
-    Some(of_type(&kind::name(&[&oid, parameters].concat())))
+    let algorithm = [&oid, parameters].concat();
+    if kind::is_explicit(&algorithm) {
+        return Some(of_explicit());
+    }
+    Some(of_type(&kind::name(&algorithm)))
+}
+
+fn of_explicit() -> String {
+    format!("unusable private key: {EXPLICIT} ({USABLE})")
 }
 
 /// The same for an RSAPrivateKey (RFC 8017 appendix A.1.2).
@@ -54,12 +74,19 @@ fn of_rsa(key: &[u8]) -> Option<String> {
         numbers.push(without_zeros(number));
         rest = after;
     }
-    let [_version, modulus, exponent, _private, p, q, ..] = numbers[..] else {
+    let [version, modulus, exponent, _private, p, q, ..] = numbers[..] else {
         return None;
     };
-    let bits = 8 * modulus.len() - modulus.first()?.leading_zeros() as usize;
-    if !RSA_BITS.contains(&bits) {
-        return Some(of_type(&format!("RSA with {bits} bits")));
+    let size = bits(modulus);
+    if !RSA_BITS.contains(&size) {
+        return Some(of_type(&format!("RSA with {size} bits")));
+    }
+    if version == MULTI_PRIME {
+        return Some(of_type("RSA with more than two primes"));
+    }
+    let size = bits(exponent);
+    if size > EXPONENT_BITS {
+        return Some(of_type(&format!("RSA with an exponent of {size} bits")));
     }
     let small = exponent.iter().try_fold(0_u64, |sum, byte| {
         sum.checked_mul(256)?.checked_add(u64::from(*byte))
@@ -107,6 +134,18 @@ mod tests {
             (
                 [&[0], &modulus, &[3], &[1], large, small],
                 "RSA with exponent 3",
+            ),
+            (
+                [&[1], &modulus, e, &[1], large, small],
+                "RSA with more than two primes",
+            ),
+            (
+                [&[0], &modulus, &[2, 0, 0, 0, 1], &[1], large, small],
+                "RSA with an exponent of 34 bits",
+            ),
+            (
+                [&[0], &modulus, &[1, 0, 0, 0, 1], &[1], large, small],
+                "contradict",
             ),
             ([&[0], &modulus, e, &[1], large, small], "contradict"),
             ([&[0], &modulus, e, &[1], small, large], "first prime"),

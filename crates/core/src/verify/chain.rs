@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, Un
 use rustls::{CertificateError, Error};
 use std::cell::Cell;
 use std::iter::once;
-use tunnel::explain::refusal::{RSA_BITS, Refusal, refused};
+use tunnel::explain::refusal::{RSA_BITS, RSA_EXPONENT_BITS, Refusal, refused};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
@@ -107,12 +107,9 @@ impl Chain<'_> {
                 || refused(error),
                 |kind| Refusal::IssuerKeyType(kind).into(),
             )),
-            Err(error @ webpki::Error::InvalidSignatureForPublicKey) => {
-                Err(self.unverifiable_issuer(roots).map_or_else(
-                    || refused(error),
-                    |bits| Refusal::IssuerKeySize(bits).into(),
-                ))
-            }
+            Err(error @ webpki::Error::InvalidSignatureForPublicKey) => Err(self
+                .unverifiable_issuer(roots)
+                .map_or_else(|| refused(error), Into::into)),
             Err(error) => Err(refused(error)),
         }
     }
@@ -123,11 +120,18 @@ impl Chain<'_> {
         self.issuers().any(|issuer| unfit(&issuer))
     }
 
-    /// The size of an issuer's RSA key that is why a signature cannot be
-    /// verified.
-    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<usize> {
-        let mut sizes = self.issuer_keys(roots).filter_map(|key| key.rsa_bits());
-        sizes.find(|bits| !RSA_BITS.contains(bits))
+    /// What about an issuer's RSA key is why a signature cannot be verified.
+    fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<Refusal> {
+        self.issuer_keys(roots).find_map(|key| {
+            let (bits, exponent) = (key.rsa_bits()?, key.rsa_exponent_bits()?);
+            if !RSA_BITS.contains(&bits) {
+                Some(Refusal::IssuerKeySize(bits))
+            } else if exponent > RSA_EXPONENT_BITS {
+                Some(Refusal::IssuerKeyExponent(exponent))
+            } else {
+                None
+            }
+        })
     }
 
     /// The kind of an issuer's key whose signatures cannot be verified.

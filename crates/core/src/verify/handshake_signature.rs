@@ -10,7 +10,7 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error};
-use tunnel::explain::refusal::{RSA_BITS, Refusal, refused};
+use tunnel::explain::refusal::{RSA_BITS, RSA_EXPONENT_BITS, Refusal, refused};
 use webpki::RawPublicKeyEntity;
 
 use crate::crypto;
@@ -75,9 +75,13 @@ fn tls12_with_raw_key(
 /// because of the key.
 fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
     let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
-    match (key, key.and_then(|key| key.rsa_bits())) {
-        (_, Some(bits)) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
-        (Some(key), None) if !crypto::can_verify(key.algorithm) => {
+    let Some(key) = key else {
+        return error;
+    };
+    match (key.rsa_bits(), key.rsa_exponent_bits()) {
+        (Some(bits), _) if !RSA_BITS.contains(&bits) => Refusal::KeySize(bits).into(),
+        (_, Some(bits)) if bits > RSA_EXPONENT_BITS => Refusal::KeyExponent(bits).into(),
+        (None, None) if !crypto::can_verify(key.algorithm) => {
             Refusal::KeyType(kind::name(key.algorithm)).into()
         }
         _ => error,

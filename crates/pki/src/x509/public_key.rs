@@ -36,19 +36,36 @@ impl<'a> PublicKey<'a> {
 
     /// RSA: the bits of the modulus. None for other keys.
     pub fn rsa_bits(&self) -> Option<usize> {
+        self.rsa_numbers().map(|(modulus, _)| bits(modulus))
+    }
+
+    /// RSA: the bits of the public exponent. None for other keys.
+    pub fn rsa_exponent_bits(&self) -> Option<usize> {
+        self.rsa_numbers().map(|(_, exponent)| bits(exponent))
+    }
+
+    /// The modulus and the public exponent of an RSAPublicKey.
+    fn rsa_numbers(&self) -> Option<(&'a [u8], &'a [u8])> {
         if self.kind()? != RSA {
             return None;
         }
         let (key, _) = expect(self.key, SEQUENCE)?;
-        let (modulus, _) = expect(key, INTEGER)?;
-        let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-        let (first, rest) = modulus[zeros..].split_first()?;
-        Some(8 - first.leading_zeros() as usize + 8 * rest.len())
+        let (modulus, rest) = expect(key, INTEGER)?;
+        let (exponent, _) = expect(rest, INTEGER)?;
+        Some((modulus, exponent))
     }
 
     fn kind(&self) -> Option<&'a [u8]> {
         expect(self.algorithm, OBJECT_IDENTIFIER).map(|(oid, _)| oid)
     }
+}
+
+/// How many bits a number has.
+pub fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let number = &number[zeros..];
+    let unused = number.first().map_or(0, |first| first.leading_zeros());
+    8 * number.len() - unused as usize
 }
 
 #[cfg(test)]
@@ -71,10 +88,14 @@ mod tests {
         ] {
             let integers = [encode(INTEGER, modulus), encode(INTEGER, &[1, 0, 1])];
             let info = info(RSA, &[5, 0], &encode(SEQUENCE, &integers.concat()));
-            assert_eq!(PublicKey::parse(&info).unwrap().rsa_bits(), Some(bits));
+            let key = PublicKey::parse(&info).unwrap();
+            assert_eq!(key.rsa_bits(), Some(bits));
+            assert_eq!(key.rsa_exponent_bits(), Some(17));
         }
         let point = info(&[1, 2, 3], &[], &[4; 65]);
         assert_eq!(PublicKey::parse(&point).unwrap().rsa_bits(), None);
+        assert_eq!(bits(&[0, 2, 0, 0, 0, 1]), 34);
+        assert_eq!((bits(&[]), bits(&[0])), (0, 0));
     }
 
     #[test]

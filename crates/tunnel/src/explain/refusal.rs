@@ -10,6 +10,9 @@ use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 /// The sizes of RSA keys, in bits, whose signatures can be verified.
 pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
+/// The bits of the largest public exponent of such a key.
+pub const RSA_EXPONENT_BITS: usize = 33;
+
 /// A reason of ours. As text it follows `certificate of remote refused: `.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
@@ -20,6 +23,9 @@ pub enum Refusal {
     IssuerKeyUsage,
     /// An issuer's RSA key has this many bits, which is not in [`RSA_BITS`].
     IssuerKeySize(usize),
+    /// An issuer's RSA key has a public exponent of this many bits, which is more
+    /// than [`RSA_EXPONENT_BITS`].
+    IssuerKeyExponent(usize),
     /// An issuer's key is of this kind, whose signatures cannot be verified.
     IssuerKeyType(String),
     /// The peer's own key is of this kind, whose signatures cannot be verified.
@@ -28,6 +34,9 @@ pub enum Refusal {
     KeyUsage,
     /// The peer's own RSA key has this many bits, which is not in [`RSA_BITS`].
     KeySize(usize),
+    /// The peer's own RSA key has a public exponent of this many bits, which is
+    /// more than [`RSA_EXPONENT_BITS`].
+    KeyExponent(usize),
 }
 
 impl fmt::Display for Refusal {
@@ -40,6 +49,16 @@ impl fmt::Display for Refusal {
             Self::IssuerKeySize(bits) => write!(
                 f,
                 "an issuer's RSA key has {bits} bits: {least} to {most} can be verified"
+            ),
+            Self::IssuerKeyExponent(bits) => write!(
+                f,
+                "an issuer's RSA key has an exponent of {bits} bits: \
+                 at most {RSA_EXPONENT_BITS} can be verified"
+            ),
+            Self::KeyExponent(bits) => write!(
+                f,
+                "its RSA key has an exponent of {bits} bits: \
+                 at most {RSA_EXPONENT_BITS} can be verified"
             ),
             Self::BeforeEpoch => f.write_str(
                 "it, or an issuer's, is valid from before 1970: such a time cannot be read",

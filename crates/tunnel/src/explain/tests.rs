@@ -312,9 +312,11 @@ fn every_refusal_of_a_certificate() -> Known {
     ];
     for refusal in [
         Refusal::BeforeEpoch,
+        Refusal::IssuerKeyExponent(34),
         Refusal::IssuerKeySize(1024),
         Refusal::IssuerKeyType("RSASSA-PSS".to_owned()),
         Refusal::IssuerKeyUsage,
+        Refusal::KeyExponent(34),
         Refusal::KeySize(1024),
         Refusal::KeyType("RSASSA-PSS".to_owned()),
         Refusal::KeyUsage,

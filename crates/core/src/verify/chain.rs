@@ -43,11 +43,7 @@ impl Chain<'_> {
         explain: impl FnOnce(String),
     ) -> Result<(), Error> {
         let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
-        // webpki does not look at the keyUsage of issuers.
-        let issuers: Vec<_> = (self.intermediates.iter())
-            .filter(|der| may_sign_certificates(der))
-            .map(|der| CertificateDer::from(der.as_ref()))
-            .collect();
+        let issuers = self.fit_issuers();
         let wanted = self.named_issuers();
         let roots = anchors.roots(|subject| wanted.contains(&subject));
         // Each path is asked about on its own: a refused one may not be the only one.
@@ -65,15 +61,9 @@ impl Chain<'_> {
                 error
             })
         };
-        let path = end_entity.verify_for_usage(
-            algorithms.all,
-            &roots,
-            &issuers,
-            now,
-            self.usage,
-            None,
-            Some(&acceptable),
-        );
+        let (all, verify_path) = (algorithms.all, Some(&acceptable as _));
+        let path =
+            end_entity.verify_for_usage(all, &roots, &issuers, now, self.usage, None, verify_path);
         // A path that is good but for its lists says more than one that is not.
         let path = path.map(drop).map_err(|error| {
             let Some(refused) = refusal.take() else {
@@ -112,6 +102,14 @@ impl Chain<'_> {
                 .map_or_else(|| refused(error), Into::into)),
             Err(error) => Err(refused(error)),
         }
+    }
+
+    /// The intermediates that may issue certificates: webpki does not look at
+    /// the keyUsage of issuers.
+    fn fit_issuers(&self) -> Vec<CertificateDer<'_>> {
+        let fit = self.intermediates.iter();
+        let fit = fit.filter(|der| may_sign_certificates(der));
+        fit.map(|der| CertificateDer::from(der.as_ref())).collect()
     }
 
     /// Whether an issuer was left out for its keyUsage.

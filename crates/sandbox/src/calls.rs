@@ -1,12 +1,12 @@
-//! The system calls that are left, as a seccomp filter.
+//! The system calls that the sandbox allows, as a seccomp filter.
 //!
-//! Everything else fails with EPERM. It does not kill: C libraries differ in
-//! the calls they make, and take up new ones; one that is refused must not
-//! cost a connection. abort(3) needs signals, which are refused, and ends in a
-//! crash: a program that gives up calls exit_group.
+//! All others fail with EPERM. They do not kill the process: C libraries differ
+//! in the calls they make, newer ones make new calls, and such a call must not
+//! cost a connection. abort(3) sends a signal, which is refused, and then
+//! crashes: a program that gives up calls exit_group.
 //!
-//! A call that acts on an open file, and so on everybody who shares it, is
-//! allowed on the descriptors of the profile alone: standard error may be one
+//! A call that changes an open file, and so affects every process that shares it,
+//! is allowed only on the descriptors of the profile: standard error may be one
 //! socket or terminal for a whole service.
 
 use unix::Errno;
@@ -14,31 +14,31 @@ use unix::Errno;
 use crate::Profile;
 use crate::filter::{Call, Condition, Test, compile};
 
-/// What is left whatever the descriptors are. Each row more takes the kernel
-/// time for every connection.
+/// The calls that are allowed whatever the profile. Each row costs the kernel time
+/// in every connection.
 const ALWAYS: &[Call<'_>] = &[
-    // Waiting. After a stop the kernel goes on by restart_syscall.
+    // Waiting. After a stop signal the kernel resumes by restart_syscall.
     #[cfg(target_arch = "x86_64")]
     Call(libc::SYS_poll, &[]),
     #[cfg(not(target_arch = "x86_64"))]
     Call(libc::SYS_ppoll, &[]),
     Call(libc::SYS_restart_syscall, &[]),
     Call(libc::SYS_clock_gettime, &[]),
-    // Writing, and the end.
+    // Writing and exiting.
     Call(libc::SYS_write, &[]),
     Call(libc::SYS_close, &[]),
-    // It only asks. The standard library does so before it closes, for debugging.
+    // The standard library checks descriptors before it closes them, in debug builds.
     Call(libc::SYS_fcntl, &[(1, is(libc::F_GETFD))]),
     Call(libc::SYS_exit_group, &[]),
-    // These are ignored while a message is written.
+    // Both signals are ignored while a message is written.
     Call(libc::SYS_rt_sigaction, &[(0, is(libc::SIGPIPE))]),
     Call(libc::SYS_rt_sigaction, &[(0, is(libc::SIGXFSZ))]),
-    // Memory that no code can come into.
+    // Memory, but not executable.
     Call(libc::SYS_brk, &[]),
     Call(libc::SYS_munmap, &[]),
     Call(libc::SYS_mremap, &[]),
-    // As allocators give memory back. Other advice reaches beyond the process:
-    // it takes pages out of use, or shares them.
+    // Allocators return memory this way. Other advice affects other processes: it
+    // takes pages out of use, or shares them.
     Call(
         libc::SYS_madvise,
         &[(2, Test::OneOf(&[libc::MADV_DONTNEED, libc::MADV_FREE]))],
@@ -48,19 +48,19 @@ const ALWAYS: &[Call<'_>] = &[
         &[NO_CODE, (3, Test::Has(libc::MAP_ANONYMOUS as u32))],
     ),
     Call(libc::SYS_mprotect, &[NO_CODE]),
-    // Keys and nonces.
+    // Random numbers for keys and nonces.
     Call(libc::SYS_getrandom, &[]),
 ];
 
 const NO_CODE: Condition<'_> = (2, Test::Lacks(libc::PROT_EXEC as u32));
 
-/// Allows what `profile` leaves, and nothing else, from now on.
+/// From now on allows the calls of `profile` and no others.
 pub fn filter(profile: &Profile<'_>) -> Result<(), Errno> {
     let descriptors = &profile.descriptors;
     let read = [(0, Test::OneOf(descriptors.read))];
     let socket = (0, Test::OneOf(descriptors.sockets));
     let sockets = [socket];
-    // To no address: only where the socket is connected.
+    // Without an address: only to the peer of a connected socket.
     let send = [socket, (5, Test::Is(0))];
     let acknowledge = [
         socket,

@@ -1,10 +1,12 @@
-//! A filter of system calls, as seccomp(2) takes it: a program for the
-//! kernel's classic BPF machine.
+//! A compiler of filters for seccomp(2): programs for the kernel's classic BPF
+//! machine.
 //!
-//! The kernel checks it, translates it twice, and tries it on every number
-//! there is, for each connection. So it is short, and it searches.
+//! For each connection the kernel checks the program, translates it twice, and
+//! runs it once for every number of a system call. So the program is short, and
+//! finds numbers by binary search.
 //!
-//! It is written from its end: what an instruction jumps to is there already.
+//! The program is written from its end to its start: the target of a jump exists
+//! before the jump.
 
 use std::mem::{offset_of, size_of};
 use std::os::fd::RawFd;
@@ -12,31 +14,30 @@ use std::os::fd::RawFd;
 use libc::{c_uint, seccomp_data, sock_filter};
 use unix::Errno;
 
-/// What an argument of a system call, the lower 32 bits of it, is compared
-/// with.
+/// A test of the lower 32 bits of an argument of a system call.
 #[derive(Clone, Copy, Debug)]
 pub enum Test<'a> {
-    /// It is this.
+    /// Equal to this value.
     Is(u32),
-    /// One of these bits is set.
+    /// At least one of these bits is set.
     Has(u32),
     /// None of these bits is set.
     Lacks(u32),
-    /// It is one of these; never, if there are none.
+    /// Equal to one of these values. Never true if there are none.
     OneOf(&'a [RawFd]),
 }
 
-/// The number of an argument, from 0, and what must be true of it.
+/// The number of an argument, counted from 0, and its test.
 pub type Condition<'a> = (usize, Test<'a>);
 
-/// A system call that is allowed where all the conditions hold.
+/// A system call that is allowed if all conditions hold.
 #[derive(Clone, Copy)]
 pub struct Call<'a>(pub i64, pub &'a [Condition<'a>]);
 
-/// How many instructions the kernel takes (BPF_MAXINSNS).
+/// The maximum length of a program (BPF_MAXINSNS).
 const LONGEST: usize = 4096;
 
-/// How many calls are looked for one after the other.
+/// Up to how many calls are searched linearly.
 const FEW: usize = 3;
 
 #[cfg(target_arch = "x86_64")]
@@ -44,11 +45,13 @@ const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: u32 = 0xc000_00b7;
 
-/// The program that allows `calls`. One that is there twice is allowed if
-/// either allows it. All others fail with EPERM, and those by the numbers of
-/// another architecture end the process. EOVERFLOW if it gets longer than
-/// jumps reach or the kernel takes: no system call has that errno for what the
-/// system lacks.
+/// The program that allows `calls`. A call with several rows is allowed if one of
+/// them allows it. All other calls fail with EPERM. A call by the number of another
+/// architecture kills the process.
+///
+/// EOVERFLOW if the program is longer than jumps reach or the kernel accepts. No
+/// system call reports a missing feature by that error, so it is never taken for
+/// one.
 pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
     let mut calls = calls.to_vec();
     calls.sort_by_key(|call| call.0);
@@ -71,7 +74,7 @@ pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
     Ok(program.backward)
 }
 
-/// Where an instruction is: how many come after it.
+/// The position of an instruction: the number of instructions after it.
 type Label = usize;
 
 struct Program {
@@ -82,12 +85,12 @@ impl Program {
     const ALLOW: Label = 0;
     const REFUSE: Label = 1;
 
-    /// With the two answers at its end. No calls at all end up at the first.
+    /// A program that consists of the two results at its end.
     fn new() -> Result<Self, Errno> {
         let backward = Vec::with_capacity(128);
         let mut program = Self { backward };
-        program.answer(libc::SECCOMP_RET_ALLOW)?;
-        program.answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)?;
+        program.result(libc::SECCOMP_RET_ALLOW)?;
+        program.result(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)?;
         Ok(program)
     }
 
@@ -98,17 +101,17 @@ impl Program {
         Ok(self.backward.len() - 1)
     }
 
-    fn answer(&mut self, answer: u32) -> Result<Label, Errno> {
-        self.push(libc::BPF_RET | libc::BPF_K, [0, 0], answer)
+    fn result(&mut self, result: u32) -> Result<Label, Errno> {
+        self.push(libc::BPF_RET | libc::BPF_K, [0, 0], result)
     }
 
-    /// Takes the 32 bits at `offset` of what the kernel shows.
+    /// Loads the 32 bits at `offset` in the `seccomp_data`.
     fn load(&mut self, offset: usize) -> Result<Label, Errno> {
         let offset = u32::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
         self.push(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, [0, 0], offset)
     }
 
-    /// Compares what was loaded.
+    /// Compares the loaded value, and goes on at `yes` or `no`.
     fn jump(&mut self, how: c_uint, value: u32, yes: Label, no: Label) -> Result<Label, Errno> {
         let here = self.backward.len();
         let over = |label: Label| u8::try_from(here - 1 - label).map_err(|_| Errno::EOVERFLOW);
@@ -116,7 +119,7 @@ impl Program {
         self.push(libc::BPF_JMP | libc::BPF_K | how, jumps, value)
     }
 
-    /// One of the rows for a call holds.
+    /// Allows the call if all conditions of one of its rows hold.
     fn alternatives(&mut self, rows: &[Call<'_>]) -> Result<Label, Errno> {
         rows.iter().rev().try_fold(Self::REFUSE, |otherwise, row| {
             let mut conditions = row.1.iter().rev();
@@ -126,6 +129,7 @@ impl Program {
         })
     }
 
+    /// Goes on at `then` if the condition holds, else at `otherwise`.
     fn condition(
         &mut self,
         (argument, test): Condition<'_>,
@@ -148,7 +152,8 @@ impl Program {
         self.load(offset)
     }
 
-    /// Where to go instead of `label`, which may load what is loaded.
+    /// The label to jump to instead of `label` when the value at `offset` is loaded
+    /// already: it skips a load of the same value.
     fn loaded(&self, label: Label, offset: usize) -> Label {
         const LOAD: c_uint = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
         let there = self.backward[label];
@@ -156,7 +161,8 @@ impl Program {
         label - usize::from(again)
     }
 
-    /// Finds the number that was loaded among these, which are in order.
+    /// Finds the loaded number among `calls`, which are sorted, and goes on at its
+    /// label.
     fn search(&mut self, calls: &[(u32, Label)]) -> Result<Label, Errno> {
         if calls.len() <= FEW {
             return calls.iter().rev().try_fold(Self::REFUSE, |next, call| {
@@ -169,9 +175,10 @@ impl Program {
         self.jump(libc::BPF_JGE, above[0].0, above_starts, below_starts)
     }
 
+    /// Starts with the check of the architecture.
     fn by_architecture(&mut self) -> Result<Label, Errno> {
         let ours = self.backward.len() - 1;
-        let other = self.answer(libc::SECCOMP_RET_KILL_PROCESS)?;
+        let other = self.result(libc::SECCOMP_RET_KILL_PROCESS)?;
         self.jump(libc::BPF_JEQ, ARCHITECTURE, ours, other)?;
         self.load(offset_of!(seccomp_data, arch))
     }
@@ -185,7 +192,7 @@ mod tests {
     const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
     const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
-    /// What the kernel's machine answers.
+    /// The result of the program on the kernel's machine.
     fn run(program: &[sock_filter], data: &seccomp_data) -> u32 {
         let (mut at, mut loaded) = (0, 0);
         loop {
@@ -233,8 +240,8 @@ mod tests {
         }
     }
 
-    /// The program says of each call what its rows say.
-    fn agree(calls: &[Call<'_>]) {
+    /// Checks that the program decides as the rows do.
+    fn assert_agrees(calls: &[Call<'_>]) {
         let program = compile(calls).unwrap();
         let values = [0, 1, 2, 3, 4, 5, 6, 12, 32, 33, 1031, u64::MAX, 7 << 32];
         for nr in (-1..1000).chain([0x4000_0001, i32::MAX, i32::MIN]) {
@@ -251,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_says_what_the_rows_say() {
+    fn program_decides_as_its_rows_do() {
         use Test::{Has, Is, Lacks, OneOf};
-        agree(&[]);
-        agree(&[Call(7, &[])]);
+        assert_agrees(&[]);
+        assert_agrees(&[Call(7, &[])]);
         let numbers: Vec<_> = (0..40).map(|number| Call(number * 9 % 401, &[])).collect();
-        (0..numbers.len()).for_each(|count| agree(&numbers[..count]));
-        agree(&[
+        (0..numbers.len()).for_each(|count| assert_agrees(&numbers[..count]));
+        assert_agrees(&[
             Call(5, &[(0, Is(3)), (1, Is(4))]),
             Call(5, &[(0, Is(12))]),
             Call(5, &[(1, Has(2)), (1, Lacks(4))]),
@@ -269,7 +276,7 @@ mod tests {
             Call(4, &[(0, Is(5))]),
             Call(4, &[(0, Is(6))]),
         ]);
-        agree(&[
+        assert_agrees(&[
             Call(5, &[(0, OneOf(&[3])), (5, Is(0))]),
             Call(5, &[(0, OneOf(&[])), (1, Is(4))]),
             Call(5, &[(0, OneOf(&[4, 12])), (1, OneOf(&[5, 6, 32]))]),
@@ -281,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_another_architecture_end_the_process() {
+    fn call_of_another_architecture_kills_the_process() {
         let program = compile(&[Call(7, &[])]).unwrap();
         let mut data = data(7, [0; 6]);
         assert_eq!(run(&program, &data), ALLOWED);
@@ -290,20 +297,18 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_hold_takes_no_instructions() {
+    fn row_that_never_holds_takes_no_instructions() {
         let never = [Call(6, &[(0, Test::OneOf(&[]))]), Call(7, &[])];
         let without = compile(&never[1..]).unwrap().len();
         assert_eq!(compile(&never).unwrap().len(), without);
     }
 
     #[test]
-    fn a_program_that_is_too_long_is_an_error_and_not_left_out() {
+    fn program_that_is_too_long_is_a_failure() {
         // Jumps do not reach that far.
         let calls: Vec<_> = (0..300).map(|number| Call(number, &[])).collect();
-        // The kernel takes no more than 4096 instructions.
-        let conditions = [(0, Test::Is(1)); 2100];
-        let conditions: Vec<_> = conditions.iter().enumerate().collect();
-        let conditions: Vec<_> = conditions.iter().map(|(n, c)| (n % 2, c.1)).collect();
+        // The kernel accepts no more than 4096 instructions.
+        let conditions: Vec<_> = (0..2100).map(|n| (n % 2, Test::Is(1))).collect();
         for calls in [&calls[..], &[Call(1, &conditions)], &[Call(-1, &[])]] {
             let error = compile(calls).map(drop).unwrap_err();
             assert_eq!(error, Errno::EOVERFLOW);

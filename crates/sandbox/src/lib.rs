@@ -1,13 +1,13 @@
-//! Locks the process in: it keeps the descriptors that it has, and can read,
-//! write, wait, allocate and end. It opens, connects, runs and signals
-//! nothing any more. A [`Profile`] says what exactly is left.
+//! The sandbox. A process in it keeps its descriptors, and can read, write, wait,
+//! allocate memory and exit. It can no longer open files, make connections,
+//! execute programs or send signals. A [`Profile`] says exactly what is allowed.
 //!
-//! Each step stands alone. One that the system does not have, or does not let
-//! us take, is left out: a program that serves without it is better than one
-//! that does not serve. [`Enforced`] says which were taken. A step that fails
-//! for any other reason is a [`Failure`].
+//! The steps are independent. A step that the system lacks or forbids is left
+//! out: a program that serves without it is better than one that does not serve.
+//! [`Enforced`] lists the steps that were taken. A step that fails for any other
+//! reason is a [`Failure`].
 //!
-//! All of this is Linux. Elsewhere nothing happens.
+//! Only Linux has the sandbox. On other systems nothing happens.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -35,7 +35,7 @@ mod filter;
     ))
 ))]
 mod calls {
-    //! No filter is written for this system.
+    //! There is no filter for this architecture.
 
     use unix::Errno;
 
@@ -49,23 +49,23 @@ mod rights;
 /// The descriptors that a process keeps, besides standard error.
 #[derive(Clone, Copy, Debug)]
 pub struct Descriptors<'a> {
-    /// Those that it reads from. No others may be read.
+    /// The descriptors that it reads from. No others may be read.
     pub read: &'a [RawFd],
-    /// Those that it writes to.
+    /// The descriptors that it writes to.
     pub write: &'a [RawFd],
-    /// The sockets among them, which it may send to, receive from and shut
-    /// down.
+    /// The sockets among them. It may send to them, receive from them and shut
+    /// them down.
     pub sockets: &'a [RawFd],
-    /// Those among them whose flags it may put back.
+    /// The descriptors among them whose file status flags it may restore.
     pub switched: &'a [RawFd],
-    /// The pipes among them, whose size it may change.
+    /// The pipes among them. It may change their sizes.
     pub pipes: &'a [RawFd],
 }
 
-/// What a process is left with.
+/// What a process in the sandbox may do.
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(dead_code, reason = "nothing is taken from it there")
+    expect(dead_code, reason = "there is no sandbox there")
 )]
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
@@ -73,33 +73,35 @@ pub struct Profile<'a> {
     polled: u32,
 }
 
-/// What of the sandbox is in force.
+/// The steps of the sandbox that are in force.
 #[derive(Debug, Default)]
 pub struct Enforced {
-    /// No program that is executed gives new rights.
+    /// Executing a program gives no new privileges.
     pub no_new_privs: bool,
-    /// Processes of the same user can neither read the memory nor trace.
+    /// Other processes of the same user can neither read the memory nor trace the
+    /// process.
     pub not_dumpable: bool,
-    /// There will be no core file.
+    /// A crash leaves no core file.
     pub no_core: bool,
-    /// No memory becomes executable.
+    /// No memory can become executable.
     pub no_new_code: bool,
-    /// Every other descriptor is closed.
+    /// Inherited descriptors that the profile does not name are closed, except
+    /// standard error.
     pub descriptors_closed: bool,
-    /// New descriptors have numbers below this, and only where one of these is
-    /// free. That there are none at all is for the filter to see to.
+    /// New descriptors can only have numbers below this. The filter of system
+    /// calls prevents them altogether.
     pub descriptors_below: Option<u32>,
-    /// No rights on files, TCP ports and other processes: the version of
-    /// Landlock.
+    /// Landlock denies access to files, TCP ports and other processes: its
+    /// version.
     pub landlock: Option<u32>,
-    /// The system calls are filtered.
+    /// System calls are filtered.
     pub seccomp: bool,
 }
 
-/// Keeps the memory from other processes of the same user, and out of core
-/// files. For the time before [`Profile::enter`], from before the first secret is
-/// read. Taking on another identity may undo it, as fs.suid_dumpable says: it has
-/// to be done again right after that.
+/// Hides the memory from other processes of the same user and from core files.
+/// Called before the first secret is read, and again after a change of user or
+/// group id, which may undo it (`fs.suid_dumpable`). [`Profile::enter`] includes
+/// it.
 pub fn hide() {
     #[cfg(target_os = "linux")]
     {
@@ -108,18 +110,25 @@ pub fn hide() {
     }
 }
 
-/// A step that could not be taken, though the system has it.
+/// A step that the system has, but that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Failure {
     /// The step.
     pub step: &'static str,
-    /// Why not.
+    /// Why it failed.
     pub errno: Errno,
 }
 
+impl Failure {
+    /// What could not be done, for a message.
+    pub fn action(&self) -> String {
+        format!("enter the sandbox: {}", self.step)
+    }
+}
+
 impl<'a> Profile<'a> {
-    /// For an engine: two sockets, pipes, files or terminals to read from and
-    /// two to write to, and what it reports to.
+    /// The profile of an engine: it reads from two sockets, pipes, files or
+    /// terminals, writes to two, and reports to others.
     pub const fn engine(descriptors: Descriptors<'a>) -> Self {
         Self {
             descriptors,
@@ -127,8 +136,8 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// For the keeper of a key, which answers on one stream socket by read and
-    /// write.
+    /// The profile of the key guard: it reads from and writes to one stream
+    /// socket.
     pub const fn guard(socket: &'a RawFd) -> Self {
         let descriptors = std::slice::from_ref(socket);
         Self {
@@ -143,8 +152,8 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Locks the process in for good. It owns no descriptors but those of the
-    /// profile; what it has inherited besides is closed, but for standard error.
+    /// Enters the sandbox, for good. The caller owns no descriptors but those of
+    /// the profile. Others that were inherited are closed, except standard error.
     #[cfg(target_os = "linux")]
     pub fn enter(&self) -> Result<Enforced, Failure> {
         use nix::sys::prctl::{set_dumpable, set_no_new_privs};
@@ -155,10 +164,10 @@ impl<'a> Profile<'a> {
         let Descriptors { read, write, .. } = self.descriptors;
         let highest = read.iter().chain(write).copied().max().unwrap_or(2);
         let descriptors_closed = taken("close descriptors", unix::fd::close_inherited(highest))?;
-        // It needs a descriptor.
+        // Landlock needs a descriptor: the limit on them comes after it.
         let landlock = taken("landlock", rights::give_up())?;
         let limited = taken("limit descriptors", limit_descriptors(self.polled))?;
-        // After this none of the steps would be possible.
+        // The filter refuses the other steps: it comes last.
         let seccomp = taken("seccomp", calls::filter(self))?;
         Ok(Enforced {
             no_new_privs: no_new_privs.is_some(),
@@ -172,16 +181,16 @@ impl<'a> Profile<'a> {
         })
     }
 
-    /// Nothing of this is known here.
+    /// There is no sandbox on this system.
     #[cfg(not(target_os = "linux"))]
     pub fn enter(&self) -> Result<Enforced, Failure> {
         Ok(Enforced::default())
     }
 }
 
-/// What came of a step; None if it was not taken. What the system does not
-/// have, or forbids, is left out. A step that fails for lack of resources must
-/// not be: the process would be less locked in than others, and nobody knows.
+/// The result of a step; None if the system lacks or forbids it. Any other error,
+/// such as a lack of resources, is a failure: otherwise this process would be
+/// less confined than others, and nobody would notice.
 #[cfg(target_os = "linux")]
 fn taken<T>(step: &'static str, result: Result<T, Errno>) -> Result<Option<T>, Failure> {
     match result {
@@ -199,21 +208,21 @@ fn no_core() -> Result<(), Errno> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
 }
 
-/// poll takes as many descriptors as may be open, so this cannot be 0. It bounds
-/// numbers: what has a higher one stays open, and a lower one that gets free
-/// could be used again.
+/// Limits the numbers of new descriptors to those below `polled`. Open descriptors
+/// with higher numbers stay open. poll(2) fails with more descriptors than this
+/// limit, so it cannot be 0.
 #[cfg(target_os = "linux")]
 fn limit_descriptors(polled: u32) -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};
     setrlimit(Resource::RLIMIT_NOFILE, polled.into(), polled.into())
 }
 
-/// What is in force, for people.
+/// The names of the steps, for a message.
 impl fmt::Display for Enforced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let landlock = self.landlock.map(|version| format!("landlock {version}"));
-        let below = self.descriptors_below;
-        let below = below.map(|below| format!("new descriptors only below {below}"));
+        let limit = |below| format!("new descriptors only below {below}");
+        let below = self.descriptors_below.map(limit);
         let parts = [
             (self.no_new_privs, "no-new-privs"),
             (self.not_dumpable, "not dumpable"),
@@ -241,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_lacks_is_left_out_and_what_we_lack_is_not() {
+    fn step_that_the_system_lacks_is_left_out_and_lack_of_resources_is_a_failure() {
         for errno in [
             Errno::ENOSYS,
             Errno::EINVAL,
@@ -260,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_is_named_and_nothing_is_nothing() {
+    fn display_names_the_steps_in_force() {
         assert_eq!(Enforced::default().to_string(), "nothing");
         let some = Enforced {
             no_new_privs: true,

@@ -1,4 +1,4 @@
-//! Landlock: no rights on files, on TCP ports, and on processes outside.
+//! Landlock: no access to files, TCP ports and other processes.
 
 use std::error::Error;
 
@@ -8,8 +8,8 @@ use landlock::{
 };
 use unix::Errno;
 
-/// Gives up all rights that the kernel can take, and returns its version of
-/// Landlock. ENOSYS if it took nothing.
+/// Gives up all rights that the kernel's Landlock can take away, and returns its
+/// version. ENOSYS if there is no Landlock.
 pub fn give_up() -> Result<u32, Errno> {
     let status = restrict().map_err(|error| cause(&error))?;
     match status.landlock {
@@ -18,21 +18,21 @@ pub fn give_up() -> Result<u32, Errno> {
         {
             Ok(effective_abi as u32)
         }
-        // The library does not say why it found no Landlock.
+        // The library does not say why it found none: the system call does.
         _ => unix::lockdown::landlock_version().and(Err(Errno::ENOSYS)),
     }
 }
 
-/// The system's error at the bottom of the library's. ENOTRECOVERABLE if there
-/// is none: then the fault is ours, and the system lacks nothing.
+/// The system's error that caused the library's. ENOTRECOVERABLE if there is none:
+/// then it is a bug, and not a feature that the system lacks.
 fn cause(error: &(dyn Error + 'static)) -> Errno {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
     let system = causes.find_map(|error| error.downcast_ref::<std::io::Error>());
     system.map_or(Errno::ENOTRECOVERABLE, unix::errno::of)
 }
 
-/// A set of rules that handles everything and allows nothing. What the kernel
-/// does not know is left out.
+/// Enforces a ruleset that handles all rights and allows none. The library leaves
+/// out rights that the kernel does not know.
 fn restrict() -> Result<RestrictionStatus, RulesetError> {
     const NEWEST: ABI = ABI::V9;
     Ruleset::default()
@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_can_be_opened_and_nobody_called() {
+    fn landlock_denies_files_and_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let opens = || File::open("/etc/passwd").map_err(|error| error.kind());
         let calls = || TcpStream::connect(address).map_err(|error| error.kind());
         assert!(opens().is_ok() && calls().is_ok());
-        // It holds for the thread that asks for it.
+        // It applies only to the thread that asks for it.
         let inside = || match give_up() {
             Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => opens().is_ok(),
             Err(errno) => panic!("{errno}"),

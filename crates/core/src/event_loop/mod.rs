@@ -120,10 +120,9 @@ impl EventLoop {
             switched: &self.descriptors.switched(),
             pipes: &self.descriptors.pipes(),
         };
-        let enforced = Profile::engine(kept).enter().map_err(|failure| {
-            let what = format!("enter the sandbox: {}", failure.step);
-            Fatal::system(&what, failure.errno)
-        })?;
+        let enforced = Profile::engine(kept)
+            .enter()
+            .map_err(|failure| Fatal::system(&failure.action(), failure.errno))?;
         context.info(&format!("sandbox: {enforced}"));
         Ok(())
     }

@@ -186,11 +186,9 @@ impl Confinement {
         if self.sandbox {
             // With another identity it is as visible as fs.suid_dumpable says.
             sandbox::hide();
-            let entered = Profile::guard(&socket.as_raw_fd()).enter();
-            entered.map_err(|failure| {
-                let what = format!("enter the sandbox: {}", failure.step);
-                Fatal::system(&what, failure.errno)
-            })?;
+            Profile::guard(&socket.as_raw_fd())
+                .enter()
+                .map_err(|failure| Fatal::system(&failure.action(), failure.errno))?;
         }
         Ok(())
     }

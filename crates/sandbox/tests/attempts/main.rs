@@ -1,6 +1,6 @@
-//! What a process that is locked in can still do, and what not. Each attempt
-//! is made twice in a process of its own: outside, where it must not be
-//! refused, and inside, where it must.
+//! What a process in the sandbox can do, and what not. A forbidden action is tried
+//! in two processes: outside the sandbox, where it must not be refused, and
+//! inside, where it must be.
 
 #![allow(
     clippy::expect_used,
@@ -12,7 +12,7 @@
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("SKIPPED: the sandbox is Linux");
+    println!("SKIPPED: only Linux has the sandbox");
 }
 
 #[cfg(target_os = "linux")]
@@ -22,15 +22,15 @@ mod refused;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    // What the process of an attempt is told, by the one that starts it.
+    // Set by the parent, for the process of an attempt.
     match (std::env::var("INSIDE"), std::env::var("OUTSIDE")) {
         (Ok(name), _) if name == "work" => allowed::work(),
-        (Ok(name), _) if name == "keep" => allowed::keep(),
+        (Ok(name), _) if name == "guard" => allowed::guard(),
         (Ok(name), _) => refused::attempt(&name, true),
         (_, Ok(name)) => refused::attempt(&name, false),
         _ => {
             if !refused::supported() {
-                println!("SKIPPED: this kernel filters no system calls");
+                println!("SKIPPED: this kernel has no seccomp filters");
                 assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"));
                 return;
             }
@@ -40,7 +40,7 @@ fn main() {
     }
 }
 
-/// Runs this program again, to do `name` there.
+/// Runs this program again, to do `name` at `place`.
 #[cfg(target_os = "linux")]
 fn run(place: &str, name: &str) -> std::process::Output {
     let this = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! What is refused.
+//! The actions that the sandbox refuses.
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,12 +16,12 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
 use sandbox::{Descriptors, Profile};
 
-/// How the process of an attempt ends.
+/// The exit codes of the process of an attempt.
 const DONE: i32 = 0;
 const REFUSED: i32 = 40;
 const ANOTHER_ERROR: i32 = 41;
 
-/// What was there before the door was closed.
+/// What an attempt uses, opened before the sandbox is entered.
 struct Held {
     stream: OwnedFd,
     datagram: UdpSocket,
@@ -44,7 +44,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("change the directory", |_| chdir("/")),
     // Descriptors.
     ("duplicate a descriptor", |held| dup(&held.stream).map(drop)),
-    ("duplicate it by fcntl", |held| {
+    ("duplicate a descriptor by fcntl", |held| {
         fcntl(&held.stream, FcntlArg::F_DUPFD_CLOEXEC(3)).map(drop)
     }),
     ("resize another pipe", |held| {
@@ -54,7 +54,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
         fcntl(&held.pipe.0, FcntlArg::F_GETPIPE_SZ).map(drop)
     }),
     ("make a pipe", |_| unix::fd::pipe().map(drop)),
-    ("read what is not for reading", |held| {
+    ("read from a descriptor for writing", |held| {
         read(&held.pipe.1, &mut [0]).map(drop)
     }),
     ("read standard error", |_| {
@@ -71,7 +71,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("change the flags of a socket", |held| {
         fcntl(&held.stream, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop)
     }),
-    ("have exec close a descriptor no more", |held| {
+    ("clear the close-on-exec flag", |held| {
         fcntl(&held.stream, FcntlArg::F_SETFD(FdFlag::empty())).map(drop)
     }),
     ("receive a descriptor", |held| {
@@ -144,18 +144,18 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     }),
 ];
 
-/// Makes each attempt at both places.
+/// Makes each attempt outside and inside the sandbox.
 pub fn all() {
     for (name, _) in ATTEMPTS {
         let outside = super::run("OUTSIDE", name).status.code();
-        assert_ne!(outside, Some(REFUSED), "refused anyway: {name}");
+        assert_ne!(outside, Some(REFUSED), "refused outside: {name}");
         let inside = super::run("INSIDE", name).status.code();
         assert_eq!(inside, Some(REFUSED), "not refused: {name}");
         println!("refused: {name}");
     }
 }
 
-/// Makes the attempt `name` and ends with what came of it.
+/// Makes the attempt `name` and exits with its result.
 pub fn attempt(name: &str, inside: bool) {
     let (_, attempt) = ATTEMPTS.iter().find(|(known, _)| known == &name).unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -192,7 +192,7 @@ pub fn attempt(name: &str, inside: bool) {
     })
 }
 
-/// Whether the kernel has the filter that all this is about.
+/// Whether the kernel has seccomp filters.
 pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
         unix::fork::Forked::Child => {
@@ -206,7 +206,7 @@ pub fn supported() -> bool {
     }
 }
 
-/// Advises the kernel about none of the memory, so that nothing happens to it.
+/// Gives advice about an empty range, which changes nothing.
 fn advise(held: Held, advice: Advice) -> Result<(), Errno> {
     held.memory.advise_range(advice, 0, 0).map_err(errno)
 }

@@ -1,20 +1,20 @@
 //! A program's entry point, without the start-up code of Rust's standard
 //! library.
 //!
-//! That code opens the null device on standard descriptors that are closed
-//! and ignores SIGPIPE. Both would be seen by the next program of a chain,
-//! which has to inherit what we were given.
+//! That code opens the null device on closed standard descriptors and ignores
+//! SIGPIPE. The next program of a chain would inherit both, but has to start as
+//! this one did.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
-/// Defines the C `main` of the program `$name`, and its memory: `$run` is a
-/// `fn(Vec<OsString>) -> u8` that takes the arguments, program name included,
-/// and returns the exit code. The program starts no threads.
+/// Defines the C `main` and the allocator of the program `$name`. `$run` is a
+/// `fn(Vec<OsString>) -> u8`: it takes the arguments, including the program's
+/// name, and returns the exit code. The program starts no threads.
 #[macro_export]
 macro_rules! entry {
     ($name:expr, $run:expr) => {
-        /// The memory of the program.
+        /// The allocator of the program.
         #[global_allocator]
         static ALLOCATOR: $crate::heap::Allocator =
             // SAFETY: the programs of this project have one thread.
@@ -30,18 +30,18 @@ macro_rules! entry {
             argc: ::std::ffi::c_int,
             argv: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
-            // SAFETY: these are what the C runtime gave.
+            // SAFETY: these are the arguments from the C runtime.
             unsafe { $crate::entry::start(argc, argv, $run) }
         }
     };
 }
 
-/// Runs `run` with the arguments that the C `main` got, and ends the process
-/// with its result, without running exit handlers.
+/// Runs `run` with the arguments of the C `main`, and exits with its result
+/// without running exit handlers.
 ///
 /// # Safety
 ///
-/// `argc` and `argv` are what the C runtime gave to `main`.
+/// `argc` and `argv` are the arguments that the C runtime passed to `main`.
 #[doc(hidden)]
 pub unsafe fn start(
     argc: c_int,
@@ -50,15 +50,15 @@ pub unsafe fn start(
 ) -> c_int {
     let count = usize::try_from(argc).unwrap_or(0);
     let args = (0..count).map(|i| {
-        // SAFETY: the caller passes on `argc` valid pointers to strings that
-        // end with NUL and live as long as the process.
+        // SAFETY: `argv` has `argc` valid pointers to strings that end with NUL
+        // and live as long as the process.
         let arg = unsafe { CStr::from_ptr(*argv.add(i)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()
     });
     exit(run(args.collect()))
 }
 
-/// Ends the process with `code`, without running exit handlers.
+/// Exits with `code` without running exit handlers.
 pub fn exit(code: u8) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(c_int::from(code)) }

@@ -1,4 +1,4 @@
-//! The environment as exec passes it on: byte strings, in their order.
+//! The environment as exec passes it on: a list of byte strings.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr};
@@ -8,8 +8,8 @@ unsafe extern "C" {
     static environ: *const *const libc::c_char;
 }
 
-/// The environment for the next program. Entries that nobody names pass
-/// through unchanged, whatever they contain.
+/// The environment for the next program. Entries that are not set or unset stay as
+/// they are, whatever they contain.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     entries: Vec<CString>,
@@ -19,8 +19,8 @@ impl Env {
     /// A copy of the environment this process was started with.
     pub fn inherited() -> Self {
         let mut entries = Vec::new();
-        // SAFETY: `environ` is null or an array of pointers to strings, ended
-        // by a null pointer; nothing in this project modifies it.
+        // SAFETY: `environ` is null or an array of pointers to strings that ends
+        // with a null pointer. Nothing in this project modifies it.
         unsafe {
             let mut next = environ;
             while !next.is_null() && !(*next).is_null() {
@@ -31,15 +31,15 @@ impl Env {
         Self { entries }
     }
 
-    /// Sets `name` to `value` in place of all its former entries. A value
-    /// that holds a NUL byte, which no environment can carry, unsets it.
+    /// Replaces all entries of `name` by one with `value`. A value with a NUL byte
+    /// cannot be in an environment, and unsets the name.
     pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<OsStr>) {
         self.unset(&name);
         self.push(name.as_ref(), value.as_ref());
     }
 
-    /// Sets the names that come with a value and unsets the others, as one
-    /// call after the other would do, but all of them in one pass.
+    /// Sets the names that have a value and unsets the others, in one pass. The last
+    /// change of a name counts.
     pub fn update(&mut self, changes: &[(&[u8], Option<&OsStr>)]) {
         let indices = changes.iter().enumerate();
         let last: BTreeMap<&[u8], usize> = indices.map(|(i, (name, _))| (*name, i)).collect();
@@ -68,7 +68,7 @@ impl Env {
             .find_map(|(key, value)| (key == name.as_ref()).then_some(value))
     }
 
-    /// Names and values in their order. Entries without `=` are left out.
+    /// Names and values, in the order of the entries. Skips entries without `=`.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &OsStr)> {
         self.entries
             .iter()
@@ -81,7 +81,7 @@ impl Env {
         self.entries.extend(CString::new(entry));
     }
 
-    /// The entries as exec takes them.
+    /// The entries in the form that execve(2) takes.
     pub(crate) fn entries(&self) -> &[CString] {
         &self.entries
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_changes_to_one_name_the_last_counts() {
+    fn last_change_of_a_name_counts() {
         let mut env = sample();
         let value = |text| Some(OsStr::new(text));
         env.update(&[
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_a_nul_byte_unsets() {
+    fn value_with_a_nul_byte_unsets() {
         let mut env = sample();
         env.set("A", OsStr::from_bytes(b"1\x002"));
         assert_eq!(env.get("A"), None);

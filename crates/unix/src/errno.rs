@@ -1,12 +1,11 @@
-//! The text of system errors.
+//! The texts of system errors.
 
 use std::io;
 
 use nix::errno::Errno;
 
-/// Defines the texts as one string, and the errors in the order of its lines:
-/// a table of strings would consist of addresses, which are relocated at each
-/// start of a program.
+/// Defines the errors, and their texts as the lines of one string: an array of
+/// strings would be relocated at each start of a program.
 #[cfg(target_os = "linux")]
 macro_rules! texts {
     ($($errno:ident $text:literal)*) => {
@@ -15,14 +14,14 @@ macro_rules! texts {
     };
 }
 
-/// The text for `errno`, the same with every C library: that of glibc, which
-/// most other programs of most systems print.
+/// The text of `errno`: that of glibc with every C library, since most programs
+/// print that.
 #[cfg(target_os = "linux")]
 pub fn text(errno: Errno) -> &'static str {
     let line = ERRORS.iter().position(|known| *known == errno);
     match line.and_then(|line| TEXTS.lines().nth(line)) {
         Some(text) => text,
-        // Two that not every architecture has.
+        // nix does not have these two on every architecture.
         #[cfg(not(target_arch = "mips"))]
         None if errno == Errno::ERFKILL => "Operation not possible due to RF-kill",
         #[cfg(not(target_arch = "mips"))]
@@ -31,13 +30,13 @@ pub fn text(errno: Errno) -> &'static str {
     }
 }
 
-/// The text for `errno`.
+/// The text of `errno`.
 #[cfg(not(target_os = "linux"))]
 pub fn text(errno: Errno) -> &'static str {
     errno.desc()
 }
 
-/// The errno inside an [`io::Error`]; EIO for one that the system did not make.
+/// The errno in an [`io::Error`]; EIO if it has none.
 pub fn of(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn texts_are_those_of_glibc() {
         for errno in (1..134).map(Errno::from_raw) {
-            // SAFETY: strerror returns a string; nobody else calls it.
+            // SAFETY: strerror returns a string, and no other thread calls it.
             let expected = unsafe { CStr::from_ptr(libc::strerror(errno as i32)) };
             if errno != Errno::UnknownErrno {
                 assert_eq!(expected.to_str(), Ok(text(errno)));

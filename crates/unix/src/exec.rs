@@ -1,9 +1,9 @@
 //! Finding and executing the next program.
 //!
-//! Names without a slash are searched in PATH the way the chains expect:
-//! empty components are skipped, and a file that may not be executed does not
-//! end the search. The programs of this suite find each other in the same
-//! way, and failing that beside the running executable.
+//! Names without a slash are searched in PATH: empty components are skipped, and
+//! a file that may not be executed does not end the search. A
+//! program of the suite that PATH does not have is searched in the directory of
+//! the running executable.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
@@ -15,16 +15,16 @@ use nix::errno::Errno;
 
 use crate::{Env, suite};
 
-/// Where PATH is not set, programs are searched here.
+/// The PATH that is used if none is set.
 const DEFAULT_PATH: &str = "/usr/bin:/bin";
 
-/// An absolute directory fixed at build time, in which the programs of the
-/// suite find each other instead of searching.
+/// An absolute directory, set at build time. The programs of the suite then find
+/// each other only there.
 const FIXED_DIRECTORY: Option<&str> = option_env!("S6_TLS_LIBEXECDIR");
 
-/// Replaces the process by the program that `argv` names, and returns only
-/// if that fails. Everything else of the process is inherited as it is:
-/// descriptors, signals, directory.
+/// Replaces the process with the program that `argv` names, and returns only if
+/// that fails. The program inherits everything else unchanged: descriptors,
+/// signals, directory.
 pub fn exec(argv: &[OsString], env: &Env) -> Errno {
     let args = match c_strings(argv) {
         Ok(args) => args,
@@ -38,7 +38,7 @@ pub fn exec(argv: &[OsString], env: &Env) -> Errno {
     }
 }
 
-/// What a program is started with, in the form that execve(2) takes.
+/// Arguments and environment in the form that execve(2) takes.
 pub(crate) struct Image<'a> {
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
@@ -58,9 +58,9 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Tries one path after the other, and returns why none could be
-    /// executed: ENOENT only if every attempt gave that. It takes no memory,
-    /// for a child that shares its parent's.
+    /// Tries one path after the other, and returns why none could be executed:
+    /// ENOENT only if every attempt gave that. It allocates nothing, so that a
+    /// child that shares its parent's memory may call it.
     pub(crate) fn exec(&self, paths: &[CString]) -> Errno {
         let mut failure = Errno::ENOENT;
         for path in paths {
@@ -77,8 +77,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Whether the failure is one of a file that is there, after which the search
-/// goes on.
+/// Whether the error is about one file, so that the search goes on.
 fn is_of_file(errno: Errno) -> bool {
     matches!(
         errno,
@@ -86,9 +85,9 @@ fn is_of_file(errno: Errno) -> bool {
     )
 }
 
-/// Calls `attempt` with the paths that `name` may stand for, and once more
-/// with the one beside the running executable if `name` is of the suite and
-/// the others had no such program.
+/// Calls `attempt` with the paths where `name` may be. If none can be executed and
+/// `name` is a program of the suite, calls it again with the path in the directory
+/// of the running executable.
 pub(crate) fn search<T>(
     name: &OsStr,
     env: &Env,
@@ -107,7 +106,7 @@ pub(crate) fn search<T>(
     }
 }
 
-/// The arguments as C strings; EINVAL if there is none or one holds a NUL.
+/// The arguments as C strings. EINVAL if there are none or one contains a NUL.
 pub(crate) fn c_strings(argv: &[OsString]) -> Result<Vec<CString>, Errno> {
     if argv.is_empty() {
         return Err(Errno::EINVAL);
@@ -116,6 +115,7 @@ pub(crate) fn c_strings(argv: &[OsString]) -> Result<Vec<CString>, Errno> {
     args.collect::<Result<_, _>>().map_err(|_| Errno::EINVAL)
 }
 
+/// The paths where `name` may be, in the order of the search.
 fn candidates(name: &OsStr, env: &Env) -> Vec<CString> {
     let bytes = name.as_bytes();
     if bytes.is_empty() {
@@ -135,12 +135,12 @@ fn candidates(name: &OsStr, env: &Env) -> Vec<CString> {
         .collect()
 }
 
-/// Whether this is the name of a program of the suite.
+/// Whether `name` is a program of the suite.
 fn is_ours(name: &OsStr) -> bool {
     suite::all().any(|program| program == name)
 }
 
-/// The only path for a program of the suite, if the build fixed it.
+/// The only path of a program of the suite, if the build set a directory.
 fn fixed(name: &OsStr) -> Option<CString> {
     let directory = FIXED_DIRECTORY.filter(|_| is_ours(name))?;
     join(directory.as_bytes(), name.as_bytes())
@@ -184,17 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn without_path_the_default_is_searched() {
+    fn default_is_searched_without_path() {
         assert_eq!(paths("p", None), ["/usr/bin/p", "/bin/p"]);
     }
 
     #[test]
-    fn a_name_with_a_slash_is_not_searched() {
+    fn name_with_a_slash_is_not_searched() {
         assert_eq!(paths("./s6-tlsd", Some("/a")), ["./s6-tlsd"]);
     }
 
-    /// Searches with attempts that end like this, and tells how many there
-    /// were.
+    /// Searches with attempts that have these results: the result of the search,
+    /// and the number of attempts.
     fn attempts(name: &str, results: &[Result<i32, Errno>]) -> (Result<i32, Errno>, usize) {
         let mut count = 0;
         let result = search(OsStr::new(name), &env(Some("/a")), |_| {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_suite_is_looked_for_beside_the_executable() {
+    fn only_the_suite_is_searched_beside_the_executable() {
         let absent = Err(Errno::ENOENT);
         assert_eq!(attempts("s6-tlsd-io", &[absent, Ok(1)]), (Ok(1), 2));
         assert_eq!(attempts("s6-tlsd-io", &[Ok(1)]), (Ok(1), 1));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_may_not_be_run_does_not_end_the_search_but_is_reported() {
+    fn file_that_may_not_be_executed_is_reported_after_the_search() {
         let env = Env::default();
         let image = Image::new(&[], &env);
         let run = |paths: &[&str]| {

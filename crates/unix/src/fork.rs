@@ -1,5 +1,4 @@
-//! A copy of the process, for a helper that outlives our exec or keeps what we
-//! must not have.
+//! fork(2), for helpers that outlive an exec or keep secrets from this process.
 
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
@@ -10,36 +9,34 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{ForkResult, Pid};
 
-/// Which side of a [`fork`] this is.
+/// The two processes after a [`fork`].
 pub enum Forked {
-    /// The process that called, with the pid of the new one.
+    /// The calling process, with the pid of the child.
     Parent(Pid),
-    /// The new process.
+    /// The child.
     Child,
 }
 
-/// Copies the process. EBUSY if it has threads: the copy has only the one that
-/// called, and another could hold a lock that the copy waits for.
+/// Forks the process. EBUSY if it has other threads: the child would have only the
+/// calling one, and another could hold a lock that the child waits for.
 ///
-/// Where the system does not tell, there are none: the programs of this project
-/// start no threads.
+/// Only Linux can check that. The programs of this project start no threads.
 pub fn fork() -> Result<Forked, Errno> {
     if has_threads() {
         return Err(Errno::EBUSY);
     }
-    // SAFETY: no other thread can hold a lock, so the child may do whatever
-    // the parent may.
+    // SAFETY: there is no other thread that could hold a lock, so the child may
+    // do whatever the parent may.
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Forked::Parent(child)),
         ForkResult::Child => Ok(Forked::Child),
     }
 }
 
-/// The same, and the copy is killed when this process ends, however it ends,
-/// as long as neither of them has taken on another identity and this one may
-/// send signals (Landlock). After that, and elsewhere than on Linux, the copy
-/// outlives this process until it looks, but see [`EndsWithPeer`]. No one has to
-/// wait for the copy.
+/// Forks the process. On Linux the kernel kills the child when this process ends,
+/// as long as neither has changed its user or group id and Landlock does not keep
+/// this one from sending signals. After that, and on other systems, the child has
+/// to notice by itself, or by [`EndsWithPeer`]. The child need not be waited for.
 pub fn fork_companion() -> Result<Forked, Errno> {
     crate::signal::forget_children();
     #[cfg(target_os = "linux")]
@@ -48,7 +45,7 @@ pub fn fork_companion() -> Result<Forked, Errno> {
     #[cfg(target_os = "linux")]
     if matches!(forked, Forked::Child) {
         let bound = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
-        // It may have ended before that.
+        // The parent may have ended before that.
         if bound.is_err() || nix::unistd::getppid() != parent {
             crate::entry::exit(0);
         }
@@ -56,31 +53,32 @@ pub fn fork_companion() -> Result<Forked, Errno> {
     Ok(forked)
 }
 
-/// While this lives, the kernel kills this process as soon as something comes
-/// through a socket, be it only that the other end is closed: also in the middle
-/// of a system call that waits for a file, whoever this process and the other
-/// one are by then. Elsewhere than on Linux nothing happens.
+/// While this lives, the kernel kills this process as soon as data or the end come
+/// through a socket: also during a system call that waits for a file, and whatever
+/// the user ids of both processes are. On other systems than Linux nothing
+/// happens.
 pub struct EndsWithPeer<'a>(
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))] BorrowedFd<'a>,
 );
 
 #[cfg(target_os = "linux")]
 impl<'a> EndsWithPeer<'a> {
-    /// The peer is the other end of `socket`. EPIPE if something is there to be
-    /// read, such as the end.
+    /// The peer is the other end of `socket`. EPIPE if data or the end have come
+    /// already.
     pub fn over(socket: BorrowedFd<'a>) -> Result<Self, Errno> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        /// Which signal tells (fcntl(2)); musl's part of libc has no name for it.
+        /// The command that chooses the signal (fcntl(2)). The crate libc has no name
+        /// for it with musl.
         const F_SETSIG: libc::c_int = 10;
         let set = |what, value: libc::c_int| {
-            // SAFETY: fcntl with these takes numbers and touches no memory.
+            // SAFETY: these commands take numbers and touch no memory.
             Errno::result(unsafe { libc::fcntl(socket.as_raw_fd(), what, value) })
         };
         set(libc::F_SETOWN, nix::unistd::getpid().as_raw())?;
-        // Not SIGIO: whoever started us may have blocked that.
+        // SIGKILL, since the parent may have blocked SIGIO.
         set(F_SETSIG, libc::SIGKILL)?;
         let bound = Self(socket);
-        bound.tell(true)?;
+        bound.notify(true)?;
         let mut polled = [PollFd::new(socket, PollFlags::POLLIN)];
         match poll(&mut polled, PollTimeout::ZERO)? {
             0 => Ok(bound),
@@ -88,8 +86,8 @@ impl<'a> EndsWithPeer<'a> {
         }
     }
 
-    /// Whether the kernel is to tell of what comes.
-    fn tell(&self, wanted: bool) -> Result<(), Errno> {
+    /// Whether the kernel sends the signal.
+    fn notify(&self, wanted: bool) -> Result<(), Errno> {
         let mut flags = OFlag::from_bits_retain(fcntl(self.0, FcntlArg::F_GETFL)?);
         flags.set(OFlag::O_ASYNC, wanted);
         fcntl(self.0, FcntlArg::F_SETFL(flags)).map(drop)
@@ -99,7 +97,7 @@ impl<'a> EndsWithPeer<'a> {
 #[cfg(target_os = "linux")]
 impl Drop for EndsWithPeer<'_> {
     fn drop(&mut self) {
-        let _ = self.tell(false);
+        let _ = self.notify(false);
     }
 }
 
@@ -111,8 +109,8 @@ impl<'a> EndsWithPeer<'a> {
     }
 }
 
-/// Whether there are other threads: to be taken out of their group is an error
-/// then, and changes nothing otherwise (unshare(2)).
+/// Whether there are other threads: then unshare(2) cannot take this one out of
+/// the thread group. Otherwise the call changes nothing.
 #[cfg(target_os = "linux")]
 fn has_threads() -> bool {
     use nix::sched::{CloneFlags, unshare};
@@ -129,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_with_threads_is_not_copied() {
+    fn fork_is_refused_with_threads() {
         std::thread::scope(|scope| {
             let (sender, receiver) = std::sync::mpsc::channel::<()>();
             scope.spawn(move || receiver.recv());

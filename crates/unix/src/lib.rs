@@ -1,9 +1,9 @@
-//! Descriptors, processes, users and memory of a Unix system, for programs
-//! that live in chains of exec.
+//! Descriptors, processes, users and memory of a Unix system, for programs that
+//! run in chains of exec.
 //!
 //! All unsafe code of the project is here, behind functions that are safe to
-//! call. Nothing in this crate prints but [`fd::message`], and nothing exits but
-//! [`entry`].
+//! call. In this crate only [`fd::message`] prints, and only [`entry`] and an
+//! allocation that fails exit.
 
 pub mod entry;
 pub mod env;

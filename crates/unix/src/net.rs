@@ -1,4 +1,4 @@
-//! Sockets. They are made non-blocking, and exec closes them.
+//! Sockets. New ones have close-on-exec and, except pairs, are non-blocking.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -8,7 +8,7 @@ use nix::sys::socket::{
     self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, sockopt,
 };
 
-/// The longest queue of connections that a program may ask for by default.
+/// The default limit of the queue of a listening socket (SOMAXCONN).
 pub const MAX_BACKLOG: u32 = libc::SOMAXCONN as u32;
 
 /// What a socket carries.
@@ -20,7 +20,7 @@ pub enum Kind {
     Stream,
 }
 
-/// A new socket for addresses of the family of `ip`. Those of IPv6 speak no
+/// A new socket for addresses of the family of `ip`. An IPv6 socket does not accept
 /// IPv4, but see [`take_ipv4`].
 pub fn socket(kind: Kind, ip: IpAddr) -> Result<OwnedFd, Errno> {
     let family = match ip {
@@ -38,7 +38,7 @@ pub fn socket(kind: Kind, ip: IpAddr) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Two stream sockets that are connected with each other. They block.
+/// Two blocking stream sockets that are connected with each other.
 pub fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (family, kind) = (AddressFamily::Unix, SockType::Stream);
     #[cfg(not(target_vendor = "apple"))]
@@ -58,8 +58,8 @@ fn open_socket(family: AddressFamily, kind: SockType) -> Result<OwnedFd, Errno> 
     socket::socket(family, kind, flags, None)
 }
 
-/// macOS sets flags by calls of their own. No other thread can execute a
-/// program in between: the programs that open sockets have one thread.
+/// macOS sets the flags in further calls. No other thread can exec in between: the
+/// programs have one thread.
 #[cfg(target_vendor = "apple")]
 fn open_socket(family: AddressFamily, kind: SockType) -> Result<OwnedFd, Errno> {
     let socket = socket::socket(family, kind, SockFlag::empty(), None)?;
@@ -68,12 +68,12 @@ fn open_socket(family: AddressFamily, kind: SockType) -> Result<OwnedFd, Errno> 
     Ok(socket)
 }
 
-/// Exec closes `socket`, and a write to it raises no SIGPIPE.
+/// Sets close-on-exec, and that a write raises no SIGPIPE.
 #[cfg(target_vendor = "apple")]
 fn prepare(socket: &OwnedFd) -> Result<(), Errno> {
     crate::fd::close_on_exec(socket)?;
     let on: libc::c_int = 1;
-    // SAFETY: the option is an int, and it lives for the call.
+    // SAFETY: the option is an int, which lives until the call returns.
     let done = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -86,41 +86,41 @@ fn prepare(socket: &OwnedFd) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
-/// Lets a socket of IPv6 that is not bound yet take connections of IPv4 too.
+/// Lets an IPv6 socket that is not bound yet accept IPv4 connections, too.
 pub fn take_ipv4(socket: impl AsFd) -> Result<(), Errno> {
     socket::setsockopt(&socket.as_fd(), sockopt::Ipv6V6Only, &false)
 }
 
-/// Lets `socket` have an address that connections which have ended still use,
-/// or not.
+/// Whether `socket` may be bound to an address that ended connections still use
+/// (SO_REUSEADDR).
 pub fn reuse_address(socket: impl AsFd, reuse: bool) -> Result<(), Errno> {
     socket::setsockopt(&socket.as_fd(), sockopt::ReuseAddr, &reuse)
 }
 
-/// Gives `socket` its own address.
+/// Binds `socket` to an address.
 pub fn bind(socket: impl AsFd, local: SocketAddr) -> Result<(), Errno> {
     socket::bind(socket.as_fd().as_raw_fd(), &SockaddrStorage::from(local))
 }
 
-/// Lets up to `backlog` connections wait; the system may allow fewer.
+/// Listens, with a queue of `backlog` connections; the system may allow fewer.
 pub fn listen(socket: impl AsFd, backlog: u32) -> Result<(), Errno> {
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-    // SAFETY: the descriptor is borrowed for the call.
+    // SAFETY: the descriptor is borrowed for the call, which touches no memory.
     Errno::result(unsafe { libc::listen(socket.as_fd().as_raw_fd(), backlog) }).map(drop)
 }
 
-/// Begins to connect. True if that is done already; otherwise it is when the
-/// socket becomes writable, and [`outcome`] then tells how it went.
+/// Begins to connect. True if the connection is there already. Otherwise the socket
+/// becomes writable when the attempt has ended, and [`outcome`] returns its result.
 pub fn connect(socket: impl AsFd, remote: SocketAddr) -> Result<bool, Errno> {
     match socket::connect(socket.as_fd().as_raw_fd(), &SockaddrStorage::from(remote)) {
         Ok(()) => Ok(true),
-        // An interrupted connect goes on by itself (POSIX).
+        // A connect that a signal interrupts goes on (POSIX).
         Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
 
-/// How connecting ended, once the socket is writable.
+/// The result of a [`connect`], once the socket is writable.
 pub fn outcome(socket: impl AsFd) -> Result<(), Errno> {
     match socket::getsockopt(&socket.as_fd(), sockopt::SocketError)? {
         0 => Ok(()),
@@ -128,37 +128,38 @@ pub fn outcome(socket: impl AsFd) -> Result<(), Errno> {
     }
 }
 
-/// The flag that keeps send(2) from raising SIGPIPE. macOS has none: a socket of
-/// ours has an option for it there.
+/// The flag that keeps send(2) from raising SIGPIPE. macOS has an option of the
+/// socket instead, which our sockets have.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: MsgFlags = MsgFlags::MSG_NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: MsgFlags = MsgFlags::empty();
 
-/// Sends what the socket takes of `bytes`. It never raises SIGPIPE on a socket
-/// of ours.
+/// Sends as many of `bytes` as the socket takes. Raises no SIGPIPE on a socket of
+/// this module.
 pub fn send(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
     socket::send(socket.as_fd().as_raw_fd(), bytes, NO_SIGNAL)
 }
 
-/// The same without waiting for room, whatever the flags of the socket: EAGAIN
-/// instead. On macOS an inherited socket raises SIGPIPE unless that is ignored.
+/// Sends as many of `bytes` as the socket takes at once; EAGAIN if it has no room,
+/// even if it is blocking. On macOS an inherited socket raises SIGPIPE unless that is
+/// ignored.
 pub fn send_at_once(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
     let flags = MsgFlags::MSG_DONTWAIT | NO_SIGNAL;
     socket::send(socket.as_fd().as_raw_fd(), bytes, flags)
 }
 
-/// Turns Nagle's algorithm off: small writes leave at once.
+/// Turns off Nagle's algorithm: small writes are sent at once.
 pub fn no_delay(socket: impl AsFd) -> Result<(), Errno> {
     socket::setsockopt(&socket.as_fd(), sockopt::TcpNoDelay, &true)
 }
 
-/// Sends the acknowledgement that a TCP socket may be holding back, now. A
-/// socket of another kind has no such option, and is left alone.
+/// Sends a delayed TCP acknowledgement now (TCP_QUICKACK). Other sockets have no such
+/// option: an error.
 #[cfg(target_os = "linux")]
 pub fn acknowledge(socket: impl AsFd) -> Result<(), Errno> {
     let on: libc::c_int = 1;
-    // SAFETY: the option is an int, and it lives for the call.
+    // SAFETY: the option is an int, which lives until the call returns.
     let result = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
@@ -177,31 +178,32 @@ pub fn local_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     address_of(&address)
 }
 
-/// The address of the other end. ENOTCONN if there is none.
+/// The peer's address. ENOTCONN if the socket is not connected.
 pub fn remote_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     let address: SockaddrStorage = socket::getpeername(socket.as_fd().as_raw_fd())?;
     address_of(&address)
 }
 
-/// The same for a descriptor that nobody has claimed yet, whatever it is.
+/// The peer's address on an inherited descriptor that was not taken yet. None if it
+/// is not a connected Internet socket.
 pub fn remote_of(number: RawFd) -> Option<SocketAddr> {
     let address: SockaddrStorage = socket::getpeername(number).ok()?;
     address_of(&address).ok()
 }
 
-/// The number of the interface of this name. ENODEV if there is none.
+/// The index of the interface with this name. ENODEV if there is none.
 pub fn interface_index(name: &str) -> Result<u32, Errno> {
     nix::net::if_::if_nametoindex(name)
 }
 
-/// The name of the interface with this number, if there is one.
+/// The name of the interface with this index, if there is one.
 pub fn interface_name(index: u32) -> Option<Vec<u8>> {
     let name = nix::net::if_::if_indextoname(index).ok()?;
     Some(name.into_bytes())
 }
 
-/// The address as the standard library has it, with the number of its zone.
-/// EAFNOSUPPORT if it is not of the Internet.
+/// The address as a type of the standard library, with the index of its zone.
+/// EAFNOSUPPORT if it is neither IPv4 nor IPv6.
 fn address_of(address: &SockaddrStorage) -> Result<SocketAddr, Errno> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Ok(SocketAddr::from((v4.ip(), v4.port()))),
@@ -215,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_into_one_socket_of_a_pair_comes_out_of_the_other() {
+    fn socket_pair_carries_data_both_ways() {
         let (a, b) = socket_pair().unwrap();
         for (from, to) in [(&a, &b), (&b, &a)] {
             assert_eq!(send(from, b"abc"), Ok(3));
@@ -224,7 +226,7 @@ mod tests {
         drop(a);
         assert_eq!(send(&b, b"x"), Err(Errno::EPIPE));
         assert_eq!(crate::fd::read(&b, &mut [0; 8]), Ok(0));
-        // They are ours: nobody else can take them.
+        // They have close-on-exec, so they cannot be taken.
         assert_eq!(
             crate::fd::take_inherited(b.as_raw_fd()).err(),
             Some(Errno::EBADF)

@@ -1,17 +1,19 @@
-//! The text of a peer in a message.
+//! Quoting of a peer's text in messages.
 
 use std::fmt::Write;
 
-/// So many bytes of a peer's text are shown at most.
+/// The maximum number of bytes of a text that are shown.
 pub const MAX_QUOTED: usize = 256;
 
-/// What stands where something was cut off.
+/// The mark at the end of a text that was truncated.
 pub const CUT: &str = "...";
 
-/// The text of a peer for a message: printable ASCII without blank, `=` and
-/// backslash as it is, every other byte as `\xHH`; after [`MAX_QUOTED`] bytes
-/// of it `...`. So it is one word, is no field of a line, and holds nothing
-/// that a terminal obeys or shows in another order.
+/// Quotes `text` for a message. Printable ASCII characters except blank, `=` and
+/// backslash stay, every other byte becomes `\xHH`. A text longer than
+/// [`MAX_QUOTED`] bytes is truncated and ends with `...`.
+///
+/// The result is one word, cannot be taken for a `name=value` field, and has no
+/// control sequence or change of direction for a terminal.
 pub fn quoted(text: &[u8]) -> String {
     let shown = &text[..text.len().min(MAX_QUOTED)];
     let mut out = String::with_capacity(shown.len());
@@ -29,6 +31,6 @@ pub fn quoted(text: &[u8]) -> String {
 }
 
 fn escape(byte: u8, out: &mut String) {
-    // Writing to a string does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(out, "\\x{byte:02x}");
 }

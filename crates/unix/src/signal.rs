@@ -1,4 +1,4 @@
-//! Signals: caught by those who serve, and left to a chain as it had them.
+//! Signal handlers for servers, and scoped changes for programs that exec.
 
 use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 
 use crate::fd;
 
-/// The signals that were caught and not yet taken, one bit each. POSIX signals
-/// have numbers below 32; 32-bit PowerPC and MIPS have no 64-bit atomics.
+/// The signals that were caught and not yet taken, one bit each. 32 bits are
+/// enough for POSIX signals, and 32-bit PowerPC and MIPS have no wider atomics.
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
 
 /// The signals that have a handler, one bit each.
@@ -19,17 +19,17 @@ static HANDLED: AtomicU32 = AtomicU32::new(0);
 /// The writing end of the pipe that wakes the loop.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// Catches `signals` from now on, even if the inherited mask blocks them, and
-/// returns the pipe that becomes readable with each. Called once.
+/// Catches `signals` from now on, even if the inherited mask blocks them. Returns
+/// a pipe that becomes readable with each. Called once.
 ///
-/// Both ends stay open as long as the process is: a signal may come while it
-/// ends, and without a reader each write would raise SIGPIPE, which may be
-/// among those that are caught.
+/// Both ends stay open until the process ends. A signal may come while it exits;
+/// without a reader the handler's write would raise SIGPIPE, which may be caught
+/// as well.
 pub fn catch(signals: &[Signal]) -> Result<BorrowedFd<'static>, Errno> {
     let (reader, writer) = fd::pipe()?;
     fd::nonblocking(&reader)?;
     fd::nonblocking(&writer)?;
-    // SAFETY: it was just opened, and is never closed.
+    // SAFETY: the descriptor was just opened, and is never closed.
     let reader = unsafe { BorrowedFd::borrow_raw(reader.into_raw_fd()) };
     WAKE.store(writer.into_raw_fd(), Ordering::SeqCst);
     let mut set = SigSet::empty();
@@ -39,8 +39,8 @@ pub fn catch(signals: &[Signal]) -> Result<BorrowedFd<'static>, Errno> {
         SigSet::empty(),
     );
     for signal in signals {
-        // SAFETY: `note` only uses atomics, write and errno, all of which a
-        // signal handler may.
+        // SAFETY: `note` only uses atomics, write and errno, which are
+        // async-signal-safe.
         unsafe { sigaction(*signal, &action) }?;
         HANDLED.fetch_or(1 << *signal as u32, Ordering::Relaxed);
         set.add(*signal);
@@ -49,8 +49,8 @@ pub fn catch(signals: &[Signal]) -> Result<BorrowedFd<'static>, Errno> {
     Ok(reader)
 }
 
-/// In a child that is about to exec: what is caught has its default action, as
-/// it will after exec.
+/// For a child that is about to exec: gives caught signals their default action,
+/// as exec would.
 pub(crate) fn reset_caught() {
     let handled = HANDLED.load(Ordering::Relaxed);
     for signal in Signal::iterator().filter(|signal| handled & (1 << *signal as u32) != 0) {
@@ -58,7 +58,7 @@ pub(crate) fn reset_caught() {
     }
 }
 
-/// Whether signals were caught that nobody took. It costs no system call.
+/// Whether there are caught signals to [`take`]. Makes no system call.
 pub fn pending() -> bool {
     CAUGHT.load(Ordering::Relaxed) != 0
 }
@@ -68,7 +68,7 @@ pub fn take() -> Caught {
     Caught(CAUGHT.swap(0, Ordering::SeqCst))
 }
 
-/// A set of signals that were caught.
+/// A set of caught signals.
 #[derive(Clone, Copy)]
 pub struct Caught(u32);
 
@@ -87,21 +87,22 @@ pub fn send(pid: Pid, signal: Signal) -> Result<(), Errno> {
 extern "C" fn note(signal: libc::c_int) {
     let errno = Errno::last();
     CAUGHT.fetch_or(1 << signal, Ordering::SeqCst);
-    // SAFETY: it writes one byte of a constant; a full pipe is as good as a
-    // written one.
+    // SAFETY: it writes one byte of a constant. If the pipe is full it is readable
+    // already.
     unsafe { libc::write(WAKE.load(Ordering::SeqCst), c"".as_ptr().cast(), 1) };
     errno.set();
 }
 
-/// A signal has another action while this lives, and then its former one.
+/// While this lives, a signal has another action. Dropped, it restores the former
+/// one.
 pub struct ScopedSignalAction {
     signal: Signal,
     former: Option<SigAction>,
 }
 
 impl ScopedSignalAction {
-    /// SIGCHLD has its default action: where it is ignored, the system throws
-    /// the exit codes of children away.
+    /// SIGCHLD has its default action: if it is ignored, the system discards the
+    /// exit codes of children.
     pub fn keeping_children() -> Self {
         Self::with(Signal::SIGCHLD, SigHandler::SigDfl)
     }
@@ -117,35 +118,35 @@ impl ScopedSignalAction {
 impl Drop for ScopedSignalAction {
     fn drop(&mut self) {
         if let Some(former) = &self.former {
-            // SAFETY: it puts back the action that was in force before.
+            // SAFETY: it restores the action that was in force before.
             let _ = unsafe { sigaction(self.signal, former) };
         }
     }
 }
 
-/// The signals that a write which fails raises: nobody reads, or a file may not
-/// grow.
+/// The signals that a failed write raises: without a reader, and beyond the limit
+/// on the size of files.
 const OF_WRITES: [Signal; 2] = [Signal::SIGPIPE, Signal::SIGXFSZ];
 
-/// A write that fails is an error and no signal while the result lives.
+/// While the result lives, a failed write is an error and raises no signal.
 pub fn ignore_sigpipe() -> [ScopedSignalAction; 2] {
     OF_WRITES.map(|signal| ScopedSignalAction::with(signal, SigHandler::SigIgn))
 }
 
-/// Children that end leave nothing to wait for, from now on.
+/// From now on, children need not be waited for.
 pub(crate) fn forget_children() {
     let _ = set(Signal::SIGCHLD, SigHandler::SigIgn);
 }
 
-/// The same for the rest of the process, for programs that exec nothing.
+/// From now on, a failed write is an error and raises no signal. For programs that
+/// do not exec.
 pub fn ignore_sigpipe_forever() {
     for signal in OF_WRITES {
         let _ = set(signal, SigHandler::SigIgn);
     }
 }
 
-/// Sets `signal` to its default or to be ignored; the former action is
-/// returned.
+/// Gives `signal` its default action or ignores it. Returns the former action.
 fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.

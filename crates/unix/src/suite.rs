@@ -1,8 +1,7 @@
-//! The names of the suite's programs. They look for each other beside the
-//! running executable when PATH does not have them.
+//! The names of the programs of the suite.
 
-/// What the names end with: nothing, unless the build lets the suite stand
-/// beside another one with the same names.
+/// The end of each name, set at build time so that another suite with the same
+/// names can be installed, too. Empty by default.
 pub const SUFFIX: &str = env!("S6_TLS_PROGRAM_SUFFIX");
 
 macro_rules! suite {
@@ -11,9 +10,9 @@ macro_rules! suite {
             #[doc = concat!("`", $text, "`")]
             pub const $name: &str = concat!($text, env!("S6_TLS_PROGRAM_SUFFIX"));
         )*
-        /// All of them.
+        /// All names.
         pub fn all() -> impl Iterator<Item = &'static str> {
-            // A table of strings would be relocated at each start of a program.
+            // An array of strings would be relocated at each start of a program.
             concat!($($text, env!("S6_TLS_PROGRAM_SUFFIX"), "\n"),*).lines()
         }
     };

@@ -1,4 +1,4 @@
-//! Giving up an identity for good.
+//! User and group ids.
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
@@ -8,11 +8,11 @@ pub fn real_uid() -> u32 {
     nix::unistd::getuid().as_raw()
 }
 
-/// The id that stands for "leave it as it is": a system call that was asked
-/// for it would succeed and change nothing.
+/// The id -1: system calls take it as "do not change", and succeed without any
+/// effect.
 const UNCHANGED: u32 = u32::MAX;
 
-/// Sets real, effective and saved group id.
+/// Sets real, effective and saved group id. EINVAL for the id -1.
 pub fn set_gid(gid: u32) -> Result<(), Errno> {
     if gid == UNCHANGED {
         return Err(Errno::EINVAL);
@@ -23,7 +23,7 @@ pub fn set_gid(gid: u32) -> Result<(), Errno> {
     return nix::unistd::setgid(Gid::from_raw(gid));
 }
 
-/// Sets real, effective and saved user id.
+/// Sets real, effective and saved user id. EINVAL for the id -1.
 pub fn set_uid(uid: u32) -> Result<(), Errno> {
     if uid == UNCHANGED {
         return Err(Errno::EINVAL);
@@ -42,9 +42,8 @@ pub fn has_groups() -> bool {
 
 /// Sets the supplementary groups; an empty list leaves none.
 pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
-    // nix has no setgroups for macOS, where processes may have other groups by
-    // opendirectoryd besides.
-    // SAFETY: the list is read only, and so long.
+    // nix leaves setgroups out on macOS, where opendirectoryd may add groups.
+    // SAFETY: the call reads `groups.len()` ids from a list of that length.
     let result = unsafe { libc::setgroups(groups.len() as _, groups.as_ptr()) };
     Errno::result(result).map(drop)
 }

@@ -1,5 +1,5 @@
-//! What changes a whole process, each tried in one of its own. This one has no
-//! threads, as the programs have none, so that it can be copied.
+//! Functions that change the whole process. Each is tried in a process of its own.
+//! This program has one thread, as the others do, so that it can fork.
 
 #![allow(
     clippy::print_stdout,
@@ -13,30 +13,30 @@ use unix::fork::{self, Forked, fork};
 use unix::spawn::{Ended, wait};
 use unix::{Errno, Signal, fd, signal};
 
-/// What is promised, and whether it holds, which changes the process.
+/// A property, and a function that checks it and may change the process.
 type Promise = (&'static str, fn() -> bool);
 
 const PROMISES: &[Promise] = &[
-    ("a copy has what the process had", copied),
+    ("a forked child has the descriptors of its parent", copied),
     ("memory does not become executable", no_new_code),
     ("only what was inherited is closed", inherited_closed),
     ("a reserved standard error takes nothing", reserved),
     ("a guarded standard error is the null device", guarded),
     (
-        "a signal that comes while the process ends does not keep it",
+        "a signal is caught even if the caller does not keep the pipe",
         late,
     ),
     (
-        "a write that fails raises no signal while that is wanted",
+        "a failed write raises no signal while SIGPIPE is ignored",
         quiet,
     ),
     #[cfg(target_os = "linux")]
     (
-        "a process that ends with its peer does so in the middle of a call",
+        "EndsWithPeer ends a process in the middle of a system call",
         bound,
     ),
     #[cfg(target_os = "linux")]
-    ("a process may be bound to its peer for a while", unbound),
+    ("EndsWithPeer ends nothing after it is dropped", unbound),
 ];
 
 fn main() {
@@ -67,7 +67,7 @@ fn copied() -> bool {
         Forked::Parent(pid) => {
             drop(far);
             let mut buf = [0; 8];
-            // What it says, and then that it has gone.
+            // Its message, and then the end.
             let said = [fd::read(&near, &mut buf), fd::read(&near, &mut buf)];
             said == [Ok(4), Ok(0)] && wait(pid) == Ok(Ended::Exited(7))
         }
@@ -114,7 +114,7 @@ fn reserved() -> bool {
     fd::reserve_stderr().unwrap();
     let next = fd::pipe().unwrap().0.into_raw_fd();
     fd::message(b"lost\n");
-    // Nobody can have it, and exec closes it.
+    // It cannot be taken, and exec closes it.
     next > 2 && fd::take_inherited(2).err() == Some(Errno::EBADF) && open(2)
 }
 
@@ -154,8 +154,8 @@ fn quiet() -> bool {
     refused == Err(Errno::EFBIG) && killed == Ok(Ended::Signaled(Signal::SIGXFSZ as u8))
 }
 
-/// A child that binds itself to its parent, and then opens a pipe that nobody
-/// writes to; and the parent, who hangs up.
+/// The child binds itself to its parent and opens a FIFO without a writer. The parent
+/// closes its end.
 #[cfg(target_os = "linux")]
 fn bound() -> bool {
     use nix::sys::stat::Mode;

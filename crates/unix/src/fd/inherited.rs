@@ -1,4 +1,4 @@
-//! Closing what was inherited and is nobody's.
+//! Closing inherited descriptors.
 
 use std::os::fd::RawFd;
 
@@ -7,16 +7,17 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::close;
 
-/// Closes every descriptor that was inherited and not claimed, but standard
-/// error. This process owns none with a number above `highest`.
+/// Closes every inherited descriptor that was not taken, except standard error. The
+/// caller guarantees that this process owns none above `highest`.
 pub fn close_inherited(highest: RawFd) -> Result<(), Errno> {
     let highest = highest.max(2);
-    // What is ours is passed over. To list what is open would take much longer.
+    // `close` skips descriptors that are ours. Listing the open ones takes much
+    // longer.
     for number in (0..=highest).filter(|number| *number != 2) {
         close(number);
     }
     match close_above(highest) {
-        // An old kernel; or the profile of a container that does not know it.
+        // An old kernel, or a container whose seccomp profile lacks the call.
         Err(Errno::ENOSYS | Errno::EPERM) => close_each_above(highest),
         result => result,
     }
@@ -25,9 +26,9 @@ pub fn close_inherited(highest: RawFd) -> Result<(), Errno> {
 #[cfg(target_os = "linux")]
 fn close_above(highest: RawFd) -> Result<(), Errno> {
     let (first, flags) = (highest as libc::c_uint + 1, 0 as libc::c_uint);
-    // SAFETY: it takes numbers and touches no memory; that nobody owns these
-    // descriptors is what the caller says. It is called by its number, since
-    // not every C library has a function for it.
+    // Called by number: not every C library has a function for it.
+    // SAFETY: the call takes numbers and touches no memory. The caller guarantees
+    // that nobody owns these descriptors.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
     Errno::result(result).map(drop)
 }
@@ -37,8 +38,8 @@ fn close_above(_highest: RawFd) -> Result<(), Errno> {
     Err(Errno::ENOSYS)
 }
 
-/// One by one: those that the system lists, or all up to the limit if it lists
-/// none.
+/// Closes descriptors one by one: those that /proc lists, or all numbers up to the
+/// limit if there is no /proc.
 fn close_each_above(highest: RawFd) -> Result<(), Errno> {
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
         let names = entries.map_while(Result::ok).map(|entry| entry.file_name());
@@ -59,9 +60,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_by_one_what_is_ours_stays() {
+    fn owned_descriptors_stay_open_when_closed_one_by_one() {
         let (ours, other) = pipe().unwrap();
-        // Far above what other tests have.
+        // Far above the descriptors of other tests.
         let inherited = super::super::duplicate_above(&other, 700).unwrap();
         let inherited = inherit(inherited).unwrap();
         close_each_above(699).unwrap();

@@ -1,19 +1,18 @@
-//! Reading and writing.
+//! Pipes, reading and writing.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A pipe, reading end first, whose ends exec closes.
+/// A pipe, reading end first. Both ends have close-on-exec.
 #[cfg(not(target_vendor = "apple"))]
 pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
 }
 
-/// A pipe, reading end first, whose ends exec closes. macOS sets flags by calls
-/// of their own; no other thread can execute a program in between, since the
-/// programs have one thread.
+/// A pipe, reading end first. Both ends have close-on-exec. macOS sets the flag in a
+/// second call. No other thread can exec in between: the programs have one thread.
 #[cfg(target_vendor = "apple")]
 pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     let (reader, writer) = nix::unistd::pipe()?;
@@ -22,7 +21,7 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     Ok((reader, writer))
 }
 
-/// Reads until `buf` holds something or the end: EINTR is not seen.
+/// Reads into `buf`, and repeats a read that a signal interrupted. 0 at the end.
 pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     loop {
         match nix::unistd::read(fd.as_fd(), buf) {
@@ -44,8 +43,8 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Writes `bytes` to a descriptor if it takes some of them at once; whether
-/// it did, nobody learns.
+/// Writes `bytes` if the descriptor takes some of them without waiting. Errors are
+/// ignored.
 pub fn try_write(fd: impl AsFd, bytes: &[u8]) {
     let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
     if poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_carries_what_is_written_and_exec_closes_it() {
+    fn pipe_carries_data_and_has_close_on_exec() {
         let (reader, writer) = pipe().unwrap();
         for end in [&reader, &writer] {
             assert_eq!(fcntl(end, FcntlArg::F_GETFD), Ok(FdFlag::FD_CLOEXEC.bits()));

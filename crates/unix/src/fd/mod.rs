@@ -1,10 +1,10 @@
-//! Descriptors: those inherited by number, those that have to stand at a
-//! number for the next program, and what is read and written.
+//! Descriptors: inherited by number, handed to the next program by number, read
+//! and written.
 //!
-//! What this process owns, exec closes: everything that it opens has
-//! close-on-exec, and gets rid of it only together with its owner. What has
-//! no such flag was inherited and is in nobody's hands, or is left to the next
-//! program. That is how [`take_inherited`] and [`close_inherited`] know.
+//! The flag close-on-exec says who owns a descriptor. Everything that this process
+//! opens has the flag, and loses it only when its owner gives it up. A descriptor
+//! without the flag was inherited and has no owner in this process, or is left to
+//! the next program. [`take_inherited`] and [`close_inherited`] rely on that.
 
 mod inherited;
 mod io;
@@ -22,19 +22,19 @@ pub(crate) use place::replace;
 pub use place::{copy_to, inherit, move_to};
 pub use standard::{guard_standard, message, reserve_stderr, stdin, stdout};
 
-/// Takes over descriptor `number`, which a parent or a command line promised
-/// to be open. EBADF if it is not, or if it is ours already: each one is
-/// claimed once.
+/// Takes ownership of the inherited descriptor `number`. EBADF if it is not open, or
+/// if this process owns it already.
 pub fn take_inherited(number: RawFd) -> Result<OwnedFd, Errno> {
     check(number)?;
-    // SAFETY: it is open without close-on-exec, so it was inherited and nobody
-    // in this process owns it; setting the flag below makes it ours.
+    // SAFETY: the descriptor is open without close-on-exec, so nobody in this
+    // process owns it. Setting the flag below makes it ours.
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
     close_on_exec(&fd)?;
     Ok(fd)
 }
 
-/// Whether descriptor `number` is open and nobody's: EBADF if not.
+/// Checks that descriptor `number` is open and has no owner in this process. EBADF
+/// if not.
 pub fn check(number: RawFd) -> Result<(), Errno> {
     if is_ours(number)? {
         return Err(Errno::EBADF);
@@ -42,10 +42,10 @@ pub fn check(number: RawFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A duplicate of `fd` with a number of at least `lowest`.
+/// A duplicate of `fd` with a number not below `lowest`.
 pub fn duplicate_above(fd: impl AsFd, lowest: RawFd) -> Result<OwnedFd, Errno> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(lowest))?;
-    // SAFETY: fcntl just made this descriptor, nobody else owns it.
+    // SAFETY: fcntl just made this descriptor, so nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
@@ -59,8 +59,8 @@ fn is_ours(number: RawFd) -> Result<bool, Errno> {
     Ok(FdFlag::from_bits_retain(flags).contains(FdFlag::FD_CLOEXEC))
 }
 
-/// Closes descriptor `number`, which was inherited. Not an error if it is not
-/// open.
+/// Closes the inherited descriptor `number`. Does nothing if it is not open, or if
+/// this process owns it.
 pub fn close(number: RawFd) {
     if is_ours(number) == Ok(false) {
         // SAFETY: as in `take_inherited`.
@@ -68,18 +68,18 @@ pub fn close(number: RawFd) {
     }
 }
 
-/// Makes exec close `fd`.
+/// Sets close-on-exec.
 pub(crate) fn close_on_exec(fd: impl AsFd) -> Result<(), Errno> {
     fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
 }
 
-/// Makes `fd`, and all that share its open file, non-blocking.
+/// Makes `fd` non-blocking, and with it all descriptors of the same open file.
 pub fn nonblocking(fd: impl AsFd) -> Result<(), Errno> {
     let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
 }
 
-/// Makes `fd`, and all that share its open file, blocking.
+/// Makes `fd` blocking, and with it all descriptors of the same open file.
 pub fn blocking(fd: impl AsFd) -> Result<(), Errno> {
     let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
     fcntl(&fd, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).map(drop)
@@ -91,19 +91,19 @@ mod tests {
 
     use super::*;
 
-    /// A descriptor that stands open for the next program.
+    /// A descriptor that is open for the next program.
     fn left_open() -> RawFd {
         inherit(pipe().unwrap().0).unwrap()
     }
 
     #[test]
-    fn what_is_not_open_cannot_be_claimed() {
+    fn closed_descriptor_cannot_be_taken() {
         assert_eq!(take_inherited(1 << 20).err(), Some(Errno::EBADF));
         assert_eq!(take_inherited(-1).err(), Some(Errno::EBADF));
     }
 
     #[test]
-    fn each_descriptor_is_claimed_once() {
+    fn descriptor_is_taken_only_once() {
         let number = left_open();
         let fd = take_inherited(number).unwrap();
         assert_eq!(fd.as_raw_fd(), number);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_is_not_replaced() {
+    fn owned_descriptor_is_not_replaced() {
         let (reader, writer) = pipe().unwrap();
         let number = reader.as_raw_fd();
         assert_eq!(copy_to(&writer, number), Err(Errno::EBUSY));

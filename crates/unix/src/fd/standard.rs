@@ -1,4 +1,4 @@
-//! Descriptors 0, 1 and 2.
+//! Standard input, output and error.
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +9,13 @@ use nix::sys::stat::Mode;
 
 use super::{duplicate_above, is_ours, replace};
 
-/// Whether standard error was closed and is what [`reserve_stderr`] made of it.
+/// Whether [`reserve_stderr`] occupies the number of standard error.
 static RESERVED: AtomicBool = AtomicBool::new(false);
 
 /// Descriptor 0, borrowed for the life of the process.
 pub fn stdin() -> BorrowedFd<'static> {
-    // SAFETY: it is only borrowed; if it is closed, calls on it fail. No
-    // program closes it while it holds this.
+    // SAFETY: no program closes the descriptor while it holds this. If it was
+    // closed before, calls on it fail.
     unsafe { BorrowedFd::borrow_raw(0) }
 }
 
@@ -25,9 +25,8 @@ pub fn stdout() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(1) }
 }
 
-/// Keeps the number of a closed standard error busy, so that no descriptor of
-/// ours lands where messages are written. The next program finds it closed all
-/// the same. Descriptors 0 and 1 do not matter.
+/// If standard error is closed, occupies its number, so that no descriptor of ours
+/// gets it and receives messages. The next program finds it closed as before.
 pub fn reserve_stderr() -> Result<(), Errno> {
     if is_ours(2) != Err(Errno::EBADF) {
         return Ok(());
@@ -43,8 +42,8 @@ pub fn reserve_stderr() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Something to keep a number busy: what is written there is lost, or refused
-/// in a root directory without devices.
+/// A descriptor that occupies a number. Writes to it are discarded, or fail if the
+/// root directory has no devices.
 fn nothing() -> Result<OwnedFd, Errno> {
     let null = open(
         c"/dev/null",
@@ -54,8 +53,8 @@ fn nothing() -> Result<OwnedFd, Errno> {
     null.or_else(|_| open(c"/", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
 }
 
-/// Opens the null device on each standard descriptor that is closed, for the
-/// next program and so that no descriptor of ours lands there.
+/// Opens the null device on each closed standard descriptor: for the next program,
+/// and so that no descriptor of ours gets its number.
 pub fn guard_standard() -> Result<(), Errno> {
     for number in 0..=2 {
         let reserved = number == 2 && RESERVED.swap(false, Ordering::Relaxed);
@@ -65,8 +64,8 @@ pub fn guard_standard() -> Result<(), Errno> {
                 OFlag::O_RDWR | OFlag::O_CLOEXEC,
                 Mode::empty(),
             )?;
-            // SAFETY: the number is free, or `null` has it, or its owner is
-            // the reservation, which ends here.
+            // SAFETY: the number is free, or is that of `null`, or was occupied by
+            // `reserve_stderr`, which gives it up here.
             unsafe { replace(&null, number) }?;
             if null.as_raw_fd() == number {
                 let _ = null.into_raw_fd();
@@ -76,11 +75,11 @@ pub fn guard_standard() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Writes one line of a message to standard error, in one call. A closed,
-/// full or broken standard error changes nothing: no signal, no error.
+/// Writes one line to standard error, in one call. Errors are ignored, and raise no
+/// signal.
 pub fn message(line: &[u8]) {
     let quiet = crate::signal::ignore_sigpipe();
-    // SAFETY: descriptor 2 is only borrowed; if it is closed, write fails.
+    // SAFETY: the descriptor is borrowed for the call. If it is closed, write fails.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
     while nix::unistd::write(stderr, line) == Err(Errno::EINTR) {}
     drop(quiet);

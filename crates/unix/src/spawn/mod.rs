@@ -1,4 +1,4 @@
-//! Starting a child without copying the parent, and waiting for it.
+//! Starting a child without a copy of the parent, and waiting for it.
 
 mod vfork;
 mod wait;
@@ -17,8 +17,8 @@ use vfork::until_exec;
 
 pub use wait::{Ended, reap_any, wait};
 
-/// A child to be started. It inherits what the parent has, but for what is
-/// said here; and what the parent catches has its default action.
+/// A child to be started. It inherits everything from the parent except what the
+/// methods change; signals that the parent catches have their default action.
 pub struct Child<'a> {
     argv: &'a [OsString],
     env: &'a Env,
@@ -27,7 +27,7 @@ pub struct Child<'a> {
 }
 
 impl<'a> Child<'a> {
-    /// A child that runs `argv`, found like [`crate::exec::exec`] finds it.
+    /// A child that runs `argv`, found as by [`crate::exec::exec`].
     pub fn new(argv: &'a [OsString], env: &'a Env) -> Self {
         Self {
             argv,
@@ -37,22 +37,22 @@ impl<'a> Child<'a> {
         }
     }
 
-    /// The child has `fd` open as `number`. Later calls see the effect of
-    /// earlier ones, as with dup2.
+    /// Opens `fd` as `number` in the child. The copies are made one after the
+    /// other, as with dup2.
     pub fn descriptor(mut self, fd: BorrowedFd<'a>, number: RawFd) -> Self {
         self.descriptors.push((fd, number));
         self
     }
 
-    /// The child starts with no signal blocked.
+    /// Starts the child with no signal blocked.
     pub fn open_mask(mut self) -> Self {
         self.open_mask = true;
         self
     }
 
-    /// No less than the memory that [`Child::spawn`] takes for a while: for
-    /// copies of the arguments, for the program's path once for each place
-    /// where it may be, and for the lists of all these.
+    /// An upper bound of the bytes that [`Child::spawn`] allocates while it runs: for
+    /// copies of the arguments, the candidate paths of the program, and the lists of
+    /// both.
     pub fn memory(&self) -> usize {
         const EACH: usize = 128;
         let len = |text: &OsString| text.len() + EACH;
@@ -63,11 +63,11 @@ impl<'a> Child<'a> {
         args + env + 2 * (path.len() + places * self.argv.first().map_or(EACH, len))
     }
 
-    /// Starts the child. The error tells why nothing runs.
+    /// Starts the child. An error means that no program runs.
     pub fn spawn(self) -> Result<Pid, Errno> {
         let args = c_strings(self.argv)?;
         let image = Image::new(&args, self.env);
-        // No handler may run in a child that shares our memory.
+        // No handler may run in the child while it shares our memory.
         let mut former = SigSet::empty();
         let all = Some(&SigSet::all());
         nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, all, Some(&mut former))?;
@@ -86,11 +86,11 @@ impl<'a> Child<'a> {
         result
     }
 
-    /// In the child: makes everything as it was asked for.
+    /// In the child: sets up descriptors and signals.
     fn prepare(&self, mask: &SigSet) -> Result<(), Errno> {
         for (fd, number) in &self.descriptors {
-            // SAFETY: this is the child, which execs or ends; the descriptors
-            // of the parent are not touched.
+            // SAFETY: this is the child, which execs or exits. The parent's
+            // descriptors do not change.
             unsafe { fd::replace(fd, *number) }?;
         }
         signal::reset_caught();

@@ -1,4 +1,4 @@
-//! How children end.
+//! Waiting for children.
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -6,9 +6,9 @@ use nix::unistd::Pid;
 /// How a child ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
-    /// It exited with this code.
+    /// The child exited with this code.
     Exited(u8),
-    /// This signal killed it.
+    /// A signal with this number killed the child.
     Signaled(u8),
 }
 
@@ -23,18 +23,17 @@ pub fn wait(pid: Pid) -> Result<Ended, Errno> {
     }
 }
 
-/// Takes note of one child that has ended, if there is one, without waiting.
-/// ECHILD when there are no children at all.
+/// Reaps one child that has ended, without waiting. None if none has ended; ECHILD
+/// if there are no children.
 pub fn reap_any() -> Result<Option<(Pid, Ended)>, Errno> {
     reap(None, libc::WNOHANG)
 }
 
-/// waitpid(2). nix's own does not know real-time signals and fails on a child
-/// that one of them killed.
+/// waitpid(2). The function of nix fails if a real-time signal killed the child.
 fn reap(pid: Option<Pid>, options: libc::c_int) -> Result<Option<(Pid, Ended)>, Errno> {
     let mut status = 0;
     let which = pid.map_or(-1, Pid::as_raw);
-    // SAFETY: `status` is a valid place for the result.
+    // SAFETY: `status` is valid for the write.
     let pid = Errno::result(unsafe { libc::waitpid(which, &mut status, options) })?;
     if pid == 0 {
         return Ok(None);

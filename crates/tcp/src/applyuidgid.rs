@@ -1,4 +1,4 @@
-//! s6-applyuidgid: runs a program under other ids.
+//! `s6-applyuidgid`: runs a program with other user and group ids.
 
 use cli::id::{Applyuidgid, Id};
 use cli::{Context, Fatal, Whose, list_u32, unsigned};
@@ -11,7 +11,7 @@ struct Ids {
     groups: Option<Vec<u32>>,
 }
 
-/// The program.
+/// Runs `s6-applyuidgid`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let mut ids = Ids::default();
@@ -45,8 +45,8 @@ fn from_environment(context: &Context) -> Result<Ids, Fatal> {
     let uid = number(Whose::User, "UID")?;
     let gid = number(Whose::Group, "GID")?;
     let list = context.require("GIDLIST")?;
-    let groups = list_u32(list.as_encoded_bytes());
-    let groups = groups.ok_or_else(|| Whose::Group.invalid("GIDLIST", list))?;
+    let groups =
+        list_u32(list.as_encoded_bytes()).ok_or_else(|| Whose::Group.invalid("GIDLIST", list))?;
     Ok(Ids {
         uid,
         gid,
@@ -54,7 +54,8 @@ fn from_environment(context: &Context) -> Result<Ids, Fatal> {
     })
 }
 
-/// Groups first: without the user id nothing could be changed any more.
+/// Sets the groups first: without the former user id they could not be changed. An
+/// id of 0 is not set.
 fn apply(ids: &Ids) -> Result<(), Fatal> {
     if let Some(groups) = &ids.groups {
         user::set_groups(groups)

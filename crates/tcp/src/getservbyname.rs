@@ -3,12 +3,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use cli::address::parse_port;
 use cli::{Context, Fatal};
 use unix::{errno, fd, signal};
 
-use cli::address::parse_port;
-
-/// The services database.
+/// The database of services.
 const SERVICES: &str = "/etc/services";
 
 /// Runs `s6-getservbyname`.
@@ -25,6 +24,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Ok(0)
 }
 
+/// The port of a service, or the number that `name` is.
 fn port(name: &OsStr, protocol: &OsStr) -> Result<Option<u16>, Fatal> {
     if let Some(port) = parse_port(name.as_bytes()) {
         return Ok(Some(port));
@@ -39,8 +39,8 @@ fn port(name: &OsStr, protocol: &OsStr) -> Result<Option<u16>, Fatal> {
     }
 }
 
-/// The port of the first line of services(5) that has `name`, be it as an
-/// alias, with `protocol`. Malformed lines are passed over.
+/// The port on the first line of services(5) with this protocol and this name or
+/// alias. Malformed lines are skipped.
 fn find(services: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
     let mut lines = services.split(|byte| *byte == b'\n');
     lines.find_map(|line| {
@@ -76,7 +76,7 @@ mod tests {
         last 9/tcp end";
 
     #[test]
-    fn names_and_aliases_are_found_with_their_protocol() {
+    fn name_or_alias_is_found_with_its_protocol() {
         for (name, protocol, port) in [
             ("ftp", "tcp", Some(21)),
             ("ftp", "udp", None),
@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_number_needs_no_database() {
+    fn port_number_needs_no_database() {
         for (name, found) in [("0080", 80), ("65535", 65535), ("0", 0)] {
             assert_eq!(port(OsStr::new(name), OsStr::new("tcp")), Ok(Some(found)));
         }
     }
 
     #[test]
-    fn no_text_is_too_odd() {
+    fn truncated_database_causes_no_panic() {
         for cut in 0..SAMPLE.len() {
             find(&SAMPLE[..cut], b"end", b"tcp");
             find(&SAMPLE[cut..], b"end", b"tcp");

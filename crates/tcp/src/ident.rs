@@ -1,8 +1,9 @@
-//! IDENT (RFC 1413): whose a connection is, if its other end tells.
+//! IDENT (RFC 1413): asks the peer's host for the user of a connection.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use cli::address::{Address, Endpoint, parse_port, unmapped_ends};
 use cli::id::{Id, IdentClient};
 use cli::message::has_control;
 use cli::{Context, Fatal};
@@ -11,33 +12,32 @@ use unix::tasks::{Task, Waits, turn};
 use unix::{Errno, fd};
 
 use crate::deadline::deadline;
-use cli::address::{Address, Endpoint, parse_port, unmapped_ends};
 
 const PORT: u16 = 113;
 const MAX_REPLY: usize = 1024;
 const MAX_NAME: usize = 511;
 
-/// What an IDENT server answers.
+/// The reply of an IDENT server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Reply {
-    /// The user's name, as bytes without control characters.
+    /// The user's name, without control characters.
     User(Vec<u8>),
-    /// It does not tell; why, in words.
+    /// An error; its text for messages.
     Error(&'static str),
 }
 
-/// How long an IDENT server is waited for by a program without a limit of its
-/// own. The server is the peer's: without an end to it, the peer would keep
-/// the program, and its place among the connections, for as long as it likes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for an IDENT server in a program without one. The peer controls
+/// the server: without a limit it could keep the program, and its place among the
+/// connections, forever.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 
-/// When an IDENT server must have answered a program that ends at `deadline`.
+/// The deadline for an IDENT server in a program with this deadline.
 pub fn until(deadline: Option<Instant>) -> Instant {
-    deadline.unwrap_or_else(|| Instant::now() + PATIENCE)
+    deadline.unwrap_or_else(|| Instant::now() + DEFAULT_LIMIT)
 }
 
-/// A question on the wire. As a task it goes on beside others.
-pub struct Question {
+/// A query to an IDENT server. As a task it runs beside others.
+pub struct Query {
     socket: OwnedFd,
     connected: bool,
     send: Vec<u8>,
@@ -47,10 +47,10 @@ pub struct Question {
     result: Option<Result<Reply, Errno>>,
 }
 
-impl Question {
-    /// Begins to ask the host of `remote` whose the connection between
-    /// `remote` and `local` is. It ends with ETIMEDOUT at `until`, and with
-    /// EPROTO for a malformed answer.
+impl Query {
+    /// Starts a query to the host of `remote` about the connection between `remote`
+    /// and `local`. It fails with ETIMEDOUT at `until`, and with EPROTO for a
+    /// malformed reply.
     pub fn new(remote: Endpoint, local: Endpoint, until: Instant) -> Result<Self, Errno> {
         let ports = (remote.port, local.port);
         let at = |end: Endpoint, port| Endpoint { port, ..end }.socket_address();
@@ -69,20 +69,21 @@ impl Question {
         })
     }
 
-    /// A question that has begun as a task, if there is one.
-    pub fn task(question: &mut Option<Result<Self, Errno>>) -> Option<&mut dyn Task> {
-        match question {
-            Some(Ok(question)) => Some(question),
+    /// The query as a task, if it was started.
+    pub fn task(query: &mut Option<Result<Self, Errno>>) -> Option<&mut dyn Task> {
+        match query {
+            Some(Ok(query)) => Some(query),
             _ => None,
         }
     }
 
-    /// Goes on to the end, which may have come already.
+    /// Waits until the query has ended.
     pub fn finish(mut self) -> Result<Reply, Errno> {
         while turn(&mut [&mut self], None)? {}
         self.result.unwrap_or(Err(Errno::ETIMEDOUT))
     }
 
+    /// Takes one step. None if the query has to wait.
     fn go_on(&mut self) -> Result<Option<Reply>, Errno> {
         if !self.connected {
             outcome(&self.socket)?;
@@ -109,7 +110,7 @@ impl Question {
     }
 }
 
-impl Task for Question {
+impl Task for Query {
     fn is_finished(&self) -> bool {
         self.result.is_some()
     }
@@ -151,13 +152,12 @@ fn parse(line: &[u8], ports: (u16, u16)) -> Result<Reply, Errno> {
     }
     match kind {
         b"USERID" => {
-            let name = field()?;
-            let name = match name.split_first() {
-                Some((b' ' | b'\t', rest)) => rest,
-                _ => name,
+            let name = match field()? {
+                [b' ' | b'\t', name @ ..] => name,
+                name => name,
             };
-            // It ends up in a variable, and from there in logs and on
-            // terminals; and it is the client's host that chooses it.
+            // The client's host chooses the name, which gets into a variable and
+            // from there into logs and terminals.
             if has_control(name) || name.len() > MAX_NAME {
                 return Err(Errno::EPROTO);
             }
@@ -206,7 +206,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     local.address.find_interface()?;
     let limit = Duration::from_millis(timeout.into());
     let until = until(deadline(Instant::now(), limit));
-    match Question::new(remote, local, until).and_then(Question::finish) {
+    match Query::new(remote, local, until).and_then(Query::finish) {
         Ok(Reply::User(mut name)) => {
             name.push(b'\n');
             print(&name).map_err(|errno| Fatal::system("write to stdout", errno))?;
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_what_follows_the_third_colon_but_one_blank() {
+    fn user_is_what_follows_the_third_colon_and_one_blank() {
         for (line, name) in [
             ("6191, 23 : USERID : UNIX : joe\r", "joe"),
             ("6191,23:USERID:UNIX:joe", "joe"),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_have_their_words() {
+    fn error_codes_have_texts() {
         for (code, words) in [
             ("NO-USER", "no such user"),
             ("HIDDEN-USER", "identification denied"),
@@ -275,10 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_deadline_the_answer_is_not_waited_for_without_end() {
+    fn query_without_deadline_times_out() {
         let (socket, _server) = unix::net::socket_pair().unwrap();
         fd::nonblocking(&socket).unwrap();
-        let mut question = Question {
+        let mut query = Query {
             socket,
             connected: true,
             send: Vec::new(),
@@ -287,14 +287,14 @@ mod tests {
             until: until(None),
             result: None,
         };
-        question.step(Instant::now());
-        assert_eq!(question.result, None);
-        question.step(Instant::now() + PATIENCE);
-        assert_eq!(question.result, Some(Err(Errno::ETIMEDOUT)));
+        query.step(Instant::now());
+        assert_eq!(query.result, None);
+        query.step(Instant::now() + DEFAULT_LIMIT);
+        assert_eq!(query.result, Some(Err(Errno::ETIMEDOUT)));
     }
 
     #[test]
-    fn all_else_is_a_protocol_error() {
+    fn malformed_reply_is_a_protocol_error() {
         for line in [
             "",
             "6191, 23",

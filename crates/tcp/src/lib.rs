@@ -1,4 +1,4 @@
-//! The TCP programs of the suite, each in a module of its name.
+//! The TCP programs of the suite, one module for each.
 #![forbid(unsafe_code)]
 
 pub mod access;

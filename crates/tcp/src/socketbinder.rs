@@ -1,15 +1,14 @@
-//! s6-tcpserver-socketbinder: runs a program with a bound socket on
+//! `s6-tcpserver-socketbinder`: runs a program with a bound socket as
 //! descriptor 0.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
+use cli::address::Endpoint;
 use cli::id::{Id, Socketbinder};
 use cli::{Context, Fatal, ParsedOptions, operands};
 use unix::net::{self, Kind};
 use unix::{Errno, fd};
-
-use cli::address::Endpoint;
 
 struct Options {
     reuse: bool,
@@ -19,7 +18,7 @@ struct Options {
     backlog: u32,
 }
 
-/// The program.
+/// Runs `s6-tcpserver-socketbinder`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let options = Options::new(&given)?;
@@ -71,9 +70,10 @@ fn open(endpoint: Endpoint, options: &Options) -> Result<(), Fatal> {
 }
 
 fn socket(address: SocketAddr, options: &Options) -> Result<OwnedFd, Errno> {
-    let kind = match options.datagram {
-        true => Kind::Datagram,
-        false => Kind::Stream,
+    let kind = if options.datagram {
+        Kind::Datagram
+    } else {
+        Kind::Stream
     };
     let socket = net::socket(kind, address.ip())?;
     if options.dual && address.is_ipv6() && address.ip().is_unspecified() {

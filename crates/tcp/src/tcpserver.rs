@@ -1,11 +1,11 @@
-//! s6-tcpserver: rewrites itself into the chain that serves.
+//! `s6-tcpserver`: executes the chain of programs that make up a server.
 
 use std::ffi::OsString;
 
 use cli::id::{Applyuidgid, ChainBuilder, Id};
 use cli::{Context, Fatal, ParsedOptions, operands, suite, warn_of_what_stays};
 
-/// The program.
+/// Runs `s6-tcpserver`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     operands::endpoint(&operands[0], &operands[1])?;
@@ -37,8 +37,8 @@ fn rewrite(given: &ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> 
     argv
 }
 
-/// s6-applyuidgid, if it has anything to do. With `-U` it also removes the
-/// variables that the ids come from.
+/// The command line of s6-applyuidgid; empty if there are no ids to set. With `-U`
+/// the program also removes the variables that hold the ids.
 fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
     let environment = Id::Applyuidgid(Applyuidgid::Environment);
     let mut ids = Vec::new();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn each_option_goes_to_its_program() {
+    fn options_go_to_their_programs() {
         let plain = "s6-tcpserver-socketbinder -- :: 0 s6-tcpserverd -- p -v";
         assert_eq!(chain(":: 0 p -v"), plain);
         for args in ["-Q :: 0 p -v", "-d :: 0 p -v", "-u0 -g 0 -- :: 0 p -v"] {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_groups_and_missing_operands_are_wrong_usage() {
+    fn malformed_options_and_missing_operands_are_usage_errors() {
         for args in [&["-G", "1,x", "::", "0", "p"][..], &["::", "0"], &["-cx"]] {
             let args = args.iter().map(OsString::from).collect();
             let usage = cli::tables::TCPSERVER.usage();

@@ -3,12 +3,12 @@
 
 use std::fs::File;
 
+use cli::address::Ip;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::rule::{Allowed, Defect, Verdict};
 use super::rules::{prefixes, suffixes};
 use super::{cdb, directory};
-use cli::address::Ip;
 
 /// The input is the length of a key, the key, and a database.
 pub fn cdb(input: &[u8]) -> bool {

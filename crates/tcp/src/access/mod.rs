@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
+use cli::address::{Address, Endpoint, Ip, parse_port};
 use cli::id::{self, Id};
 use cli::message::quoted;
 use cli::{Context, Fatal, ParsedOption};
@@ -20,8 +21,7 @@ use nix::poll::PollFlags;
 use unix::{Errno, Pid, fd, poll};
 
 use crate::deadline::deadline;
-use crate::ident::{self, Question, Reply};
-use cli::address::{Address, Endpoint, Ip, parse_port};
+use crate::ident::{self, Query, Reply};
 use rule::Allowed;
 use rules::{Decision, Ruleset};
 
@@ -156,9 +156,9 @@ impl Access<'_> {
         if let Decision::Deny(rule) = decision {
             return Err(self.refused_by(&rule));
         }
-        let mut question = (self.options.ident).then(|| self.question());
-        let looked_up = self.look_up(Question::task(&mut question));
-        let user = question.map_or(Ok(None), |question| self.user(question))?;
+        let mut query = self.options.ident.then(|| self.query_ident());
+        let looked_up = self.look_up(Query::task(&mut query));
+        let user = query.map_or(Ok(None), |query| self.user(query))?;
         let (local_name, remote_name) = self.names(looked_up)?;
         if let (Decision::None, Some(ruleset), Some(name)) =
             (&decision, &self.options.ruleset, &remote_name)
@@ -252,13 +252,15 @@ impl Access<'_> {
         Ok(())
     }
 
-    fn question(&self) -> Result<Question, Errno> {
+    /// Starts the query to the client's IDENT server.
+    fn query_ident(&self) -> Result<Query, Errno> {
         let Connection { remote, local, .. } = self.connection;
-        Question::new(remote, local, ident::until(self.deadline))
+        Query::new(remote, local, ident::until(self.deadline))
     }
 
-    fn user(&self, question: Result<Question, Errno>) -> Result<Option<OsString>, Fatal> {
-        match question.and_then(Question::finish) {
+    /// The user in the reply of the IDENT server; None if it names none.
+    fn user(&self, query: Result<Query, Errno>) -> Result<Option<OsString>, Fatal> {
+        match query.and_then(Query::finish) {
             Ok(Reply::User(name)) => Ok(Some(OsString::from_vec(name))),
             Ok(Reply::Error(why)) => {
                 self.context

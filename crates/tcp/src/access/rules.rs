@@ -3,10 +3,10 @@
 use std::ffi::{OsStr, OsString};
 
 use cli::Fatal;
+use cli::address::Ip;
 
 use super::rule::{Allowed, Defect, Verdict};
 use super::{cdb, directory};
-use cli::address::Ip;
 
 /// Where the rules are.
 pub enum Ruleset {

@@ -1,4 +1,4 @@
-//! What a header says, as variables.
+//! The variables that a header sets.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +9,8 @@ use unix::Env;
 
 use super::{Variable, invalid};
 
-/// The variables that the TLS layer of a proxy and our own both may set.
+/// The variables that the proxy's TLS layer and our own may both set, and the names
+/// under which the proxy's are saved.
 const TLS: [(&str, &str); 4] = [
     ("SSL_PROTOCOL", "tlsbak_SSL_PROTOCOL"),
     ("SSL_CIPHER", "tlsbak_SSL_CIPHER"),
@@ -17,11 +18,11 @@ const TLS: [(&str, &str); 4] = [
     (NAME, "tlsbak_SSL_TLS_SNI_SERVERNAME"),
 ];
 
-/// The name that the client asked for, which a proxy without TLS may know too.
+/// The server name that the client asked for. A proxy without TLS may know it, too.
 const NAME: &str = "SSL_TLS_SNI_SERVERNAME";
 
-/// The variables of a TCP connection, remote end first. Where the proxy took IPv4 on a socket for
-/// both families, its client is one of IPv4: a rule for its address holds.
+/// The variables of a TCP connection between the remote and the local end.
+/// IPv4-mapped addresses become IPv4, so that access rules for IPv4 apply.
 pub fn inet(ends: [Endpoint; 2]) -> Result<Vec<Variable>, Fatal> {
     let [remote, local] =
         unmapped_ends(ends).ok_or_else(|| invalid("addresses in PROXY header"))?;
@@ -35,27 +36,31 @@ pub fn inet(ends: [Endpoint; 2]) -> Result<Vec<Variable>, Fatal> {
     ])
 }
 
-/// Sets a variable. Before a TLS layer, which sets its own, those about TLS
-/// are put aside.
-pub fn set(env: &mut Env, name: &'static str, value: &[u8], put_aside: bool) {
-    let twin = TLS.iter().find(|(own, _)| put_aside && *own == name);
-    let name = twin.map_or(name, |(_, aside)| aside);
-    env.set(name, OsStr::from_bytes(value));
+/// Sets a variable. With `before_tls`, variables about TLS are saved under other names,
+/// since our TLS layer will set them.
+pub fn set(env: &mut Env, name: &'static str, value: &[u8], before_tls: bool) {
+    let pair = TLS.iter().find(|(own, _)| before_tls && *own == name);
+    env.set(
+        pair.map_or(name, |(_, saved)| saved),
+        OsStr::from_bytes(value),
+    );
 }
 
-/// Puts what was set aside in the place of what our own TLS layer has set. If
-/// the proxy said nothing of its TLS, the client's is our own layer's and
-/// stays; a name that the proxy told by itself counts all the same.
+/// Restores the saved variables, in place of those of our TLS layer. If the proxy
+/// reported no TLS, the variables of our layer stay, except that a server name from the
+/// proxy replaces ours.
 pub fn after_tls(env: &mut Env) {
-    let told = |aside: &str| env.get(aside).is_some();
-    let of_tls = TLS.iter().any(|(name, aside)| *name != NAME && told(aside));
-    for (name, aside) in TLS {
-        match env.get(aside).map(OsStr::to_owned) {
+    let is_saved = |saved: &str| env.get(saved).is_some();
+    let proxy_has_tls = TLS
+        .iter()
+        .any(|(name, saved)| *name != NAME && is_saved(saved));
+    for (name, saved) in TLS {
+        match env.get(saved).map(OsStr::to_owned) {
             Some(value) => env.set(name, value),
-            None if of_tls => env.unset(name),
+            None if proxy_has_tls => env.unset(name),
             None => {}
         }
-        env.unset(aside);
+        env.unset(saved);
     }
 }
 
@@ -64,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_put_aside_replaces_all_four() {
+    fn saved_variables_replace_all_four() {
         let mut env = Env::default();
         set(&mut env, "SSL_PROTOCOL", b"proxy", true);
         set(&mut env, "TCPREMOTEIP", b"ip", true);
@@ -84,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_leaves_our_own_tls_alone() {
+    fn saved_server_name_alone_leaves_the_other_variables() {
         let mut env = Env::default();
         env.set("SSL_PROTOCOL", "own");
         env.set("SSL_CIPHER", "own");
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_put_aside_nothing_changes() {
+    fn nothing_changes_without_saved_variables() {
         let mut env = Env::default();
         env.set("SSL_PROTOCOL", "own");
         after_tls(&mut env);

@@ -3,8 +3,8 @@
 use super::read::Input;
 use super::{Header, Versions, header, v1};
 
-/// PROXY headers: no more is read than the header, no value holds a NUL, and
-/// what one version alone takes is what both take.
+/// The input is a PROXY header. No more than the header is read, no value has a NUL,
+/// and a header is read alike whether one version is accepted or both.
 pub fn proxy(input: &[u8]) -> bool {
     let read = |versions| {
         let mut source = Input::memory(input);
@@ -39,10 +39,11 @@ pub fn proxy(input: &[u8]) -> bool {
         return true;
     };
     for (name, value) in variables {
-        let odd = match name.starts_with("SSL_") {
-            true => cli::message::has_control(&value),
-            // A path may have any byte but this.
-            false => value.contains(&0),
+        let odd = if name.starts_with("SSL_") {
+            cli::message::has_control(&value)
+        } else {
+            // A path may have any other byte.
+            value.contains(&0)
         };
         assert!(!odd, "{name} is {value:?}");
         if name.ends_with("IP") || name.ends_with("PORT") {

@@ -1,5 +1,5 @@
-//! `proxy-server`: reads a PROXY protocol header and runs the next program
-//! with what it says about the connection.
+//! `proxy-server`: reads a PROXY protocol header, and runs the next program with
+//! variables about the connection that the header describes.
 
 mod apply;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -17,26 +17,26 @@ use unix::Env;
 
 use read::Input;
 
-/// `invalid WHAT`, the answer to a header that is wrong: 1.
+/// The error for an invalid header: `invalid WHAT`, exit code 1.
 fn invalid(what: &str) -> Fatal {
     Fatal::new(1, format!("invalid {what}"))
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, Eq, PartialEq)]
 enum Header {
-    /// Nothing that changes a variable.
+    /// The header changes no variable.
     Nothing,
-    /// LOCAL with an address family that does not belong there.
+    /// LOCAL with an address family, which it should not have.
     LocalWithFamily,
-    /// The connection as the proxy sees it.
+    /// The variables of the connection to the proxy.
     Proxied(Vec<Variable>),
 }
 
 /// A variable and its value.
 type Variable = (&'static str, Vec<u8>);
 
-/// Which versions are accepted.
+/// The accepted versions of the protocol.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 enum Versions {
     #[default]
@@ -45,7 +45,7 @@ enum Versions {
     Only2,
 }
 
-/// Where the program stands if there is a TLS layer in the chain.
+/// The place of the program in a chain with s6-tlsd.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 enum Place {
     #[default]
@@ -109,20 +109,24 @@ impl Options {
 /// Reads exactly one header.
 fn header(input: &mut Input<'_>, versions: Versions) -> Result<Header, Fatal> {
     let mut first = [0; v1::SHORTEST];
-    input.fill_checked(&mut first, |begun| match versions.begin_with(begun) {
-        true => v1::check_begun(begun),
-        false => Err(invalid("magic")),
+    input.fill_checked(&mut first, |start| {
+        if versions.may_start_with(start) {
+            v1::check_start(start)
+        } else {
+            Err(invalid("magic"))
+        }
     })?;
-    match first.starts_with(v1::MAGIC) {
-        true => v1::read(input, &first),
-        false => v2::read(input, &first),
+    if first.starts_with(v1::MAGIC) {
+        v1::read(input, &first)
+    } else {
+        v2::read(input, &first)
     }
 }
 
 impl Versions {
-    /// Whether a header may begin with these bytes, which may be fewer than
-    /// its magic has.
-    fn begin_with(self, begun: &[u8]) -> bool {
+    /// Whether a header may start with these bytes, which may be only a part of its
+    /// magic.
+    fn may_start_with(self, start: &[u8]) -> bool {
         let magics: &[&[u8]] = match self {
             Self::Both => &[v1::MAGIC, v2::MAGIC],
             Self::Only1 => &[v1::MAGIC],
@@ -130,7 +134,7 @@ impl Versions {
         };
         magics
             .iter()
-            .any(|magic| magic.iter().zip(begun).all(|(a, b)| a == b))
+            .any(|magic| magic.iter().zip(start).all(|(a, b)| a == b))
     }
 }
 
@@ -150,7 +154,7 @@ mod tests {
         Ok((header, left - input.left()))
     }
 
-    fn mutated(bytes: &[u8]) {
+    fn read_mutations(bytes: &[u8]) {
         for position in 0..bytes.len() {
             for value in 0..=255 {
                 let mut copy = bytes.to_vec();
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_is_off_is_invalid_magic() {
+    fn version_that_is_not_accepted_is_invalid_magic() {
         let v2 = v2::tests::header(0x21, 0x11, &[0; 12]);
         let line = b"PROXY UNKNOWN\r\n";
         assert!(read(line, Versions::Only1).is_ok());
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cut_is_the_end_of_input_and_nothing_past_the_header_is_read() {
+    fn truncated_header_is_end_of_input_and_nothing_after_a_header_is_read() {
         let samples: [&[u8]; 3] = [
             b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n",
             b"PROXY UNKNOWN and more\r\n",
@@ -187,7 +191,7 @@ mod tests {
                 read(&longer, Versions::Both).map(|(_, used)| used),
                 Ok(sample.len())
             );
-            mutated(sample);
+            read_mutations(sample);
         }
     }
 
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_opposite_options_wins() {
+    fn last_of_contradicting_options_wins() {
         let args = ["-12", "-t5", "--timeout=7", "-v", "0", "p", "-1"];
         let options = parse(&args).ok().unwrap();
         assert!(options.versions == Versions::Only2 && options.place == Place::Alone);

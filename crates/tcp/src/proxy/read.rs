@@ -1,4 +1,4 @@
-//! Reading exactly as many bytes as the header has.
+//! Reading the header and not a byte more.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use unix::{fd, poll};
 
 use crate::deadline::deadline;
 
-/// What a header is read from.
+/// The source of a header.
 pub struct Input<'a> {
     source: Source<'a>,
     deadline: Option<Instant>,
@@ -23,7 +23,8 @@ enum Source<'a> {
 }
 
 impl Input<'_> {
-    /// Descriptor 0, with a limit in milliseconds for everything; 0 is none.
+    /// Descriptor 0. `timeout` is the limit for the whole header in milliseconds; 0 is no
+    /// limit.
     pub fn stdin(timeout: u32) -> Self {
         Self {
             source: Source::Descriptor(fd::stdin()),
@@ -31,7 +32,7 @@ impl Input<'_> {
         }
     }
 
-    /// The next `N` bytes, in whatever pieces they arrive.
+    /// The next `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fatal> {
         let mut bytes = [0; N];
         self.fill(&mut bytes)?;
@@ -43,8 +44,8 @@ impl Input<'_> {
         self.fill_checked(bytes, |_| Ok(()))
     }
 
-    /// Fills `bytes`, and stops at the first piece after which `check` finds
-    /// what has come so far wrong.
+    /// Fills `bytes`. After each read `check` gets the bytes so far; its error ends
+    /// this.
     pub fn fill_checked(
         &mut self,
         bytes: &mut [u8],
@@ -61,7 +62,7 @@ impl Input<'_> {
                     filled += count;
                     check(&bytes[..filled])?;
                 }
-                // Only a descriptor that is not blocking says this.
+                // The descriptor is non-blocking.
                 Err(Errno::EAGAIN) => {}
                 Err(errno) => return Err(Fatal::system("read PROXY header", errno)),
             }
@@ -69,6 +70,7 @@ impl Input<'_> {
         Ok(())
     }
 
+    /// Waits for the next bytes; 0 at the end.
     fn some(&mut self, bytes: &mut [u8]) -> Result<usize, Errno> {
         match &mut self.source {
             Source::Descriptor(fd) => {
@@ -77,7 +79,7 @@ impl Input<'_> {
             }
             #[cfg(any(test, feature = "fuzzing"))]
             Source::Memory(rest) => {
-                // One byte at a time: pieces must not matter.
+                // One byte at a time: the size of reads must not matter.
                 let (Some((first, tail)), Some(place)) = (rest.split_first(), bytes.first_mut())
                 else {
                     return Ok(0);
@@ -100,7 +102,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// How many bytes are left of them.
+    /// The number of bytes that were not read.
     pub fn left(&self) -> usize {
         match self.source {
             Source::Memory(rest) => rest.len(),

@@ -1,4 +1,4 @@
-//! The type-length-value fields of version 2.
+//! The type-length-value fields (TLVs) of version 2.
 
 use cli::Fatal;
 use cli::message::has_control;
@@ -11,13 +11,13 @@ const SSL_VERSION: u8 = 0x21;
 const SSL_CN: u8 = 0x22;
 const SSL_CIPHER: u8 = 0x23;
 
-/// The client reached the proxy over TLS.
+/// The flag for a client that connected to the proxy over TLS.
 const CLIENT_SSL: u8 = 1;
 
-/// How deep SSL fields may stand in each other.
+/// The maximum nesting of SSL fields.
 const DEEPEST: u8 = 8;
 
-/// What the proxy's TLS layer knows about the client.
+/// What the proxy's TLS layer reports about the client.
 #[derive(Default)]
 struct Tls {
     protocol: Option<Vec<u8>>,
@@ -25,15 +25,15 @@ struct Tls {
     peer_cn: Option<Vec<u8>>,
 }
 
-/// What the enclosing SSL fields say about their content.
+/// Which content the enclosing SSL fields vouch for.
 #[derive(Clone, Copy)]
 struct Trust {
     over_tls: bool,
     verified: bool,
 }
 
-/// The variables that the fields in `bytes` set. The last field of a type
-/// counts; types that are not known are passed over.
+/// The variables from the fields in `bytes`. The last field of a type counts; unknown
+/// types are skipped.
 pub fn variables(bytes: &[u8]) -> Result<Vec<Variable>, Fatal> {
     let mut server_name = None;
     let mut tls = Tls::default();
@@ -52,20 +52,18 @@ pub fn variables(bytes: &[u8]) -> Result<Vec<Variable>, Fatal> {
             _ => {}
         }
     }
-    let found = [
+    let variables = [
         ("SSL_TLS_SNI_SERVERNAME", server_name),
         ("SSL_PROTOCOL", tls.protocol),
         ("SSL_CIPHER", tls.cipher),
         ("SSL_PEER_CERT_CN", tls.peer_cn),
     ];
-    let set = found.into_iter();
-    Ok(set
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect())
+    let set = |(name, value): (_, Option<_>)| Some((name, value?));
+    Ok(variables.into_iter().filter_map(set).collect())
 }
 
-/// Reads the value of an SSL field. What stands in SSL fields within counts
-/// only as far as all those around it allow.
+/// Reads the value of an SSL field. A field inside counts only if all SSL fields
+/// around it vouch for it.
 fn ssl(value: &[u8], outer: Trust, depth: u8, tls: &mut Tls) -> Result<(), Fatal> {
     let deeper = depth.checked_sub(1);
     let (Some(depth), Some(([client, verify @ ..], fields))) =
@@ -93,15 +91,16 @@ fn ssl(value: &[u8], outer: Trust, depth: u8, tls: &mut Tls) -> Result<(), Fatal
     Ok(())
 }
 
+/// Stores `value` if it is `trusted`.
 fn keep(place: &mut Option<Vec<u8>>, value: Vec<u8>, trusted: bool) {
     if trusted {
         *place = Some(value);
     }
 }
 
-/// A value that can stand in a variable. A NUL would cut it short; other
-/// control characters, which proxies hand on as the client sent them, would
-/// end lines and drive terminals wherever the program shows it.
+/// Checks that a value can be put into a variable. A NUL would truncate it. Proxies
+/// pass on other control characters as the client sent them: they would break lines
+/// and control terminals where the program shows the value.
 fn text(value: &[u8]) -> Result<Vec<u8>, Fatal> {
     if has_control(value) {
         return Err(invalid("TLV in PROXY header"));
@@ -109,7 +108,7 @@ fn text(value: &[u8]) -> Result<Vec<u8>, Fatal> {
     Ok(value.to_vec())
 }
 
-/// The fields of a container, type and value.
+/// An iterator over the types and values of fields.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
@@ -126,6 +125,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// The type and value of the first field, and the rest.
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let ([kind, len @ ..], rest) = bytes.split_first_chunk::<3>()?;
     let (value, rest) = rest.split_at_checked(u16::from_be_bytes(*len).into())?;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_field_of_a_type_counts() {
+    fn last_field_of_a_type_counts() {
         let names = [field(AUTHORITY, b"a"), field(AUTHORITY, b"b")].concat();
         assert_eq!(show(&names).as_deref(), Ok("TLS_SNI_SERVERNAME=b"));
         let twice = [field(SSL_VERSION, b"1"), field(SSL_VERSION, b"2")];
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_ssl_never_gains_trust_and_ends_at_some_depth() {
+    fn nested_ssl_fields_gain_no_trust_and_have_a_maximum_depth() {
         let nested = ssl_field(1, 1, &[ssl_field(1, 0, &inner())]);
         let unverified = "PROTOCOL=TLSv1.3 CIPHER=AES";
         assert_eq!(show(&nested).as_deref(), Ok(unverified));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_and_mutations_never_crash() {
+    fn truncated_and_mutated_fields_cause_no_panic() {
         let good = [field(AUTHORITY, b"a.b"), ssl_field(1, 0, &inner())].concat();
         for cut in 0..good.len() {
             let whole_fields = [0, field(AUTHORITY, b"a.b").len()].contains(&cut);

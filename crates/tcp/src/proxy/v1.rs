@@ -1,13 +1,13 @@
 //! Version 1 of the header: a line of text.
 
 use cli::Fatal;
+use cli::address::{Endpoint, Ip, parse_port};
 
 use super::apply::inet;
 use super::read::Input;
 use super::{Header, invalid};
-use cli::address::{Endpoint, Ip, parse_port};
 
-/// What a line begins with.
+/// The start of each line.
 pub const MAGIC: &[u8] = b"PROXY ";
 
 /// The length of the shortest line, `PROXY UNKNOWN` with CR LF.
@@ -16,20 +16,20 @@ pub const SHORTEST: usize = 15;
 /// The length of the longest line, CR LF included.
 const LONGEST: usize = 107;
 
-/// With this a line may have anything before its CR LF.
+/// A line that starts with this may go on with anything before its CR LF.
 const UNKNOWN: &[u8] = b"PROXY UNKNOWN ";
 
-/// Refuses the beginning of a line, up to [`SHORTEST`] bytes, that has its end
-/// too soon: nothing more may come.
-pub fn check_begun(begun: &[u8]) -> Result<(), Fatal> {
-    let inside = &begun[..begun.len().min(SHORTEST - 1)];
+/// Checks the first bytes of a line, up to [`SHORTEST`]. A line that ends too soon is
+/// an error now, since nothing more may come.
+pub fn check_start(start: &[u8]) -> Result<(), Fatal> {
+    let inside = &start[..start.len().min(SHORTEST - 1)];
     if inside.starts_with(MAGIC) && inside.contains(&b'\n') {
         return Err(invalid("PROXY line"));
     }
     Ok(())
 }
 
-/// Reads what follows the `first` bytes of a line, up to its CR LF.
+/// Reads the rest of the line that starts with `first`, up to its CR LF.
 pub fn read(input: &mut Input<'_>, first: &[u8; SHORTEST]) -> Result<Header, Fatal> {
     let mut line = Vec::with_capacity(LONGEST);
     line.extend_from_slice(first);
@@ -46,7 +46,7 @@ pub fn read(input: &mut Input<'_>, first: &[u8; SHORTEST]) -> Result<Header, Fat
     parse(line.strip_suffix(b"\r\n").unwrap_or(&line))
 }
 
-/// What a line without its CR LF says.
+/// Parses a line without its CR LF.
 fn parse(line: &[u8]) -> Result<Header, Fatal> {
     let mut fields = line.split(|byte| *byte == b' ').skip(1);
     let protocol = fields.next().unwrap_or_default();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn both_families_become_variables() {
+    fn addresses_of_both_families_become_variables() {
         assert_eq!(
             values("PROXY TCP4 1.2.3.4 5.6.7.8 0 65535\r\n"),
             ["TCP", "1.2.3.4", "0", "5.6.7.8", "65535"]
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_may_be_followed_by_anything() {
+    fn anything_may_follow_unknown() {
         for rest in ["", " ", " x\ny\rz", " 1 2 3 4 5 6"] {
             let line = format!("PROXY UNKNOWN{rest}\r\n");
             assert_eq!(header(&line), Ok(Header::Nothing), "{line:?}");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_has_its_text() {
+    fn invalid_lines_have_their_messages() {
         let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(LONGEST - 15));
         for (line, text) in [
             (long.as_str(), "PROXY line too long"),

@@ -7,10 +7,10 @@ use super::apply::inet;
 use super::read::Input;
 use super::{Header, Variable, invalid, tlv, v1};
 
-/// What a header begins with.
+/// The start of each header.
 pub const MAGIC: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// How long a path is in a header, padded with NULs.
+/// The length of a path in a header; shorter ones are padded with NULs.
 const PATH: usize = 108;
 
 /// The family of the addresses.
@@ -22,13 +22,15 @@ enum Family {
     Unix,
 }
 
-/// What the fixed part says about the block that follows it.
+/// What the block after the fixed part contains.
 enum Block {
+    /// Nothing of use. `odd` for LOCAL with an address family.
     Skip { odd: bool },
+    /// Addresses of this family, and then TLVs.
     Addresses(Family),
 }
 
-/// Reads what follows the `first` bytes of a header.
+/// Reads the rest of the header that starts with `first`.
 pub fn read(input: &mut Input<'_>, first: &[u8; v1::SHORTEST]) -> Result<Header, Fatal> {
     let [low] = input.array()?;
     let [.., version_command, family_transport, high] = *first;
@@ -76,7 +78,7 @@ fn kind(version_command: u8, family_transport: u8, len: u16) -> Result<Block, Fa
     }
 }
 
-/// The variables of a block, and the TLVs behind the addresses.
+/// The variables of the addresses, and the TLVs after them.
 fn addresses(family: Family, block: &[u8]) -> Result<(Vec<Variable>, &[u8]), Fatal> {
     let short = || invalid("address length");
     match family {
@@ -93,7 +95,7 @@ fn addresses(family: Family, block: &[u8]) -> Result<(Vec<Variable>, &[u8]), Fat
     }
 }
 
-/// The remote and the local end, and what follows them.
+/// The remote and the local end, and the rest of the block.
 fn ends<const N: usize>(block: &[u8], ip: fn([u8; N]) -> Ip) -> Option<([Endpoint; 2], &[u8])> {
     let (source, rest) = block.split_first_chunk::<N>()?;
     let (destination, rest) = rest.split_first_chunk::<N>()?;
@@ -130,7 +132,7 @@ fn paths(block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
 pub mod tests {
     use super::*;
 
-    /// A header with this block.
+    /// A header with these fields.
     pub fn header(version_command: u8, family_transport: u8, block: &[u8]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend([version_command, family_transport]);
@@ -147,7 +149,7 @@ pub mod tests {
     }
 
     #[test]
-    fn the_fixed_part_decides_in_the_order_of_its_fields() {
+    fn fields_of_the_fixed_part_are_checked_in_their_order() {
         let invalid = |what| Err(invalid(what));
         for (bytes, block, result) in [
             ([0x11, 0x41], 0, invalid("version")),
@@ -202,7 +204,7 @@ pub mod tests {
     }
 
     #[test]
-    fn paths_end_at_their_nul_or_their_field() {
+    fn path_ends_at_a_nul_or_with_its_field() {
         let mut block = [b'r'; 2 * PATH];
         block[PATH..PATH + 5].copy_from_slice(b"/l\0x\0");
         let expected = vec![

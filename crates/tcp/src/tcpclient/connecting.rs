@@ -1,45 +1,45 @@
-//! Connecting to the first of several addresses that lets us.
+//! Connecting to the first of several addresses that accepts.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use cli::address::{Address, Endpoint, Ip};
 use cli::{Context, Fatal};
 use unix::Errno;
 use unix::net::{Kind, bind, connect, outcome, socket};
 use unix::tasks::{Task, Waits, earlier, turn};
 
-use cli::address::{Address, Endpoint, Ip};
-
-/// What is to be tried.
+/// The addresses to try, and the limits.
 pub struct Attempts<'a> {
-    /// The addresses, in their order.
+    /// The remote addresses, in the order in which they are tried.
     pub addresses: &'a [Address],
-    /// The port.
+    /// The remote port.
     pub port: u16,
-    /// How long one attempt may take in the first and the second round; no
-    /// second round for 0.
+    /// The time limit of one attempt in the first and in the second round; 0 for no
+    /// second round.
     pub rounds: [Duration; 2],
-    /// Our own address and port, where they matter.
+    /// The local address and port; None and 0 for any.
     pub local: (Option<Address>, u16),
-    /// When all attempts are over.
+    /// The deadline for all attempts.
     pub deadline: Option<Instant>,
 }
 
-/// Why there is no connection.
+/// Why an attempt failed.
 enum Failure {
-    /// The local address cannot be had.
+    /// The socket could not be bound to the local address.
     Bind(Errno),
+    /// There is no connection to the remote address.
     Connect(Errno),
 }
 
 impl Attempts<'_> {
-    /// The first connection that is made, in non-blocking mode.
+    /// The first connection that succeeds, as a non-blocking socket.
     pub fn connect(&self, context: &Context) -> Result<OwnedFd, Fatal> {
         let mut unbound = None;
         let mut tried = false;
-        for (last, patience) in self.patience() {
+        for (last, limit) in self.limits() {
             for address in self.addresses {
-                match self.attempt(*address, patience) {
+                match self.attempt(*address, limit) {
                     Ok(socket) => return Ok(socket),
                     Err(Failure::Bind(errno)) => unbound = Some(errno),
                     Err(Failure::Connect(errno)) => {
@@ -61,9 +61,8 @@ impl Attempts<'_> {
         }
     }
 
-    /// How long an attempt may take, round by round, and which round is the
-    /// last.
-    fn patience(&self) -> Vec<(bool, Duration)> {
+    /// For each round whether it is the last, and the time limit of an attempt.
+    fn limits(&self) -> Vec<(bool, Duration)> {
         let [first, second] = self.rounds;
         if self.addresses.len() == 1 {
             return vec![(true, first + second)];
@@ -74,7 +73,7 @@ impl Attempts<'_> {
         vec![(false, first), (true, second)]
     }
 
-    /// Gives the socket our own address and port, for a peer of the family of
+    /// Binds the socket to the local address and port, for a peer in the family of
     /// `ip`.
     fn bind(&self, socket: &OwnedFd, ip: Ip) -> Result<(), Errno> {
         let any = match ip {
@@ -86,7 +85,7 @@ impl Attempts<'_> {
         bind(socket, Endpoint { address, port }.socket_address()?)
     }
 
-    fn attempt(&self, address: Address, patience: Duration) -> Result<OwnedFd, Failure> {
+    fn attempt(&self, address: Address, limit: Duration) -> Result<OwnedFd, Failure> {
         let port = self.port;
         let remote = Endpoint { address, port }.socket_address();
         let remote = remote.map_err(Failure::Connect)?;
@@ -94,7 +93,7 @@ impl Attempts<'_> {
         if self.local.0.is_some() || self.local.1 != 0 {
             self.bind(&socket, address.ip).map_err(Failure::Bind)?;
         }
-        let until = earlier(self.deadline, Some(Instant::now() + patience));
+        let until = earlier(self.deadline, Some(Instant::now() + limit));
         let mut attempt = Attempt {
             socket,
             result: None,
@@ -113,7 +112,7 @@ impl Attempts<'_> {
     }
 }
 
-/// A connection that is being made.
+/// A connection attempt.
 struct Attempt {
     socket: OwnedFd,
     result: Option<Result<(), Errno>>,
@@ -130,7 +129,7 @@ impl Task for Attempt {
 
     fn step(&mut self, _now: Instant) {
         self.result = match outcome(&self.socket) {
-            // Without a peer there is no connection yet.
+            // Without a peer the attempt goes on.
             Ok(()) => unix::net::remote_address(&self.socket).ok().map(|_| Ok(())),
             Err(errno) => Some(Err(errno)),
         };

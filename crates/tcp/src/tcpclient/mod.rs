@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use cli::address::{Address, Endpoint, parse_port};
 use cli::id::{Id, Tcpclient};
 use cli::message::NEEDS_A_LABEL;
 use cli::operands::Host;
@@ -17,14 +18,13 @@ use unix::tasks::Task;
 use unix::{Errno, fd};
 
 use crate::deadline::deadline;
-use crate::ident::{self, Question};
-use cli::address::{Address, Endpoint, parse_port};
+use crate::ident::{self, Query};
 use connecting::Attempts;
 
-/// No more addresses of a host are tried.
+/// The maximum number of addresses of a host that are tried.
 const MAX_ADDRESSES: usize = 16;
 
-/// Where the program finds the connection: to read and to write.
+/// The program's descriptors of the connection: to read and to write.
 const DESCRIPTORS: [i32; 2] = [6, 7];
 
 struct Options {
@@ -41,7 +41,7 @@ struct Options {
     local_port: u16,
 }
 
-/// The program.
+/// Runs `s6-tcpclient`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (given, mut operands) = context.options()?;
@@ -138,7 +138,7 @@ impl Options {
     }
 }
 
-/// The addresses of `host` to be tried, in their order.
+/// The addresses of `host`, in the order in which they are tried.
 fn addresses(
     context: &Context,
     options: &Options,
@@ -149,8 +149,8 @@ fn addresses(
     let mut addresses = match Host::parse(host, !options.no_dns)? {
         Host::Local => {
             let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-            let loopback = loopback.map(Address::from).into_iter();
-            loopback.filter(wanted).collect()
+            let addresses = loopback.map(Address::from).into_iter();
+            addresses.filter(wanted).collect()
         }
         Host::Addresses(list) => {
             if !list.iter().all(wanted) {
@@ -181,14 +181,16 @@ fn resolve(
         .map_err(|errno| failed(unix::errno::text(errno)))?;
     resolver
         .addresses(&name, options.families, options.qualify)
-        .map_err(|failure| match failure.is_negative() && !name.is_ascii() {
-            true => failed(&format!("{failure}: {NEEDS_A_LABEL}")),
-            false => failed(&failure.to_string()),
+        .map_err(|failure| {
+            if failure.is_negative() && !name.is_ascii() {
+                failed(&format!("{failure}: {NEEDS_A_LABEL}"))
+            } else {
+                failed(&failure.to_string())
+            }
         })
 }
 
-/// Sets the socket and the environment up for the program. The remote end is
-/// returned.
+/// Sets up the socket and the environment for the program. Returns the remote end.
 fn set_up(
     context: &mut Context,
     options: &Options,
@@ -206,16 +208,10 @@ fn set_up(
     let remote = unix::net::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
     let until = ident::until(deadline);
-    let mut question = (options.ident).then(|| Question::new(remote_end, local_end, until));
+    let mut query = (options.ident).then(|| Query::new(remote_end, local_end, until));
     let ips = [remote.ip(), local.ip()];
-    let [remote_name, local_name] = names(
-        context,
-        options,
-        ips,
-        Question::task(&mut question),
-        deadline,
-    );
-    let info = question.map(|question| user(context, question));
+    let [remote_name, local_name] = names(context, options, ips, Query::task(&mut query), deadline);
+    let info = query.map(|query| user(context, query));
     let env = &mut context.env;
     env.set("PROTO", "TCP");
     env.set("TCPREMOTEIP", remote_end.address.to_string());
@@ -235,10 +231,10 @@ fn set_up(
     Ok(remote_end)
 }
 
-/// The name that the remote host gives its user; empty if it does not.
-fn user(context: &Context, question: Result<Question, Errno>) -> OsString {
+/// The user in the reply of the IDENT server; empty if it names none.
+fn user(context: &Context, query: Result<Query, Errno>) -> OsString {
     use std::os::unix::ffi::OsStringExt;
-    match question.and_then(Question::finish) {
+    match query.and_then(Query::finish) {
         Ok(ident::Reply::User(name)) => return OsString::from_vec(name),
         Ok(ident::Reply::Error(why)) => context.warn(&format!("ident server replied: {why}")),
         Err(errno) => context.warn_unable("get remote user name", errno),
@@ -246,8 +242,8 @@ fn user(context: &Context, question: Result<Question, Errno>) -> OsString {
     OsString::new()
 }
 
-/// The names of the remote and the local address; `alongside` goes on
-/// meanwhile. A lookup that fails gives none.
+/// The names of the remote and the local address; None if a lookup fails. The task
+/// `alongside` runs meanwhile.
 fn names(
     context: &Context,
     options: &Options,
@@ -273,7 +269,7 @@ fn names(
     [remote_name, given.or_else(next)]
 }
 
-/// Puts the socket where the program expects it, and nowhere else.
+/// Moves the socket to the program's descriptors.
 fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
     let [mut other, mut own] = DESCRIPTORS;
     if socket.as_raw_fd() == other {

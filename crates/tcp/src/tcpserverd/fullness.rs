@@ -1,26 +1,24 @@
-//! When to say that the limit of connections is reached.
+//! When to log that the limit of connections is reached.
 
-/// Whether the limit of connections is reached, as the log has it.
-///
-/// The log is told when the number of connections reaches the limit, and then
-/// not before a quarter of the places, and at least one, is free again: a
-/// number that goes up and down at the limit gives one line.
+/// Whether the limit of connections is reached, with hysteresis: it is left again
+/// only when a quarter of the places, and at least one, is free. So a number that
+/// goes up and down at the limit gives one line in the log.
 pub struct Fullness {
     maximum: usize,
     full: bool,
 }
 
-/// What the log has to be told.
+/// A change to log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change {
     /// The limit is reached.
     Reached,
-    /// There is room again.
+    /// The limit is left.
     Left,
 }
 
 impl Fullness {
-    /// For a server of at most `maximum` connections, that has none yet.
+    /// For a server with this limit and no connections yet.
     pub fn new(maximum: usize) -> Self {
         Self {
             maximum,
@@ -28,7 +26,7 @@ impl Fullness {
         }
     }
 
-    /// Takes note of the number of connections.
+    /// Updates the number of connections.
     pub fn note(&mut self, count: usize) -> Option<Change> {
         let room = (self.maximum / 4).max(1);
         if !self.full && count >= self.maximum {
@@ -56,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_goes_up_and_down_at_the_limit_is_told_once() {
+    fn number_that_varies_at_the_limit_is_logged_once() {
         use Change::{Left, Reached};
         let counts = [39, 40, 39, 40, 31, 40, 30, 29, 30, 39, 40, 0];
         let told = [(40, Reached), (30, Left), (40, Reached), (0, Left)];
@@ -64,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_limit_is_left_when_one_place_is_free() {
+    fn small_limit_is_left_when_one_place_is_free() {
         use Change::{Left, Reached};
         assert_eq!(changes(1, &[0, 1, 1, 0]), [(1, Reached), (0, Left)]);
         assert_eq!(changes(3, &[2, 3, 3, 2]), [(3, Reached), (2, Left)]);

@@ -1,5 +1,4 @@
-//! s6-tcpserverd: accepts connections on descriptor 0 and runs a program for
-//! each.
+//! `s6-tcpserverd`: accepts connections on descriptor 0 and runs a program for each.
 
 mod fullness;
 mod server;
@@ -8,20 +7,21 @@ mod table;
 use std::io;
 use std::net::TcpListener;
 
+use cli::address::Endpoint;
 use cli::id::{Id, Tcpserverd};
 use cli::{Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
-use cli::address::Endpoint;
 use server::Server;
 
-/// More connections than this are never served at once.
+/// The maximum of the limit of connections.
 const CEILING: u32 = 16384;
 
-/// How many there are by default, in all and from one address.
+/// The default limit of connections, in total and from one address.
 const DEFAULT_MAXIMUM: u32 = 40;
 
-/// SIGPIPE is caught like the others, so that it is not ignored in children.
+/// The signals that are caught. SIGPIPE is caught and not ignored, so that children
+/// have its default action.
 const SIGNALS: [Signal; 6] = [
     Signal::SIGTERM,
     Signal::SIGHUP,
@@ -31,7 +31,7 @@ const SIGNALS: [Signal; 6] = [
     Signal::SIGPIPE,
 ];
 
-/// The program.
+/// Runs `s6-tcpserverd`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, prog) = context.options()?;
     let mut announce = false;
@@ -49,7 +49,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         }
     }
     let (listener, local) = listener()?;
-    // Taken before anything of ours can land on its number.
+    // Taken before a descriptor of ours can get its number.
     let stdout = fd::take_inherited(1).ok();
     let wake = signal::catch(&SIGNALS).map_err(|errno| Fatal::system("trap signals", errno))?;
     context.info(&format!(
@@ -63,7 +63,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Server::new(context, listener, local, prog, maximum, local_maximum).run(wake)
 }
 
-/// The socket on descriptor 0, ready for the loop, and its address.
+/// The socket on descriptor 0, made non-blocking, and its address.
 fn listener() -> Result<(TcpListener, Endpoint), Fatal> {
     let not_a_socket = || Fatal::user("stdin is not a socket");
     let listener = TcpListener::from(fd::take_inherited(0).map_err(|_| not_a_socket())?);

@@ -1,10 +1,11 @@
-//! The loop of s6-tcpserverd.
+//! The event loop of s6-tcpserverd.
 
 use std::ffi::OsString;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use cli::address::{Endpoint, Ip};
 use cli::{Context, Fatal};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -13,18 +14,17 @@ use unix::{Errno, Pid, Signal, fd, signal, spawn};
 
 use super::fullness::{Change, Fullness};
 use super::table::Table;
-use cli::address::{Endpoint, Ip};
 
 const LISTENER: Token = Token(0);
 const WAKE: Token = Token(1);
 
-/// The first pause after an error that lasts; each further one is twice as
-/// long, up to [`LONGEST_PAUSE`].
+/// The first pause after an error. Each further one is twice as long, up to
+/// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
-/// What a connection takes beside what its child is given: a place in the
-/// table, messages, variables.
+/// The memory of a connection without that for its child: an entry in the table,
+/// messages, variables.
 const MEMORY: usize = 16 << 10;
 
 /// A running server.
@@ -37,18 +37,18 @@ pub struct Server<'a> {
     local_maximum: u32,
     table: Table,
     fullness: Fullness,
-    /// Connections may be waiting: the last accept did not say otherwise.
-    /// The poll tells about new ones only once.
+    /// Connections may be waiting: accept has not returned EAGAIN since the last
+    /// event. Events are edge-triggered.
     ready: bool,
-    /// No accept before this.
+    /// The end of a pause: nothing is accepted before it.
     resume: Option<Instant>,
     pause: Duration,
-    /// The memory that a connection takes.
+    /// The memory of a connection.
     need: usize,
 }
 
 impl<'a> Server<'a> {
-    /// A server of `listener`, which is bound to `local`.
+    /// A server on `listener`, which is bound to `local`.
     pub fn new(
         context: &'a mut Context,
         listener: TcpListener,
@@ -76,7 +76,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Serves until a signal ends it. `wake` becomes readable with signals.
+    /// Serves until a signal ends the server. `wake` becomes readable with signals.
     pub fn run(mut self, wake: BorrowedFd<'_>) -> Result<u8, Fatal> {
         self.status();
         let poll_failure = |e: std::io::Error| Fatal::system("poll", unix::errno::of(&e));
@@ -116,7 +116,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Does what the caught signals ask for; whether to quit.
+    /// Handles the caught signals. True if the server has to quit.
     fn obey_signals(&mut self) -> bool {
         let caught = signal::take();
         if caught.has(Signal::SIGCHLD) {
@@ -148,8 +148,8 @@ impl<'a> Server<'a> {
         quit
     }
 
-    /// A child that has ended but was not reaped keeps its pid, so no
-    /// stranger is hit.
+    /// Signals all children. A child keeps its pid until it is reaped, so no other
+    /// process is hit.
     fn signal_all(&self, signals: &[Signal]) {
         for pid in self.table.pids() {
             for signal in signals {
@@ -161,23 +161,23 @@ impl<'a> Server<'a> {
     fn reap(&mut self) {
         while let Ok(Some((pid, ended))) = spawn::reap_any() {
             if let Some(count) = self.table.remove(pid) {
-                // Its end may have freed what an accept lacked.
+                // This may have freed the resource that an accept lacked.
                 self.resume = None;
                 self.log_end(pid, ended, count);
             }
         }
     }
 
-    /// Accepts while connections wait, there is room and no signal came.
+    /// Accepts while connections wait, the limit allows it and no signal is pending.
     fn accept_all(&mut self) -> Result<(), Fatal> {
         if self.resume.is_some_and(|at| at > Instant::now()) {
             return Ok(());
         }
         self.resume = None;
         while self.ready && self.table.len() < self.maximum as usize {
-            // A server that ended for lack of memory would leave its children
-            // uncounted. What a connection takes, its end included, is there
-            // before it is accepted.
+            // Reserves the memory of a connection until its end before it is
+            // accepted: lack of memory ends the server, which then no longer counts
+            // its children.
             if let Err(errno) = unix::heap::reserve(self.need) {
                 self.pause_after("allocate memory", errno);
                 break;
@@ -196,9 +196,8 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Warns when the limit of connections is reached and when it is left.
-    /// Clients that have been waiting are connections by now, so that a
-    /// server with a queue stays full.
+    /// Warns when the limit of connections is reached and when it is left. Called
+    /// after accept, so that a server with waiting clients stays full.
     fn note_fullness(&mut self) {
         let (count, maximum) = (self.table.len(), self.maximum);
         let text = match self.fullness.note(count) {
@@ -232,14 +231,14 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Something is lacking that will be there again.
+    /// Pauses after an error that lasts for a while, such as a lack of memory.
     fn pause_after(&mut self, what: &str, errno: Errno) {
         self.context.warn_unable(what, errno);
         self.resume = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Starts the program for a connection, or turns it away.
+    /// Starts the program for a connection, or closes it at the limit of its address.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
         let count = self.table.count(peer.address);
@@ -264,13 +263,11 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Sets the variables that tell the connection. An IPv4 client of the
-    /// IPv6 wildcard sees the wildcard of its own family.
+    /// Sets the variables of the connection. For an IPv4 client of the IPv6 wildcard
+    /// address, the local address is the IPv4 wildcard.
     fn describe(&mut self, peer: Endpoint, count: u32) {
         let local = match (self.local.address.ip, peer.address.ip) {
-            (Ip::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Ip::V4(_)) => {
-                Ip::V4([0; 4]).into()
-            }
+            (Ip::V6(ip), Ip::V4(_)) if ip == [0; 16] => Ip::V4([0; 4]).into(),
             _ => self.local.unmapped().address,
         };
         let env = &mut self.context.env;
@@ -315,7 +312,7 @@ impl<'a> Server<'a> {
         self.status();
     }
 
-    /// Prints an info whose text is made only if it is wanted.
+    /// Prints an info; formats its text only if it is wanted.
     fn info(&self, text: impl FnOnce() -> String) {
         if self.context.verbosity >= 2 {
             self.context.info(&text());

@@ -1,12 +1,11 @@
-//! Who is served: children by pid, and how many each address has.
+//! The children by pid, and their number for each client address.
 
 use std::collections::BTreeMap;
 
+use cli::address::Address;
 use unix::Pid;
 
-use cli::address::Address;
-
-/// The living children and the counts of their addresses.
+/// The living children, and the counts of their client addresses.
 #[derive(Default)]
 pub struct Table {
     children: BTreeMap<Pid, Address>,
@@ -14,7 +13,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Takes note of a child that serves `address`; the address's new count.
+    /// Adds a child that serves `address`. Returns the new count of the address.
     pub fn add(&mut self, pid: Pid, address: Address) -> u32 {
         self.children.insert(pid, address);
         let count = self.counts.entry(address).or_insert(0);
@@ -22,7 +21,8 @@ impl Table {
         *count
     }
 
-    /// Forgets a child; its address's new count. None if it is not ours.
+    /// Removes a child. Returns the new count of its address; None if it is not in the
+    /// table.
     pub fn remove(&mut self, pid: Pid) -> Option<u32> {
         let address = self.children.remove(&pid)?;
         let count = self.counts.get_mut(&address)?;
@@ -34,12 +34,12 @@ impl Table {
         Some(left)
     }
 
-    /// How many children serve `address`.
+    /// The number of children that serve `address`.
     pub fn count(&self, address: Address) -> u32 {
         self.counts.get(&address).copied().unwrap_or(0)
     }
 
-    /// How many children there are.
+    /// The number of children.
     pub fn len(&self) -> usize {
         self.children.len()
     }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_follow_children_and_vanish_with_the_last() {
+    fn count_of_an_address_follows_its_children() {
         let address = |text: &str| Address::parse(text.as_bytes()).unwrap();
         let (a, b) = (address("fe80::1%eth0"), address("fe80::1%eth1"));
         let mut table = Table::default();

@@ -1,4 +1,4 @@
-//! Which servers to ask, for which names, and how long.
+//! The configuration: servers, suffixes and timeouts.
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -11,29 +11,30 @@ use crate::Name;
 const FILE: &str = "/etc/resolv.conf";
 const MAX_SERVERS: usize = 16;
 
-/// How long each server has to answer in the first, second and third round.
+/// The default timeouts of a server in the first, second and third round.
 const ROUNDS: [Duration; 3] = [
     Duration::from_secs(3),
     Duration::from_secs(11),
     Duration::from_secs(45),
 ];
 
-/// How to ask the DNS.
+/// The configuration of the resolver.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// The servers, in the order in which they are asked.
     pub servers: Vec<Address>,
-    /// What qualifies a name, in the order of preference.
+    /// The suffixes that qualify a name, in the order of preference.
     pub suffixes: Vec<Name>,
-    /// A name with so many dots is tried as it stands before it is qualified.
+    /// A name with at least this many dots is tried unqualified first; otherwise it is
+    /// tried last. None: always last.
     pub ndots: Option<usize>,
-    /// How long each server has to answer, round by round.
+    /// The timeout of each server, by round.
     pub rounds: Vec<Duration>,
 }
 
 impl Config {
-    /// The configuration of this process: `DNSCACHEIP` and `DNSQUALIFY`, and
-    /// what they do not say from /etc/resolv.conf, which may be missing.
+    /// Reads the configuration from the variables `DNSCACHEIP` and `DNSQUALIFY`, and
+    /// the rest from /etc/resolv.conf, which may be missing.
     pub fn load(env: &Env) -> Result<Self, Errno> {
         let file = match std::fs::read(FILE) {
             Ok(file) => file,
@@ -67,8 +68,8 @@ impl Config {
         config
     }
 
-    /// Reads resolv.conf(5). The last of several `search` and `domain` lines
-    /// counts; lines that mean nothing to us are skipped.
+    /// Parses resolv.conf(5). The last of several `search` and `domain` lines counts.
+    /// Unknown lines are skipped.
     fn parse(file: &[u8]) -> Self {
         let mut config = Self {
             servers: Vec::new(),
@@ -93,6 +94,7 @@ impl Config {
         config
     }
 
+    /// Applies one word of an `options` line.
     fn option(&mut self, option: &[u8]) {
         let text = String::from_utf8_lossy(option);
         let Some((name, Ok(number))) = text.split_once(':').map(|(n, v)| (n, v.parse::<u8>()))
@@ -114,15 +116,14 @@ impl Config {
     }
 }
 
-/// The words of a line: what stands between blanks and tabs. A comment begins
-/// with `#` or `;`.
+/// The words of a line, up to a word that starts with `#` or `;`: a comment.
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
         .take_while(|word| !word.starts_with(b"#") && !word.starts_with(b";"))
 }
 
-/// The addresses of a list. Words that are not addresses are skipped.
+/// The addresses in a list. Other words are skipped.
 fn addresses(list: &[u8]) -> Vec<Address> {
     list.split(|byte| b",; \t\r\n".contains(byte))
         .filter_map(Address::parse)
@@ -147,7 +148,7 @@ mod tests {
         nameserver fe80::1%lo\nnameserver x\nnameserver\nsearch a.test  b.test\nother x\n";
 
     #[test]
-    fn the_file_says_whom_to_ask_and_for_what() {
+    fn file_names_servers_and_suffixes() {
         let config = Config::new(FILE, None, None);
         assert_eq!(config.servers, ips(&["127.0.0.5", "::1", "fe80::1%lo"]));
         assert_eq!(config.suffixes, names(&["a.test", "b.test"]));
@@ -157,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn without_servers_the_local_host_is_asked() {
+    fn local_host_is_the_server_if_there_is_no_other() {
         assert_eq!(Config::new(b"", None, None).servers, ips(&["127.0.0.1"]));
         let many = "nameserver 127.0.0.9\n".repeat(20);
         assert_eq!(Config::new(many.as_bytes(), None, None).servers.len(), 16);
     }
 
     #[test]
-    fn the_environment_replaces_the_file() {
+    fn environment_replaces_the_file() {
         let config = Config::new(FILE, Some(b"127.0.0.7,::1;127.0.0.8\t"), Some(b" c. d.e "));
         assert_eq!(config.servers, ips(&["127.0.0.7", "::1", "127.0.0.8"]));
         assert_eq!(config.suffixes, names(&["c", "d.e"]));
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn options_change_rounds_and_the_order_of_names() {
+    fn options_change_timeouts_and_ndots() {
         let seconds = |file: &[u8]| -> Vec<u64> {
             let rounds = Config::new(file, None, None).rounds;
             rounds.iter().map(Duration::as_secs).collect()

@@ -1,4 +1,4 @@
-//! One query on the wire: UDP first, TCP where the answer does not fit.
+//! The I/O of one query: over UDP, and over TCP if the answer was truncated.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -14,14 +14,15 @@ use crate::{Answer, Config, Failure, Query};
 
 const PORT: u16 = 53;
 
-/// More than any datagram that answers us: no larger ones were asked for.
+/// The size of the buffer for an answer. Queries do not announce a larger size than
+/// the default of 512 bytes for UDP.
 const DATAGRAM: usize = 4096;
 
-/// How many things are done in one step, more than the servers that may have
-/// to be passed over in all rounds.
+/// The maximum number of actions in one step: more than all servers in all rounds, each
+/// of which may fail at once.
 const BURST: usize = 256;
 
-/// A query that is being asked.
+/// A query that is in progress.
 pub(crate) struct Conversation {
     exchange: Exchange,
     message: Message,
@@ -31,23 +32,25 @@ pub(crate) struct Conversation {
 }
 
 enum State {
-    /// The next server has to be asked.
+    /// The next server has to be queried.
     Start,
-    /// It was asked, over UDP.
+    /// The query was sent over UDP.
     Datagram(OwnedFd),
-    /// It is being asked over TCP: what is still to be sent, and what has
-    /// come.
+    /// The query goes over TCP.
     Stream {
         socket: OwnedFd,
         connected: bool,
+        /// The rest to be sent.
         send: Vec<u8>,
+        /// What was received so far.
         received: Vec<u8>,
     },
+    /// The query has ended.
     Done(Result<Answer, Failure>),
 }
 
 impl Conversation {
-    /// A conversation about `query`, that has not begun yet.
+    /// A conversation for `query`. Nothing is sent yet.
     pub(crate) fn new(config: &Config, query: &Query, now: Instant) -> Self {
         let mut id = [0; 2];
         let random = getrandom::fill(&mut id);
@@ -70,7 +73,7 @@ impl Conversation {
         conversation
     }
 
-    /// How it ended, if it has.
+    /// The result, if the query has ended.
     pub(crate) fn result(&self) -> Option<&Result<Answer, Failure>> {
         match &self.state {
             State::Done(result) => Some(result),
@@ -82,18 +85,19 @@ impl Conversation {
         self.state = State::Done(result);
     }
 
+    /// Goes on with the next server.
     fn failed(&mut self, failure: Failure) {
         self.exchange.failed(failure);
         self.state = State::Start;
     }
 
-    /// Asks the next server.
+    /// Sends the query to the current server over UDP.
     fn start(&mut self, now: Instant) {
-        let (server, patience) = match self.exchange.current() {
-            Ok(next) => next,
-            Err(result) => return self.end(result),
+        let (server, timeout) = match self.exchange.current() {
+            Ok(current) => current,
+            Err(failure) => return self.end(Err(failure)),
         };
-        self.until = now + patience;
+        self.until = now + timeout;
         let asked = begin(Kind::Datagram, server).and_then(|(socket, _)| {
             send(&socket, &self.packet)?;
             Ok(socket)
@@ -104,7 +108,7 @@ impl Conversation {
         }
     }
 
-    /// Asks the same server over TCP (RFC 7766).
+    /// Connects to the current server over TCP (RFC 7766).
     fn start_stream(&mut self) {
         let Ok((server, _)) = self.exchange.current() else {
             return;
@@ -123,8 +127,8 @@ impl Conversation {
         }
     }
 
-    /// Goes on for a while. Whoever sends without end does not keep the
-    /// caller from looking at the clock.
+    /// Goes on as far as possible, but not forever: a server that never stops sending
+    /// must not keep the caller from checking its deadline.
     fn turn(&mut self, now: Instant) {
         for _ in 0..BURST {
             if !self.go_on(now) {
@@ -133,7 +137,7 @@ impl Conversation {
         }
     }
 
-    /// Takes what has come. True if there may be more to do at once.
+    /// Takes one action. True if the next may be possible at once.
     fn go_on(&mut self, now: Instant) -> bool {
         let reply = match &mut self.state {
             State::Start => {
@@ -205,7 +209,7 @@ impl Task for Conversation {
     }
 }
 
-/// A socket that connects to a server, and whether it has connected.
+/// A socket that connects to a server, and whether it is connected already.
 fn begin(kind: Kind, server: Address) -> Result<(OwnedFd, bool), Errno> {
     let server = Endpoint {
         address: server,
@@ -217,7 +221,7 @@ fn begin(kind: Kind, server: Address) -> Result<(OwnedFd, bool), Errno> {
     Ok((socket, connected))
 }
 
-/// Goes on over TCP; the whole answer once it is there, without its length.
+/// Goes on over TCP. Returns the answer without its length once it is complete.
 fn stream(
     socket: &OwnedFd,
     connected: &mut bool,
@@ -228,12 +232,11 @@ fn stream(
         outcome(socket)?;
     }
     if !to_send.is_empty() {
-        let sent = send(socket, to_send);
-        // What has not connected yet is not connected; the next event tells.
-        let sent = sent.map_err(|errno| match errno {
-            Errno::ENOTCONN => Errno::EAGAIN,
-            errno => errno,
-        })?;
+        let sent = match send(socket, to_send) {
+            // The socket is still connecting: wait for the next event.
+            Err(Errno::ENOTCONN) => return Err(Errno::EAGAIN),
+            result => result?,
+        };
         *connected = true;
         to_send.drain(..sent);
         return Ok(None);

@@ -1,13 +1,13 @@
-//! Whom to ask next: the course of one query, without I/O.
+//! Which server to query next, without I/O.
 
 use std::time::Duration;
 
 use cli::address::Address;
 
-use crate::{Answer, Config, Failure};
+use crate::{Config, Failure};
 
-/// The course of one query: each server in turn, then another round, with
-/// more patience.
+/// The progress of one query: each server in turn, then the next round with its
+/// timeout.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     servers: Vec<Address>,
@@ -28,22 +28,22 @@ impl Exchange {
         }
     }
 
-    /// The server to ask now, and how long it has to answer; or the end.
-    pub(crate) fn current(&self) -> Result<(Address, Duration), Result<Answer, Failure>> {
+    /// The current server and its timeout, or the final failure.
+    pub(crate) fn current(&self) -> Result<(Address, Duration), Failure> {
         match (self.servers.get(self.server), self.rounds.get(self.round)) {
-            (Some(server), Some(patience)) => Ok((*server, *patience)),
-            _ => Err(Err(self.failure)),
+            (Some(server), Some(timeout)) => Ok((*server, *timeout)),
+            _ => Err(self.failure),
         }
     }
 
-    /// The server has not helped this time.
+    /// The current server failed. It is queried again in the next round.
     pub(crate) fn failed(&mut self, failure: Failure) {
         self.failure = failure;
         self.server += 1;
         self.wrap();
     }
 
-    /// The server will never help with this question.
+    /// The current server refused the query. It is not queried again.
     pub(crate) fn refused(&mut self) {
         self.failure = Failure::Refused;
         if self.server < self.servers.len() {
@@ -79,29 +79,29 @@ mod tests {
 
     fn asked(exchange: &Exchange) -> Option<(u8, u64)> {
         match exchange.current() {
-            Ok((server, patience)) => Some((server.ip.bytes()[3], patience.as_secs())),
+            Ok((server, timeout)) => Some((server.ip.bytes()[3], timeout.as_secs())),
             _ => None,
         }
     }
 
     #[test]
-    fn each_server_is_asked_in_turn_and_then_with_more_patience() {
+    fn servers_are_queried_in_turn_in_each_round() {
         let mut exchange = exchange(2);
         for expected in [(1, 3), (2, 3), (1, 11), (2, 11)] {
             assert_eq!(asked(&exchange), Some(expected));
             exchange.failed(Failure::TimedOut);
         }
-        assert_eq!(exchange.current(), Err(Err(Failure::TimedOut)));
+        assert_eq!(exchange.current(), Err(Failure::TimedOut));
     }
 
     #[test]
-    fn a_server_that_refuses_is_not_asked_again() {
+    fn server_that_refuses_is_not_queried_again() {
         let mut exchange = exchange(2);
         exchange.refused();
         assert_eq!(asked(&exchange), Some((2, 3)));
         exchange.failed(Failure::Server);
         assert_eq!(asked(&exchange), Some((2, 11)));
         exchange.refused();
-        assert_eq!(exchange.current(), Err(Err(Failure::Refused)));
+        assert_eq!(exchange.current(), Err(Failure::Refused));
     }
 }

@@ -1,37 +1,37 @@
-//! Why a lookup gave nothing.
+//! Why a lookup found nothing.
 
 use std::fmt;
 
 use unix::Errno;
 
-/// Why a lookup gave nothing. The text is what messages show after a colon.
+/// Why a lookup found nothing. Displayed as the reason at the end of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Failure {
-    /// The text that was to be looked up cannot be a domain name.
+    /// The text to look up is not a domain name.
     BadName,
     /// The caller's deadline has passed.
     Deadline,
-    /// What a server sent cannot be understood.
+    /// A server sent a malformed answer.
     Malformed,
-    /// The name exists, but has no record of the wanted type.
+    /// The name exists, but has no record of the type (NODATA).
     NoData,
-    /// The name does not exist.
+    /// The name does not exist (NXDOMAIN).
     NoName,
-    /// No server could be asked.
+    /// No server could be queried.
     NoServer,
-    /// A server refused, or does not know, the request.
+    /// The servers refused the query or do not support it.
     Refused,
-    /// A server could not find out.
+    /// A server had an error (SERVFAIL).
     Server,
     /// A system call failed.
     System(Errno),
-    /// No server answered in the time that a lookup takes at most.
+    /// No server answered before the timeouts.
     TimedOut,
 }
 
 impl Failure {
-    /// Whether this is an answer: there is nothing to be found. All else
-    /// leaves open whether there is.
+    /// Whether it is certain that there is nothing to find. After other failures it is
+    /// unknown.
     pub fn is_negative(self) -> bool {
         matches!(self, Self::BadName | Self::NoData | Self::NoName)
     }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use crate::message::{Message, Reply};
 use crate::{Answer, Failure, Name, Query};
 
-/// The id that seeds have.
+/// The id in the seeds.
 const ID: u16 = 0x1234;
 
-/// A byte that says what was asked for and over what, and the server's packet:
-/// whatever it holds, an answer is one to what was asked.
+/// The input is a byte that chooses the query and the transport, and the server's packet.
+/// Whatever that contains, an answer is one to the query.
 pub fn dns(input: &[u8]) -> bool {
     let Some((how, packet)) = input.split_first() else {
         return false;
@@ -29,11 +29,11 @@ pub fn dns(input: &[u8]) -> bool {
         assert!(packet.starts_with(&ID.to_be_bytes()));
     }
     match &reply {
-        Reply::Final(Ok(answer)) => right(&query, answer),
+        Reply::Final(Ok(answer)) => check(&query, answer),
         Reply::Truncated => assert!(!whole),
         _ => {}
     }
-    // What is asked for is no answer.
+    // The query itself is not an answer.
     if let Ok(question) = message.encode() {
         assert_eq!(message.decode(&question, whole), Reply::Foreign);
     }
@@ -41,7 +41,8 @@ pub fn dns(input: &[u8]) -> bool {
     understood && matches!(reply, Reply::Final(_) | Reply::Truncated | Reply::Unwilling)
 }
 
-fn right(query: &Query, answer: &Answer) {
+/// Checks that `answer` is one to `query`.
+fn check(query: &Query, answer: &Answer) {
     match (query, answer) {
         (Query::A(_), Answer::Addresses(ips)) => {
             assert!(!ips.is_empty() && ips.iter().all(IpAddr::is_ipv4));

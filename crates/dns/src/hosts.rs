@@ -1,4 +1,4 @@
-//! /etc/hosts, read anew by each program and kept in memory.
+//! /etc/hosts, read into memory.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::host_name;
 
 const FILE: &str = "/etc/hosts";
 
-/// The lines of a hosts file that could be understood.
+/// The well-formed lines of a hosts file.
 #[derive(Debug, Default)]
 pub struct Hosts {
     lines: Vec<(IpAddr, Vec<String>)>,
@@ -27,7 +27,7 @@ impl Hosts {
         }
     }
 
-    /// Malformed lines are skipped, addresses with a zone too.
+    /// Parses hosts(5). Malformed lines and addresses with a zone are skipped.
     fn parse(file: &[u8]) -> Self {
         let mut lines = Vec::new();
         for line in file.split(|byte| *byte == b'\n') {
@@ -53,13 +53,15 @@ impl Hosts {
             .collect()
     }
 
-    /// The first name on the lines of `ip`, with a final dot.
+    /// The first name on the first line of `ip` where it is a host name, with a final
+    /// dot.
     pub fn name(&self, ip: IpAddr) -> Option<String> {
         let mut lines = self.lines.iter().filter(|(address, _)| *address == ip);
         lines.find_map(|(_, names)| host_name(names.first()?.split('.').map(str::as_bytes)))
     }
 }
 
+/// The name in lower case and without a final dot.
 fn plain(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_of_a_line_counts() {
+    fn address_is_found_by_every_name_of_its_line() {
         let hosts = Hosts::parse(FILE);
         for (name, found) in [
             ("host.TEST", &["127.0.0.5", "::1"][..]),
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_is_that_of_the_address() {
+    fn name_of_an_address_is_the_first_of_its_line() {
         let hosts = Hosts::parse(FILE);
         let name = |ip: &str| hosts.name(ip.parse().unwrap());
         assert_eq!(name("127.0.0.5").as_deref(), Some("host.test."));

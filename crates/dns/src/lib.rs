@@ -1,10 +1,9 @@
-//! A stub resolver for programs that have a deadline and one thread.
+//! A stub resolver for programs with one thread and a deadline. Programs use
+//! [`Resolver`].
 //!
-//! It asks the servers that the environment or /etc/resolv.conf names, and
-//! reads /etc/hosts if it is told to. Nothing is cached, NSS is not consulted,
-//! and whatever a server sends ends in an answer or a [`Failure`], in time.
-//!
-//! [`Resolver`] is what programs use.
+//! It asks the servers that the environment or /etc/resolv.conf names, and reads
+//! /etc/hosts if the caller wants that. It caches nothing and does not use NSS.
+//! Whatever a server sends, a lookup ends in time with an answer or a [`Failure`].
 #![forbid(unsafe_code)]
 
 mod config;

@@ -1,8 +1,7 @@
-//! Questions and answers, and how they look on the wire (RFC 1035, 4).
+//! Queries and answers, and their packets (RFC 1035, 4).
 //!
-//! The crate `simple-dns` writes and parses packets. It sees no more of an
-//! answer than its question and its answer section: the others say nothing
-//! to a stub resolver, and what is not parsed cannot go wrong.
+//! The crate `simple-dns` writes and parses packets. It gets only the question and the
+//! answer section of a packet: a stub resolver needs no others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,26 +10,26 @@ use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, Resou
 
 use crate::{Failure, Name, host_name};
 
-/// The least length of a record.
+/// The minimum length of a record.
 const RECORD: usize = 11;
 
-/// No sensible chain of aliases is longer.
+/// The maximum length of a chain of aliases.
 const MAX_CHAIN: usize = 16;
 
-/// What the DNS can be asked for.
+/// A query to the DNS.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Query {
-    /// The IPv4 addresses of a name.
+    /// For the IPv4 addresses of a name.
     A(Name),
-    /// The IPv6 addresses of a name.
+    /// For the IPv6 addresses of a name.
     Aaaa(Name),
-    /// The name of an address.
+    /// For the name of an address.
     Ptr(IpAddr),
 }
 
 impl Query {
-    /// The answer that no server is asked for: the loopback addresses of
-    /// `localhost` and of names under it (RFC 6761, 6.3).
+    /// The answer without a server: the loopback address for `localhost` and names
+    /// under it (RFC 6761, 6.3).
     pub(crate) fn without_asking(&self) -> Option<Answer> {
         let (name, ip) = match self {
             Self::A(name) => (name, Ipv4Addr::LOCALHOST.into()),
@@ -41,12 +40,12 @@ impl Query {
     }
 }
 
-/// What was found. It is never empty.
+/// The result of a query. It is never empty.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// The addresses of a name, in the server's order.
     Addresses(Vec<IpAddr>),
-    /// The name of an address, as [`host_name`] spells it.
+    /// The name of an address, as [`host_name`] returns it.
     HostName(String),
 }
 
@@ -60,22 +59,22 @@ impl Answer {
     }
 }
 
-/// What a packet means to the exchange that waits for it.
+/// What a received packet is.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Reply {
-    /// It answers no question of ours.
+    /// Not an answer to our query.
     Foreign,
-    /// The answer, or that there is none.
+    /// The answer, or that there is none, which ends the query.
     Final(Result<Answer, Failure>),
-    /// It did not fit and has to be asked for over TCP.
+    /// A truncated answer: the query has to be repeated over TCP.
     Truncated,
-    /// The server could not answer this time.
+    /// An error of the server, which may answer in the next round.
     Broken(Failure),
-    /// The server will not answer this question.
+    /// An error of the server, which will never answer this query.
     Unwilling,
 }
 
-/// A question with the id that its answer must carry.
+/// A query with the id that its answer must have.
 #[derive(Debug)]
 pub(crate) struct Message {
     id: u16,
@@ -93,7 +92,7 @@ impl Message {
         Self { id, name, kind }
     }
 
-    /// The packet that asks.
+    /// The packet to send.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Failure> {
         let labels: Vec<Label> = self.labels().map(Label::new_unchecked).collect();
         let mut packet = Packet::new_query(self.id);
@@ -107,8 +106,7 @@ impl Message {
         packet.build_bytes_vec().map_err(|_| Failure::BadName)
     }
 
-    /// What `packet` says. `whole` if it came over TCP, which truncates
-    /// nothing.
+    /// Reads a received packet. `whole` if it came over TCP, which truncates nothing.
     pub(crate) fn decode(&self, packet: &[u8], whole: bool) -> Reply {
         let Some(header) = Header::read(packet) else {
             return Reply::Foreign;
@@ -117,7 +115,7 @@ impl Message {
             return Reply::Foreign;
         }
         let truncated = header.truncated && !whole;
-        // A truncated answer may end anywhere, so only its question is read.
+        // A truncated answer may end anywhere: only its question is read.
         let answers = if truncated { 0 } else { header.answers };
         if usize::from(answers) * RECORD > packet.len() {
             return Reply::Broken(Failure::Malformed);
@@ -139,8 +137,7 @@ impl Message {
         }
     }
 
-    /// Whether `packet` repeats our question. A server that did not
-    /// understand it may leave it out.
+    /// Whether `packet` repeats our question. A server may leave it out with an error.
     fn asked_by(&self, packet: &Packet) -> bool {
         match &packet.questions[..] {
             [question] => {
@@ -153,8 +150,8 @@ impl Message {
         }
     }
 
-    /// The records of our type at the end of the chain of aliases that begins
-    /// with our name.
+    /// The answer in `records`, at the end of the chain of aliases that starts with our
+    /// name.
     fn find(&self, records: &[ResourceRecord]) -> Result<Answer, Failure> {
         let mut name: Vec<&[u8]> = self.labels().collect();
         for _ in 0..MAX_CHAIN {
@@ -176,9 +173,8 @@ impl Message {
         Err(Failure::Malformed)
     }
 
-    /// The answer that `records`, all of one name, hold; None if none of
-    /// them has our type. The first name of an address counts, and one that
-    /// is no host name is none.
+    /// The answer in `records`, which all have the same name; None if none has our type.
+    /// Of several names of an address the first counts: no data if it is not a host name.
     fn collect<'a>(
         &self,
         mut records: impl Iterator<Item = &'a ResourceRecord<'a>>,
@@ -191,14 +187,14 @@ impl Message {
             let name = host_name(name.as_bytes());
             return Some(name.map(Answer::HostName).ok_or(Failure::NoData));
         }
-        let addresses = records.filter_map(|record| match &record.rdata {
+        let address = |record: &ResourceRecord| match &record.rdata {
             RData::A(a) if self.kind == TYPE::A => Some(IpAddr::from(a.address.to_be_bytes())),
             RData::AAAA(a) if self.kind == TYPE::AAAA => {
                 Some(IpAddr::from(a.address.to_be_bytes()))
             }
             _ => None,
-        });
-        let addresses: Vec<IpAddr> = addresses.collect();
+        };
+        let addresses: Vec<IpAddr> = records.filter_map(address).collect();
         (!addresses.is_empty()).then_some(Ok(Answer::Addresses(addresses)))
     }
 
@@ -207,7 +203,7 @@ impl Message {
     }
 }
 
-/// What has to be known of a packet before it is worth parsing.
+/// The fields of a header that are checked before a packet is parsed.
 struct Header {
     id: u16,
     response: bool,
@@ -231,8 +227,8 @@ impl Header {
     }
 }
 
-/// `packet` with a header that promises so many answers and nothing after
-/// them.
+/// `packet` with the count of the answer section set to `answers`, and those of the
+/// sections after it to 0.
 fn with_answers(packet: &[u8], answers: u16) -> Vec<u8> {
     let mut packet = packet.to_vec();
     if let Some(counts) = packet.get_mut(6..Header::LEN) {
@@ -242,7 +238,7 @@ fn with_answers(packet: &[u8], answers: u16) -> Vec<u8> {
     packet
 }
 
-/// Whether two names are the same, regardless of case.
+/// Whether two names are equal, regardless of case.
 fn same<'a>(a: impl Iterator<Item = &'a [u8]>, b: impl Iterator<Item = &'a [u8]>) -> bool {
     a.map(<[u8]>::to_ascii_lowercase)
         .eq(b.map(<[u8]>::to_ascii_lowercase))
@@ -300,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_stand_at_the_end_of_the_chain_of_aliases() {
+    fn addresses_are_at_the_end_of_the_chain_of_aliases() {
         let name = "WWW.good.test";
         assert_eq!(found(&[a(name, 1), a(name, 2)]), Ok(vec![1, 2]));
         assert_eq!(
@@ -315,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_of_an_address_counts_if_it_is_one() {
+    fn first_name_of_an_address_counts_if_it_is_a_host_name() {
         let name = |first: &'static [u8]| {
             let message = Message::new(&Query::Ptr([127, 0, 0, 1].into()), ID);
             let labels = [
@@ -334,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_to_the_question_is_read() {
+    fn packet_that_does_not_answer_the_query_is_foreign() {
         let message = asked(Query::A);
         let good = answer(&message, &[a("www.good.test", 1)]);
         let mut other = good.clone();
@@ -359,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_truncation_mean_what_they_say() {
+    fn response_codes_and_truncation_are_told_apart() {
         let message = asked(Query::A);
         let with = |flags: u8, code: u8| {
             let mut packet = answer(&message, &[]);
@@ -380,7 +376,7 @@ mod tests {
         assert_eq!(message.decode(&with(2, 0), false), Reply::Truncated);
         let nothing = Reply::Final(Err(Failure::NoData));
         assert_eq!(message.decode(&with(2, 0), true), nothing);
-        // It may be cut anywhere after the question, even inside a record.
+        // It may end anywhere after the question, even inside a record.
         let mut cut = answer(&message, &[a("www.good.test", 1)]);
         cut[2] |= 2;
         cut.truncate(cut.len() - 3);
@@ -388,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_server_sends_is_fatal() {
+    fn mutated_answer_causes_no_panic() {
         let message = asked(Query::A);
         let good = answer(&message, &[cname("www.good.test", "a.b"), a("a.b", 1)]);
         let mut seed = 1u32;

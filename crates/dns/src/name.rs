@@ -2,26 +2,25 @@
 
 use std::net::IpAddr;
 
-/// The longest label and the longest name on the wire (RFC 1035, 2.3.4).
+/// The maximum length of a label and of a name on the wire (RFC 1035, 2.3.4).
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 255;
 
-/// A domain name that fits into a query.
+/// A domain name of valid length.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Name {
     labels: Vec<Vec<u8>>,
 }
 
 impl Name {
-    /// The name that `text` spells, with or without a final dot. None if a
-    /// label is empty or too long, or the whole is.
+    /// Parses a name with or without a final dot. None if the name or a label is empty
+    /// or too long.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.strip_suffix(b".").unwrap_or(text);
         Self::new(text.split(|&byte| byte == b'.').map(<[u8]>::to_vec))
     }
 
-    /// The name under which the DNS keeps the name of `ip` (RFC 1035, 3.5;
-    /// RFC 3596, 2.5).
+    /// The name of the PTR record of `ip` (RFC 1035, 3.5; RFC 3596, 2.5).
     pub fn reverse(ip: IpAddr) -> Self {
         let mut labels: Vec<Vec<u8>> = Vec::new();
         match ip {
@@ -31,8 +30,8 @@ impl Name {
                 labels.push(b"in-addr".to_vec());
             }
             IpAddr::V6(ip) => {
-                let nibbles = ip.octets().into_iter().rev();
-                let nibbles = nibbles.flat_map(|octet| [octet & 15, octet >> 4]);
+                let octets = ip.octets().into_iter().rev();
+                let nibbles = octets.flat_map(|octet| [octet & 15, octet >> 4]);
                 let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
                 labels.extend(nibbles.map(|nibble| vec![digit(nibble) as u8]));
                 labels.push(b"ip6".to_vec());
@@ -42,18 +41,18 @@ impl Name {
         Self { labels }
     }
 
-    /// This name, continued by `suffix`. None if that is too long.
+    /// This name, followed by `suffix`. None if the result is too long.
     pub fn under(&self, suffix: &Self) -> Option<Self> {
         Self::new(self.labels.iter().chain(&suffix.labels).cloned())
     }
 
-    /// How many dots stand inside the name.
+    /// The number of dots between labels.
     pub fn dots(&self) -> usize {
         self.labels.len().saturating_sub(1)
     }
 
-    /// Whether it is `localhost` or a name under it: this host, which no
-    /// server is to be asked about (RFC 6761, 6.3).
+    /// Whether this is `localhost` or a name under it: the local host, about which no
+    /// server may be queried (RFC 6761, 6.3).
     pub fn is_localhost(&self) -> bool {
         let last = self.labels.last();
         last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
@@ -72,12 +71,11 @@ impl Name {
     }
 }
 
-/// The host name that `labels` spell: in lower case and with a final dot.
+/// The host name of `labels`, in lower case and with a final dot.
 ///
-/// None if it could mean anything else to somebody who uses it as a file
-/// name, a variable or a line: it has no label, an empty one, or one with
-/// other bytes than letters, digits, `-` and `_`. Whoever runs the reverse
-/// zone of an address writes there what he likes.
+/// None without labels, and if a label is empty or has other bytes than ASCII letters,
+/// digits, `-` and `_`. The owner of an address chooses the name in its reverse zone: so
+/// it is safe as a file name, in a variable and on a line of a log.
 pub fn host_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut name = String::new();
     for label in labels {
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_final_dot_changes_nothing_and_empty_labels_are_no_names() {
+    fn name_may_have_a_final_dot_but_no_empty_label() {
         assert_eq!(Name::parse(b"a.B"), Name::parse(b"a.B."));
         assert_eq!(text(&Name::parse(b"a.B").unwrap()), "a.B.");
         for bad in [&b""[..], b".", b"a..b", b".a", b"a.."] {
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_and_what_is_under_it_is_this_host() {
+    fn localhost_and_names_under_it_are_the_local_host() {
         let local = |name: &str| Name::parse(name.as_bytes()).unwrap().is_localhost();
         for name in ["localhost", "LocalHost.", "a.localhost", "a.b.localhost."] {
             assert!(local(name), "{name}");
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_names_have_their_limits() {
+    fn name_or_label_that_is_too_long_is_refused() {
         assert!(Name::parse(&[b'a'; 63]).is_some());
         assert!(Name::parse(&[b'a'; 64]).is_none());
         let long = [&[b'a'; 63][..]; 3].join(&b'.');
@@ -136,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn reverse_names_begin_with_the_last_part_of_the_address() {
+    fn reverse_name_starts_with_the_end_of_the_address() {
         let name = Name::reverse("192.0.2.17".parse().unwrap());
         assert_eq!(text(&name), "17.2.0.192.in-addr.arpa.");
         let name = Name::reverse("2001:db8::4f".parse().unwrap());
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_names_are_host_names() {
+    fn host_name_has_only_letters_digits_hyphens_and_underscores() {
         let host = |labels: &[&str]| host_name(labels.iter().map(|label| label.as_bytes()));
         assert_eq!(host(&["Good", "TEST"]).as_deref(), Some("good.test."));
         assert_eq!(host(&["a_1-", "b"]).as_deref(), Some("a_1-.b."));

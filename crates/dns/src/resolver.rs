@@ -1,4 +1,4 @@
-//! What programs ask for: the addresses of a name, the names of addresses.
+//! Lookups: the addresses of a name, and the names of addresses.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,11 +9,10 @@ use unix::{Env, Errno};
 use crate::conversation::Conversation;
 use crate::{Answer, Config, Failure, Hosts, Name, Query};
 
-/// How long a family of addresses that does not answer is waited for once
-/// the other one has answered.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for the other family of addresses once one has answered.
+const FAMILY_DELAY: Duration = Duration::from_secs(2);
 
-/// Which addresses are wanted.
+/// The wanted families of addresses.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Families {
     /// Both, IPv6 first.
@@ -39,13 +38,13 @@ impl Families {
 /// The name of an address, and where it was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Found {
-    /// In lower case, with a final dot.
+    /// The name in lower case, with a final dot.
     pub name: String,
-    /// It stands in /etc/hosts, and not in the DNS.
+    /// Whether the name is from /etc/hosts, and not from the DNS.
     pub in_hosts: bool,
 }
 
-/// Everything that lookups of one program need.
+/// The configuration and the deadline of a program's lookups.
 pub struct Resolver {
     config: Config,
     hosts: Hosts,
@@ -53,8 +52,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Reads the configuration, and /etc/hosts if `hosts` is to be consulted
-    /// before the DNS. All lookups are over by `deadline`.
+    /// Reads the configuration. With `hosts`, also reads /etc/hosts, which then goes
+    /// before the DNS. All lookups end by `deadline`.
     pub fn new(env: &Env, hosts: bool, deadline: Option<Instant>) -> Result<Self, Errno> {
         Ok(Self {
             config: Config::load(env)?,
@@ -67,17 +66,17 @@ impl Resolver {
         })
     }
 
-    /// The addresses of `name`, those of IPv6 first; at least one. With
-    /// `qualify`, suffixes are tried where it has no final dot. `localhost`
-    /// and what is under it are this host without any question.
+    /// The addresses of `name`, IPv6 first; at least one. With `qualify`, suffixes are
+    /// tried unless the name has a final dot. For `localhost` and names under it no
+    /// server is queried.
     pub fn addresses(
         &self,
         name: &str,
         families: Families,
         qualify: bool,
     ) -> Result<Vec<IpAddr>, Failure> {
-        let known = self.hosts.addresses(name).into_iter();
-        let mut known: Vec<IpAddr> = known.filter(|ip| families.include(*ip)).collect();
+        let mut known = self.hosts.addresses(name);
+        known.retain(|ip| families.include(*ip));
         if !known.is_empty() {
             known.sort_by_key(IpAddr::is_ipv4);
             return Ok(known);
@@ -96,8 +95,8 @@ impl Resolver {
         first_with_addresses(&self.config, &queries, per_name, self.deadline)
     }
 
-    /// The names of `ips`, asked for at the same time; `alongside`, another
-    /// question of the program, goes on meanwhile.
+    /// The names of `ips`, looked up at the same time. The task `alongside` runs
+    /// meanwhile.
     pub fn names(
         &self,
         ips: &[IpAddr],
@@ -124,7 +123,7 @@ impl Resolver {
         found.collect()
     }
 
-    /// The names that `name` may stand for, in the order of preference.
+    /// The unqualified and the qualified names for `name`, in the order of preference.
     fn candidates(&self, name: &str, qualify: bool) -> Result<Vec<Name>, Failure> {
         let itself = Name::parse(name.as_bytes()).ok_or(Failure::BadName)?;
         if !qualify || name.ends_with('.') || itself.is_localhost() {
@@ -141,7 +140,7 @@ impl Resolver {
     }
 }
 
-/// Asks all of `queries` at the same time; the answers come in their order.
+/// Makes all queries at the same time. The answers are in the order of the queries.
 fn resolve(
     config: &Config,
     queries: &[Query],
@@ -167,6 +166,7 @@ fn resolve(
         .collect()
 }
 
+/// Starts a conversation for each query.
 fn begin(config: &Config, queries: &[Query]) -> Vec<Conversation> {
     let now = Instant::now();
     let mut conversations: Vec<_> = queries
@@ -179,6 +179,7 @@ fn begin(config: &Config, queries: &[Query]) -> Vec<Conversation> {
     conversations
 }
 
+/// Waits until a task can go on. False if all are finished or `until` has passed.
 fn advance(
     conversations: &mut [Conversation],
     alongside: Option<&mut dyn Task>,
@@ -194,8 +195,8 @@ fn advance(
     turn(&mut tasks, until)
 }
 
-/// Asks all of `queries`, of which `per_name` in a row are for one name, and
-/// gives the addresses of the first name that has any.
+/// Makes all queries at the same time, and returns the addresses of the first name that
+/// has any. Each name has `per_name` successive queries.
 fn first_with_addresses(
     config: &Config,
     queries: &[Query],
@@ -203,34 +204,45 @@ fn first_with_addresses(
     deadline: Option<Instant>,
 ) -> Result<Vec<IpAddr>, Failure> {
     let mut conversations = begin(config, queries);
-    let mut patience: Option<Instant> = None;
+    let mut other_until: Option<Instant> = None;
     loop {
         let results: Vec<_> = conversations.iter().map(|c| c.result().cloned()).collect();
         let now = Instant::now();
         let over = deadline.is_some_and(|deadline| now >= deadline);
-        let patient = !over && patience.is_none_or(|until| now < until);
-        match choose(&results, per_name.max(1), patient) {
+        let wait_for_other = !over && other_until.is_none_or(|until| now < until);
+        match choose(&results, per_name.max(1), wait_for_other) {
             Choice::Take(addresses) => return Ok(addresses),
             Choice::Nothing(failure) => return Err(failure),
             Choice::Wait if over => return Err(Failure::Deadline),
             Choice::Wait => {}
-            Choice::WaitForOther => patience = patience.or(Some(now + PATIENCE)),
+            Choice::WaitForOther => other_until = other_until.or(Some(now + FAMILY_DELAY)),
         }
-        advance(&mut conversations, None, earlier(deadline, patience)).map_err(Failure::System)?;
+        advance(&mut conversations, None, earlier(deadline, other_until))
+            .map_err(Failure::System)?;
     }
 }
 
+/// What to do with the results so far.
 #[derive(Debug, Eq, PartialEq)]
 enum Choice {
+    /// Take these addresses.
     Take(Vec<IpAddr>),
+    /// Fail: no name has an address.
     Nothing(Failure),
-    /// The name that comes first has not answered.
+    /// Wait: the first name without a negative answer has no answer yet.
     Wait,
-    /// One family of it has, the other not yet.
+    /// Wait for the other family of that name: one has answered.
     WaitForOther,
 }
 
-fn choose(results: &[Option<Result<Answer, Failure>>], per_name: usize, patient: bool) -> Choice {
+/// Chooses the addresses of the first name that has any. `wait_for_other` while the
+/// other family of a name may still answer.
+
+fn choose(
+    results: &[Option<Result<Answer, Failure>>],
+    per_name: usize,
+    wait_for_other: bool,
+) -> Choice {
     let mut failure = None;
     for name in results.chunks(per_name) {
         let mut addresses = Vec::new();
@@ -240,7 +252,7 @@ fn choose(results: &[Option<Result<Answer, Failure>>], per_name: usize, patient:
         let complete = name.iter().all(Option::is_some);
         match (addresses.is_empty(), complete) {
             (false, true) => return Choice::Take(addresses),
-            (false, false) if patient => return Choice::WaitForOther,
+            (false, false) if wait_for_other => return Choice::WaitForOther,
             (false, false) => return Choice::Take(addresses),
             (true, false) => return Choice::Wait,
             (true, true) => {
@@ -249,10 +261,10 @@ fn choose(results: &[Option<Result<Answer, Failure>>], per_name: usize, patient:
                     .flatten()
                     .filter_map(|result| result.clone().err());
                 let first = failures.next();
-                // A lookup that failed leaves open what one that found
-                // nothing answers.
-                let open = failures.find(|failure| !failure.is_negative());
-                failure = open
+                // A failed lookup counts for more than a negative answer: there may
+                // be an address.
+                let unknown = failures.find(|failure| !failure.is_negative());
+                failure = unknown
                     .filter(|_| first.is_some_and(Failure::is_negative))
                     .or(first);
             }
@@ -281,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn both_families_are_taken_ipv6_first() {
+    fn addresses_of_both_families_are_taken_ipv6_first() {
         assert_eq!(took(choose(&[v6(), v4()], 2, true)), ["::1", "127.0.0.1"]);
         let no_v6 = Some(Err(Failure::TimedOut));
         assert_eq!(took(choose(&[no_v6, v4()], 2, true)), ["127.0.0.1"]);
     }
 
     #[test]
-    fn a_silent_family_is_not_waited_for_without_end() {
+    fn silent_family_is_waited_for_only_for_a_while() {
         assert_eq!(choose(&[None, v4()], 2, true), Choice::WaitForOther);
         assert_eq!(took(choose(&[None, v4()], 2, false)), ["127.0.0.1"]);
         assert_eq!(
@@ -298,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_in_order_wins_even_if_a_later_one_answers_first() {
+    fn first_name_wins_even_if_a_later_one_answers_first() {
         assert_eq!(choose(&[None, v4()], 1, true), Choice::Wait);
         let missing = Some(Err(Failure::NoName));
         assert_eq!(took(choose(&[missing, v4()], 1, true)), ["127.0.0.1"]);
     }
 
     #[test]
-    fn a_failure_counts_for_more_than_a_negative_answer() {
+    fn failure_counts_for_more_than_a_negative_answer() {
         let nothing = |a, b| choose(&[Some(Err(a)), Some(Err(b))], 2, true);
         let (no, late) = (Failure::NoData, Failure::TimedOut);
         assert_eq!(nothing(no, late), Choice::Nothing(late));

@@ -211,13 +211,13 @@ impl Task for Conversation {
 
 /// A socket that connects to a server, and whether it is connected already.
 fn begin(kind: Kind, server: Address) -> Result<(OwnedFd, bool), Errno> {
-    let server = Endpoint {
+    let endpoint = Endpoint {
         address: server,
         port: PORT,
     };
-    let server = server.socket_address()?;
-    let socket = socket(kind, server.ip())?;
-    let connected = connect(&socket, server)?;
+    let address = endpoint.socket_address()?;
+    let socket = socket(kind, address.ip())?;
+    let connected = connect(&socket, address)?;
     Ok((socket, connected))
 }
 

@@ -184,8 +184,8 @@ impl Message {
                 RData::PTR(name) => Some(&name.0),
                 _ => None,
             })?;
-            let name = host_name(name.as_bytes());
-            return Some(name.map(Answer::HostName).ok_or(Failure::NoData));
+            let answer = host_name(name.as_bytes()).map(Answer::HostName);
+            return Some(answer.ok_or(Failure::NoData));
         }
         let address = |record: &ResourceRecord| match &record.rdata {
             RData::A(a) if self.kind == TYPE::A => Some(IpAddr::from(a.address.to_be_bytes())),

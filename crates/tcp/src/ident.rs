@@ -198,10 +198,11 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             port: port(number)?,
         })
     };
-    let ends = [end(remote_ip, remote_port)?, end(local_ip, local_port)?];
-    let family = |end: &Endpoint| end.address.ip.is_v6();
-    let ends = unmapped_ends(ends).filter(|[remote, local]| family(remote) == family(local));
-    let [remote, local] = ends.ok_or_else(|| Fatal::user("address family mismatch"))?;
+    let given_ends = [end(remote_ip, remote_port)?, end(local_ip, local_port)?];
+    let is_v6 = |end: &Endpoint| end.address.ip.is_v6();
+    let [remote, local] = unmapped_ends(given_ends)
+        .filter(|[remote, local]| is_v6(remote) == is_v6(local))
+        .ok_or_else(|| Fatal::user("address family mismatch"))?;
     remote.address.find_interface()?;
     local.address.find_interface()?;
     let limit = Duration::from_millis(timeout.into());

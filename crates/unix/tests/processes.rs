@@ -100,12 +100,12 @@ fn open(number: RawFd) -> bool {
 
 fn inherited_closed() -> bool {
     let low = fd::inherit(fd::pipe().unwrap().0).unwrap();
-    let claimed = fd::inherit(fd::pipe().unwrap().0).unwrap();
-    let claimed = fd::take_inherited(claimed).unwrap();
+    let number = fd::inherit(fd::pipe().unwrap().0).unwrap();
+    let taken = fd::take_inherited(number).unwrap();
     let (reader, writer) = fd::pipe().unwrap();
     let high = fd::inherit(fd::duplicate_above(&reader, 90).unwrap()).unwrap();
     fd::close_inherited(reader.as_raw_fd().max(writer.as_raw_fd())).unwrap();
-    let ours = [&claimed, &reader, &writer].map(|fd| fd.as_raw_fd());
+    let ours = [&taken, &reader, &writer].map(|fd| fd.as_raw_fd());
     ours.into_iter().chain([2]).all(open) && ![low, high, 0, 1].into_iter().any(open)
 }
 

@@ -128,12 +128,10 @@ pub fn value(content: &[u8]) -> Option<Vec<u8>> {
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
-    let end = line.iter().rposition(|byte| !b" \t\r".contains(byte));
-    let line = &line[..end.map_or(0, |end| end + 1)];
-    let text = line
-        .iter()
-        .map(|byte| if *byte == 0 { b'\n' } else { *byte });
-    Some(text.collect())
+    let last = line.iter().rposition(|byte| !b" \t\r".contains(byte));
+    let len = last.map_or(0, |last| last + 1);
+    let newline_for_nul = |byte: &u8| if *byte == 0 { b'\n' } else { *byte };
+    Some(line.iter().take(len).map(newline_for_nul).collect())
 }
 
 #[cfg(test)]

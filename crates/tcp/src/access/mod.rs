@@ -113,10 +113,10 @@ impl Connection {
         let proto = context.require("PROTO")?.to_string_lossy().into_owned();
         let end = |side: &str| {
             let (ip, port) = (format!("{proto}{side}IP"), format!("{proto}{side}PORT"));
-            let address = Address::parse(context.require(&ip)?.as_encoded_bytes());
-            let address = address.ok_or_else(|| invalid(&ip))?;
-            let number = parse_port(context.require(&port)?.as_encoded_bytes());
-            let port = number.ok_or_else(|| invalid(&port))?;
+            let address = Address::parse(context.require(&ip)?.as_encoded_bytes())
+                .ok_or_else(|| invalid(&ip))?;
+            let port = parse_port(context.require(&port)?.as_encoded_bytes())
+                .ok_or_else(|| invalid(&port))?;
             Ok::<_, Fatal>(Endpoint { address, port })
         };
         let (local, remote) = (end("LOCAL")?, end("REMOTE")?);

@@ -104,9 +104,9 @@ impl Access<'_> {
         }
     }
 
-    /// The name, if one of its addresses is the client's. A name with other
-    /// addresses refuses the client; one without any does so if resolution is
-    /// strict, else the result is None.
+    /// The name, if one of its addresses is the client's. Refuses the client if the
+    /// name has only other addresses, or none and resolution is strict. None if it has
+    /// none and resolution is not strict.
     fn confirmed(&self, resolver: &Resolver, name: String) -> Result<Option<String>, Fatal> {
         let ip = IpAddr::from(self.connection.remote.address.ip);
         let family = if ip.is_ipv4() {

@@ -62,7 +62,7 @@ impl Input<'_> {
                     filled += count;
                     check(&bytes[..filled])?;
                 }
-                // The descriptor is non-blocking.
+                // From a non-blocking descriptor: wait again.
                 Err(Errno::EAGAIN) => {}
                 Err(errno) => return Err(Fatal::system("read PROXY header", errno)),
             }

@@ -118,10 +118,12 @@ impl<'a> Iterator for Fields<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let field = split(self.0);
-        self.0 = field.map(|(_, _, rest)| rest).unwrap_or_default();
-        let field = field.map(|(kind, value, _)| (kind, value));
-        Some(field.ok_or_else(|| invalid("TLV in PROXY header")))
+        let Some((kind, value, rest)) = split(self.0) else {
+            self.0 = &[];
+            return Some(Err(invalid("TLV in PROXY header")));
+        };
+        self.0 = rest;
+        Some(Ok((kind, value)))
     }
 }
 

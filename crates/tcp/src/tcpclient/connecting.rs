@@ -87,8 +87,9 @@ impl Attempts<'_> {
 
     fn attempt(&self, address: Address, limit: Duration) -> Result<OwnedFd, Failure> {
         let port = self.port;
-        let remote = Endpoint { address, port }.socket_address();
-        let remote = remote.map_err(Failure::Connect)?;
+        let remote = Endpoint { address, port }
+            .socket_address()
+            .map_err(Failure::Connect)?;
         let socket = socket(Kind::Stream, remote.ip()).map_err(Failure::Connect)?;
         if self.local.0.is_some() || self.local.1 != 0 {
             self.bind(&socket, address.ip).map_err(Failure::Bind)?;

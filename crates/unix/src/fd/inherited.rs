@@ -63,8 +63,8 @@ mod tests {
     fn owned_descriptors_stay_open_when_closed_one_by_one() {
         let (ours, other) = pipe().unwrap();
         // Far above the descriptors of other tests.
-        let inherited = super::super::duplicate_above(&other, 700).unwrap();
-        let inherited = inherit(inherited).unwrap();
+        let copy = super::super::duplicate_above(&other, 700).unwrap();
+        let inherited = inherit(copy).unwrap();
         close_each_above(699).unwrap();
         assert_eq!(check(inherited), Err(Errno::EBADF));
         assert_eq!(super::super::write_all(&other, b"x"), Ok(()));

@@ -47,14 +47,14 @@ fn on_stack(child: &dyn Fn() -> Errno, stack: &mut [MaybeUninit<u8>]) -> Result<
         child,
         failure: None,
     };
-    let top = stack.as_mut_ptr_range().end;
+    let end = stack.as_mut_ptr_range().end;
     // The ABIs want a multiple of 16.
-    let top = top.wrapping_sub(top.addr() % 16);
+    let top = end.wrapping_sub(end.addr() % 16);
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: CLONE_VFORK suspends us until the child no longer uses our memory,
     // as if `child` had been called here. Only the child uses the stack.
-    let pid = unsafe { libc::clone(run, top.cast(), flags, (&raw mut call).cast()) };
-    let pid = Pid::from_raw(Errno::result(pid)?);
+    let result = unsafe { libc::clone(run, top.cast(), flags, (&raw mut call).cast()) };
+    let pid = Pid::from_raw(Errno::result(result)?);
     match call.failure {
         None => Ok(pid),
         Some(errno) => wait(pid).and(Err(errno)),
@@ -115,8 +115,8 @@ mod tests {
         let mut stack = [MaybeUninit::new(UNTOUCHED); STACK];
         assert_eq!(on_stack(&run, &mut stack), Err(Errno::ENOTDIR));
         // SAFETY: all bytes were initialised.
-        let untouched = |byte: &&MaybeUninit<u8>| unsafe { byte.assume_init() } == UNTOUCHED;
-        let untouched = stack.iter().take_while(untouched).count();
+        let is_untouched = |byte: &&MaybeUninit<u8>| unsafe { byte.assume_init() } == UNTOUCHED;
+        let untouched = stack.iter().take_while(is_untouched).count();
         assert!(untouched > STACK / 4 * 3, "{untouched}");
     }
 }

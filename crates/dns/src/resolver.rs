@@ -237,7 +237,6 @@ enum Choice {
 
 /// Chooses the addresses of the first name that has any. `wait_for_other` while the
 /// other family of a name may still answer.
-
 fn choose(
     results: &[Option<Result<Answer, Failure>>],
     per_name: usize,

@@ -21,6 +21,17 @@ macro_rules! ids {
             #[derive(Clone, Copy, Debug, Eq, PartialEq)]
             #[allow(missing_docs, reason = "the table says what each is")]
             pub enum $kind { $($name),* }
+
+            impl TryFrom<Id> for $kind {
+                type Error = ();
+
+                fn try_from(id: Id) -> Result<Self, ()> {
+                    match id {
+                        Id::$kind(id) => Ok(id),
+                        _ => Err(()),
+                    }
+                }
+            }
         )*
     };
 }

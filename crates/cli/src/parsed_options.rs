@@ -94,6 +94,17 @@ impl ParsedOptions {
         self.options.iter()
     }
 
+    /// The options of a program that consumes all of them: each with its id, in the order in
+    /// which they were given. An option that another program consumes is an error in the table.
+    pub fn each<K: TryFrom<Id>>(&self) -> Result<Vec<(K, &ParsedOption)>, Fatal> {
+        let options = self.options.iter();
+        let each = options.map(|option| match K::try_from(option.id) {
+            Ok(id) => Ok((id, option)),
+            Err(_) => Err(option.misplaced()),
+        });
+        each.collect()
+    }
+
     /// The option, if it is in force.
     pub fn get(&self, id: Id) -> Option<&ParsedOption> {
         self.options.iter().rfind(|option| option.id == id)
@@ -132,5 +143,29 @@ impl ParsedOptions {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::id::{Access, Launcher};
+    use crate::tables::TLSSERVER;
+
+    fn given(args: &[&str]) -> ParsedOptions {
+        let args = args.iter().chain(&["0", "1", "p"]).map(OsString::from);
+        crate::parse(&TLSSERVER, args.collect()).unwrap().0
+    }
+
+    #[test]
+    fn each_option_of_one_program_comes_with_its_id_and_another_programs_is_an_error() {
+        let access = given(&["-t", "5", "-H"]);
+        let ids: Vec<Access> = access.each().unwrap().iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [Access::Timeout, Access::NoDns]);
+        let error = access.each::<Launcher>().map(|_| ());
+        assert_eq!(error, Err(Fatal::user("unexpected option: timeout")));
+        let mixed = given(&["-H", "-Z"]).each::<Access>().map(|_| ());
+        assert_eq!(mixed, Err(Fatal::user("unexpected option: keep")));
     }
 }

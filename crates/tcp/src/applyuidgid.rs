@@ -1,6 +1,6 @@
 //! `s6-applyuidgid`: runs a program with other user and group ids.
 
-use cli::id::{Applyuidgid, Id};
+use cli::id::Applyuidgid;
 use cli::{Context, Fatal, Whose, list_u32, unsigned};
 use unix::user;
 
@@ -16,10 +16,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let mut ids = Ids::default();
     let mut clean = false;
-    for option in given.iter() {
-        let Id::Applyuidgid(id) = option.id else {
-            return Err(option.misplaced());
-        };
+    for (id, option) in given.each::<Applyuidgid>()? {
         match id {
             Applyuidgid::Clean => clean = true,
             Applyuidgid::Environment => ids = from_environment(context)?,

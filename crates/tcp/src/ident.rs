@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::address::{Address, Endpoint, parse_port, unmapped_ends};
-use cli::id::{Id, IdentClient};
+use cli::id::IdentClient;
 use cli::message::has_control;
 use cli::{Context, Fatal};
 use unix::net::{Kind, bind, connect, outcome, send, socket};
@@ -183,10 +183,7 @@ fn trim(text: &[u8]) -> &[u8] {
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     let mut timeout = 0;
-    for option in given.iter() {
-        let Id::IdentClient(IdentClient::Timeout) = option.id else {
-            return Err(option.misplaced());
-        };
+    for (IdentClient::Timeout, option) in given.each::<IdentClient>()? {
         timeout = option.number();
     }
     let [remote_ip, remote_port, local_ip, local_port, ..] = &operands[..] else {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use cli::address::Endpoint;
-use cli::id::{Id, Socketbinder};
+use cli::id::Socketbinder;
 use cli::{Context, Fatal, ParsedOptions, operands};
 use unix::net::{self, Kind};
 use unix::{Errno, fd};
@@ -36,10 +36,7 @@ impl Options {
             dual: false,
             backlog: net::MAX_BACKLOG,
         };
-        for option in given.iter() {
-            let Id::Socketbinder(id) = option.id else {
-                return Err(option.misplaced());
-            };
+        for (id, option) in given.each::<Socketbinder>()? {
             match id {
                 Socketbinder::NoReuse => options.reuse = false,
                 Socketbinder::DualStack => options.dual = true,

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use cli::address::{Address, Endpoint, Ip, parse_port};
-use cli::id::{self, Id};
+use cli::id;
 use cli::message::quoted;
 use cli::{Context, Fatal, ParsedOption};
 use nix::poll::PollFlags;
@@ -61,10 +61,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (given, prog) = context.options()?;
     let mut options = Options::default();
-    for option in given.iter() {
-        let Id::Access(id) = option.id else {
-            return Err(option.misplaced());
-        };
+    for (id, option) in given.each::<id::Access>()? {
         options.apply(id, option);
     }
     context.verbosity = options.verbosity.unwrap_or(context.verbosity);

@@ -11,7 +11,7 @@ mod v2;
 
 use std::ffi::OsString;
 
-use cli::id::{Id, ProxyServer};
+use cli::id::ProxyServer;
 use cli::{Context, Fatal, ParsedOptions};
 use unix::Env;
 
@@ -89,10 +89,7 @@ impl Options {
             verbosity: 1,
             program,
         };
-        for option in given.iter() {
-            let Id::ProxyServer(id) = option.id else {
-                return Err(option.misplaced());
-            };
+        for (id, option) in given.each::<ProxyServer>()? {
             match id {
                 ProxyServer::Only1 => options.versions = Versions::Only1,
                 ProxyServer::Only2 => options.versions = Versions::Only2,

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use cli::address::{Address, Endpoint, parse_port};
-use cli::id::{Id, Tcpclient};
+use cli::id::Tcpclient;
 use cli::message::NEEDS_A_LABEL;
 use cli::operands::Host;
 use cli::{Context, Fatal, ParsedOption};
@@ -46,10 +46,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let started = Instant::now();
     let (given, mut operands) = context.options()?;
     let mut options = Options::default();
-    for option in given.iter() {
-        let Id::Tcpclient(id) = option.id else {
-            return Err(option.misplaced());
-        };
+    for (id, option) in given.each::<Tcpclient>()? {
         options.apply(id, option, context)?;
     }
     let prog = operands.split_off(2);

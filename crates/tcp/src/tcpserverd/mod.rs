@@ -8,7 +8,7 @@ use std::io;
 use std::net::TcpListener;
 
 use cli::address::Endpoint;
-use cli::id::{Id, Tcpserverd};
+use cli::id::Tcpserverd;
 use cli::{Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
@@ -37,10 +37,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let mut announce = false;
     let mut maximum = DEFAULT_MAXIMUM;
     let mut local_maximum = DEFAULT_MAXIMUM;
-    for option in given.iter() {
-        let Id::Tcpserverd(id) = option.id else {
-            return Err(option.misplaced());
-        };
+    for (id, option) in given.each::<Tcpserverd>()? {
         match id {
             Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,

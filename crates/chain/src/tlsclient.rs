@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use cli::id::{Client, Id, Tcpclient};
 use cli::operands::{self, Host};
-use cli::{Context, Fatal, ParsedOptions, suite};
+use cli::{Context, Fatal, ParsedOptions, Value, suite};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -35,7 +35,7 @@ fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsStrin
 fn verify_the_host(given: &mut ParsedOptions, host: &OsString) {
     let name = Id::Client(Client::ServerName);
     if !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns)) {
-        given.set(name, host);
+        given.set(name, Value::Text(host.clone()));
     }
 }
 

@@ -1,16 +1,16 @@
-//! Values that must be more than text. Each check gives the value in the form
-//! in which it is handed on.
+//! The checks of values. Each reads the value with its type, or says what it must be.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::address::Address;
+use crate::address::{Address, parse_port};
 use crate::groups::Group;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
 use crate::pins::Pin;
 use crate::tls::CrlCheck;
+use crate::value::Value;
 
-type Checked = Result<OsString, String>;
+type Checked = Result<Value, String>;
 
 fn number(value: &OsStr) -> Result<u32, String> {
     unsigned(value.as_bytes()).ok_or_else(|| "must be an unsigned integer".to_owned())
@@ -18,53 +18,51 @@ fn number(value: &OsStr) -> Result<u32, String> {
 
 /// An unsigned integer.
 pub(crate) fn integer(value: &OsStr) -> Checked {
-    Ok(number(value)?.to_string().into())
+    number(value).map(Value::Number)
 }
 
 /// An unsigned integer; 0 stands for 1.
 pub(crate) fn at_least_one(value: &OsStr) -> Checked {
-    Ok(number(value)?.max(1).to_string().into())
+    Ok(Value::Number(number(value)?.max(1)))
 }
 
-/// The number of a descriptor that is not 0, 1 or 2.
+/// The number of a descriptor other than 0, 1 and 2.
 pub(crate) fn descriptor(value: &OsStr) -> Checked {
-    let number = unsigned(value.as_bytes()).and_then(|number| i32::try_from(number).ok());
+    let number = unsigned(value.as_bytes()).filter(|number| i32::try_from(*number).is_ok());
     match number.filter(|number| *number >= 3) {
-        Some(number) => Ok(number.to_string().into()),
+        Some(number) => Ok(Value::Number(number)),
         None => Err("must be an unsigned integer (3 or more)".to_owned()),
     }
 }
 
 /// A port.
 pub(crate) fn port(value: &OsStr) -> Checked {
-    let number = unsigned(value.as_bytes()).and_then(|number| u16::try_from(number).ok());
-    match number {
-        Some(number) => Ok(number.to_string().into()),
+    match parse_port(value.as_bytes()) {
+        Some(port) => Ok(Value::Number(port.into())),
         None => Err("must be a port number".to_owned()),
     }
 }
 
-/// Numbers with any of the separators of [`list_u32`]; it may be empty.
+/// Numbers with any of the separators of [`list_u32`]; there may be none.
 pub(crate) fn numbers(value: &OsStr) -> Checked {
-    let Some(numbers) = list_u32(value.as_bytes()) else {
-        return Err("must be a list of unsigned integers".to_owned());
-    };
-    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
-    Ok(numbers.join(",").into())
+    match list_u32(value.as_bytes()) {
+        Some(numbers) => Ok(Value::Numbers(numbers)),
+        None => Err("must be a list of unsigned integers".to_owned()),
+    }
 }
 
 /// Seconds: `x+y`, or `x` for `x+0`.
 pub(crate) fn rounds(value: &OsStr) -> Checked {
     match split_rounds(value.as_bytes()) {
-        Some([first, second]) => Ok(format!("{first}+{second}").into()),
+        Some(rounds) => Ok(Value::Rounds(rounds)),
         None => Err("must be x+y or x, in seconds".to_owned()),
     }
 }
 
-/// An IP address.
+/// An IP address, which is handed on as it was given.
 pub(crate) fn address(value: &OsStr) -> Checked {
     match Address::parse(value.as_bytes()) {
-        Some(_) => Ok(value.to_owned()),
+        Some(_) => Ok(Value::Text(value.to_owned())),
         None => Err(no_address(value)),
     }
 }
@@ -86,31 +84,29 @@ pub(crate) fn in_brackets(value: &OsStr) -> bool {
     text.and_then(Address::parse).is_some()
 }
 
-/// Names of application protocols: from 1 to 255 bytes each (RFC 7301 section
-/// 3.1), separated by commas.
+/// Names of application protocols, of 1 to 255 bytes each (RFC 7301 section 3.1), separated by
+/// commas.
 pub(crate) fn protocols(value: &OsStr) -> Checked {
     let names = value.as_bytes().split(|byte| *byte == b',');
-    match names
-        .map(<[u8]>::len)
-        .all(|length| (1..=255).contains(&length))
-    {
-        true => Ok(value.to_owned()),
-        false => Err("must be a list of protocol names of 1 to 255 bytes".to_owned()),
+    let names: Vec<Vec<u8>> = names.map(<[u8]>::to_vec).collect();
+    if names.iter().all(|name| (1..=255).contains(&name.len())) {
+        Ok(Value::Protocols(names))
+    } else {
+        Err("must be a list of protocol names of 1 to 255 bytes".to_owned())
     }
 }
 
 /// Key exchange groups.
 pub(crate) fn groups(value: &OsStr) -> Checked {
-    let names: Vec<&str> = Group::list(value)?.into_iter().map(Group::name).collect();
-    Ok(names.join(",").into())
+    Group::list(value).map(Value::Groups)
 }
 
-/// What a peer's certificate is recognised by.
+/// The hash of a certificate or of a public key.
 pub(crate) fn pin(value: &OsStr) -> Checked {
-    Ok(Pin::parse(value)?.text().into())
+    Pin::parse(value).map(Value::Pin)
 }
 
-/// How far revocation lists are asked.
+/// Which certificates are looked up in revocation lists.
 pub(crate) fn crl_check(value: &OsStr) -> Checked {
-    CrlCheck::parse(value).map(|_| value.to_owned())
+    CrlCheck::parse(value).map(Value::CrlCheck)
 }

@@ -25,6 +25,7 @@ mod pins;
 pub mod tables;
 mod tls;
 mod usage;
+mod value;
 pub mod variables;
 
 pub use context::{Context, run};
@@ -32,7 +33,7 @@ pub use fatal::Fatal;
 pub use groups::Group;
 pub use id::Id;
 pub use ids::{Whose, warn_of_the_engines_group, warn_of_what_stays};
-pub use number::{list_u32, rounds, unsigned};
+pub use number::{list_u32, unsigned};
 pub use option_spec::{Argument, Check, Effect, OptionSpec, Program};
 pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
@@ -42,6 +43,7 @@ pub use tls::{
     check_client_certificates, normalize_sni_level,
 };
 pub use unix::suite;
+pub use value::Value;
 
 #[doc(hidden)]
 pub use unix::entry;

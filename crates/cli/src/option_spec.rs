@@ -2,10 +2,11 @@
 //! derived from it: the parser, the command lines handed on, the usage line,
 //! `--help` and the pages.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
 use crate::Fatal;
 use crate::id::Id;
+use crate::value::Value;
 
 /// An option.
 #[derive(Debug)]
@@ -38,9 +39,9 @@ pub enum Argument {
     Checked(&'static str, Check),
 }
 
-/// Gives a value in the form in which it is handed on, or what is wrong with
-/// it: `must be ...`, which is printed behind the option's name.
-pub type Check = fn(&OsStr) -> Result<OsString, String>;
+/// Reads a value. The error says what it must be (`must be ...`); it is printed after the
+/// option's name.
+pub type Check = fn(&OsStr) -> Result<Value, String>;
 
 impl Argument {
     /// A value that the option takes; None if it takes none. For tests that

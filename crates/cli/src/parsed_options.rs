@@ -1,40 +1,73 @@
 //! The options that were given, as their program or the next one needs them.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::Fatal;
+use crate::groups::Group;
 use crate::id::Id;
-use crate::number::unsigned;
 use crate::option_spec::{Argument, Effect, OptionSpec, Program};
+use crate::pins::Pin;
+use crate::tls::CrlCheck;
+use crate::value::Value;
 
 /// An option that is in force.
 #[derive(Clone, Debug)]
 pub struct ParsedOption {
     /// Which one.
     pub id: Id,
-    /// Its value, in the form that its check gives it; empty without one.
+    /// Its value, in the form in which it is handed on; empty without one.
     pub text: OsString,
+    value: Value,
     spec: &'static OptionSpec,
 }
 
+/// Defines the functions that return the value of an option with its type.
+macro_rules! typed_values {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident($type:ty);)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// The row of the option has another kind of value: the table is wrong.
+            pub fn $name(&self) -> Result<$type, Fatal> {
+                match &self.value {
+                    Value::$kind(value) => Ok(value.clone()),
+                    _ => Err(self.misplaced()),
+                }
+            }
+        )*
+    };
+}
+
 impl ParsedOption {
-    /// The value of an option that takes a number. The parser has checked it.
+    typed_values! {
+        /// A list of numbers.
+        numbers: Numbers(Vec<u32>);
+        /// The two numbers of `x+y`.
+        rounds: Rounds([u32; 2]);
+        /// Names of application protocols.
+        protocols: Protocols(Vec<Vec<u8>>);
+        /// Key exchange groups.
+        groups: Groups(Vec<Group>);
+        /// The hash of a certificate or of a public key.
+        pin: Pin(Pin);
+        /// Which certificates are looked up in revocation lists.
+        crl_check: CrlCheck(CrlCheck);
+    }
+
+    /// The value of an option that takes a number; 0 for any other option.
     pub fn number(&self) -> u32 {
-        unsigned(self.text.as_bytes()).unwrap_or_default()
+        match self.value {
+            Value::Number(number) => number,
+            _ => 0,
+        }
     }
 
     /// The value of an option that takes milliseconds; 0 is no limit.
     pub fn limit(&self) -> Option<Duration> {
         let millis = self.number();
         (millis != 0).then(|| Duration::from_millis(millis.into()))
-    }
-
-    /// The parts of a value that are separated by commas.
-    pub fn list(&self) -> Vec<Vec<u8>> {
-        let parts = self.text.as_bytes().split(|byte| *byte == b',');
-        parts.map(<[u8]>::to_vec).collect()
     }
 
     /// The row is in a table where it does not belong.
@@ -80,13 +113,18 @@ impl ParsedOptions {
     }
 
     /// One more option has been read.
-    pub(crate) fn add(&mut self, spec: &'static OptionSpec, text: OsString) {
+    pub(crate) fn add(&mut self, spec: &'static OptionSpec, value: Value) {
         self.clear(spec.clears());
         let Some(id) = spec.id() else { return };
         if !matches!(spec.effect, Effect::Append(_)) {
             self.clear(&[id]);
         }
-        self.options.push(ParsedOption { id, text, spec });
+        self.options.push(ParsedOption {
+            id,
+            text: value.text(),
+            value,
+            spec,
+        });
     }
 
     /// The options in the order in which they were given.
@@ -117,9 +155,9 @@ impl ParsedOptions {
 
     /// As if the option had been given; without one in the program's table
     /// nothing happens.
-    pub fn set(&mut self, id: Id, value: impl AsRef<OsStr>) {
+    pub fn set(&mut self, id: Id, value: Value) {
         if let Some(spec) = self.program.option_spec(id) {
-            self.add(spec, value.as_ref().to_owned());
+            self.add(spec, value);
         }
     }
 
@@ -137,7 +175,8 @@ impl ParsedOptions {
                 .iter()
                 .filter(|option| spec.id() == Some(option.id));
             for option in given.filter(|option| wanted(option.id)) {
-                let nothing = matches!(spec.effect, Effect::SetUnlessZero(_)) && option.text == "0";
+                let zero = option.value == Value::Number(0);
+                let nothing = matches!(spec.effect, Effect::SetUnlessZero(_)) && zero;
                 if !nothing {
                     option.write(argv);
                 }

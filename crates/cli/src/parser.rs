@@ -15,6 +15,7 @@ use crate::fatal::{Fatal, show};
 use crate::ids::Whose;
 use crate::option_spec::{Argument, OptionSpec, Program};
 use crate::parsed_options::ParsedOptions;
+use crate::value::Value;
 
 /// Reads the options of `args`, which do not include the program's name, and
 /// gives them with what follows them.
@@ -71,9 +72,10 @@ impl Reader {
         Ok(operands)
     }
 
-    fn checked(&self, spec: &OptionSpec, value: OsString) -> Result<OsString, Fatal> {
+    fn checked(&self, spec: &OptionSpec, value: OsString) -> Result<Value, Fatal> {
         let checked = match spec.argument {
-            Argument::None | Argument::Text(_) => return Ok(value),
+            Argument::None => return Ok(Value::None),
+            Argument::Text(_) => return Ok(Value::Text(value)),
             Argument::Number(_) => checks::integer(&value),
             Argument::Checked(_, check) => check(&value),
         };

@@ -13,6 +13,7 @@ use crate::id::{Client, Id, Server, Tls};
 use crate::number::unsigned;
 use crate::parsed_options::{ParsedOption, ParsedOptions};
 use crate::pins::Pin;
+use crate::value::Value;
 
 /// What both engines have.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +68,7 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    fn apply(&mut self, id: Tls, option: &ParsedOption) {
+    fn apply(&mut self, id: Tls, option: &ParsedOption) -> Result<(), Fatal> {
         match id {
             Tls::Verbosity => self.verbosity = option.number(),
             Tls::NotificationFd => self.notification = option.number(),
@@ -77,12 +78,13 @@ impl EngineOptions {
             Tls::IdleTimeout => self.idle_timeout = option.limit(),
             Tls::PeerInfo => self.peer_info = true,
             Tls::NoSandbox => self.sandbox = false,
-            Tls::Alpn => self.alpn = option.list(),
+            Tls::Alpn => self.alpn = option.protocols()?,
             Tls::KeyGuard => self.key_guard = true,
-            Tls::Groups => self.groups = Group::list(&option.text).unwrap_or_default(),
-            Tls::Pin => self.pins.extend(Pin::parse(&option.text)),
-            Tls::CrlCheck => self.crl_check = CrlCheck::parse(&option.text).unwrap_or_default(),
+            Tls::Groups => self.groups = option.groups()?,
+            Tls::Pin => self.pins.push(option.pin()?),
+            Tls::CrlCheck => self.crl_check = option.crl_check()?,
         }
+        Ok(())
     }
 
     /// The two numbers that an engine's command line ends with. The
@@ -125,6 +127,14 @@ impl CrlCheck {
             b"leaf" => Ok(Self::Leaf),
             b"chain" => Ok(Self::Chain),
             _ => Err("must be leaf or chain".to_owned()),
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leaf => "leaf",
+            Self::Chain => "chain",
         }
     }
 }
@@ -181,7 +191,7 @@ impl ServerOptions {
         let mut options = Self::default();
         for option in given.iter() {
             match option.id {
-                Id::Tls(id) => options.engine.apply(id, option),
+                Id::Tls(id) => options.engine.apply(id, option)?,
                 Id::Server(id) => options.apply(id, option),
                 _ => return Err(option.misplaced()),
             }
@@ -230,8 +240,8 @@ pub fn normalize_sni_level(given: &mut ParsedOptions) {
     given.clear(&[level, sni, mandatory]);
     match number {
         0 => {}
-        1 => given.set(sni, ""),
-        _ => given.set(mandatory, ""),
+        1 => given.set(sni, Value::None),
+        _ => given.set(mandatory, Value::None),
     }
 }
 
@@ -283,7 +293,7 @@ impl ClientOptions {
         let mut options = Self::default();
         for option in given.iter() {
             match option.id {
-                Id::Tls(id) => options.engine.apply(id, option),
+                Id::Tls(id) => options.engine.apply(id, option)?,
                 Id::Client(id) => options.apply(id, option),
                 _ => return Err(option.misplaced()),
             }
@@ -444,17 +454,32 @@ mod tests {
         assert_eq!(server(&["-v0", "--verbosity=2"]).engine.verbosity, 2);
     }
 
+    fn typed(program: &Program, given: &ParsedOptions) -> Result<(), Fatal> {
+        match program.name {
+            "s6-tlsd-io" => ServerOptions::new(given).map(|_| ()),
+            _ => ClientOptions::new(given).map(|_| ()),
+        }
+    }
+
     #[test]
-    fn the_engines_know_every_row_of_their_tables() {
+    fn every_row_of_an_engine_is_read_and_has_the_kind_of_value_that_it_needs() {
         for program in [&TLSD_IO, &TLSC_IO] {
             for spec in program.option_specs() {
+                let value = spec.argument.sample().map(|value| format!("={value}"));
+                let option = format!("--{}{}", spec.long, value.unwrap_or_default());
+                let given = given(program, &[&option]);
+                assert_eq!(typed(program, &given), Ok(()), "{option}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_an_error_and_no_empty_list() {
+        for id in [Tls::Alpn, Tls::Groups, Tls::Pin, Tls::CrlCheck] {
+            for program in [&TLSD_IO, &TLSC_IO] {
                 let mut given = ParsedOptions::new(program);
-                given.add(spec, "3".into());
-                let typed = match program.name {
-                    "s6-tlsd-io" => ServerOptions::new(&given).map(|_| ()),
-                    _ => ClientOptions::new(&given).map(|_| ()),
-                };
-                assert_eq!(typed, Ok(()), "{}", spec.long);
+                given.set(Id::Tls(id), Value::Text("x".into()));
+                assert!(typed(program, &given).is_err(), "{id:?}");
             }
         }
     }

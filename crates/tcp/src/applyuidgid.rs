@@ -22,7 +22,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             Applyuidgid::Environment => ids = from_environment(context)?,
             Applyuidgid::Uid => ids.uid = option.number(),
             Applyuidgid::Gid => ids.gid = option.number(),
-            Applyuidgid::Groups => ids.groups = list_u32(option.text.as_encoded_bytes()),
+            Applyuidgid::Groups => ids.groups = Some(option.numbers()?),
         }
     }
     apply(&ids)?;

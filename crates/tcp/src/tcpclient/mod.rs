@@ -118,10 +118,7 @@ impl Options {
             Tcpclient::Qualify => self.qualify = true,
             Tcpclient::Timeout => self.timeout = option.number(),
             Tcpclient::LocalName => self.local_name = Some(option.text.clone()),
-            Tcpclient::ConnectionTimeouts => {
-                self.rounds =
-                    cli::rounds(option.text.as_encoded_bytes()).ok_or_else(|| context.usage())?;
-            }
+            Tcpclient::ConnectionTimeouts => self.rounds = option.rounds()?,
             Tcpclient::LocalIp => {
                 let ip = Address::parse(option.text.as_encoded_bytes());
                 self.local_ip = Some(ip.ok_or_else(|| context.usage())?);

@@ -1,19 +1,20 @@
 //! The engine's command line and the pipes between it and the program.
 
 use std::ffi::OsString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
 use cli::{Fatal, suite};
 use unix::Errno;
 
+use crate::ends::Ends;
 use crate::options::{Options, Side};
 
-/// The cleartext between program and engine: two pipes.
+/// The two pipes that carry cleartext between program and engine.
 pub struct Cleartext {
-    /// The program's ends: it reads the first and writes the second.
-    pub program: (OwnedFd, OwnedFd),
-    /// The engine's ends: it reads the first and writes the second.
-    pub engine: (OwnedFd, OwnedFd),
+    /// The program's ends.
+    pub program: Ends<OwnedFd>,
+    /// The engine's ends.
+    pub engine: Ends<OwnedFd>,
 }
 
 impl Cleartext {
@@ -23,44 +24,49 @@ impl Cleartext {
         let (from_program, to_engine) = unix::fd::pipe().map_err(failed)?;
         let (from_engine, to_program) = unix::fd::pipe().map_err(failed)?;
         Ok(Self {
-            program: (from_engine, to_engine),
-            engine: (from_program, to_program),
+            program: Ends {
+                read: from_engine,
+                write: to_engine,
+            },
+            engine: Ends {
+                read: from_program,
+                write: to_program,
+            },
         })
     }
 }
 
 impl Side {
-    /// The engine's program.
+    /// The name of the engine.
     pub fn engine(self) -> &'static str {
         match self {
             Self::Server => suite::TLSD_IO,
-            Self::Client { .. } => suite::TLSC_IO,
+            Self::Client(_) => suite::TLSC_IO,
         }
     }
 
-    /// Where the program finds its cleartext: it reads the first number and
-    /// writes the second.
-    pub fn program(self) -> (RawFd, RawFd) {
+    /// The numbers at which the program expects its cleartext.
+    pub fn program(self) -> Ends<RawFd> {
         match self {
-            Self::Server => (0, 1),
-            Self::Client { read, write } => (read, write),
+            Self::Server => Ends { read: 0, write: 1 },
+            Self::Client(network) => network,
         }
     }
 
-    /// Where the engine has its ends of the pipes: a server's stay at their
-    /// numbers, a client's become its 0 and 1.
-    pub fn cleartext(self, ends: &(OwnedFd, OwnedFd)) -> (RawFd, RawFd) {
+    /// The numbers at which the engine expects its ends of the pipes: a server takes their
+    /// numbers from its command line, a client uses 0 and 1.
+    pub fn cleartext(self, ends: &Ends<OwnedFd>) -> Ends<RawFd> {
         match self {
-            Self::Server => (ends.0.as_raw_fd(), ends.1.as_raw_fd()),
-            Self::Client { .. } => (0, 1),
+            Self::Server => ends.numbers(),
+            Self::Client(_) => Ends { read: 0, write: 1 },
         }
     }
 }
 
 impl Options {
-    /// The command line of an engine with these ends of the pipes, that
-    /// reports to descriptor `notification` if there is one.
-    pub fn command(&self, ends: &(OwnedFd, OwnedFd), notification: Option<RawFd>) -> Vec<OsString> {
+    /// The command line of an engine that has these ends of the pipes, and writes its
+    /// notification to descriptor `notification` if there is one.
+    pub fn command(&self, ends: &Ends<OwnedFd>, notification: Option<RawFd>) -> Vec<OsString> {
         let mut argv = vec![self.side.engine().into()];
         if self.verbosity != 1 {
             argv.push("-v".into());
@@ -71,13 +77,13 @@ impl Options {
             argv.push(fd.to_string().into());
         }
         argv.extend_from_slice(&self.engine);
-        let (fdr, fdw) = match self.side {
-            Side::Server => self.side.cleartext(ends),
-            Side::Client { read, write } => (read, write),
+        let operands = match self.side {
+            Side::Server => ends.numbers(),
+            Side::Client(network) => network,
         };
         argv.push("--".into());
-        argv.push(fdr.to_string().into());
-        argv.push(fdw.to_string().into());
+        argv.push(operands.read.to_string().into());
+        argv.push(operands.write.to_string().into());
         argv
     }
 }

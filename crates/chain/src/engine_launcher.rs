@@ -34,19 +34,18 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
 
     let children = ScopedSignalAction::keeping_children();
     let argv = options.command(&engine, Some(notify.as_raw_fd()));
-    let (fdr, fdw) = options.side.cleartext(&engine);
+    let cleartext = options.side.cleartext(&engine);
     let child = Child::new(&argv, &context.env)
-        .descriptor(engine.0.as_fd(), fdr)
-        .descriptor(engine.1.as_fd(), fdw)
+        .descriptor(engine.read.as_fd(), cleartext.read)
+        .descriptor(engine.write.as_fd(), cleartext.write)
         .descriptor(notify.as_fd(), notify.as_raw_fd());
     let pid = child
         .spawn()
         .map_err(|errno| Fatal::system(&format!("spawn {}", options.side.engine()), errno))?;
     drop((engine, notify));
 
-    let (read, write) = options.side.program();
-    fd::move_to(program.0, read)
-        .and_then(|()| fd::move_to(program.1, write))
+    program
+        .move_to(options.side.program())
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
     let notified = notification::read(&report)
         .map_err(|errno| Fatal::system("read the engine's notification", errno))?;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod clean_env;
+mod ends;
 mod engine_command;
 pub mod engine_launcher;
 #[cfg(any(test, feature = "fuzzing"))]

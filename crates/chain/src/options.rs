@@ -1,5 +1,5 @@
-//! The command lines of the programs that run an engine for a program: the
-//! server's two are the same, and the client's two.
+//! The command lines of the programs that run an engine: one for s6-tlsd and s6-ucspitlsd, one
+//! for s6-tlsc and s6-ucspitlsc.
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
@@ -9,21 +9,18 @@ use cli::{
     Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, normalize_sni_level,
 };
 
+use crate::ends::Ends;
+
 /// Which end of the connection this is, and where its network is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Side {
-    /// The network is on 0 and 1, and so is the program's cleartext.
+    /// The network is on 0 and 1; so is the program's cleartext.
     Server,
-    /// Both are on these descriptors.
-    Client {
-        /// For reading.
-        read: RawFd,
-        /// For writing.
-        write: RawFd,
-    },
+    /// The network is on these descriptors; so is the program's cleartext.
+    Client(Ends<RawFd>),
 }
 
-/// What was asked for.
+/// The command line of such a program.
 #[derive(Debug)]
 pub struct Options {
     /// Which end this is.
@@ -52,31 +49,29 @@ impl Options {
     pub fn client(context: &mut Context) -> Result<Self, Fatal> {
         let (mut given, prog) = context.options()?;
         let (own, engine) = LauncherOptions::split(&mut given);
-        let (read, write) = (own.read, own.write);
-        if read == write {
+        let network = own.network;
+        if network.read == network.write {
             return Err(Fatal::user("read-fd and write-fd must be different"));
         }
-        Ok(own.options(context, Side::Client { read, write }, engine, prog))
+        Ok(own.options(context, Side::Client(network), engine, prog))
     }
 }
 
-/// What is for the program around the engine, and not for the engine alone.
+/// The options that the program around the engine consumes.
 struct LauncherOptions {
     verbosity: u32,
     keep: bool,
-    read: RawFd,
-    write: RawFd,
+    network: Ends<RawFd>,
 }
 
 impl LauncherOptions {
-    /// Takes what is its own; the rest is for the engine. The verbosity is
-    /// for both, and stands in front of the engine's command line.
+    /// Splits the options into those of the launcher and the command line of the engine. The
+    /// verbosity is for both; [`Options::command`] adds it to the engine's.
     fn split(given: &mut ParsedOptions) -> (Self, Vec<OsString>) {
         let mut own = Self {
             verbosity: 1,
             keep: false,
-            read: 6,
-            write: 7,
+            network: Ends { read: 6, write: 7 },
         };
         let verbosity = Id::Tls(Tls::Verbosity);
         for option in given.iter() {
@@ -93,12 +88,12 @@ impl LauncherOptions {
     }
 
     fn apply(&mut self, id: Launcher, option: &ParsedOption) {
-        // The check has seen to it that a descriptor fits.
+        // The check has made sure that the number fits.
         let descriptor = || RawFd::try_from(option.number()).unwrap_or(RawFd::MAX);
         match id {
             Launcher::Keep => self.keep = true,
-            Launcher::ReadFd => self.read = descriptor(),
-            Launcher::WriteFd => self.write = descriptor(),
+            Launcher::ReadFd => self.network.read = descriptor(),
+            Launcher::WriteFd => self.network.write = descriptor(),
         }
     }
 
@@ -121,13 +116,13 @@ impl LauncherOptions {
 }
 
 impl Side {
-    /// Makes sure that the network is there, and that no descriptor of ours
-    /// lands on 0, 1 or 2.
+    /// Makes sure that the network descriptors are open, and that new descriptors do not get
+    /// the numbers 0, 1 or 2.
     pub fn check(self) -> Result<(), Fatal> {
         unix::fd::guard_standard().map_err(|errno| Fatal::system("open /dev/null", errno))?;
-        if let Self::Client { read, write } = self {
-            unix::fd::check(read)
-                .and_then(|()| unix::fd::check(write))
+        if let Self::Client(network) = self {
+            unix::fd::check(network.read)
+                .and_then(|()| unix::fd::check(network.write))
                 .map_err(|errno| Fatal::system("check network fds", errno))?;
         }
         Ok(())

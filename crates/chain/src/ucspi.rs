@@ -9,6 +9,7 @@ use unix::fork::{Forked, fork};
 use unix::{Pid, fd};
 
 use crate::clean_env::clean;
+use crate::ends::Ends;
 use crate::engine_command::Cleartext;
 use crate::options::Options;
 
@@ -43,8 +44,8 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
             drop((engine, helper_control));
             for (name, fd) in [
                 ("SSLCTLFD", control),
-                ("SSLREADFD", program.0),
-                ("SSLWRITEFD", program.1),
+                ("SSLREADFD", program.read),
+                ("SSLWRITEFD", program.write),
             ] {
                 let number = fd::inherit(fd);
                 let number = number.map_err(|errno| Fatal::system("set up descriptors", errno))?;
@@ -64,7 +65,7 @@ fn help(
     options: &Options,
     parent: Pid,
     control: OwnedFd,
-    engine: (OwnedFd, OwnedFd),
+    engine: Ends<OwnedFd>,
 ) -> Result<u8, Fatal> {
     let mut command = [0];
     let count = fd::read(&control, &mut command)
@@ -85,9 +86,9 @@ fn help(
     context.info(&format!("pid {parent} accepted opportunistic TLS"));
     let number = notification.as_ref().map(AsRawFd::as_raw_fd);
     let argv = options.command(&engine, number);
-    let (fdr, fdw) = options.side.cleartext(&engine);
-    fd::move_to(engine.0, fdr)
-        .and_then(|()| fd::move_to(engine.1, fdw))
+    let cleartext = options.side.cleartext(&engine);
+    engine
+        .move_to(cleartext)
         .and_then(|()| notification.map(fd::inherit).transpose())
         .map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&argv))

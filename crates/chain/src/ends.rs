@@ -1,0 +1,30 @@
+//! Pairs of descriptors.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use unix::{Errno, fd};
+
+/// Two descriptors: one is read, the other one is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ends<T> {
+    /// For reading.
+    pub read: T,
+    /// For writing.
+    pub write: T,
+}
+
+impl Ends<OwnedFd> {
+    /// The numbers of these descriptors.
+    pub fn numbers(&self) -> Ends<RawFd> {
+        Ends {
+            read: self.read.as_raw_fd(),
+            write: self.write.as_raw_fd(),
+        }
+    }
+
+    /// Moves the descriptors to these numbers, where they stay open across exec.
+    pub fn move_to(self, numbers: Ends<RawFd>) -> Result<(), Errno> {
+        fd::move_to(self.read, numbers.read)?;
+        fd::move_to(self.write, numbers.write)
+    }
+}

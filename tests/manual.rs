@@ -57,7 +57,7 @@ fn a_page_shows_options_in_its_synopsis_and_its_list() {
     for line in [
         "s6-tlsd [-v n] [-S | -s] ",
         "-K ms, --handshake-timeout=ms\n",
-        " s6-tlsd-io(8): limit of the whole handshake (default: none).\n",
+        " s6-tlsd-io(8): time limit for the handshake (default: none).\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -29,10 +29,10 @@ end
 
 complete -c s6-applyuidgid -f
 complete -c s6-applyuidgid -n __s6-applyuidgid_options -s z -d 'remove the variables UID, GID and GIDLIST'
-complete -c s6-applyuidgid -n __s6-applyuidgid_options -s U -d 'ids from the variables UID, GID and GIDLIST'
-complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s u -x -d 'user id, a number; 0: leave it alone'
-complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s g -x -d 'group id, a number; 0: leave it alone'
-complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s G -x -d 'supplementary groups, separated by commas; \'\' for none'
+complete -c s6-applyuidgid -n __s6-applyuidgid_options -s U -d 'take the ids from the variables UID, GID and GIDLIST'
+complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s u -x -d 'numeric user id; 0: do not change it'
+complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s g -x -d 'numeric group id; 0: do not change it'
+complete -c s6-applyuidgid -n 'test -z "$(__s6-applyuidgid_rest)"' -s G -x -d 'numeric supplementary groups, comma-separated; \'\': none'
 
 function __s6-applyuidgid_command
     set -l words (__s6-applyuidgid_rest); or return

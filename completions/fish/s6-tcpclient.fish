@@ -28,24 +28,24 @@ function __s6-tcpclient_options
 end
 
 complete -c s6-tcpclient -f
-complete -c s6-tcpclient -n __s6-tcpclient_options -s q -d 'say nothing but errors'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s Q -d 'say errors and warnings (default)'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s v -d 'say more'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s 4 -d 'IPv4 only'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s 6 -d 'IPv6 only'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s q -d 'print errors only'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s Q -d 'print errors and warnings (default)'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s v -d 'print more'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s 4 -d 'use IPv4 only'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s 6 -d 'use IPv6 only'
 complete -c s6-tcpclient -n __s6-tcpclient_options -s D -d 'set TCP_NODELAY'
 complete -c s6-tcpclient -n __s6-tcpclient_options -s d -d 'do not set TCP_NODELAY (default)'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s H -d 'look nothing up: host must be an address'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s H -d 'do not look up names: host must be an address'
 complete -c s6-tcpclient -n __s6-tcpclient_options -s h -d 'look into /etc/hosts before DNS'
 complete -c s6-tcpclient -n __s6-tcpclient_options -s r -d 'query the server\'s IDENT server (RFC 1413)'
 complete -c s6-tcpclient -n __s6-tcpclient_options -s R -d 'do not query an IDENT server (default)'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s n -d 'try suffixes for the host\'s name'
-complete -c s6-tcpclient -n __s6-tcpclient_options -s N -d 'do not try suffixes for the host\'s name (default)'
-complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s t -x -d 'limit for everything before the program (default: none)'
-complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s l -x -d 'our name, not looked up'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s n -d 'try domain suffixes for the host\'s name'
+complete -c s6-tcpclient -n __s6-tcpclient_options -s N -d 'do not try domain suffixes (default)'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s t -x -d 'time limit until the program runs (default: none)'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s l -x -d 'our own host name, instead of a lookup'
 complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s T -x -d 'seconds for each address, in two rounds (default: 2+58)'
-complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s i -x -d 'our own address'
-complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s p -x -d 'our own port'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s i -x -d 'connect from this local address'
+complete -c s6-tcpclient -n 'test -z "$(__s6-tcpclient_rest)"' -s p -x -d 'connect from this local port'
 
 function __s6-tcpclient_command
     set -l words (__s6-tcpclient_rest); or return

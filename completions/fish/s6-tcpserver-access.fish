@@ -28,9 +28,9 @@ function __s6-tcpserver-access_options
 end
 
 complete -c s6-tcpserver-access -f
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors, 1: and each client (default), 2, 3: more'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s w -d 'lookups that fail drop the connection'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s W -d 'failed lookups do not drop the connection (default)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors; 1 (default): each client too; 2, 3: lookups too'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s w -d 'drop the connection if a lookup fails'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s W -d 'keep the connection if a lookup fails (default)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s D -d 'set TCP_NODELAY'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s d -d 'do not set TCP_NODELAY (default)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s H -d 'do not look up names'
@@ -38,12 +38,12 @@ complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s h -d 'look i
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s r -d 'query the client\'s IDENT server (RFC 1413)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s R -d 'do not query an IDENT server (default)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s p -d 'the client\'s name must have the client\'s address'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'the name may have another address (default)'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s l -x -d 'our name, not looked up'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text for the client, before anything else'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'the client\'s name may have another address (default)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s l -x -d 'our own host name, instead of a lookup'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text to send to the client first'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'limit for lookups and rules together (default: none)'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory of the rules'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s x -rF -d 'file of the rules'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory with the access rules'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s x -rF -d 'file with the access rules'
 
 function __s6-tcpserver-access_command
     set -l words (__s6-tcpserver-access_rest); or return

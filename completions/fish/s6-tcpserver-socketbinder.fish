@@ -28,14 +28,14 @@ function __s6-tcpserver-socketbinder_options
 end
 
 complete -c s6-tcpserver-socketbinder -f
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s D -l no-reuse-address -d 'do not take an address that was in use a moment ago'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s d -l reuse-address -d 'take an address that was in use a moment ago (default)'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s a -l dual-stack -d 'with ip ::, serve IPv4 clients too'
-complete -c s6-tcpserver-socketbinder -n 'test -z "$(__s6-tcpserver-socketbinder_rest)"' -s b -x -d 'backlog of the socket; 0: do not listen'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -a --backlog= -d 'backlog of the socket; 0: do not listen'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s m -l udp -d 'a datagram socket, with -b 0'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s D -l no-reuse-address -d 'do not set SO_REUSEADDR'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s d -l reuse-address -d 'set SO_REUSEADDR (default)'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s a -l dual-stack -d 'with ip ::, accept IPv4 clients too'
+complete -c s6-tcpserver-socketbinder -n 'test -z "$(__s6-tcpserver-socketbinder_rest)"' -s b -x -d 'listen backlog (default: the maximum); 0: do not listen'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -a --backlog= -d 'listen backlog (default: the maximum); 0: do not listen'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s m -l udp -d 'make a datagram socket; needs -b 0'
 complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s M -l tcp -d 'make a stream socket (default)'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s B -l block -d 'a blocking socket'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s B -l block -d 'make the socket blocking (default: non-blocking)'
 
 function __s6-tcpserver-socketbinder_command
     set -l words (__s6-tcpserver-socketbinder_rest); or return

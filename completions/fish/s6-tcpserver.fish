@@ -28,20 +28,20 @@ function __s6-tcpserver_options
 end
 
 complete -c s6-tcpserver -f
-complete -c s6-tcpserver -n __s6-tcpserver_options -s q -d 'say nothing but errors'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'say everything: -v2 of the programs that it runs'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'say errors and warnings (default)'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not take an address that was in use a moment ago'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'take an address that was in use a moment ago (default)'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s q -d 'print errors only'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'print everything: runs the other programs with -v2'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'print errors and warnings (default)'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not set SO_REUSEADDR'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'set SO_REUSEADDR (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s 1 -d 'print the port on standard output when ready'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s a -d 'with ip ::, serve IPv4 clients too'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s c -x -d 'at most so many connections (default: 40)'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s C -x -d 'the same for each address (default: 40)'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s b -x -d 'backlog of the socket; 0: do not listen'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s U -d 'ids from the variables UID, GID and GIDLIST'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s u -x -d 'user id, a number; 0: leave it alone'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'group id, a number; 0: leave it alone'
-complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'supplementary groups, separated by commas; \'\' for none'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s a -d 'with ip ::, accept IPv4 clients too'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s c -x -d 'maximum number of connections (default: 40)'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s C -x -d 'maximum number of connections from one address (default: 40)'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s b -x -d 'listen backlog (default: the maximum); 0: do not listen'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s U -d 'take the ids from the variables UID, GID and GIDLIST'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s u -x -d 'numeric user id; 0: do not change it'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'numeric group id; 0: do not change it'
+complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'numeric supplementary groups, comma-separated; \'\': none'
 
 function __s6-tcpserver_command
     set -l words (__s6-tcpserver_rest); or return

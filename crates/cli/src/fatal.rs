@@ -45,6 +45,11 @@ impl Fatal {
         Self::new(Self::USER, message)
     }
 
+    /// Variable `name` has an invalid value: 100 and `invalid $NAME`.
+    pub fn invalid_variable(name: &str) -> Self {
+        Self::user(format!("invalid ${name}"))
+    }
+
     /// Wrong usage: 100 and the synopsis.
     pub fn usage(synopsis: impl Into<String>) -> Self {
         Self {
@@ -128,11 +133,6 @@ pub(crate) fn unable(what: &str, errno: Errno) -> String {
 /// `NAME not set`.
 pub(crate) fn not_set(name: &str) -> Fatal {
     Fatal::user(format!("{name} not set"))
-}
-
-/// `invalid $NAME`.
-pub(crate) fn invalid(name: &str) -> Fatal {
-    Fatal::user(format!("invalid ${name}"))
 }
 
 /// The text of an argument for a message.

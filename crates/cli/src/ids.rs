@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::context::Context;
-use crate::fatal::{Fatal, invalid};
+use crate::fatal::Fatal;
 use crate::id::{Applyuidgid, Id};
 use crate::parsed_options::ParsedOptions;
 
@@ -50,7 +50,7 @@ impl Whose {
             Some(advice) => Fatal::user(format!(
                 "invalid ${name}: must be an unsigned integer: {advice}"
             )),
-            None => invalid(name),
+            None => Fatal::invalid_variable(name),
         }
     }
 }

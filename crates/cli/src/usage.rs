@@ -3,7 +3,7 @@
 use crate::option_spec::{OptionSpec, Program};
 
 impl Program {
-    /// What the usage line shows behind the program's name.
+    /// The usage line without the program's name.
     pub fn synopsis(&self) -> String {
         let mut words: Vec<String> = self
             .alternatives()
@@ -14,7 +14,7 @@ impl Program {
         words.join(" ")
     }
 
-    /// The options, those that exclude each other together.
+    /// The options, grouped: options that exclude each other are in one group.
     pub fn alternatives(&self) -> Vec<Vec<&'static OptionSpec>> {
         let mut sets: Vec<Vec<&'static OptionSpec>> = Vec::new();
         for spec in self.option_specs() {
@@ -38,15 +38,8 @@ impl Program {
 
     /// How the option may be given: `-K ms, --handshake-timeout=ms`.
     pub fn spelling(&self, spec: &OptionSpec) -> String {
-        let long = self.long.then(|| match spec.value_name() {
-            Some(value) => format!("--{}={value}", spec.long),
-            None => format!("--{}", spec.long),
-        });
-        let short = spec.short.map(|letter| match spec.value_name() {
-            Some(value) => format!("-{letter} {value}"),
-            None => format!("-{letter}"),
-        });
-        let both: Vec<String> = short.into_iter().chain(long).collect();
+        let long = self.long.then(|| spec.long_spelling());
+        let both: Vec<String> = spec.short_spelling().into_iter().chain(long).collect();
         both.join(", ")
     }
 
@@ -56,7 +49,7 @@ impl Program {
     }
 }
 
-/// Whether the second, which follows the first, stands for it or against it.
+/// Whether these two, of which the second follows the first, exclude each other.
 fn exclude(first: &OptionSpec, second: &OptionSpec) -> bool {
     let takes_back = |one: &OptionSpec, other: &OptionSpec| match (one.id(), other.id()) {
         (_, Some(id)) => one.clears().contains(&id),
@@ -65,17 +58,31 @@ fn exclude(first: &OptionSpec, second: &OptionSpec) -> bool {
     takes_back(second, first) && (second.id().is_none() || takes_back(first, second))
 }
 
-/// The shortest spellings.
+/// The shortest spellings, in brackets.
 fn brackets(specs: &[&OptionSpec]) -> String {
-    let shortest: Vec<String> = specs.iter().map(|spec| shortest(spec)).collect();
+    let shortest: Vec<String> = specs.iter().map(|spec| spec.shortest()).collect();
     format!("[ {} ]", shortest.join(" | "))
 }
 
-fn shortest(spec: &OptionSpec) -> String {
-    match (spec.short, spec.value_name()) {
-        (Some(letter), Some(value)) => format!("-{letter} {value}"),
-        (Some(letter), None) => format!("-{letter}"),
-        (None, Some(value)) => format!("--{}={value}", spec.long),
-        (None, None) => format!("--{}", spec.long),
+impl OptionSpec {
+    /// The shortest spelling, with the name of the value: `-K ms`.
+    pub fn shortest(&self) -> String {
+        self.short_spelling()
+            .unwrap_or_else(|| self.long_spelling())
+    }
+
+    fn short_spelling(&self) -> Option<String> {
+        let letter = self.short?;
+        Some(match self.value_name() {
+            Some(value) => format!("-{letter} {value}"),
+            None => format!("-{letter}"),
+        })
+    }
+
+    fn long_spelling(&self) -> String {
+        match self.value_name() {
+            Some(value) => format!("--{}={value}", self.long),
+            None => format!("--{}", self.long),
+        }
     }
 }

@@ -110,7 +110,7 @@ fn head(name: &str, section: u8, date: &str, summary: &str) -> String {
 fn synopsis(program: &Program) -> String {
     let mut text = ".Sh SYNOPSIS\n.Nm\n".to_owned();
     for rows in program.alternatives() {
-        let shortest: Vec<String> = rows.iter().map(|row| flags(&shortest(row))).collect();
+        let shortest: Vec<String> = rows.iter().map(|row| flags(&row.shortest())).collect();
         text.push_str(&format!(".Op {}\n", shortest.join(" | ")));
     }
     for operand in program.operands {
@@ -120,15 +120,6 @@ fn synopsis(program: &Program) -> String {
         });
     }
     text
-}
-
-fn shortest(row: &OptionSpec) -> String {
-    let spelling = match (row.short, row.value_name()) {
-        (Some(letter), Some(value)) => return format!("-{letter} {value}"),
-        (Some(letter), None) => return format!("-{letter}"),
-        (None, value) => value.map(|value| format!("={value}")),
-    };
-    format!("--{}{}", row.long, spelling.unwrap_or_default())
 }
 
 /// Blocks, one behind the other.

@@ -1,4 +1,5 @@
-//! The options of `s6-tcpserver-access`.
+//! The options of `s6-tcpserver-access`. Those of `s6-tcpclient` that mean the same are made from
+//! them.
 
 use crate::id::{Access, Id};
 use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
@@ -8,48 +9,48 @@ pub(super) const VERBOSITY: OptionSpec = OptionSpec {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Access(Access::Verbosity)),
-    help: "0: errors, 1: and each client (default), 2, 3: more",
+    help: "0: errors; 1 (default): each client too; 2, 3: lookups too",
     doc: paragraph(
-        "0: errors; 1 (default): and a line for each client, accepted or refused; 2: and name \
-         resolution that cannot begin; 3: and failed lookups.",
+        "0: errors; 1 (default): also a line for each client, accepted or refused; 2: also lookups \
+         that cannot start; 3: also lookups that fail.",
     ),
 };
 
-/// What makes a connection wait for others, but for [`DNS`].
-pub(super) const SWITCHES: &[OptionSpec] = &[
-    OptionSpec {
-        short: Some('w'),
-        long: "strict-resolution",
-        argument: Argument::None,
-        effect: Effect::Set(Id::Access(Access::StrictResolution)),
-        help: "lookups that fail drop the connection",
-        doc: paragraph("lookups that fail drop the connection."),
-    },
-    OptionSpec {
-        short: Some('W'),
-        long: "no-strict-resolution",
-        argument: Argument::None,
-        effect: Effect::Negate(&[Id::Access(Access::StrictResolution)]),
-        help: "failed lookups do not drop the connection (default)",
-        doc: paragraph("lookups that fail do not drop the connection."),
-    },
-    OptionSpec {
-        short: Some('D'),
-        long: "no-nagle",
-        argument: Argument::None,
-        effect: Effect::Set(Id::Access(Access::NoNagle)),
-        help: "set TCP_NODELAY",
-        doc: paragraph("set TCP_NODELAY on descriptor 1."),
-    },
-    OptionSpec {
-        short: Some('d'),
-        long: "nagle",
-        argument: Argument::None,
-        effect: Effect::Negate(&[Id::Access(Access::NoNagle)]),
-        help: "do not set TCP_NODELAY (default)",
-        doc: paragraph("do not set TCP_NODELAY."),
-    },
-];
+const STRICT: OptionSpec = OptionSpec {
+    short: Some('w'),
+    long: "strict-resolution",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::StrictResolution)),
+    help: "drop the connection if a lookup fails",
+    doc: paragraph("drop the connection if a lookup fails."),
+};
+
+const NO_STRICT: OptionSpec = OptionSpec {
+    short: Some('W'),
+    long: "no-strict-resolution",
+    argument: Argument::None,
+    effect: Effect::Negate(&[Id::Access(Access::StrictResolution)]),
+    help: "keep the connection if a lookup fails (default)",
+    doc: paragraph("keep the connection if a lookup fails."),
+};
+
+pub(super) const NO_NAGLE: OptionSpec = OptionSpec {
+    short: Some('D'),
+    long: "no-nagle",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::NoNagle)),
+    help: "set TCP_NODELAY",
+    doc: paragraph("set TCP_NODELAY on descriptor 1."),
+};
+
+pub(super) const NAGLE: OptionSpec = OptionSpec {
+    short: Some('d'),
+    long: "nagle",
+    argument: Argument::None,
+    effect: Effect::Negate(&[Id::Access(Access::NoNagle)]),
+    help: "do not set TCP_NODELAY (default)",
+    doc: paragraph("do not set TCP_NODELAY."),
+};
 
 pub(super) const NO_DNS: OptionSpec = OptionSpec {
     short: Some('H'),
@@ -57,7 +58,7 @@ pub(super) const NO_DNS: OptionSpec = OptionSpec {
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::NoDns)),
     help: "do not look up names",
-    doc: paragraph("no lookups of names."),
+    doc: paragraph("do not look up names."),
 };
 
 pub(super) const DNS: OptionSpec = OptionSpec {
@@ -75,7 +76,7 @@ pub(super) const HOSTS: OptionSpec = OptionSpec {
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::Hosts)),
     help: "look into /etc/hosts before DNS",
-    doc: paragraph("/etc/hosts before DNS."),
+    doc: paragraph("look into /etc/hosts before DNS."),
 };
 
 pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
@@ -84,63 +85,69 @@ pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::Hosts)]),
     help: "do not look into /etc/hosts (default)",
-    doc: paragraph("ask DNS alone, not /etc/hosts."),
+    doc: paragraph("ask DNS only, not /etc/hosts."),
 };
 
-pub(super) const WHO: &[OptionSpec] = &[
-    OptionSpec {
-        short: Some('r'),
-        long: "ident",
-        argument: Argument::None,
-        effect: Effect::Set(Id::Access(Access::Ident)),
-        help: "query the client's IDENT server (RFC 1413)",
-        doc: paragraph("query the client's IDENT server (RFC 1413)."),
-    },
-    OptionSpec {
-        short: Some('R'),
-        long: "no-ident",
-        argument: Argument::None,
-        effect: Effect::Negate(&[Id::Access(Access::Ident)]),
-        help: "do not query an IDENT server (default)",
-        doc: paragraph("do not query an IDENT server."),
-    },
-    OptionSpec {
-        short: Some('p'),
-        long: "paranoid",
-        argument: Argument::None,
-        effect: Effect::Set(Id::Access(Access::Paranoid)),
-        help: "the client's name must have the client's address",
-        doc: paragraph(
-            "the client's name must have the client's address, otherwise the client is refused. \
-             Without a name, or with one that cannot be checked, it goes on without one (with \
-             `-w` it is refused). Names are looked up for this, whatever `-H` says.",
-        ),
-    },
-    OptionSpec {
-        short: Some('P'),
-        long: "no-paranoid",
-        argument: Argument::None,
-        effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
-        help: "the name may have another address (default)",
-        doc: paragraph("the client's name may have another address."),
-    },
-    OptionSpec {
-        short: Some('l'),
-        long: "local-name",
-        argument: Argument::Text("name"),
-        effect: Effect::Set(Id::Access(Access::LocalName)),
-        help: "our name, not looked up",
-        doc: paragraph("our name, not looked up."),
-    },
-];
+pub(super) const IDENT: OptionSpec = OptionSpec {
+    short: Some('r'),
+    long: "ident",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::Ident)),
+    help: "query the client's IDENT server (RFC 1413)",
+    doc: paragraph("query the client's IDENT server (RFC 1413)."),
+};
+
+pub(super) const NO_IDENT: OptionSpec = OptionSpec {
+    short: Some('R'),
+    long: "no-ident",
+    argument: Argument::None,
+    effect: Effect::Negate(&[Id::Access(Access::Ident)]),
+    help: "do not query an IDENT server (default)",
+    doc: paragraph("do not query an IDENT server."),
+};
+
+const PARANOID: OptionSpec = OptionSpec {
+    short: Some('p'),
+    long: "paranoid",
+    argument: Argument::None,
+    effect: Effect::Set(Id::Access(Access::Paranoid)),
+    help: "the client's name must have the client's address",
+    doc: paragraph(
+        "the client's name must have the client's address; otherwise the client is refused. A \
+         client without a name, or with one that cannot be checked, is served as one without a \
+         name (with `-w` it is refused). Names are looked up for this even with `-H`.",
+    ),
+};
+
+const NO_PARANOID: OptionSpec = OptionSpec {
+    short: Some('P'),
+    long: "no-paranoid",
+    argument: Argument::None,
+    effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
+    help: "the client's name may have another address (default)",
+    doc: paragraph("the client's name may have another address."),
+};
+
+pub(super) const LOCAL_NAME: OptionSpec = OptionSpec {
+    short: Some('l'),
+    long: "local-name",
+    argument: Argument::Text("name"),
+    effect: Effect::Set(Id::Access(Access::LocalName)),
+    help: "our own host name, instead of a lookup",
+    doc: paragraph("our own host name, instead of a lookup."),
+};
+
+pub(super) const SWITCHES: &[OptionSpec] = &[STRICT, NO_STRICT, NO_NAGLE, NAGLE];
+
+pub(super) const CLIENT: &[OptionSpec] = &[IDENT, NO_IDENT, PARANOID, NO_PARANOID, LOCAL_NAME];
 
 pub(super) const BANNER: OptionSpec = OptionSpec {
     short: Some('B'),
     long: "banner",
     argument: Argument::Text("text"),
     effect: Effect::Append(Id::Access(Access::Banner)),
-    help: "text for the client, before anything else",
-    doc: paragraph("written to descriptor 1 first; several are written one behind the other."),
+    help: "text to send to the client first",
+    doc: paragraph("text written to descriptor 1 first; each further `-B` adds to it."),
 };
 
 pub(super) const TIMEOUT: OptionSpec = OptionSpec {
@@ -160,8 +167,8 @@ pub(super) const RULES_DIRECTORY: OptionSpec = OptionSpec {
         Id::Access(Access::RulesDirectory),
         &[Id::Access(Access::RulesFile)],
     ),
-    help: "directory of the rules",
-    doc: paragraph("directory of the rules."),
+    help: "directory with the access rules",
+    doc: paragraph("directory with the access rules."),
 };
 
 pub(super) const RULES_FILE: OptionSpec = OptionSpec {
@@ -172,9 +179,9 @@ pub(super) const RULES_FILE: OptionSpec = OptionSpec {
         Id::Access(Access::RulesFile),
         &[Id::Access(Access::RulesDirectory)],
     ),
-    help: "file of the rules",
+    help: "file with the access rules",
     doc: paragraph(
-        "file of the rules; of a directory and a file the last one counts. Without rules \
-         everybody passes.",
+        "file with the access rules. Of `-i` and `-x` the last one counts. Without rules every \
+         client is accepted.",
     ),
 };

@@ -1,5 +1,4 @@
-//! What each program of the suite understands: one row for each option, one
-//! [`Program`] for each program.
+//! The options of each program: one row for each option, one [`Program`] for each program.
 
 mod access;
 mod tcp;
@@ -7,7 +6,7 @@ mod tcpclient;
 mod tls;
 
 use crate::id::{Access, Id};
-use crate::option_spec::{Argument, Effect, OptionSpec, Program};
+use crate::option_spec::{Effect, OptionSpec, Program};
 use crate::suite;
 
 const PROG: &[&str] = &["prog..."];
@@ -150,17 +149,17 @@ pub static TLSSERVER: Program = Program {
         ],
         access::SWITCHES,
         &[access::NO_DNS, access::DNS, access::HOSTS, access::NO_HOSTS],
-        access::WHO,
+        access::CLIENT,
         &[
             OptionSpec {
                 effect: Effect::Set(Id::Access(Access::Banner)),
                 ..access::BANNER
             },
             access::TIMEOUT,
-            // Here the directory beats the file, wherever it stands.
+            // Here the directory overrides the file, whatever their order.
             OptionSpec {
                 effect: Effect::Set(Id::Access(Access::RulesDirectory)),
-                help: "directory of the rules; it beats -x",
+                help: "directory with the access rules; overrides -x",
                 ..access::RULES_DIRECTORY
             },
             OptionSpec {
@@ -277,7 +276,7 @@ pub static TCPSERVER_ACCESS: Program = Program {
         &[access::VERBOSITY],
         access::SWITCHES,
         &[access::NO_DNS, access::HOSTS],
-        access::WHO,
+        access::CLIENT,
         &[
             access::BANNER,
             access::TIMEOUT,
@@ -302,14 +301,7 @@ pub static TCPCLIENT: Program = Program {
         tcpclient::FAMILY_AND_NAGLE,
         &[tcpclient::NO_DNS, tcpclient::HOSTS],
         tcpclient::REST,
-        &[
-            // Read here, in more forms than a check knows.
-            OptionSpec {
-                argument: Argument::Text("ip"),
-                ..tcpclient::LOCAL_IP
-            },
-            tcpclient::LOCAL_PORT,
-        ],
+        &[tcpclient::LOCAL_IP, tcpclient::LOCAL_PORT],
     ],
     operands: CONNECTED,
     long: false,

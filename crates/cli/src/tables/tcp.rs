@@ -7,49 +7,51 @@ use crate::id::{Applyuidgid, ChainBuilder, Id, IdentClient, ProxyServer};
 use crate::id::{Socketbinder, Tcpserverd};
 use crate::option_spec::{Argument, Effect, OptionSpec, paragraph};
 
-/// Three levels, for programs that turn them into those of others.
-pub(super) const VERBOSITY: &[OptionSpec] = &[
-    OptionSpec {
-        short: Some('q'),
-        long: "quiet",
-        argument: Argument::None,
-        effect: Effect::Override(
-            Id::ChainBuilder(ChainBuilder::Quiet),
-            &[Id::ChainBuilder(ChainBuilder::Verbose)],
-        ),
-        help: "say nothing but errors",
-        doc: paragraph("verbosity 0: errors only."),
-    },
-    OptionSpec {
-        short: Some('v'),
-        long: "verbose",
-        argument: Argument::None,
-        effect: Effect::Override(
-            Id::ChainBuilder(ChainBuilder::Verbose),
-            &[Id::ChainBuilder(ChainBuilder::Quiet)],
-        ),
-        help: "say everything: -v2 of the programs that it runs",
-        doc: paragraph("verbosity 2: everything."),
-    },
-    OptionSpec {
-        short: Some('Q'),
-        long: "normally-verbose",
-        argument: Argument::None,
-        effect: Effect::Negate(&[
-            Id::ChainBuilder(ChainBuilder::Quiet),
-            Id::ChainBuilder(ChainBuilder::Verbose),
-        ]),
-        help: "say errors and warnings (default)",
-        doc: paragraph("verbosity 1: errors and warnings."),
-    },
-];
+pub(super) const QUIET: OptionSpec = OptionSpec {
+    short: Some('q'),
+    long: "quiet",
+    argument: Argument::None,
+    effect: Effect::Override(
+        Id::ChainBuilder(ChainBuilder::Quiet),
+        &[Id::ChainBuilder(ChainBuilder::Verbose)],
+    ),
+    help: "print errors only",
+    doc: paragraph("verbosity 0: errors only."),
+};
+
+pub(super) const VERBOSE: OptionSpec = OptionSpec {
+    short: Some('v'),
+    long: "verbose",
+    argument: Argument::None,
+    effect: Effect::Override(
+        Id::ChainBuilder(ChainBuilder::Verbose),
+        &[Id::ChainBuilder(ChainBuilder::Quiet)],
+    ),
+    help: "print everything: runs the other programs with -v2",
+    doc: paragraph("verbosity 2: everything."),
+};
+
+pub(super) const NORMALLY_VERBOSE: OptionSpec = OptionSpec {
+    short: Some('Q'),
+    long: "normally-verbose",
+    argument: Argument::None,
+    effect: Effect::Negate(&[
+        Id::ChainBuilder(ChainBuilder::Quiet),
+        Id::ChainBuilder(ChainBuilder::Verbose),
+    ]),
+    help: "print errors and warnings (default)",
+    doc: paragraph("verbosity 1: errors and warnings."),
+};
+
+/// Three levels, for programs that translate them for the programs that they run.
+pub(super) const VERBOSITY: &[OptionSpec] = &[QUIET, VERBOSE, NORMALLY_VERBOSE];
 
 pub(super) const TCPSERVERD_VERBOSITY: OptionSpec = OptionSpec {
     short: Some('v'),
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Verbosity)),
-    help: "0: errors, 1: warnings too (default), 2: everything",
+    help: "0: errors; 1 (default): warnings too; 2: everything",
     doc: paragraph(
         "0: fatal errors; 1 (default): also warnings and rejected clients; 2: everything.",
     ),
@@ -62,7 +64,8 @@ pub(super) const NOTIFY: OptionSpec = OptionSpec {
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Notify)),
     help: "print the port on standard output when ready",
     doc: paragraph(
-        "print the port and a newline on descriptor 1 when ready; 1 is closed then in any case.",
+        "when ready, print the port and a newline on descriptor 1. With or without `-1`, \
+         descriptor 1 is closed then.",
     ),
 };
 
@@ -71,10 +74,10 @@ pub(super) const MAX_CONNECTIONS: OptionSpec = OptionSpec {
     long: "global-max-connections",
     argument: Argument::Checked("n", checks::at_least_one),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::MaxConnections)),
-    help: "at most so many connections (default: 40)",
+    help: "maximum number of connections (default: 40)",
     doc: paragraph(
-        "at most so many connections in all (40 by default; 0 is 1; at most 16384); further \
-         clients wait, and a warning says so.",
+        "maximum number of connections (default: 40; 0 means 1; at most 16384). Further clients \
+         wait, and a warning says so.",
     ),
 };
 
@@ -83,8 +86,11 @@ pub(super) const LOCAL_MAX_CONNECTIONS: OptionSpec = OptionSpec {
     long: "local-max-connections",
     argument: Argument::Checked("n", checks::at_least_one),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::LocalMaxConnections)),
-    help: "the same for each address (default: 40)",
-    doc: paragraph("the same for the connections from one address; further ones are closed."),
+    help: "maximum number of connections from one address (default: 40)",
+    doc: paragraph(
+        "maximum number of connections from one address (default: 40; 0 means 1). Further ones \
+         are closed.",
+    ),
 };
 
 pub(super) const REUSE: &[OptionSpec] = &[
@@ -93,16 +99,19 @@ pub(super) const REUSE: &[OptionSpec] = &[
         long: "no-reuse-address",
         argument: Argument::None,
         effect: Effect::Set(Id::Socketbinder(Socketbinder::NoReuse)),
-        help: "do not take an address that was in use a moment ago",
-        doc: paragraph("do not bind to an address on which connections are still dying."),
+        help: "do not set SO_REUSEADDR",
+        doc: paragraph("do not set SO_REUSEADDR."),
     },
     OptionSpec {
         short: Some('d'),
         long: "reuse-address",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Socketbinder(Socketbinder::NoReuse)]),
-        help: "take an address that was in use a moment ago (default)",
-        doc: paragraph("bind to an address even if connections on it are still dying."),
+        help: "set SO_REUSEADDR (default)",
+        doc: paragraph(
+            "set SO_REUSEADDR, to bind to an address even while old connections on it are in \
+             TIME_WAIT.",
+        ),
     },
 ];
 
@@ -111,10 +120,10 @@ pub(super) const DUAL_STACK: OptionSpec = OptionSpec {
     long: "dual-stack",
     argument: Argument::None,
     effect: Effect::Set(Id::Socketbinder(Socketbinder::DualStack)),
-    help: "with ip ::, serve IPv4 clients too",
+    help: "with ip ::, accept IPv4 clients too",
     doc: paragraph(
-        "a socket bound to `::` takes IPv4 clients too, who appear with their IPv4 address; \
-         otherwise IPv6 sockets never do.",
+        "a socket bound to `::` accepts IPv4 clients too, and their IPv4 address is shown. Without \
+         `-a` an IPv6 socket accepts IPv6 clients only.",
     ),
 };
 
@@ -123,8 +132,8 @@ pub(super) const BACKLOG: OptionSpec = OptionSpec {
     long: "backlog",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Socketbinder(Socketbinder::Backlog)),
-    help: "backlog of the socket; 0: do not listen",
-    doc: paragraph("backlog of the socket (the system's maximum by default); 0: do not listen."),
+    help: "listen backlog (default: the maximum); 0: do not listen",
+    doc: paragraph("listen backlog (default: the system's maximum); 0: do not listen."),
 };
 
 pub(super) const SOCKET: &[OptionSpec] = &[
@@ -133,8 +142,8 @@ pub(super) const SOCKET: &[OptionSpec] = &[
         long: "udp",
         argument: Argument::None,
         effect: Effect::Set(Id::Socketbinder(Socketbinder::Udp)),
-        help: "a datagram socket, with -b 0",
-        doc: paragraph("a datagram socket, with `-b 0`."),
+        help: "make a datagram socket; needs -b 0",
+        doc: paragraph("make a datagram socket; needs `-b 0`."),
     },
     OptionSpec {
         short: Some('M'),
@@ -149,8 +158,8 @@ pub(super) const SOCKET: &[OptionSpec] = &[
         long: "block",
         argument: Argument::None,
         effect: Effect::Set(Id::Socketbinder(Socketbinder::Block)),
-        help: "a blocking socket",
-        doc: paragraph("a blocking socket; non-blocking by default."),
+        help: "make the socket blocking (default: non-blocking)",
+        doc: paragraph("make the socket blocking (default: non-blocking)."),
     },
 ];
 
@@ -166,10 +175,10 @@ pub(super) const ENVUIDGID: OptionSpec = OptionSpec {
             Id::Applyuidgid(Applyuidgid::Groups),
         ],
     ),
-    help: "ids from the variables UID, GID and GIDLIST",
+    help: "take the ids from the variables UID, GID and GIDLIST",
     doc: paragraph(
-        "all three from the environment (`UID`, `GID`, `GIDLIST`); options before it are lost, \
-         those after it count.",
+        "take all ids from the variables `UID`, `GID` and `GIDLIST`. Ids given before `-U` are \
+         discarded; those given after it count.",
     ),
 };
 
@@ -178,8 +187,8 @@ pub(super) const UID: OptionSpec = OptionSpec {
     long: "uid",
     argument: Argument::Number("uid"),
     effect: Effect::SetUnlessZero(Id::Applyuidgid(Applyuidgid::Uid)),
-    help: "user id, a number; 0: leave it alone",
-    doc: paragraph("user id, a number (`id -u name` prints it); 0 leaves it alone."),
+    help: "numeric user id; 0: do not change it",
+    doc: paragraph("numeric user id (`id -u name` prints it); 0: do not change it."),
 };
 
 pub(super) const GID: OptionSpec = OptionSpec {
@@ -187,8 +196,8 @@ pub(super) const GID: OptionSpec = OptionSpec {
     long: "gid",
     argument: Argument::Number("gid"),
     effect: Effect::SetUnlessZero(Id::Applyuidgid(Applyuidgid::Gid)),
-    help: "group id, a number; 0: leave it alone",
-    doc: paragraph("group id, a number (`getent group name` shows it); 0 leaves it alone."),
+    help: "numeric group id; 0: do not change it",
+    doc: paragraph("numeric group id (`getent group name` shows it); 0: do not change it."),
 };
 
 pub(super) const GROUPS: OptionSpec = OptionSpec {
@@ -196,8 +205,8 @@ pub(super) const GROUPS: OptionSpec = OptionSpec {
     long: "gidlist",
     argument: Argument::Checked("list", checks::numbers),
     effect: Effect::Set(Id::Applyuidgid(Applyuidgid::Groups)),
-    help: "supplementary groups, separated by commas; '' for none",
-    doc: paragraph("supplementary groups, numbers separated by commas; empty for none."),
+    help: "numeric supplementary groups, comma-separated; '': none",
+    doc: paragraph("numeric supplementary groups, separated by commas; an empty list: none."),
 };
 
 pub(super) const CLEAN: OptionSpec = OptionSpec {
@@ -214,8 +223,8 @@ pub(super) const IDENT_TIMEOUT: OptionSpec = OptionSpec {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::Set(Id::IdentClient(IdentClient::Timeout)),
-    help: "limit of time (default: 30000)",
-    doc: paragraph("limit of time; 0 (default): 30 seconds."),
+    help: "time limit (default: 30000)",
+    doc: paragraph("time limit; 0 (default): 30 seconds."),
 };
 
 pub(super) const PROXY: OptionSpec = OptionSpec {
@@ -223,10 +232,10 @@ pub(super) const PROXY: OptionSpec = OptionSpec {
     long: "proxy",
     argument: Argument::None,
     effect: Effect::Set(Id::ChainBuilder(ChainBuilder::Proxy)),
-    help: "clients come through a proxy that speaks the PROXY protocol",
+    help: "clients come through a proxy that sends a PROXY header",
     doc: paragraph(
-        "run proxy-server before and after s6-tlsd. With `-K` the header has as much time as the \
-         handshake after it.",
+        "run proxy-server before and after s6-tlsd, to read a PROXY header. With `-K` the header \
+         and the handshake have this time each.",
     ),
 };
 
@@ -239,8 +248,8 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
             Id::ProxyServer(ProxyServer::Only1),
             &[Id::ProxyServer(ProxyServer::Only2)],
         ),
-        help: "accept version 1 only",
-        doc: paragraph("accept version 1 only."),
+        help: "accept version 1 of the protocol only",
+        doc: paragraph("accept version 1 of the protocol only."),
     },
     OptionSpec {
         short: Some('2'),
@@ -250,23 +259,23 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
             Id::ProxyServer(ProxyServer::Only2),
             &[Id::ProxyServer(ProxyServer::Only1)],
         ),
-        help: "accept version 2 only",
-        doc: paragraph("accept version 2 only."),
+        help: "accept version 2 of the protocol only",
+        doc: paragraph("accept version 2 of the protocol only."),
     },
     OptionSpec {
         short: Some('t'),
         long: "timeout",
         argument: Argument::Number("ms"),
         effect: Effect::Set(Id::ProxyServer(ProxyServer::Timeout)),
-        help: "limit for the header (default: none)",
-        doc: paragraph("limit for the header; 0 (default): none."),
+        help: "time limit for the header (default: none)",
+        doc: paragraph("time limit for the header; 0 (default): none."),
     },
     OptionSpec {
         short: Some('v'),
         long: "verbosity",
         argument: Argument::Number("n"),
         effect: Effect::Set(Id::ProxyServer(ProxyServer::Verbosity)),
-        help: "0: errors, 1: warnings too (default)",
+        help: "0: errors; 1 (default): warnings too",
         doc: paragraph("0: errors only; 1 (default): warnings too."),
     },
     OptionSpec {
@@ -277,8 +286,11 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
             Id::ProxyServer(ProxyServer::BeforeTlsd),
             &[Id::ProxyServer(ProxyServer::AfterTlsd)],
         ),
-        help: "put the proxy's SSL variables aside",
-        doc: paragraph("SSL variables go to `tlsbak_SSL_*`, out of the way of s6-tlsd."),
+        help: "save the proxy's SSL variables before s6-tlsd sets its own",
+        doc: paragraph(
+            "rename the proxy's SSL variables to `tlsbak_SSL_*`, so that s6-tlsd does not overwrite \
+             them.",
+        ),
     },
     OptionSpec {
         short: None,
@@ -288,10 +300,11 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
             Id::ProxyServer(ProxyServer::AfterTlsd),
             &[Id::ProxyServer(ProxyServer::BeforeTlsd)],
         ),
-        help: "read nothing, and bring them back",
+        help: "read no header; restore the proxy's SSL variables",
         doc: paragraph(
-            "reads nothing; moves them back. If the proxy told nothing of TLS, what s6-tlsd has \
-             set stays, and only a name that it told replaces `SSL_TLS_SNI_SERVERNAME`.",
+            "read no header; rename `tlsbak_SSL_*` back. If the proxy reported no TLS, the \
+             variables that s6-tlsd has set stay; only a name that the proxy reported replaces \
+             `SSL_TLS_SNI_SERVERNAME`.",
         ),
     },
 ];

@@ -11,11 +11,11 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Tls(Tls::Verbosity)),
-    help: "0: errors, 1: warnings too (default), 2: everything",
+    help: "0: errors; 1 (default): warnings too; 2: everything",
     doc: paragraph(
-        "0 drops warnings and the line about the handshake limit; 1 is the default; 2 adds a \
-         line that says what the sandbox consists of and one at the end ([logging](logging.md)), \
-         and warns of keys that everybody may read.",
+        "0: neither warnings nor the message that the handshake limit is exceeded; 1 (default): \
+         both; 2: also a line about the sandbox, a line when the connection ends \
+         ([logging](logging.md)), and a warning of keys that everybody may read.",
     ),
 }];
 
@@ -24,10 +24,10 @@ pub(super) const NOTIFICATION: &[OptionSpec] = &[OptionSpec {
     long: "notification-fd",
     argument: Argument::Number("fd"),
     effect: Effect::Set(Id::Tls(Tls::NotificationFd)),
-    help: "descriptor to report the handshake to (default: none)",
+    help: "descriptor for the notification (default: none)",
     doc: paragraph(
-        "report the handshake there; 0 (default): do not. It must not be 1, 2, fdr or \
-         fdw.",
+        "write the notification to this descriptor after the handshake; 0 (default): none. It \
+         must not be 1, 2, fdr or fdw.",
     ),
 }];
 
@@ -37,8 +37,8 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         long: "close-notify",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::CloseNotify)),
-        help: "end our direction with a close_notify alert",
-        doc: paragraph("end our direction with a close_notify alert."),
+        help: "send a close_notify alert when our direction ends",
+        doc: paragraph("send a close_notify alert when our direction ends."),
     },
     OptionSpec {
         short: Some('s'),
@@ -47,7 +47,8 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         effect: Effect::Negate(&[Id::Tls(Tls::CloseNotify)]),
         help: "close the TCP direction without an alert (default)",
         doc: paragraph(
-            "close the TCP direction without an alert; a close_notify of the peer is answered.",
+            "close the TCP direction without an alert. A close_notify from the peer is still \
+             answered with one.",
         ),
     },
     OptionSpec {
@@ -74,19 +75,19 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         long: "handshake-timeout",
         argument: Argument::Number("ms"),
         effect: Effect::SetUnlessZero(Id::Tls(Tls::HandshakeTimeout)),
-        help: "limit of the whole handshake (default: none)",
-        doc: paragraph("limit of the whole handshake; 0 (default): none."),
+        help: "time limit for the handshake (default: none)",
+        doc: paragraph("time limit for the whole handshake; 0 (default): none."),
     },
     OptionSpec {
         short: None,
         long: "idle-timeout",
         argument: Argument::Number("ms"),
         effect: Effect::SetUnlessZero(Id::Tls(Tls::IdleTimeout)),
-        help: "end after so long without cleartext (default: never)",
+        help: "close after this time without cleartext (default: never)",
         doc: paragraph(
-            "end the connection after so long without a byte of cleartext in either direction; \
-             0 (default): never. A record counts once it is there whole: what comes a byte at a \
-             time, and what is no data, does not put the end off.",
+            "close the connection after this time without a byte of cleartext in either \
+             direction; 0 (default): never. A record counts when it has arrived completely: a peer \
+             that sends one byte at a time, or records without data, does not extend the time.",
         ),
     },
     OptionSpec {
@@ -94,9 +95,9 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         long: "peer-info",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::PeerInfo)),
-        help: "tell the program more about the peer",
+        help: "set more variables about the peer",
         doc: paragraph(
-            "set more variables: key exchange, channel bindings, and all of the peer's \
+            "set more variables: key exchange, channel bindings, and the contents of the peer's \
              certificate ([peer-info](peer-info.md)).",
         ),
     },
@@ -105,8 +106,8 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         long: "no-sandbox",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::NoSandbox)),
-        help: "do not lock the engine in; for debugging",
-        doc: paragraph("do not lock the process in ([security](security.md)); for debugging."),
+        help: "run the engine without its sandbox; for debugging",
+        doc: paragraph("run without the sandbox ([security](security.md)); for debugging."),
     },
 ];
 
@@ -116,12 +117,12 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "alpn",
         argument: Argument::Checked("protocol,...", checks::protocols),
         effect: Effect::Set(Id::Tls(Tls::Alpn)),
-        help: "application protocols to agree on, the best first",
+        help: "application protocols (ALPN), the preferred one first",
         doc: paragraph(
-            "agree on one of these application protocols (ALPN, RFC 7301), the best first; the \
-             program finds it in `SSL_ALPN_PROTOCOL`, or that variable unset if there is none. A \
-             server chooses by its own order; a client that offers only others gets the alert \
-             no_application_protocol. A server may pass over what a client offers.",
+            "agree on one of these application protocols (ALPN, RFC 7301), the preferred one \
+             first. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A server \
+             chooses by its own order; a client that offers only other protocols gets the alert \
+             no_application_protocol. A server may ignore what a client offers.",
         ),
     },
     OptionSpec {
@@ -129,14 +130,14 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "key-guard",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::KeyGuard)),
-        help: "keep the private key in a process that never hears the network",
+        help: "keep the private key in a separate process",
         doc: paragraph(
-            "keep private keys, and those of tickets, in a process of their own, which never \
-             hears the network and signs for the one that does: \
-             [the key guard](security.md#the-key-guard).",
+            "keep private keys and ticket keys in a separate process, which never reads from the \
+             network and signs for the engine: [the key guard](security.md#the-key-guard).",
         ),
     },
 ];
+
 pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     short: None,
     long: "groups",
@@ -144,13 +145,14 @@ pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     effect: Effect::Set(Id::Tls(Tls::Groups)),
     help: "key exchange groups (default: X25519MLKEM768 first)",
     doc: paragraph(
-        "the groups that keys are exchanged with: one or more of `X25519MLKEM768`, `X25519`, \
-         `secp256r1`, `secp384r1`, separated by `,` or `:`, in any case. Default: these four; \
-         TLS 1.2 has the last three. A client offers them in this order, with a share for the \
-         first; a server takes the first of the client's list that is in its own. \
-         `--groups=X25519` helps where something on the way drops long ClientHellos: one with \
-         `X25519MLKEM768` does not fit into one segment of TCP. In TLS 1.2 some servers also \
-         want the curve of their ECDSA certificate in a client's list. No group in common: 98.",
+        "key exchange groups: one or more of `X25519MLKEM768`, `X25519`, `secp256r1`, \
+         `secp384r1`, separated by `,` or `:`, in upper or lower case. Default: these four; TLS \
+         1.2 has the last three. A client offers them in this order, with a key share for the \
+         first; a server takes the first group of the client's list that is in its own. \
+         `--groups=X25519` helps where a middlebox drops long ClientHellos: one with \
+         `X25519MLKEM768` does not fit into one TCP segment. In TLS 1.2 some servers also require \
+         the curve of their ECDSA certificate in the client's list. Without a common group the \
+         exit code is 98.",
     ),
 }];
 
@@ -164,7 +166,10 @@ pub(super) const ASKING: &[OptionSpec] = &[
             &[Id::Server(Server::MandatoryClientCert)],
         ),
         help: "ask for a client certificate",
-        doc: paragraph("ask for a client certificate; none is fine, a bad one is not."),
+        doc: paragraph(
+            "ask for a client certificate. A client without one is accepted, one with a bad one is \
+             refused.",
+        ),
     },
     OptionSpec {
         short: Some('y'),
@@ -184,9 +189,10 @@ pub(super) const ASKING: &[OptionSpec] = &[
         effect: Effect::Set(Id::Server(Server::AnyClientCert)),
         help: "ask, and accept any client certificate, whoever issued it",
         doc: paragraph(
-            "ask (as `-Y` does, with `-y` insist), and accept any certificate whose key the client \
-             owns: self-signed and expired ones, too. No trust anchors are read, and no names of \
-             any sent. Hash and subject are reported; only the hash says who it is.",
+            "ask as `-Y` does (with `-y`, refuse clients without one), and accept any certificate \
+             whose key the client owns, also a self-signed or expired one. No trust anchors are \
+             read, and clients are told no names of CAs. Hash and subject are reported; only the \
+             hash identifies the client.",
         ),
     },
 ];
@@ -199,12 +205,12 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         effect: Effect::Append(Id::Tls(Tls::Pin)),
         help: "accept only the certificate or key of this hash; repeatable",
         doc: paragraph(
-            "the peer's own certificate must be one of these; it may be given more than once. \
-             `SHA256:` and 64 hex digits is the hash of a certificate, as `SSL_PEER_CERT_HASH` has \
-             it; `SPKI-SHA256:` that of a public key, as in a TLSA record 3 1 1. Without CADIR, \
-             CAFILE and `--webpki-roots`, and under `--no-verify-cert`, a pin is all that is asked \
-             for: neither issuer nor dates nor name count. With them both must hold. A server \
-             needs `-Y` or `-y` with it. The line about another certificate has its hash.",
+            "accept only a peer whose certificate has this hash; give the option once for each \
+             hash. `SHA256:` and 64 hex digits is the hash of a certificate, as in \
+             `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA record \
+             3 1 1. Without CADIR, CAFILE and `--webpki-roots`, and with `--no-verify-cert`, only \
+             the pin is checked, not issuer, dates or name; otherwise both must hold. A server also \
+             needs `-Y` or `-y`. The message about a refused certificate contains its hash.",
         ),
     },
     OptionSpec {
@@ -212,25 +218,26 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         long: "crl-check",
         argument: Argument::Checked("leaf|chain", checks::crl_check),
         effect: Effect::Set(Id::Tls(Tls::CrlCheck)),
-        help: "how far CRLFILE is asked (default: chain)",
+        help: "certificates to look up in CRLFILE (default: chain)",
         doc: paragraph(
-            "ask the revocation lists of CRLFILE about the peer's own certificate only (`leaf`), \
-             or about every one below the anchor (`chain`, the default).",
+            "look up in the revocation lists of CRLFILE: only the peer's own certificate \
+             (`leaf`), or every certificate below the trust anchor (`chain`, the default).",
         ),
     },
 ];
 
-/// `-k`, wherever it stands, beats the other two: a program that hands them on settles it.
+/// `-k` overrides the other two, whatever their order. A program that hands them on applies this
+/// first: [`crate::normalize_sni_level`].
 pub(super) const SNI: &[OptionSpec] = &[
     OptionSpec {
         short: Some('k'),
         long: "sni-level",
         argument: Argument::Number("level"),
         effect: Effect::Set(Id::Server(Server::SniLevel)),
-        help: "0 (default): one pair for all; 1: --sni; 2: --mandatory-sni",
+        help: "0 (default): ignore SNI; 1: --sni; 2: --mandatory-sni",
         doc: paragraph(
-            "0 (default): one pair for everybody; 1: as `--sni`; 2 and above: as \
-             `--mandatory-sni`. It beats these two, wherever it stands.",
+            "0 (default): ignore the client's SNI; 1: as `--sni`; 2 and above: as \
+             `--mandatory-sni`. It overrides these two, whatever their order.",
         ),
     },
     OptionSpec {
@@ -238,16 +245,22 @@ pub(super) const SNI: &[OptionSpec] = &[
         long: "sni",
         argument: Argument::None,
         effect: Effect::Override(Id::Server(Server::Sni), &[Id::Server(Server::MandatorySni)]),
-        help: "the pair for the client's name, else the default pair",
-        doc: paragraph("the pair for the name the client asks for, else the default pair."),
+        help: "use the pair for the client's SNI, else the default pair",
+        doc: paragraph(
+            "use the key and certificate for the name that the client asks for (SNI), else the \
+             default pair.",
+        ),
     },
     OptionSpec {
         short: None,
         long: "mandatory-sni",
         argument: Argument::None,
         effect: Effect::Override(Id::Server(Server::MandatorySni), &[Id::Server(Server::Sni)]),
-        help: "the pair for the client's name, else no handshake",
-        doc: paragraph("the pair for the name, else the handshake fails (`unrecognized_name`)."),
+        help: "use the pair for the client's SNI, else no handshake",
+        doc: paragraph(
+            "use the key and certificate for the name that the client asks for (SNI); without \
+             them the handshake fails (`unrecognized_name`).",
+        ),
     },
 ];
 
@@ -274,7 +287,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::NoVerifyCert)),
         help: "accept any certificate",
-        doc: paragraph("accept any certificate; the peer must still own its key."),
+        doc: paragraph("accept any certificate; the server must still own its key."),
     },
     OptionSpec {
         short: None,
@@ -299,11 +312,12 @@ pub(super) const SERVER_NAME: &[OptionSpec] = &[OptionSpec {
     long: "servername",
     argument: Argument::Text("name"),
     effect: Effect::Set(Id::Client(Client::ServerName)),
-    help: "name to send (SNI) and to check in the certificate",
+    help: "server name to send (SNI) and to check in the certificate",
     doc: paragraph(
-        "send the name (SNI) and check the certificate against it. An address is not sent, and \
-         is matched with the certificate's addresses. A name that is not ASCII is given as its \
-         A-label (`xn--...`). Without `-k` the chain is verified and **no name is checked**.",
+        "send this name (SNI) and check the certificate against it. An address is not sent; it is \
+         checked against the addresses in the certificate. A name that is not ASCII must be given \
+         as its A-label (`xn--...`). Without `-k` the chain is verified, but **no name is \
+         checked**.",
     ),
 }];
 
@@ -313,8 +327,8 @@ pub(super) const KEEP: &[OptionSpec] = &[
         long: "keep",
         argument: Argument::None,
         effect: Effect::Set(Id::Launcher(Launcher::Keep)),
-        help: "leave the engine's variables to the program",
-        doc: paragraph("leave the engine's variables to `prog`."),
+        help: "keep the engine's variables in the program's environment",
+        doc: paragraph("keep the engine's variables in the environment of `prog`."),
     },
     OptionSpec {
         short: Some('z'),
@@ -332,15 +346,18 @@ pub(super) const NETWORK: &[OptionSpec] = &[
         long: "read-fd",
         argument: Argument::Checked("fd", checks::descriptor),
         effect: Effect::Set(Id::Launcher(Launcher::ReadFd)),
-        help: "read the network there (default: 6)",
-        doc: paragraph("read the network on this descriptor, 3 or more; the default is 6."),
+        help: "network descriptor to read (default: 6)",
+        doc: paragraph("read the network from this descriptor, 3 or more; the default is 6."),
     },
     OptionSpec {
         short: Some('7'),
         long: "write-fd",
         argument: Argument::Checked("fd", checks::descriptor),
         effect: Effect::Set(Id::Launcher(Launcher::WriteFd)),
-        help: "write the network there (default: 7)",
-        doc: paragraph("write the network on this one, which must be another; the default is 7."),
+        help: "network descriptor to write (default: 7)",
+        doc: paragraph(
+            "write the network to this descriptor, 3 or more and different from that of `-6`; the \
+             default is 7.",
+        ),
     },
 ];

@@ -111,9 +111,9 @@ impl Connection {
         let end = |side: &str| {
             let (ip, port) = (format!("{proto}{side}IP"), format!("{proto}{side}PORT"));
             let address = Address::parse(context.require(&ip)?.as_encoded_bytes())
-                .ok_or_else(|| invalid(&ip))?;
+                .ok_or_else(|| Fatal::invalid_variable(&ip))?;
             let port = parse_port(context.require(&port)?.as_encoded_bytes())
-                .ok_or_else(|| invalid(&port))?;
+                .ok_or_else(|| Fatal::invalid_variable(&port))?;
             Ok::<_, Fatal>(Endpoint { address, port })
         };
         let (local, remote) = (end("LOCAL")?, end("REMOTE")?);
@@ -124,10 +124,6 @@ impl Connection {
             proto,
         })
     }
-}
-
-fn invalid(name: &str) -> Fatal {
-    Fatal::user(format!("invalid ${name}"))
 }
 
 struct Access<'a> {

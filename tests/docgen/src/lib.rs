@@ -63,7 +63,7 @@ pub fn files() -> Result<BTreeMap<PathBuf, String>, Error> {
             files.insert(root("completions").join(file), text);
         }
     }
-    let suite = manual::suite_page(&read("doc/overview.md")?, &read("doc/index.md")?, &date);
+    let suite = manual::suite_page(&read("doc/overview.md")?, &read("doc/index.md")?, &date)?;
     files.insert(root("doc/man/s6-tls.7"), suite);
     Ok(files)
 }

@@ -25,7 +25,7 @@ const SECTIONS: [(&str, &str); 6] = [
 
 /// The page in section 8 about `program`, from its page in doc.
 pub fn program(text: &str, program: &Program, date: &str) -> Result<String, Error> {
-    let mut sections = sections(blocks(text));
+    let mut sections = sections(blocks(text)?);
     sections.remove("");
     let mut page = head(program.name, 8, date, program.summary);
     page.push_str(&synopsis(program));
@@ -54,17 +54,17 @@ pub fn program(text: &str, program: &Program, date: &str) -> Result<String, Erro
 }
 
 /// s6-tls(7), from the pages about all programs.
-pub fn suite_page(overview: &str, index: &str, date: &str) -> String {
+pub fn suite_page(overview: &str, index: &str, date: &str) -> Result<String, Error> {
     let mut page = head(
         "s6-tls",
         7,
         date,
         "TLS and TCP between the network and programs.",
     );
-    let overview = sections(blocks(overview)).remove("");
+    let overview = sections(blocks(overview)?).remove("");
     page.push_str(".Sh DESCRIPTION\n");
     page.push_str(&body(&overview.unwrap_or_default(), None));
-    let mut index = sections(blocks(index));
+    let mut index = sections(blocks(index)?);
     for (title, name) in [
         ("TLS", "TLS PROGRAMS"),
         ("TCP", "TCP PROGRAMS"),
@@ -75,7 +75,7 @@ pub fn suite_page(overview: &str, index: &str, date: &str) -> String {
         page.push_str(&format!(".Sh {name}\n{}", body(&blocks, None)));
     }
     page.push_str(&see_also(&page, None));
-    page
+    Ok(page)
 }
 
 /// What stands below each heading of level 2; that of level 1 and the summary

@@ -1,12 +1,13 @@
-//! Reads the Markdown that the pages in doc are written in: headings,
-//! paragraphs, lists of one level, tables, indented code; in a line code,
-//! strong text and links.
+//! Reads the Markdown of the pages in doc: the blocks that a manual page can show.
 
-use std::iter::Peekable;
+use std::io::Error;
+use std::ops::Range;
 
-use crate::{BEGIN, END};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// What a page consists of.
+use crate::{BEGIN, END, malformed};
+
+/// A part of a page. Texts are Markdown on one line, for [`spans`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Block {
     /// With its level.
@@ -16,149 +17,180 @@ pub enum Block {
     List(Vec<String>),
     /// Its rows, the header first.
     Table(Vec<Vec<String>>),
-    /// What stands here comes from the tables, and is not Markdown elsewhere.
+    /// The place of a generated part, which a manual page has in another form.
     Part(String),
 }
 
-/// What a line consists of.
+/// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Span {
     Text(String),
     Code(String),
     Strong(String),
-    /// A text and where it leads.
+    /// A text and its target.
     Link(String, String),
 }
 
-type Lines<'a> = Peekable<std::str::Lines<'a>>;
+/// The blocks of a page. The error names a construct that a manual page has no form for.
+pub fn blocks(page: &str) -> Result<Vec<Block>, Error> {
+    let mut reader = Reader {
+        page,
+        blocks: Vec::new(),
+        inline: None,
+        code: None,
+        in_list: false,
+        skipping: false,
+    };
+    for (event, range) in Parser::new_ext(page, Options::ENABLE_TABLES).into_offset_iter() {
+        reader.read(event, range)?;
+    }
+    Ok(reader.blocks)
+}
 
-/// The blocks of a page.
-pub fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut lines = page.lines().peekable();
-    while let Some(line) = lines.next() {
-        if line.is_empty() || line == END {
-            continue;
+struct Reader<'a> {
+    page: &'a str,
+    blocks: Vec<Block>,
+    /// Where the text is that has been read since the last block.
+    inline: Option<Range<usize>>,
+    /// The text of a block of code.
+    code: Option<String>,
+    in_list: bool,
+    /// Whether the generated part that is being read has another form in a manual page.
+    skipping: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, event: Event, range: Range<usize>) -> Result<(), Error> {
+        match event {
+            Event::Html(comment) => self.comment(comment.trim()),
+            _ if self.skipping => {}
+            Event::Start(tag) => self.start(&tag, range)?,
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) if self.code.is_some() => {
+                self.code.get_or_insert_default().push_str(&text);
+            }
+            Event::Text(_) | Event::Code(_) | Event::SoftBreak | Event::InlineHtml(_) => {
+                self.extend(range);
+            }
+            other => return Err(malformed(&format!("no manual page has {other:?}"))),
         }
-        if let Some(part) = line.strip_prefix(BEGIN) {
+        Ok(())
+    }
+
+    /// The generated parts other than these two are lists like any other.
+    fn comment(&mut self, comment: &str) {
+        if comment == END {
+            self.skipping = false;
+        } else if let Some(part) = comment.strip_prefix(BEGIN) {
             let name = part.trim_end_matches(" -->");
-            // The others are lists as they are.
             if matches!(name, "interface" | "options") {
-                lines.by_ref().find(|line| *line == END);
-                blocks.push(Block::Part(name.to_owned()));
+                self.skipping = true;
+                self.blocks.push(Block::Part(name.to_owned()));
             }
-        } else if let Some(text) = line.strip_prefix("    ") {
-            blocks.push(Block::Code(code(text, &mut lines)));
-        } else if line.starts_with('#') {
-            let text = line.trim_start_matches('#');
-            let level = line.len() - text.len();
-            blocks.push(Block::Heading(level, text.trim().to_owned()));
-        } else if line.starts_with('|') {
-            blocks.push(Block::Table(table(line, &mut lines)));
-        } else if let Some(text) = line.strip_prefix("- ") {
-            blocks.push(Block::List(items(text, &mut lines)));
-        } else {
-            let mut text = line.to_owned();
-            while let Some(next) = lines.next_if(|next| goes_on(next)) {
-                text.push_str(&format!(" {next}"));
-            }
-            blocks.push(Block::Paragraph(text));
         }
     }
-    blocks
-}
 
-/// The lines of code, of which this is the first.
-fn code(first: &str, lines: &mut Lines) -> Vec<String> {
-    let mut code = vec![first.to_owned()];
-    while let Some(next) = lines.next_if(|next| next.starts_with("    ") || next.is_empty()) {
-        code.push(next.strip_prefix("    ").unwrap_or_default().to_owned());
+    fn start(&mut self, tag: &Tag, range: Range<usize>) -> Result<(), Error> {
+        match tag {
+            Tag::Heading { .. } | Tag::Paragraph | Tag::Item | Tag::TableCell | Tag::HtmlBlock => {}
+            Tag::Strong | Tag::Link { .. } => self.extend(range),
+            Tag::CodeBlock(_) => self.code = Some(String::new()),
+            Tag::List(None) if !self.in_list => {
+                self.in_list = true;
+                self.blocks.push(Block::List(Vec::new()));
+            }
+            Tag::Table(_) => self.blocks.push(Block::Table(Vec::new())),
+            Tag::TableHead | Tag::TableRow => {
+                if let Some(Block::Table(rows)) = self.blocks.last_mut() {
+                    rows.push(Vec::new());
+                }
+            }
+            other => return Err(malformed(&format!("no manual page has {other:?}"))),
+        }
+        Ok(())
     }
-    let last = code.iter().rposition(|line| !line.is_empty());
-    code.truncate(last.map_or(0, |at| at + 1));
-    code
-}
 
-fn table(first: &str, lines: &mut Lines) -> Vec<Vec<String>> {
-    let mut rows = vec![cells(first)];
-    while let Some(next) = lines.next_if(|next| next.starts_with('|')) {
-        rows.push(cells(next));
-    }
-    rows.retain(|row| !row.iter().all(|cell| cell == "---"));
-    rows
-}
-
-fn items(first: &str, lines: &mut Lines) -> Vec<String> {
-    let mut items = vec![first.to_owned()];
-    while let Some(next) = lines.next_if(|next| next.starts_with(['-', ' '])) {
-        match (next.strip_prefix("- "), items.last_mut()) {
-            (None, Some(item)) => item.push_str(&format!(" {}", next.trim())),
-            (text, _) => items.extend(text.map(str::to_owned)),
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(level) => {
+                let text = self.text();
+                self.blocks.push(Block::Heading(level as usize, text));
+            }
+            TagEnd::Paragraph if !self.in_list => {
+                let text = self.text();
+                self.blocks.push(Block::Paragraph(text));
+            }
+            TagEnd::CodeBlock => {
+                let code = self.code.take().unwrap_or_default();
+                let lines = code.lines().map(str::to_owned);
+                self.blocks.push(Block::Code(lines.collect()));
+            }
+            TagEnd::List(_) => self.in_list = false,
+            TagEnd::Item => {
+                let text = self.text();
+                if let Some(Block::List(items)) = self.blocks.last_mut() {
+                    items.push(text);
+                }
+            }
+            TagEnd::TableCell => {
+                // A bar in a cell is escaped, in code too.
+                let text = self.text().replace("\\|", "|");
+                if let Some(Block::Table(rows)) = self.blocks.last_mut() {
+                    if let Some(row) = rows.last_mut() {
+                        row.push(text);
+                    }
+                }
+            }
+            _ => {}
         }
     }
-    items
-}
 
-/// Whether a paragraph goes on in this line.
-fn goes_on(line: &str) -> bool {
-    !line.is_empty() && !line.starts_with("- ") && !line.starts_with(['|', '#', '<'])
-}
+    fn extend(&mut self, range: Range<usize>) {
+        let inline = self.inline.get_or_insert(range.clone());
+        inline.end = inline.end.max(range.end);
+    }
 
-fn cells(line: &str) -> Vec<String> {
-    let inner = line.trim_matches('|').replace("\\|", "\0");
-    let cells = inner.split('|').map(|cell| cell.trim().replace('\0', "|"));
-    cells.collect()
+    /// The text that has been read since the last block, on one line.
+    fn text(&mut self) -> String {
+        let text = self.inline.take().map_or("", |range| &self.page[range]);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.join(" ")
+    }
 }
 
 /// The spans of a text.
 pub fn spans(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        match span(rest) {
-            Some((span, length)) => {
-                if !plain.is_empty() {
-                    spans.push(Span::Text(std::mem::take(&mut plain)));
-                }
-                spans.push(span);
-                rest = &rest[length..];
+    let mut events = Parser::new(text);
+    while let Some(event) = events.next() {
+        let span = match event {
+            Event::Code(code) => Span::Code(code.into_string()),
+            Event::Start(Tag::Strong) => Span::Strong(inner(&mut events)),
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                Span::Link(inner(&mut events), dest_url.into_string())
             }
-            None => {
-                plain.push(first);
-                rest = &rest[first.len_utf8()..];
-            }
+            Event::Text(text) | Event::InlineHtml(text) => Span::Text(text.into_string()),
+            _ => continue,
+        };
+        match (spans.last_mut(), span) {
+            (Some(Span::Text(text)), Span::Text(more)) => text.push_str(&more),
+            (_, span) => spans.push(span),
         }
-    }
-    if !plain.is_empty() {
-        spans.push(Span::Text(plain));
     }
     spans
 }
 
-/// The span that begins here, if it is no plain text, and its length.
-fn span(text: &str) -> Option<(Span, usize)> {
-    let between = |open: &str, close: &str| {
-        let inner = text.strip_prefix(open)?;
-        inner.find(close).map(|end| inner[..end].to_owned())
-    };
-    if let Some(code) = between("`", "`") {
-        let length = code.len() + 2;
-        return Some((Span::Code(code), length));
+/// The text up to the end of a strong text or of a link.
+fn inner<'a>(events: &mut impl Iterator<Item = Event<'a>>) -> String {
+    let mut text = String::new();
+    for event in events.by_ref() {
+        match event {
+            Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            Event::End(TagEnd::Strong | TagEnd::Link) => break,
+            _ => {}
+        }
     }
-    if let Some(strong) = between("**", "**") {
-        let length = strong.len() + 4;
-        return Some((Span::Strong(strong), length));
-    }
-    let name = between("[", "](")?;
-    // What stands in brackets may come before a link.
-    if name.contains(['[', ']']) {
-        return None;
-    }
-    let rest = &text[name.len() + 3..];
-    let target = rest[..rest.find(')')?].to_owned();
-    let length = name.len() + target.len() + 4;
-    Some((Span::Link(name, target), length))
+    text
 }
 
 #[cfg(test)]
@@ -184,7 +216,14 @@ mod tests {
             Block::Part(text("options")),
             Block::List(vec![text("V")]),
         ];
-        assert_eq!(blocks(page), expected);
+        assert_eq!(blocks(page).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_construct_without_a_form_in_a_manual_page_is_an_error() {
+        for page in ["- a\n  - b\n", "1. a\n", "> a\n", "![a](b)\n", "a\n\n---\n"] {
+            assert!(blocks(page).is_err(), "{page}");
+        }
     }
 
     #[test]

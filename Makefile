@@ -72,11 +72,12 @@ demo: need-openssl all
 
 # Unit tests first, since they tell more in seconds, then the programs beside
 # their peers. One that fails hides nothing that comes after it.
-# make test T=NAME runs the tests whose names contain NAME.
+# make test T=NAME runs the tests whose names contain NAME. It builds the unit tests, the
+# programs and the tests beside peers; no other target has tests with names.
 TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
 test: certificates
 ifdef T
-	$(TEST) -- $(T)
+	$(TEST) --lib --test all --test tables -- $(T)
 else
 	@unit=0; $(TEST) --exclude s6-tls --lib --bins || unit=$$?; $(TEST) --test '*' && exit $$unit
 endif

@@ -16,7 +16,7 @@ case $version in
 esac
 [ -z "$(git status --porcelain)" ] || fail "there is something uncommitted"
 ! git rev-parse -q --verify "refs/tags/v$version" >/dev/null || fail "v$version is there already"
-grep -q '^## Unreleased$' CHANGELOG.md || fail "CHANGELOG.md has nothing under Unreleased"
+grep -q '^## \[Unreleased\]$' CHANGELOG.md || fail "CHANGELOG.md has nothing under Unreleased"
 
 # replace FILE EXPRESSION: an edit that changes nothing is a mistake.
 replace() {
@@ -26,7 +26,7 @@ replace() {
   rm "$1.new"
 }
 
-replace CHANGELOG.md "s/^## Unreleased\$/## $version ($(date -u +%Y-%m-%d))/"
+replace CHANGELOG.md "s/^## \[Unreleased\]\$/## [$version] - $(date -u +%Y-%m-%d)/"
 replace Cargo.toml "s/^version = \".*\"\$/version = \"$version\"/"
 replace packaging/alpine/APKBUILD "s/^pkgver=.*/pkgver=$version/"
 replace packaging/arch/PKGBUILD "s/^pkgver=.*/pkgver=$version/"

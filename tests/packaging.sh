@@ -182,7 +182,7 @@ release() {
     cd "$work/clone"
     export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x@example.org
     export GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x@example.org CARGO_TARGET_DIR="$work/released"
-    grep -q '^## Unreleased$' CHANGELOG.md || printf '\n## Unreleased\n' >>CHANGELOG.md
+    grep -q '^## \[Unreleased\]$' CHANGELOG.md || printf '\n## [Unreleased]\n' >>CHANGELOG.md
     git diff --quiet || git commit -q -a -m 'Something new'
     quietly make release TARGET=host VERSION=99.0.1
     [ -z "$(git status --porcelain)" ] || fail "the release leaves $(git status --porcelain)"

@@ -1,9 +1,9 @@
-//! Hiding what is the engine's alone from the program.
+//! Removes the engine's variables from the environment of the program.
 
 use cli::variables::VARIABLES;
 use unix::Env;
 
-/// Removes the engine's variables. Names that merely begin like one stay.
+/// Removes the engine's variables. Names that only begin like one stay.
 pub fn clean(env: &mut Env) {
     env.retain(|name| !VARIABLES.iter().any(|variable| variable.is(name)));
 }
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_engines_variables_go() {
+    fn clean_removes_only_the_engines_variables() {
         let mut env = Env::default();
         for name in [
             "CADIR",

@@ -1,4 +1,4 @@
-//! `s6-tlsd` and `s6-tlsc`: start the engine, and run the program once the
+//! `s6-tlsd` and `s6-tlsc`: start the engine, and run the program when the
 //! handshake is over. See doc/s6-tlsd.md and doc/s6-tlsc.md.
 
 use std::os::fd::{AsFd, AsRawFd};
@@ -65,8 +65,8 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     Err(context.exec(&options.prog))
 }
 
-/// There was no handshake: the engine has said why, and its exit code is
-/// ours; but never 0, for the program was not run.
+/// The exit code after a failed handshake: that of the engine, which has printed the reason; but
+/// never 0, because the program was not run.
 fn outcome(pid: Pid) -> Result<u8, Fatal> {
     match wait(pid).map_err(|errno| Fatal::system("wait for the engine", errno))? {
         Ended::Exited(0) => Err(Fatal::new(

@@ -1,18 +1,17 @@
 //! Entry point for fuzzing: see fuzz/README.md.
 
 use std::collections::BTreeMap;
-
 use std::os::unix::ffi::OsStrExt;
 
 use unix::Env;
 
 use crate::notification;
 
-/// So much fits into a pipe that nobody reads.
+/// The size of a pipe.
 const PIPE: usize = 65536;
 
-/// Notifications: an incomplete one is not taken. Of each variable that an
-/// engine may set the last value counts, and all others stay.
+/// Notifications: an incomplete one is refused. Of each variable that an engine may set the last
+/// value counts; other variables stay as they are.
 pub fn notification(input: &[u8]) -> bool {
     let Some(report) = received(&input[..input.len().min(PIPE)]) else {
         return false;

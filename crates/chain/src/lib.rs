@@ -1,10 +1,9 @@
-//! The programs around the TLS engines. `s6-tlsd` and `s6-tlsc` start an
-//! engine, wait until the handshake is over and become the program;
-//! `s6-ucspitlsd` and `s6-ucspitlsc` become the program at once and leave a
-//! helper that starts the engine when the program asks; `s6-tlsserver` and
-//! `s6-tlsclient` rewrite themselves into longer command lines.
+//! The programs around the TLS engines. `s6-tlsd` and `s6-tlsc` start an engine, wait until the
+//! handshake is over, and run the program. `s6-ucspitlsd` and `s6-ucspitlsc` run the program at
+//! once, and leave a helper that starts the engine when the program asks. `s6-tlsserver` and
+//! `s6-tlsclient` rewrite their command lines into longer ones.
 //!
-//! Nothing here knows cryptography: the engines are reached by exec only.
+//! Nothing here does cryptography: the engines are programs that are executed.
 #![forbid(unsafe_code)]
 
 mod clean_env;

@@ -1,6 +1,5 @@
-//! What an engine reports after the handshake: strings that end with NUL,
-//! `NAME=value` to set a variable and `NAME` to unset it, and an empty one at
-//! the very end.
+//! The notification that an engine writes after the handshake: strings that end with NUL,
+//! `NAME=value` to set a variable and `NAME` to unset it, and an empty string at the end.
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
@@ -9,15 +8,12 @@ use std::os::unix::ffi::OsStrExt;
 use cli::message::quoted;
 use unix::{Env, Errno};
 
-/// More than a report can be. A chain of certificates has to fit into a
-/// handshake message of 64 KiB; the worst that can be made of that is 32768
-/// empty names, each with a variable of some 25 bytes.
+/// More than any report. A chain of certificates must fit into a handshake message of 64 KiB,
+/// which has room for at most 32768 empty names, each with a variable of some 25 bytes.
 const LIMIT: usize = 1 << 20;
 
-/// What an engine reports by these names, it may set. The rest of the chain
-/// has rights that the engine gave up, and goes by other variables, such as
-/// LD_PRELOAD and PATH: an engine that is not itself any more must not decide
-/// those.
+/// The variables that an engine may set. The rest of the chain has rights that the engine gave
+/// up, and obeys variables such as LD_PRELOAD and PATH: a compromised engine must not set those.
 pub const NAMES: [&str; 8] = [
     "SSL_PROTOCOL",
     "SSL_CIPHER",
@@ -29,11 +25,11 @@ pub const NAMES: [&str; 8] = [
     "SSL_SESSION_RESUMED",
 ];
 
-/// The same for families of names: what these begin.
+/// Prefixes of further variables that an engine may set.
 const FAMILIES: [&str; 3] = ["SSL_CB_", "SSL_CLIENT_", "SSL_SERVER_"];
 
-/// Reads a report, in as many pieces as it takes; None if it ends before it
-/// is complete.
+/// Reads a report, however many pieces it comes in. None if it ends before it is complete, or is
+/// too long.
 pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
     let mut report = Vec::new();
     let mut piece = [0; 4096];
@@ -50,13 +46,13 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
     Ok(None)
 }
 
-/// Sets and unsets the variables of a complete report. What it names besides
-/// those that are an engine's to set is left out; which that is, for a message:
-/// an engine that is not itself any more writes what its peer likes.
+/// Sets and unsets the variables of a complete report, but only those that an engine may set.
+/// Returns the names of the others for a message, quoted, since a compromised engine may have
+/// written anything.
 pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
     let strings = report.split(|byte| *byte == 0);
     let changes = strings.filter(|string| !string.is_empty()).map(change);
-    let (changes, left_out): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| is_an_engines(name));
+    let (changes, left_out): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| may_set(name));
     env.update(&changes);
     let ((first, _), others) = left_out.split_first()?;
     let first = quoted(first);
@@ -66,7 +62,7 @@ pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
     })
 }
 
-/// What a string of a report changes: the name, and the value to be set.
+/// The change that a string of a report asks for: the name, and the value; None unsets it.
 fn change(string: &[u8]) -> (&[u8], Option<&OsStr>) {
     match string.iter().position(|byte| *byte == b'=') {
         Some(at) => (&string[..at], Some(OsStr::from_bytes(&string[at + 1..]))),
@@ -74,8 +70,8 @@ fn change(string: &[u8]) -> (&[u8], Option<&OsStr>) {
     }
 }
 
-/// Whether a report may set the variable.
-fn is_an_engines(name: &[u8]) -> bool {
+/// Whether an engine may set the variable.
+fn may_set(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let whole = NAMES.iter().any(|known| known.as_bytes() == name);
     let member = FAMILIES
@@ -114,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_engines_is_left_out_and_named() {
+    fn variables_that_an_engine_may_not_set_are_left_out_and_named() {
         let mut env = Env::default();
         env.set("PATH", "/bin");
         let names = "PATH=/x LD_PRELOAD=x PATH SSL_CERT_FILE=x SSL_CIPHERS=x \

@@ -1,4 +1,4 @@
-//! `s6-tlsclient`: rewrites itself into s6-tcpclient, s6-tlsc and the
+//! `s6-tlsclient`: rewrites its command line into s6-tcpclient, s6-tlsc and the
 //! program. See doc/s6-tlsclient.md.
 
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Err(context.exec(&rewrite(given, operands)))
 }
 
-/// The command line that these stand for.
+/// The command line of the chain.
 fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
     verify_the_host(&mut given, &operands[0]);
@@ -31,7 +31,7 @@ fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsStrin
     argv
 }
 
-/// The name to verify is the host, if names are looked up and none was given.
+/// Without `-k` and `-H` the host is the name to verify.
 fn verify_the_host(given: &mut ParsedOptions, host: &OsString) {
     let name = Id::Client(Client::ServerName);
     if !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns)) {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_goes_where_it_belongs() {
+    fn every_option_is_handed_on_to_its_program() {
         for (given, written) in [
             ("h 443 p -S", "s6-tcpclient -- h 443 s6-tlsc -k h -- p -S"),
             ("-H h 443 p", "s6-tcpclient -H -- h 443 s6-tlsc -- p"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn two_dashes_are_a_text_like_any_other() {
+    fn two_dashes_as_a_value_are_handed_on_in_one_word() {
         for (given, written) in [
             (
                 "-l-- -k-- h 1 p",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_option_is_ignored() {
+    fn every_option_changes_the_chain() {
         let without = rewritten("h 1 p");
         for spec in cli::tables::TLSCLIENT.option_specs() {
             let value = spec.argument.sample().map(|value| format!("={value}"));

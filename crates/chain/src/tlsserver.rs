@@ -1,4 +1,4 @@
-//! `s6-tlsserver`: rewrites itself into s6-tcpserver, s6-tcpserver-access,
+//! `s6-tlsserver`: rewrites its command line into s6-tcpserver, s6-tcpserver-access,
 //! s6-tlsd, s6-applyuidgid and the program. See doc/s6-tlsserver.md.
 
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use cli::id::{Access, Applyuidgid, ChainBuilder, Id, Tls};
 use cli::{Context, Fatal, ParsedOptions, operands, suite};
 use cli::{check_client_certificates, normalize_sni_level};
-use cli::{warn_of_the_engines_group, warn_of_what_stays};
+use cli::{warn_about_engine_group, warn_about_kept_groups};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -16,12 +16,12 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         context.verbosity = 0;
     }
-    warn_of_what_stays(context, &given);
-    warn_of_the_engines_group(context);
+    warn_about_kept_groups(context, &given);
+    warn_about_engine_group(context);
     Err(context.exec(&rewrite(given, operands)))
 }
 
-/// The command line that these stand for.
+/// The command line of the chain.
 fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     normalize_sni_level(&mut given);
     let prog = operands.split_off(2);
@@ -55,8 +55,8 @@ fn tcpserver(given: &ParsedOptions) -> Vec<OsString> {
     argv
 }
 
-/// s6-tcpserver-access, if it has anything to do. /etc/hosts alone is
-/// nothing, since without DNS nobody looks there.
+/// s6-tcpserver-access, if it has anything to do. With `-H`, `-h` alone is nothing to do, since
+/// no names are looked up.
 fn access(given: &mut ParsedOptions) -> Vec<OsString> {
     if given.has(Id::Access(Access::RulesDirectory)) {
         given.clear(&[Id::Access(Access::RulesFile)]);
@@ -84,7 +84,7 @@ fn tlsd(given: &ParsedOptions) -> Vec<OsString> {
     argv
 }
 
-/// s6-applyuidgid, if it has anything to do: `-U` says all of it.
+/// s6-applyuidgid, if it has anything to do. `-U` replaces the other options.
 fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
     let mut ids = Vec::new();
     if given.has(Id::Applyuidgid(Applyuidgid::Environment)) {
@@ -100,8 +100,8 @@ fn applyuidgid(given: &ParsedOptions) -> Vec<OsString> {
     ids
 }
 
-/// The proxy-server that reads the header. Until it has come there is no
-/// handshake, and its limit holds for the header as well.
+/// The proxy-server that reads the header. The limit of the handshake, which begins after the
+/// header, holds for the header, too.
 fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     if !given.has(Id::ChainBuilder(ChainBuilder::Proxy)) {
         return Vec::new();
@@ -117,8 +117,7 @@ fn before_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     argv
 }
 
-/// The proxy-server that brings the variables back that the first one has put
-/// aside.
+/// The proxy-server that restores the variables that the first one has renamed.
 fn after_tlsd(given: &ParsedOptions) -> Vec<OsString> {
     if !given.has(Id::ChainBuilder(ChainBuilder::Proxy)) {
         return Vec::new();
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_goes_where_it_belongs() {
+    fn every_option_is_handed_on_to_its_program() {
         for (given, written) in [
             (
                 "0 1 p -S",
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn two_dashes_are_a_text_like_any_other() {
+    fn two_dashes_as_a_value_are_handed_on_in_one_word() {
         let written = "s6-tcpserver -- 0 1 s6-tcpserver-access -H -l-- -B-- -x-- -- \
                        s6-tlsd -- p";
         for given in [
@@ -214,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn no_option_is_ignored() {
+    fn every_option_changes_the_chain() {
         let without = rewritten("-H 0 1 p");
         for spec in cli::tables::TLSSERVER.option_specs() {
             let value = spec.argument.sample().map(|value| format!("={value}"));
             let value = value.unwrap_or_default();
             let line = format!("-H --{}{value} 0 1 p", spec.long);
-            // What is there already, or needs DNS.
+            // -H is given already; -h does nothing without DNS.
             let known = matches!(spec.long, "no-dns" | "hosts");
             let same = spec.id().is_none() && spec.long != "dns";
             assert_eq!(rewritten(&line) == without, same || known, "{line}");

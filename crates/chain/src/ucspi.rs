@@ -1,5 +1,5 @@
-//! `s6-ucspitlsd` and `s6-ucspitlsc`: the program runs at once and in clear,
-//! and a helper starts the engine when the program asks for it (UCSPI-TLS).
+//! `s6-ucspitlsd` and `s6-ucspitlsc`: run the program at once, in clear. A helper starts the
+//! engine when the program asks for it (UCSPI-TLS).
 //! See doc/s6-ucspitlsd.md and doc/s6-ucspitlsc.md.
 
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -76,7 +76,7 @@ fn help(
             return Ok(0);
         }
         (_, [b'y']) => {
-            // The program reads the end of the socket: nothing will come.
+            // The program reads EOF: it gets no notification.
             drop(control);
             None
         }

@@ -1,8 +1,7 @@
 //! IP addresses and ports as the suite reads and prints them.
 //!
-//! The standard library's own are not used for that: it refuses leading
-//! zeros, and prints some IPv6 addresses with a dotted quad at the end, which
-//! rules and variables never have.
+//! The standard library does not do that in the same way: it refuses leading zeros, and prints
+//! some IPv6 addresses with a dotted quad at the end, which access rules and variables never have.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,8 +18,8 @@ pub enum Ip {
 }
 
 impl Ip {
-    /// The address that `text` is, all of it: a dotted quad, or IPv6 text
-    /// (RFC 4291, section 2.2) without a zone.
+    /// Reads the whole of `text`: a dotted quad, or IPv6 text (RFC 4291 section 2.2) without a
+    /// zone.
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.contains(&b':') {
             parse_v6(text).map(Self::V6)
@@ -29,9 +28,8 @@ impl Ip {
         }
     }
 
-    /// Whether it is valid on one link only, so that a zone may belong to it:
-    /// the link-local addresses, and the multicast addresses of an interface
-    /// or a link (RFC 4007, 4).
+    /// Whether it is valid on one link only, so that it may have a zone: link-local addresses, and
+    /// multicast addresses of interface-local or link-local scope (RFC 4007 section 4).
     pub fn is_of_one_link(self) -> bool {
         match self {
             Self::V4(_) => false,
@@ -46,8 +44,8 @@ impl Ip {
         matches!(self, Self::V6(_))
     }
 
-    /// The IPv4 address inside an IPv4-mapped IPv6 address (RFC 4291, section
-    /// 2.5.5.2); any other address as it is.
+    /// The IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2); any other
+    /// address unchanged.
     pub fn unmapped(self) -> Self {
         match self {
             Self::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]) => {
@@ -84,9 +82,8 @@ impl From<Ip> for IpAddr {
     }
 }
 
-/// The dotted quad, or the hexadecimal groups in lower case, the first
-/// longest run of two or more zero groups as `::` (RFC 5952), and never a
-/// dotted quad at the end.
+/// A dotted quad, or hexadecimal groups in lower case, with `::` for the first longest run of two
+/// or more zero groups (RFC 5952). IPv6 never ends with a dotted quad.
 impl fmt::Display for Ip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -105,7 +102,7 @@ impl fmt::Display for Ip {
     }
 }
 
-/// The port that `text` is: a decimal number up to 65535.
+/// Reads a port: a decimal number up to 65535.
 pub fn parse_port(text: &[u8]) -> Option<u16> {
     crate::unsigned(text)?.try_into().ok()
 }
@@ -125,7 +122,7 @@ fn parse_v6(text: &[u8]) -> Option<[u8; 16]> {
     };
     let head = parse_groups_or_none(&text[..gap])?;
     let tail = parse_groups_or_none(&text[gap + 2..])?;
-    // A dotted quad only ends an address: before the gap it would not.
+    // A dotted quad may only be at the end of an address, so not before the gap.
     if head.len() + tail.len() > 14 || text[..gap].contains(&b'.') {
         return None;
     }
@@ -142,8 +139,7 @@ fn parse_groups_or_none(text: &[u8]) -> Option<Vec<u8>> {
     parse_groups(text)
 }
 
-/// The bytes of groups with single colons between them, the last one
-/// possibly a dotted quad.
+/// The bytes of groups with single colons between them. The last group may be a dotted quad.
 fn parse_groups(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(16);
     let mut groups = text.split(|&byte| byte == b':').peekable();
@@ -167,7 +163,7 @@ fn parse_group(text: &[u8]) -> Option<u16> {
     })
 }
 
-/// Where `::` stands; empty if nowhere.
+/// The groups that `::` stands for; empty if there are none.
 fn longest_zero_run(groups: &[u16; 8]) -> std::ops::Range<usize> {
     let mut longest = 0..0;
     let mut start = 0;
@@ -220,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wholly_an_address_is_none() {
+    fn text_that_is_not_wholly_an_address_is_refused() {
         for text in [
             "",
             "0",

@@ -67,7 +67,7 @@ pub(crate) fn address(value: &OsStr) -> Checked {
     }
 }
 
-/// What is wrong with a value that is no IP address.
+/// The error for a value that is no IP address.
 pub(crate) fn no_address(value: &OsStr) -> String {
     let brackets = if in_brackets(value) {
         " without brackets"
@@ -77,7 +77,7 @@ pub(crate) fn no_address(value: &OsStr) -> String {
     format!("must be an IP address{brackets}")
 }
 
-/// Whether it is an address as URLs have it: in brackets.
+/// Whether `value` is an address in brackets, as in a URL.
 pub(crate) fn in_brackets(value: &OsStr) -> bool {
     let text = value.as_bytes().strip_prefix(b"[");
     let text = text.and_then(|text| text.strip_suffix(b"]"));

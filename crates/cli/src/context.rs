@@ -1,4 +1,4 @@
-//! What a program is given, and the one place where it ends.
+//! What a program starts with, and the one place where it ends.
 
 use std::ffi::{OsStr, OsString};
 
@@ -15,7 +15,7 @@ use crate::parsed_options::ParsedOptions;
 /// the name, and the environment that it reads and hands on.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// What its table says.
+    /// Its table of options.
     pub program: &'static Program,
     /// The name that messages begin with. A program may add its pid.
     pub prog: String,
@@ -23,19 +23,18 @@ pub struct Context {
     pub args: Vec<OsString>,
     /// The environment.
     pub env: Env,
-    /// From which verbosity on what is printed: 1 warnings, 2 infos, unless
-    /// a program says otherwise.
+    /// How much is printed: warnings from 1 on, infos from 2 on.
     pub verbosity: u32,
 }
 
 impl Context {
-    /// Takes the arguments apart: the options, and what follows them, which
-    /// is at least what the table asks for.
+    /// Parses the arguments: the options, and the operands, of which there are at least as many
+    /// as the table asks for.
     pub fn options(&mut self) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         crate::parse(self.program, std::mem::take(&mut self.args))
     }
 
-    /// The answer to wrong usage.
+    /// The error for wrong usage.
     pub fn usage(&self) -> Fatal {
         self.program.usage()
     }
@@ -63,13 +62,12 @@ impl Context {
         }
     }
 
-    /// The value of variable `name`; unset is wrong usage.
+    /// The value of variable `name`. It is an error if the variable is unset.
     pub fn require(&self, name: &str) -> Result<&OsStr, Fatal> {
         self.env.get(name).ok_or_else(|| not_set(name))
     }
 
-    /// The value of variable `name`, the id of a user or a group; 0 if it is
-    /// unset.
+    /// The user or group id in variable `name`; 0 if the variable is unset.
     pub fn id_or_zero(&self, whose: Whose, name: &str) -> Result<u32, Fatal> {
         match self.env.get(name) {
             None => Ok(0),
@@ -79,14 +77,13 @@ impl Context {
         }
     }
 
-    /// Replaces the process by `argv`, and returns only the reason why not.
+    /// Replaces the process by the program `argv`. Returns only if that fails.
     pub fn exec(&self, argv: &[OsString]) -> Fatal {
         Fatal::exec(&argv[0], unix::exec::exec(argv, &self.env))
     }
 }
 
-/// Runs `main` as `program`, prints the line it failed with, if it did, and
-/// gives its exit code.
+/// Runs `main` as `program`, prints its error if it fails, and returns its exit code.
 pub fn run(
     program: &'static Program,
     args: Vec<OsString>,
@@ -99,9 +96,9 @@ pub fn run(
         env: Env::inherited(),
         verbosity: 1,
     };
-    let reserved = fd::reserve_stderr();
-    let reserved = reserved.map_err(|errno| Fatal::system("keep the place of stderr", errno));
-    let result = reserved.and_then(|()| match about(program, &context.args) {
+    let reserved =
+        fd::reserve_stderr().map_err(|errno| Fatal::system("keep the place of stderr", errno));
+    let result = reserved.and_then(|()| match help_or_version(program, &context.args) {
         Some(text) => print(&text),
         None => main(&mut context),
     });
@@ -111,9 +108,8 @@ pub fn run(
     }
 }
 
-/// What is asked for by an argument that stands alone: no chain can mean it
-/// otherwise.
-fn about(program: &Program, args: &[OsString]) -> Option<String> {
+/// The answer to `--help` or `--version` as the only argument: a chain always has more.
+fn help_or_version(program: &Program, args: &[OsString]) -> Option<String> {
     match args {
         [only] if only == "--help" => Some(program.help()),
         [only] if only == "--version" => Some(program.version()),

@@ -1,4 +1,4 @@
-//! Addresses with what it takes to reach them: the zone and the port.
+//! Addresses with their zones and ports.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -8,18 +8,18 @@ use unix::{Errno, net};
 use crate::Fatal;
 use crate::address::Ip;
 
-/// The zone of an address that is valid on one link only (RFC 4007, 11): the
-/// name of an interface of this host, or its number.
+/// The zone of an address that is valid on one link only (RFC 4007 section 11): the name or the
+/// number of an interface of this host.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Zone {
-    /// Printable ASCII, then NULs: no name of an interface is longer.
+    /// Printable ASCII, padded with NULs. No interface has a longer name.
     text: [u8; 15],
 }
 
 impl Zone {
-    /// The zone that `text` names; whether there is such an interface is not
-    /// looked at. What could be taken for something else in a log line, a
-    /// path or a list is no name: such an interface has its number.
+    /// Reads a zone, without checking that the interface exists. Names with characters that
+    /// mean something in a log line, a path or a list are refused; such an interface can be given
+    /// by its number.
     fn parse(text: &[u8]) -> Option<Self> {
         let plain = |byte: &u8| byte.is_ascii_graphic() && !b"%/,;=[]\"\\".contains(byte);
         if text.is_empty() || !text.iter().all(plain) {
@@ -30,8 +30,8 @@ impl Zone {
         Some(zone)
     }
 
-    /// The zone of the interface with this number, by its name if it has one;
-    /// None for 0, which is no interface.
+    /// The zone of the interface with this number: its name, or the number if it has no name that
+    /// can be a zone. None for 0, which is no interface.
     fn of_interface(index: u32) -> Option<Self> {
         if index == 0 {
             return None;
@@ -40,7 +40,7 @@ impl Zone {
         name.or_else(|| Self::parse(index.to_string().as_bytes()))
     }
 
-    /// The number of the interface. ENODEV if there is none of this name.
+    /// The number of the interface. ENODEV if no interface has this name.
     fn interface(self) -> Result<u32, Errno> {
         let text = self.as_str();
         let number = || crate::unsigned(text.as_bytes()).filter(|number| *number != 0);
@@ -63,15 +63,15 @@ impl fmt::Debug for Zone {
 /// An IP address, with a zone if it needs one.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Address {
-    /// The address, which is all that rules and names know.
+    /// The address. Access rules and DNS use only this.
     pub ip: Ip,
     /// The zone.
     pub zone: Option<Zone>,
 }
 
 impl Address {
-    /// The address that `text` is, all of it: as [`Ip::parse`] has it, and
-    /// then possibly `%` and a zone, if it is one of a single link.
+    /// Reads the whole of `text`: as [`Ip::parse`], followed by `%` and a zone if the address is
+    /// valid on one link only and has one.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let Some(at) = text.iter().position(|byte| *byte == b'%') else {
             return Ip::parse(text).map(Self::from);
@@ -81,17 +81,16 @@ impl Address {
         Some(Self { ip, zone })
     }
 
-    /// Makes sure that the zone is an interface of this host, for a program
-    /// whose later messages do not name the address: 111.
+    /// Checks that the zone is an interface of this host: 111 if not. For a program whose later
+    /// messages do not name the address.
     pub fn find_interface(self) -> Result<(), Fatal> {
         let found = self.zone.map_or(Ok(0), Zone::interface);
         let failed = |errno| Fatal::system(&format!("find the interface of {self}"), errno);
         found.map(drop).map_err(failed)
     }
 
-    /// The addresses in `text`, separated by any of comma, semicolon, blank,
-    /// tab, CR and LF. None if one of them is no address; a text without any
-    /// gives an empty list.
+    /// The addresses in `text`, separated by any of comma, semicolon, blank, tab, CR and LF; the
+    /// list may be empty. None if one of them is no address.
     pub fn parse_list(text: &[u8]) -> Option<Vec<Self>> {
         text.split(|byte| b",; \t\r\n".contains(byte))
             .filter(|item| !item.is_empty())
@@ -133,7 +132,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// With the IPv4 address inside an IPv4-mapped one.
+    /// This endpoint, with an IPv4-mapped address replaced by the IPv4 address.
     pub fn unmapped(self) -> Self {
         let Address { ip, zone } = self.address;
         let ip = ip.unmapped();
@@ -143,7 +142,7 @@ impl Endpoint {
         }
     }
 
-    /// As sockets have it. ENODEV if the zone is no interface of this host.
+    /// The address for a socket. ENODEV if the zone is no interface of this host.
     pub fn socket_address(self) -> Result<SocketAddr, Errno> {
         let Address { ip, zone } = self.address;
         Ok(match (ip, zone) {
@@ -155,7 +154,7 @@ impl Endpoint {
     }
 }
 
-/// `ADDRESS:PORT`, an address of IPv6 in brackets (RFC 5952, 6).
+/// `ADDRESS:PORT`, with an IPv6 address in brackets (RFC 5952 section 6).
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, port } = self;
@@ -166,7 +165,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The name of the interface is looked up where the address has a zone.
+/// Looks up the name of the interface if the address has a zone.
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
         let zone = match address {
@@ -183,9 +182,8 @@ impl From<SocketAddr> for Endpoint {
     }
 }
 
-/// The two ends of one connection. Where a socket for both families takes
-/// IPv4, both arrive mapped, and are what they are in IPv4; None if only one
-/// is mapped, which no connection has.
+/// The two ends of one connection, unmapped. A dual-stack socket shows both ends of an IPv4
+/// connection as mapped addresses. None if only one is mapped, which no connection has.
 pub fn unmapped_ends(ends: [Endpoint; 2]) -> Option<[Endpoint; 2]> {
     let unmapped = ends.map(Endpoint::unmapped);
     let [a, b] = [0, 1].map(|i| unmapped[i] != ends[i]);
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_one_link_have_a_zone() {
+    fn only_addresses_of_one_link_may_have_a_zone() {
         for (text, printed) in [
             ("fe80::1%eth0", "fe80::1%eth0"),
             ("FEBF::1%2", "febf::1%2"),
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_takes_every_separator_and_no_stranger() {
+    fn a_list_takes_every_separator_and_only_addresses() {
         let list = Address::parse_list(b"127.0.0.1,fe80::1%lo;10.0.0.1 10.0.0.2\t10.0.0.3\r\n");
         assert_eq!(list.map(|list| list.len()), Some(5));
         assert_eq!(Address::parse_list(b""), Some(vec![]));

@@ -8,8 +8,8 @@ use unix::Errno;
 
 use crate::message;
 
-/// Why a program ends without having done its work. It is printed and turned
-/// into the exit code in one place, [`crate::run`].
+/// Why a program ends without having done its work: an exit code and a line. [`crate::run`] is
+/// the only place that prints it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fatal {
     code: u8,
@@ -18,21 +18,21 @@ pub struct Fatal {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Line {
-    /// `PROG: fatal: ` and this.
+    /// `PROG: fatal: ` and this message.
     Message(String),
     /// `PROG: usage: PROG ` and this synopsis.
     Usage(String),
-    /// Nothing: somebody else has said it.
+    /// No line: another process has printed one.
     Silent,
 }
 
 impl Fatal {
-    /// The command line, or a variable that stands in for it, is wrong: 100.
+    /// The exit code for a wrong command line or variable: 100.
     pub const USER: u8 = 100;
-    /// A system call failed: 111.
+    /// The exit code for a failed system call: 111.
     pub const SYSTEM: u8 = 111;
 
-    /// Any exit code with its message.
+    /// An error with this exit code and message.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -40,7 +40,7 @@ impl Fatal {
         }
     }
 
-    /// Wrong usage that a message explains: 100.
+    /// Wrong usage, with a message: 100.
     pub fn user(message: impl Into<String>) -> Self {
         Self::new(Self::USER, message)
     }
@@ -50,7 +50,7 @@ impl Fatal {
         Self::user(format!("invalid ${name}"))
     }
 
-    /// Wrong usage: 100 and the synopsis.
+    /// Wrong usage, with the usage line: 100.
     pub fn usage(synopsis: impl Into<String>) -> Self {
         Self {
             code: Self::USER,
@@ -63,18 +63,18 @@ impl Fatal {
         Self::unable(Self::SYSTEM, what, errno)
     }
 
-    /// `unable to WHAT: STRERROR` with an exit code of its own.
+    /// A system call failed: `unable to WHAT: STRERROR`, with another exit code.
     pub fn unable(code: u8, what: &str, errno: Errno) -> Self {
         Self::new(code, unable(what, errno))
     }
 
-    /// The next program cannot be executed: 127 if it is nowhere, else 126.
+    /// The next program cannot be executed: 127 if it does not exist, else 126.
     pub fn exec(name: &OsStr, errno: Errno) -> Self {
         let code = if errno == Errno::ENOENT { 127 } else { 126 };
         Self::unable(code, &format!("exec {}", show(name)), errno)
     }
 
-    /// Ends the program with `code` and without a word.
+    /// Ends the program with `code`, without a line.
     pub fn silent(code: u8) -> Self {
         Self {
             code,
@@ -82,8 +82,8 @@ impl Fatal {
         }
     }
 
-    /// Prints the line that a program named `prog` has to print, if any, and
-    /// leaves the exit code.
+    /// Prints the line, if there is one, as program `prog`. What is returned has the exit code
+    /// only.
     pub fn print(self, prog: &str) -> Self {
         if let Some((kind, text)) = self.parts(prog) {
             message::print(prog, kind, &text);
@@ -104,7 +104,7 @@ impl Fatal {
         }
     }
 
-    /// The same, with another exit code.
+    /// This error with another exit code.
     pub fn with_code(self, code: u8) -> Self {
         Self { code, ..self }
     }
@@ -115,7 +115,7 @@ impl Fatal {
         Some(message::line(prog, kind, &text))
     }
 
-    /// The kind and the text of that line.
+    /// The kind and the text of the line.
     fn parts(&self, prog: &str) -> Option<(&'static str, Cow<'_, str>)> {
         match &self.line {
             Line::Message(message) => Some(("fatal", message.into())),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_wrote_stays_on_one_line() {
+    fn control_characters_in_a_message_are_escaped() {
         let fatal = Fatal::new(98, "bad\nname\x1b[2J\r");
         assert_eq!(
             fatal.line("p").as_deref(),

@@ -1,5 +1,5 @@
-//! Entry points for fuzzing: they panic if an input shows a defect, and say
-//! whether it was understood. See fuzz/README.md.
+//! Entry points for fuzzing: they panic if an input shows a defect, and return whether the input
+//! was accepted. See fuzz/README.md.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -18,9 +18,8 @@ static TERSE: Program = Program {
     long: false,
 };
 
-/// Command lines, their arguments ended by NUL: whatever is read is written
-/// back as a command line that means the same, and what follows the options
-/// is left as it is.
+/// Command lines with arguments separated by NUL: an accepted command line is handed on as one
+/// with the same meaning, and its operands stay as they are.
 pub fn options(input: &[u8]) -> bool {
     let args = input.split(|byte| *byte == 0);
     let args: Vec<OsString> = args.map(|arg| OsString::from_vec(arg.to_vec())).collect();
@@ -54,7 +53,7 @@ fn engine_options(given: &ParsedOptions) -> ServerOptions {
     }
 }
 
-/// Without what the programs around the engine keep for themselves.
+/// The options without those of the programs around the engine.
 fn engine_only(given: &ParsedOptions) -> ParsedOptions {
     let mut given = given.clone();
     let own: Vec<Id> = given
@@ -82,7 +81,7 @@ fn read(program: &'static Program, args: &[OsString]) -> Result<ParsedOptions, F
     Ok(given)
 }
 
-/// What an engine reads of the command line that it is started with.
+/// The options that an engine reads from the command line that it is started with.
 fn forwarded(given: &ParsedOptions, engine: &'static Program) -> ParsedOptions {
     let mut given = given.clone();
     normalize_sni_level(&mut given);
@@ -95,8 +94,7 @@ fn forwarded(given: &ParsedOptions, engine: &'static Program) -> ParsedOptions {
     }
 }
 
-/// What `--groups` may be given: a list that is read means the same in the
-/// form in which it is handed on.
+/// Values of `--groups`: an accepted list is handed on in a form with the same meaning.
 pub fn groups(input: &[u8]) -> bool {
     let list = OsStr::from_bytes(input);
     match Group::list(list) {
@@ -114,8 +112,7 @@ pub fn groups(input: &[u8]) -> bool {
     }
 }
 
-/// What `--pin` may be given: a pin that is read means the same in the form in
-/// which it is handed on.
+/// Values of `--pin`: an accepted pin is handed on in a form with the same meaning.
 pub fn pins(input: &[u8]) -> bool {
     let pin = OsStr::from_bytes(input);
     match Pin::parse(pin) {
@@ -132,7 +129,7 @@ pub fn pins(input: &[u8]) -> bool {
     }
 }
 
-/// A mistake on the command line is told on one line.
+/// A mistake on the command line is reported on one line.
 fn wrong_usage(fatal: &Fatal) {
     let line = fatal.line("prog").unwrap_or_default();
     assert_eq!(fatal.code(), Fatal::USER);

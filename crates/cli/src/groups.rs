@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-/// A key exchange group that the engines have.
+/// A key exchange group that the engines support.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Group {
     /// ML-KEM-768 and X25519 together (draft-ietf-tls-ecdhe-mlkem).
@@ -16,7 +16,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// All of them, in the order in which a client offers them.
+    /// All groups, in the order in which a client offers them.
     pub const ALL: [Self; 4] = [
         Self::X25519MlKem768,
         Self::X25519,
@@ -34,8 +34,8 @@ impl Group {
         }
     }
 
-    /// One or more groups, by their names in any case, separated by `,` or
-    /// `:`; none of them twice. The error says what is wrong with the list.
+    /// Reads one or more names of groups in any case, separated by `,` or `:`, each given once.
+    /// The error says what is wrong.
     pub fn list(text: &OsStr) -> Result<Vec<Self>, String> {
         let text = text.to_string_lossy();
         let mut groups = Vec::new();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_list_is_named() {
+    fn a_bad_list_is_refused_with_the_reason() {
         for (text, why) in [
             ("", "unknown group: "),
             ("X25519,", "unknown group: "),

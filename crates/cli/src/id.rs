@@ -1,18 +1,18 @@
-//! What an option is to the program that it is meant for: one enum for each,
-//! so that a `match` on it is complete or does not compile.
+//! The ids of options: one enum for each program that consumes options, so that the compiler
+//! checks that a `match` covers all of them.
 //!
-//! Options that only take another one back have no id: see [`crate::Effect`].
+//! Options that only discard others have no id: see [`crate::Effect::Negate`].
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $kind:ident { $($name:ident),* $(,)? })*) => {
-        /// An option, by the program that consumes it. The others hand it on.
+        /// An option, by the program that consumes it. Other programs hand it on.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum Id {
             $($(#[$doc])* $kind($kind)),*
         }
 
         impl Id {
-            /// All there are.
+            /// All ids.
             pub const ALL: &[Self] = &[$($(Self::$kind($kind::$name)),*),*];
         }
 

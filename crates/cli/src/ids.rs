@@ -1,5 +1,5 @@
-//! User and group ids. They are numbers everywhere: to look a name up takes
-//! files that a container may not have.
+//! User and group ids. They are always numbers: looking up a name needs files that a container
+//! may not have.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ const UID: Id = Id::Applyuidgid(Applyuidgid::Uid);
 const GID: Id = Id::Applyuidgid(Applyuidgid::Gid);
 const GROUPS: Id = Id::Applyuidgid(Applyuidgid::Groups);
 
-/// Whose number an option or a variable takes.
+/// Whose id an option or a variable takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Whose {
     /// A user's.
@@ -23,7 +23,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// What the option `id` takes; None if that is no user or group id.
+    /// Whose id the option `id` takes; None if it takes neither.
     pub(crate) fn of(id: Option<Id>) -> Option<Self> {
         match id {
             Some(UID) => Some(Self::User),
@@ -32,8 +32,7 @@ impl Whose {
         }
     }
 
-    /// How to find the number that is missing, if `value`, which has been
-    /// refused, holds a name in its place.
+    /// How to find the number, if the refused `value` contains a name instead.
     pub(crate) fn advice(self, value: &OsStr) -> Option<String> {
         let mut items = value.as_bytes().split(|byte| b",;: \t\r\n".contains(byte));
         let name = items.find(|item| is_name(item))?;
@@ -44,7 +43,7 @@ impl Whose {
         })
     }
 
-    /// The variable `name`, of this kind, has a `value` that is no number.
+    /// The error for a variable `name` whose `value` is no number.
     pub fn invalid(self, name: &str, value: &OsStr) -> Fatal {
         match self.advice(value) {
             Some(advice) => Fatal::user(format!(
@@ -55,27 +54,27 @@ impl Whose {
     }
 }
 
-/// Whether `text` can be the name of a user or a group. A single letter is
-/// more likely a slip.
+/// Whether `text` can be the name of a user or a group. A single letter is more likely a typing
+/// error.
 fn is_name(text: &[u8]) -> bool {
     let first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     let other = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
     (2..=32).contains(&text.len()) && text.first().is_some_and(first) && text.iter().all(other)
 }
 
-/// Root has given `-u` without all that belongs to it: warns once, at the
-/// start of a service, of what its program keeps of root. `-U` says it all.
-pub fn warn_of_what_stays(context: &Context, given: &ParsedOptions) {
+/// Warns at the start of a service if root has given `-u` without `-g` or `-G`: its program keeps
+/// groups of root. `-U` sets all three.
+pub fn warn_about_kept_groups(context: &Context, given: &ParsedOptions) {
     if unix::user::real_uid() != 0 {
         return;
     }
-    if let Some(warning) = what_stays(given, unix::user::has_groups()) {
+    if let Some(warning) = kept_groups(given, unix::user::has_groups()) {
         context.warn(warning);
     }
 }
 
-/// The same for `TLS_UID`, which the engine of a server takes.
-pub fn warn_of_the_engines_group(context: &Context) {
+/// Warns if root has set `TLS_UID` without `TLS_GID`: the engine keeps the group of root.
+pub fn warn_about_engine_group(context: &Context) {
     let is_set = |whose, name| matches!(context.id_or_zero(whose, name), Ok(1..));
     let half = is_set(Whose::User, "TLS_UID") && !is_set(Whose::Group, "TLS_GID");
     if half && unix::user::real_uid() == 0 {
@@ -83,8 +82,9 @@ pub fn warn_of_the_engines_group(context: &Context) {
     }
 }
 
-/// What stays of root, in words; `groups`: root has supplementary groups.
-fn what_stays(given: &ParsedOptions, groups: bool) -> Option<&'static str> {
+/// The warning about groups of root that a program keeps; `groups` says whether root has
+/// supplementary groups.
+fn kept_groups(given: &ParsedOptions, groups: bool) -> Option<&'static str> {
     let environment = given.has(Id::Applyuidgid(Applyuidgid::Environment));
     let nonzero = |id| given.get(id).is_some_and(|option| option.number() != 0);
     if environment || !nonzero(UID) {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_told_how_to_find_its_number() {
+    fn a_name_in_place_of_an_id_gets_advice() {
         let user = |name: &str| Some(format!("`id -u {name}` prints the number"));
         for name in ["www-data", "_s6", "a.b", "nobody"] {
             assert_eq!(advice(Whose::User, name), user(name));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_gets_no_advice() {
+    fn other_text_in_place_of_an_id_gets_no_advice() {
         let long = "a".repeat(33);
         for value in [
             "",
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_of_root_is_said() {
+    fn uid_without_groups_warns_of_kept_groups_of_root() {
         for (line, said) in [
             ("-u 5 -g 6 -G 7", ""),
             ("-u 5 -g 6 -G ''", ""),
@@ -160,11 +160,11 @@ mod tests {
             let args = args.map(|arg| OsString::from(arg.trim_matches('\'')));
             for program in [&crate::tables::TLSSERVER, &crate::tables::TCPSERVER] {
                 let (given, _) = crate::parse(program, args.clone().collect()).unwrap();
-                let found = what_stays(&given, true).unwrap_or_default();
+                let found = kept_groups(&given, true).unwrap_or_default();
                 let alike = found.starts_with(said) && found.is_empty() == said.is_empty();
                 assert!(alike, "{line}: {found}");
-                // Root without supplementary groups has none to leave.
-                let found = what_stays(&given, false);
+                // Without supplementary groups of root there are none to keep.
+                let found = kept_groups(&given, false);
                 assert!(found.is_none_or(|text| !text.contains("supplementary")));
             }
         }

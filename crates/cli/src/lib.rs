@@ -1,8 +1,6 @@
-//! What every program of the suite has in common before it does its own
-//! work: the command line, messages, exit codes.
+//! Command lines, messages and exit codes, which all programs of the suite share.
 //!
-//! What a program understands is said in [`tables`], once: see
-//! CONTRIBUTING.md for how to add an option.
+//! [`tables`] lists the options of each program. CONTRIBUTING.md says how to add one.
 #![forbid(unsafe_code)]
 
 pub mod address;
@@ -32,7 +30,7 @@ pub use context::{Context, run};
 pub use fatal::Fatal;
 pub use groups::Group;
 pub use id::Id;
-pub use ids::{Whose, warn_of_the_engines_group, warn_of_what_stays};
+pub use ids::{Whose, warn_about_engine_group, warn_about_kept_groups};
 pub use number::{list_u32, unsigned};
 pub use option_spec::{Argument, Check, Effect, OptionSpec, Program};
 pub use parsed_options::{ParsedOption, ParsedOptions};
@@ -48,8 +46,8 @@ pub use value::Value;
 #[doc(hidden)]
 pub use unix::entry;
 
-/// Defines a program: its C `main` answers `--help` and `--version` and else
-/// runs `$main`, a `fn(&mut Context) -> Result<u8, Fatal>`.
+/// Defines the C `main` of a program. It answers `--help` and `--version`; otherwise it runs
+/// `$main`, a `fn(&mut Context) -> Result<u8, Fatal>`.
 #[macro_export]
 macro_rules! program {
     ($program:path, $main:path) => {

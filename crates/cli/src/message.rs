@@ -1,17 +1,17 @@
-//! Lines on standard error: `PROG: KIND: TEXT`. Every line of every program
-//! is made here, so that none is too long and none holds a control character.
+//! Lines on standard error: `PROG: KIND: TEXT`. Every line of every program is made here, so
+//! that none is too long and none contains a control character.
 
 use unix::fd;
 use unix::quoted::CUT;
 pub use unix::quoted::{MAX_QUOTED, quoted};
 
-/// The longest line, its line feed included: PIPE_BUF of Linux. A longer one
-/// would not be written to a pipe in one piece, and what reads logs cuts it
-/// (s6-log at 8192 bytes): the rest would be a line of somebody else's choice.
+/// The longest line, with its line feed: PIPE_BUF of Linux. A longer line may reach a pipe in
+/// pieces, and loggers split it (s6-log at 8192 bytes): the rest, which a peer may have chosen,
+/// would look like a line of its own.
 pub const MAX_LINE: usize = 4096;
 
-/// What to do about a host name that is not ASCII: DNS and TLS know it by its
-/// A-label (RFC 5890 section 2.3.2.1).
+/// Advice about a host name that is not ASCII: DNS and TLS use its A-label (RFC 5890 section
+/// 2.3.2.1).
 pub const NEEDS_A_LABEL: &str = "a name that is not ASCII has to be given as its A-label (xn--...)";
 
 /// Prints `PROG: KIND: TEXT`.
@@ -19,15 +19,14 @@ pub fn print(prog: &str, kind: &str, text: &str) {
     fd::message(line(prog, kind, text).as_bytes());
 }
 
-/// Whether `text` has a control character, of ASCII or of Unicode (U+0080 to
-/// U+009F): it may end a line or drive a terminal. Bytes that are not UTF-8 do
-/// not count.
+/// Whether `text` contains a control character of ASCII or Unicode (U+0080 to U+009F), which may
+/// end a line or control a terminal. Bytes that are not UTF-8 are no control characters.
 pub fn has_control(text: &[u8]) -> bool {
     String::from_utf8_lossy(text).chars().any(char::is_control)
 }
 
-/// The line with its line feed: control characters are escaped, and what does
-/// not fit into [`MAX_LINE`] bytes is replaced by `...`.
+/// The line with its line feed. Control characters are escaped; a line longer than [`MAX_LINE`]
+/// is cut and ends with `...`.
 pub(crate) fn line(prog: &str, kind: &str, text: &str) -> String {
     let room = MAX_LINE - "\n".len();
     let mut line = format!("{prog}: {kind}: ");
@@ -113,9 +112,10 @@ mod tests {
         for byte in 0..=u8::MAX {
             let shown = quoted(&[byte]);
             let plain = byte.is_ascii_graphic() && byte != b'=' && byte != b'\\';
-            let expected = match plain {
-                true => char::from(byte).to_string(),
-                false => format!("\\x{byte:02x}"),
+            let expected = if plain {
+                char::from(byte).to_string()
+            } else {
+                format!("\\x{byte:02x}")
             };
             assert_eq!(shown, expected);
         }

@@ -12,8 +12,8 @@ pub fn unsigned(text: &[u8]) -> Option<u32> {
     })
 }
 
-/// A list of unsigned integers, separated by any of comma, semicolon, colon,
-/// blank, tab, CR and LF. It may be empty; nothing else may stand in it.
+/// A list of unsigned integers, separated by any of comma, semicolon, colon, blank, tab, CR and
+/// LF. It may be empty; any other text is refused.
 pub fn list_u32(text: &[u8]) -> Option<Vec<u32>> {
     text.split(|byte| b",;: \t\r\n".contains(byte))
         .filter(|item| !item.is_empty())

@@ -1,7 +1,7 @@
-//! Where to listen and where to connect, as it stands on a command line.
+//! The operands of servers and clients: addresses, ports, hosts.
 //!
-//! Each program of a chain checks what it hands on, so that the first one, which the user has
-//! called, says what is wrong.
+//! Each program of a chain checks what it hands on. So the program that the user has called
+//! reports a mistake.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use crate::address::{Address, Endpoint, parse_port};
 use crate::checks;
 use crate::fatal::show;
 
-/// The operands `ip` and `port` of a server. Wrong usage if one of them is something else.
+/// The operands `ip` and `port` of a server. Anything else is wrong usage.
 pub fn endpoint(ip: &OsStr, port: &OsStr) -> Result<Endpoint, Fatal> {
     let address =
         Address::parse(ip.as_bytes()).ok_or_else(|| wrong("ip", &checks::no_address(ip), ip))?;
@@ -21,16 +21,16 @@ pub fn endpoint(ip: &OsStr, port: &OsStr) -> Result<Endpoint, Fatal> {
     })
 }
 
-/// The operand `port`. Wrong usage if it is no number of a port: names of services are none.
+/// The operand `port`, a number. Anything else is wrong usage, also the name of a service.
 pub fn port(text: &OsStr) -> Result<u16, Fatal> {
     parse_port(text.as_bytes())
         .ok_or_else(|| wrong("port", "must be a number from 0 to 65535", text))
 }
 
-/// What the operand `host` of a client is.
+/// The operand `host` of a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Host {
-    /// `0` or nothing: this host.
+    /// `0` or an empty text: this host.
     Local,
     /// One address or several.
     Addresses(Vec<Address>),
@@ -39,8 +39,8 @@ pub enum Host {
 }
 
 impl Host {
-    /// What `text` is. Wrong usage if it is a name and no `names` are looked up, or an address in
-    /// brackets.
+    /// Reads `text`. It is wrong usage if it is an address in brackets, or a name although `names`
+    /// is false.
     pub fn parse(text: &OsStr, names: bool) -> Result<Self, Fatal> {
         if matches!(text.as_bytes(), b"" | b"0") {
             return Ok(Self::Local);
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_place_to_listen_is_named() {
+    fn a_bad_ip_or_port_is_named() {
         let endpoint = |ip: &str, port: &str| endpoint(ip.as_ref(), port.as_ref());
         let port = 8443;
         for text in ["::", "fe80::1%eth0"] {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_addresses_only_if_all_of_it_is() {
+    fn a_host_that_is_not_wholly_addresses_is_a_name() {
         let host = |text: &str, names| Host::parse(text.as_ref(), names);
         let count = |text: &str| match host(text, true) {
             Ok(Host::Addresses(list)) => list.len(),

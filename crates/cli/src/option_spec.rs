@@ -1,6 +1,5 @@
-//! What a table says about an option and about a program. Everything else is
-//! derived from it: the parser, the command lines handed on, the usage line,
-//! `--help` and the pages.
+//! The description of an option and of a program. The parser, the command lines handed on, the
+//! usage line, `--help` and the pages all come from it.
 
 use std::ffi::OsStr;
 
@@ -13,29 +12,29 @@ use crate::value::Value;
 pub struct OptionSpec {
     /// The letter, if there is one.
     pub short: Option<char>,
-    /// The long name, without dashes. Messages have it, too.
+    /// The long name, without dashes. Messages use it, too.
     pub long: &'static str,
-    /// What follows it.
+    /// Its value.
     pub argument: Argument,
-    /// What it does to the options that have been given.
+    /// What it does to the options given so far.
     pub effect: Effect,
-    /// What it is good for, for `--help`: a few words.
+    /// A few words for `--help`, shells and manual pages.
     pub help: &'static str,
-    /// The same for the pages: [`paragraph`]. A negation's text
-    /// continues the paragraph of the option that it negates.
+    /// The text for the pages: [`paragraph`]. A negation's text continues the paragraph of the
+    /// option that it negates.
     pub doc: &'static str,
 }
 
-/// What follows an option.
+/// The value of an option.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument {
-    /// Nothing.
+    /// The option takes no value.
     None,
-    /// An unsigned integer; the name says of what, or in which unit.
+    /// An unsigned integer; the name is what it counts, or its unit.
     Number(&'static str),
-    /// Any text, of this name.
+    /// Any text; the name is that of the value.
     Text(&'static str),
-    /// Text of this name that passes the check.
+    /// Text that passes the check; the name is that of the value.
     Checked(&'static str, Check),
 }
 
@@ -64,20 +63,20 @@ const SAMPLE_HASH: &str = "SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect {
-    /// It is in force; of several the last one counts.
+    /// Sets the option; of several the last one counts.
     Set(Id),
-    /// The same, and it takes these back.
+    /// Sets the option and discards these.
     Override(Id, &'static [Id]),
-    /// The same as `Set`; the value 0 is as good as none, and not handed on.
+    /// As `Set`, but the value 0 means not given, and is not handed on.
     SetUnlessZero(Id),
-    /// It is in force, and each of several counts.
+    /// Sets the option; each of several counts.
     Append(Id),
-    /// It takes these back, and is not handed on: the default.
+    /// Only discards these, which restores the default. It is not handed on.
     Negate(&'static [Id]),
 }
 
 impl OptionSpec {
-    /// What it is to its program; None if it only takes others back.
+    /// Its id; None if it only discards others.
     pub const fn id(&self) -> Option<Id> {
         match self.effect {
             Effect::Set(id)
@@ -88,7 +87,7 @@ impl OptionSpec {
         }
     }
 
-    /// Those that it takes back.
+    /// The options that it discards.
     pub const fn clears(&self) -> &'static [Id] {
         match self.effect {
             Effect::Override(_, ids) | Effect::Negate(ids) => ids,
@@ -96,8 +95,7 @@ impl OptionSpec {
         }
     }
 
-    /// The id by which its program is known: its own, or that of an option
-    /// that it takes back.
+    /// Its id, or that of an option that it discards: it tells which program the option is for.
     pub fn subject(&self) -> Option<Id> {
         self.id().or(self.clears().first().copied())
     }
@@ -120,13 +118,12 @@ pub struct Program {
     pub name: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Its options, in the order in which they are handed on; groups are
-    /// shared between programs.
+    /// Its options, in the order in which they are handed on, in groups that programs share.
     pub options: &'static [&'static [OptionSpec]],
-    /// What must follow the options. More may follow.
+    /// The operands that must follow the options. More may follow.
     pub operands: &'static [&'static str],
-    /// Whether long options are accepted. Programs that have none answer
-    /// anything they do not understand with the usage line alone.
+    /// Whether long options are accepted. Programs without long options answer every mistake
+    /// with the usage line.
     pub long: bool,
 }
 
@@ -141,18 +138,18 @@ impl Program {
         self.option_specs().find(|spec| spec.id() == Some(id))
     }
 
-    /// The answer to wrong usage: 100 and the usage line.
+    /// The error for wrong usage: 100 and the usage line.
     pub fn usage(&self) -> Fatal {
         Fatal::usage(self.synopsis())
     }
 
-    /// Something about the option of this long name is wrong: `NAME
-    /// COMPLAINT`, or the usage line in programs without long options.
+    /// The error for a bad value of the option with this long name: `NAME COMPLAINT`, or the usage
+    /// line in programs without long options.
     pub fn invalid(&self, long: &str, complaint: &str) -> Fatal {
         self.wrong(|| format!("{long} {complaint}"))
     }
 
-    /// `message`, or the usage line in programs without long options.
+    /// The error `message`, or the usage line in programs without long options.
     pub(crate) fn wrong(&self, message: impl FnOnce() -> String) -> Fatal {
         if self.long {
             Fatal::user(message())
@@ -162,8 +159,8 @@ impl Program {
     }
 }
 
-/// Text that only the pages have. The generator that writes them is a debug
-/// build; what is installed is not, and leaves it out.
+/// Text that only the pages contain. Release builds leave it out; the generator of the pages is
+/// a debug build.
 pub(crate) const fn paragraph(text: &'static str) -> &'static str {
     if cfg!(debug_assertions) { text } else { "" }
 }

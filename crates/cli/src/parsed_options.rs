@@ -1,4 +1,4 @@
-//! The options that were given, as their program or the next one needs them.
+//! The options of a command line, for the program itself and for the next one.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::pins::Pin;
 use crate::tls::CrlCheck;
 use crate::value::Value;
 
-/// An option that is in force.
+/// An option that is given.
 #[derive(Clone, Debug)]
 pub struct ParsedOption {
     /// Which one.
     pub id: Id,
-    /// Its value, in the form in which it is handed on; empty without one.
+    /// Its value in the form in which it is handed on; empty if it takes none.
     pub text: OsString,
     value: Value,
     spec: &'static OptionSpec,
@@ -70,13 +70,13 @@ impl ParsedOption {
         (millis != 0).then(|| Duration::from_millis(millis.into()))
     }
 
-    /// The row is in a table where it does not belong.
-    pub fn misplaced(&self) -> Fatal {
+    /// The error for a row in the wrong table, or with the wrong kind of value.
+    pub(crate) fn misplaced(&self) -> Fatal {
         Fatal::user(format!("unexpected option: {}", self.spec.long))
     }
 
-    /// Appends it to a command line. A value `--` alone would be the end of
-    /// the options.
+    /// Appends the option to a command line. The value `--` is not written as an argument of its
+    /// own, which would end the options.
     fn write(&self, argv: &mut Vec<OsString>) {
         let OptionSpec { short, long, .. } = self.spec;
         let mut option = match short {
@@ -84,8 +84,7 @@ impl ParsedOption {
             None => OsString::from(format!("--{long}")),
         };
         let takes_value = !matches!(self.spec.argument, Argument::None);
-        let apart = takes_value && short.is_some() && self.text != "--";
-        if apart {
+        if takes_value && short.is_some() && self.text != "--" {
             argv.extend([option, self.text.clone()]);
             return;
         }
@@ -97,7 +96,7 @@ impl ParsedOption {
     }
 }
 
-/// The options of a command line, after those that take others back.
+/// The options of a command line, without those that later ones discarded.
 #[derive(Clone, Debug)]
 pub struct ParsedOptions {
     program: &'static Program,
@@ -112,7 +111,7 @@ impl ParsedOptions {
         }
     }
 
-    /// One more option has been read.
+    /// Adds an option that has been read, with its effect on the earlier ones.
     pub(crate) fn add(&mut self, spec: &'static OptionSpec, value: Value) {
         self.clear(spec.clears());
         let Some(id) = spec.id() else { return };
@@ -143,31 +142,30 @@ impl ParsedOptions {
         each.collect()
     }
 
-    /// The option, if it is in force.
+    /// The option, if it is given.
     pub fn get(&self, id: Id) -> Option<&ParsedOption> {
         self.options.iter().rfind(|option| option.id == id)
     }
 
-    /// Whether the option is in force.
+    /// Whether the option is given.
     pub fn has(&self, id: Id) -> bool {
         self.get(id).is_some()
     }
 
-    /// As if the option had been given; without one in the program's table
-    /// nothing happens.
+    /// Adds option `id`, if the program's table contains it.
     pub fn set(&mut self, id: Id, value: Value) {
         if let Some(spec) = self.program.option_spec(id) {
             self.add(spec, value);
         }
     }
 
-    /// As if none of these had been given.
+    /// Discards these options.
     pub fn clear(&mut self, ids: &[Id]) {
         self.options.retain(|option| !ids.contains(&option.id));
     }
 
-    /// Appends those that are `wanted` to the command line of the program
-    /// that they are handed on to, in the order of the table.
+    /// Appends the `wanted` options to the command line of the next program, in the order of the
+    /// table.
     pub fn forward(&self, wanted: impl Fn(Id) -> bool, argv: &mut Vec<OsString>) {
         for spec in self.program.option_specs() {
             let given = self

@@ -1,10 +1,9 @@
-//! Options as the suite reads them.
+//! Reads the options of a command line.
 //!
-//! Reading stops at the first argument that is no option, at a lone `-`,
-//! which is kept, or after `--`, which is dropped: what follows belongs to
-//! the program to run. Short options cluster, and a value is the rest of the
-//! cluster or the next argument, whatever it begins with, except `--`. Long
-//! options have exact names, and their values follow `=`.
+//! Options end at the first argument that is no option, at a lone `-`, which is kept, or after
+//! `--`, which is dropped; the rest are operands. Short options cluster. The value of a short
+//! option is the rest of the cluster, or the next argument, which may begin with a dash but may
+//! not be `--`. Long options have exact names, and their values follow `=`.
 
 use std::ffi::{OsStr, OsString};
 
@@ -17,8 +16,7 @@ use crate::option_spec::{Argument, OptionSpec, Program};
 use crate::parsed_options::ParsedOptions;
 use crate::value::Value;
 
-/// Reads the options of `args`, which do not include the program's name, and
-/// gives them with what follows them.
+/// Splits `args`, which do not include the program's name, into options and operands.
 pub fn parse(
     program: &'static Program,
     args: Vec<OsString>,
@@ -59,8 +57,7 @@ impl Reader {
         Ok((given, self.operands(first_operand)?))
     }
 
-    /// What follows the options: as much as the program needs, or the usage
-    /// line.
+    /// The operands. Fewer than the program needs are an error.
     fn operands(mut self, first: Option<OsString>) -> Result<Vec<OsString>, Fatal> {
         let mut operands: Vec<OsString> = first.into_iter().collect();
         if let Some(rest) = self.parser.try_raw_args() {
@@ -82,7 +79,7 @@ impl Reader {
         checked.map_err(|complaint| {
             let whose = Whose::of(spec.id());
             match whose.and_then(|whose| whose.advice(&value)) {
-                // The usage line alone would not tell that names do not work.
+                // The usage line alone would not say that names are not accepted.
                 Some(advice) => Fatal::user(format!("{} {complaint}: {advice}", spec.long)),
                 None => self.program.invalid(spec.long, &complaint),
             }
@@ -105,8 +102,8 @@ impl Reader {
         Ok((spec, value))
     }
 
-    /// A digit is probably meant as a value for the switch before it, as in
-    /// `-v2` where `-v` takes none.
+    /// The error for an unknown letter. A digit was probably meant as the value of the option
+    /// before it, as in `-v2` where `-v` takes no value.
     fn unrecognized(&self, letter: char) -> Fatal {
         let switch = self.switch.filter(|_| letter.is_ascii_digit());
         self.program.wrong(|| match switch {
@@ -271,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_stops_at_the_program() {
+    fn options_end_at_the_first_operand() {
         accepted(
             &["-S", "p", "-J", "--", "x"],
             &[("close-notify", "")],
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_has_its_line() {
+    fn each_mistake_has_its_message() {
         for (args, message) in [
             (["-z", ""], "unrecognized short option: z"),
             (["-Sz", ""], "unrecognized short option: z"),

@@ -1,14 +1,13 @@
-//! Pins: what `--pin` takes.
+//! Pins: the values of `--pin`.
 
 use std::ffi::OsStr;
 
-/// What a peer's own certificate may be recognised by. Hashes are SHA-256.
+/// The hash that a peer's own certificate must match. Hashes are SHA-256.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pin {
     /// The hash of the whole certificate.
     Certificate([u8; 32]),
-    /// The hash of its SubjectPublicKeyInfo: what TLSA records 3 1 1 hold
-    /// (RFC 6698).
+    /// The hash of its SubjectPublicKeyInfo, as in TLSA records 3 1 1 (RFC 6698).
     PublicKey([u8; 32]),
 }
 
@@ -16,19 +15,18 @@ const CERTIFICATE: &str = "SHA256:";
 const PUBLIC_KEY: &str = "SPKI-SHA256:";
 
 impl Pin {
-    /// `SHA256:` or `SPKI-SHA256:`, and 64 hex digits in any case. The error
-    /// says what it must be.
+    /// Reads `SHA256:` or `SPKI-SHA256:` and 64 hex digits in any case. The error says what it
+    /// must be.
     pub fn parse(text: &OsStr) -> Result<Self, String> {
         let pin = text.to_str().and_then(|text| {
-            let of_key = text.strip_prefix(PUBLIC_KEY);
-            let of_certificate = text.strip_prefix(CERTIFICATE);
-            let of_key = of_key.and_then(hash).map(Self::PublicKey);
-            of_key.or_else(|| of_certificate.and_then(hash).map(Self::Certificate))
+            let hash_after = |prefix| text.strip_prefix(prefix).and_then(hash);
+            let public_key = hash_after(PUBLIC_KEY).map(Self::PublicKey);
+            public_key.or_else(|| hash_after(CERTIFICATE).map(Self::Certificate))
         });
         pin.ok_or_else(|| format!("must be {CERTIFICATE} or {PUBLIC_KEY} and 64 hex digits"))
     }
 
-    /// The same as text, in lower case.
+    /// The pin as text, its digits in lower case.
     pub fn text(&self) -> String {
         let (prefix, hash) = match self {
             Self::Certificate(hash) => (CERTIFICATE, hash),
@@ -75,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn other_text_is_no_pin() {
         let digits = "0".repeat(64);
         for text in [
             String::new(),

@@ -1,5 +1,5 @@
-//! The options of the TLS engines as the engines need them. The programs
-//! around them know no more than the rows of [`crate::tables`].
+//! The options of the TLS engines, as structs. The programs around the engines use only the rows
+//! of [`crate::tables`].
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
@@ -15,33 +15,33 @@ use crate::parsed_options::{ParsedOption, ParsedOptions};
 use crate::pins::Pin;
 use crate::value::Value;
 
-/// What both engines have.
+/// The options of both engines.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineOptions {
-    /// `-S`: end our direction with a close_notify alert.
+    /// `-S`: send a close_notify alert when our direction ends.
     pub close_notify: bool,
     /// `-J`: an end without close_notify from the peer is an error.
     pub enforce_close_notify: bool,
-    /// `-K`: how long the whole handshake may take; None is for ever.
+    /// `-K`: how long the whole handshake may take; None is no limit.
     pub handshake_timeout: Option<Duration>,
-    /// How long no cleartext may move; None is for ever.
+    /// `--idle-timeout`: how long no cleartext may move; None is no limit.
     pub idle_timeout: Option<Duration>,
     /// `--groups`: the key exchange groups, the preferred one first.
     pub groups: Vec<Group>,
-    /// `--pin`: the peer's own certificate is one of these; none: it may be
-    /// any that is trusted.
+    /// `--pin`: the peer's own certificate must match one of these; if there are none, any
+    /// trusted certificate will do.
     pub pins: Vec<Pin>,
-    /// `--crl-check`: how far revocation lists are asked.
+    /// `--crl-check`: which certificates are looked up in revocation lists.
     pub crl_check: CrlCheck,
-    /// `-d`: where to report the handshake; 0 is nowhere.
+    /// `-d`: the descriptor for the notification; 0 is none.
     pub notification: u32,
     /// `--peer-info`: the notification has more variables.
     pub peer_info: bool,
-    /// Without `--no-sandbox`: the engine locks itself in.
+    /// Whether the engine enters its sandbox: not with `--no-sandbox`.
     pub sandbox: bool,
-    /// `--alpn`: protocols to agree on, the best first.
+    /// `--alpn`: application protocols, the preferred one first.
     pub alpn: Vec<Vec<u8>>,
-    /// `--key-guard`: the private key is in another process.
+    /// `--key-guard`: the private key is in a process of its own.
     pub key_guard: bool,
     /// `-v`.
     pub verbosity: u32,
@@ -87,9 +87,9 @@ impl EngineOptions {
         Ok(())
     }
 
-    /// The two numbers that an engine's command line ends with. The
-    /// notification has a descriptor of its own: none of these, of 0 and 1,
-    /// and of 2, where the last line of a failed handshake would be lost.
+    /// The operands of an engine's command line: fdr and fdw. The descriptor of the notification
+    /// must be another one, and neither 1 nor 2: on 2 the message of a failed handshake would be
+    /// lost.
     fn descriptors(&self, context: &Context, operands: &[OsString]) -> Result<[RawFd; 2], Fatal> {
         let number = |text: &OsString| {
             let number = unsigned(text.as_bytes());
@@ -110,18 +110,18 @@ impl EngineOptions {
     }
 }
 
-/// How far CRLFILE is asked for certificates that are revoked.
+/// Which certificates are looked up in CRLFILE.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum CrlCheck {
-    /// `leaf`: the peer's own certificate.
+    /// `leaf`: only the peer's own.
     Leaf,
-    /// `chain`: every certificate below the anchor.
+    /// `chain`: every certificate below the trust anchor.
     #[default]
     Chain,
 }
 
 impl CrlCheck {
-    /// `leaf` or `chain`. The error says so.
+    /// Reads `leaf` or `chain`. The error says what it must be.
     pub fn parse(text: &OsStr) -> Result<Self, String> {
         match text.as_bytes() {
             b"leaf" => Ok(Self::Leaf),
@@ -142,35 +142,35 @@ impl CrlCheck {
 /// Whether a server asks for a client certificate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ClientCertificate {
-    /// It does not ask.
+    /// The server does not ask.
     #[default]
     None,
-    /// `-Y`: it asks; none is fine, a bad one is not.
+    /// `-Y`: the server asks, and accepts clients without a certificate.
     Optional,
-    /// `-y`: it asks and insists.
+    /// `-y`: the server asks, and refuses clients without a certificate.
     Mandatory,
 }
 
-/// How a server chooses its certificate by the name the client asks for.
+/// How a server chooses its certificate by the name that the client asks for (SNI).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum SniLevel {
-    /// 0: there is only the default pair.
+    /// 0: always the default pair.
     #[default]
     Ignore,
     /// 1: the pair for the name, else the default pair.
     Prefer,
-    /// 2 and above: the pair for the name, else no handshake.
+    /// 2 and above: the pair for the name, else the handshake fails.
     Require,
 }
 
 /// The options of `s6-tlsd-io`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ServerOptions {
-    /// What both engines have.
+    /// The options of both engines.
     pub engine: EngineOptions,
-    /// `-Y`, `-y`; `--any-client-cert` alone is as good as `-Y`.
+    /// `-Y`, `-y`; `--any-client-cert` alone means `-Y`.
     pub client_certificate: ClientCertificate,
-    /// `--any-client-cert`: whoever has issued it.
+    /// `--any-client-cert`: accept any certificate, whoever has issued it.
     pub any_client_certificate: bool,
     sni_level: Option<u32>,
     sni_flag: SniLevel,
@@ -186,7 +186,7 @@ impl ServerOptions {
         Ok((options, descriptors))
     }
 
-    /// What was given, typed.
+    /// The options that were given, as a struct.
     pub(crate) fn new(given: &ParsedOptions) -> Result<Self, Fatal> {
         let mut options = Self::default();
         for option in given.iter() {
@@ -218,7 +218,7 @@ impl ServerOptions {
         self.client_certificate != ClientCertificate::None
     }
 
-    /// The SNI level: `-k`, wherever it stands, beats the switches.
+    /// The SNI level: `-k` overrides the flags, whatever their order.
     pub fn sni(&self) -> SniLevel {
         match self.sni_level {
             None => self.sni_flag,
@@ -229,8 +229,8 @@ impl ServerOptions {
     }
 }
 
-/// Puts the switch that `-k` stands for in its place, before the options are
-/// handed on: the SNI level has one form there.
+/// Replaces `-k` by the flag that it means, for options that are handed on: `-k` overrides the
+/// flags, and a program that is given only a flag needs no such rule.
 pub fn normalize_sni_level(given: &mut ParsedOptions) {
     let [level, sni, mandatory] =
         [Server::SniLevel, Server::Sni, Server::MandatorySni].map(Id::Server);
@@ -245,8 +245,8 @@ pub fn normalize_sni_level(given: &mut ParsedOptions) {
     }
 }
 
-/// Options of a server that contradict each other: pins are for certificates
-/// that clients are asked for, and name them where any would do.
+/// Refuses options of a server that contradict each other: pins need a request for client
+/// certificates, and make no sense where any certificate is accepted.
 pub fn check_client_certificates(given: &ParsedOptions) -> Result<(), Fatal> {
     if !given.has(Id::Tls(Tls::Pin)) {
         return Ok(());
@@ -255,20 +255,21 @@ pub fn check_client_certificates(given: &ParsedOptions) -> Result<(), Fatal> {
         return Err(Fatal::user("pin and any-client-cert exclude each other"));
     }
     let asking = [Server::ClientCert, Server::MandatoryClientCert].map(Id::Server);
-    match asking.into_iter().any(|id| given.has(id)) {
-        true => Ok(()),
-        false => Err(Fatal::user(
+    if asking.into_iter().any(|id| given.has(id)) {
+        Ok(())
+    } else {
+        Err(Fatal::user(
             "pin needs client-cert or mandatory-client-cert",
-        )),
+        ))
     }
 }
 
 /// The options of `s6-tlsc-io`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ClientOptions {
-    /// What both engines have.
+    /// The options of both engines.
     pub engine: EngineOptions,
-    /// `-y`: offer our certificate if the server asks.
+    /// `-y`: send our certificate if the server asks.
     pub client_certificate: bool,
     /// `-k`: the name sent as SNI and checked in the certificate.
     pub server_name: Option<OsString>,
@@ -288,7 +289,7 @@ impl ClientOptions {
         Ok((options, descriptors))
     }
 
-    /// What was given, typed.
+    /// The options that were given, as a struct.
     pub(crate) fn new(given: &ParsedOptions) -> Result<Self, Fatal> {
         let mut options = Self::default();
         for option in given.iter() {
@@ -326,8 +327,8 @@ mod tests {
         ServerOptions::new(&given(&TLSD_IO, args)).unwrap()
     }
 
-    /// What s6-tlsd hands on, and with `keep` what s6-tlsserver does.
-    fn written(program: &'static Program, args: &[&str], keep: bool) -> Vec<OsString> {
+    /// What s6-tlsd hands on; with `keep`, what s6-tlsserver hands on.
+    fn forwarded(program: &'static Program, args: &[&str], keep: bool) -> Vec<OsString> {
         let mut given = given(program, args);
         normalize_sni_level(&mut given);
         let mut argv = Vec::new();
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_back_in_canonical_order() {
+    fn options_are_forwarded_in_canonical_order() {
         for (given, expected) in [
             (&[][..], &[][..]),
             (
@@ -356,7 +357,7 @@ mod tests {
             ),
             (&["--handshake-timeout=8", "-v3"], &["-K", "8"]),
         ] {
-            assert_eq!(written(&TLSD, given, false), expected, "{given:?}");
+            assert_eq!(forwarded(&TLSD, given, false), expected, "{given:?}");
         }
         for (given, expected) in [
             (&[][..], &[][..]),
@@ -371,20 +372,20 @@ mod tests {
             ),
             (&["--servername=--"], &["-k--"]),
         ] {
-            assert_eq!(written(&TLSC, given, false), expected, "{given:?}");
+            assert_eq!(forwarded(&TLSC, given, false), expected, "{given:?}");
         }
     }
 
     #[test]
-    fn keep_stands_where_the_wrappers_have_it() {
-        let server = written(&TLSD, &["-Z", "-S", "--sni"], true);
+    fn keep_is_forwarded_in_the_order_of_the_table() {
+        let server = forwarded(&TLSD, &["-Z", "-S", "--sni"], true);
         assert_eq!(server, ["-S", "-Z", "--sni"]);
-        let client = written(&TLSC, &["-Z", "-y", "-K1"], true);
+        let client = forwarded(&TLSC, &["-Z", "-y", "-K1"], true);
         assert_eq!(client, ["-y", "-Z", "-K", "1"]);
     }
 
     #[test]
-    fn the_sni_level_beats_the_switches_in_any_order() {
+    fn sni_level_overrides_the_sni_flags_in_any_order() {
         assert_eq!(server(&["-k0", "--mandatory-sni"]).sni(), SniLevel::Ignore);
         assert_eq!(server(&["--sni", "-k", "7"]).sni(), SniLevel::Require);
         assert_eq!(
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn any_client_certificate_is_asked_for() {
+    fn any_client_cert_implies_asking() {
         let asked = |args: &[&str]| server(args).client_certificate;
         assert_eq!(asked(&["--any-client-cert"]), ClientCertificate::Optional);
         for args in [["--any-client-cert", "-y"], ["-y", "--any-client-cert"]] {
@@ -415,15 +416,15 @@ mod tests {
         assert_eq!(options.pins, expected);
         assert_eq!(options.crl_check, CrlCheck::Leaf);
         assert_eq!(EngineOptions::default().crl_check, CrlCheck::Chain);
-        let forwarded = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
+        let expected = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
         assert_eq!(
-            written(&TLSC, &args, false)[..2],
-            forwarded.map(OsString::from)
+            forwarded(&TLSC, &args, false)[..2],
+            expected.map(OsString::from)
         );
     }
 
     #[test]
-    fn pins_need_a_certificate_that_is_not_just_any() {
+    fn pins_need_client_cert_and_exclude_any_client_cert() {
         let pin = format!("--pin=SHA256:{}", "0".repeat(64));
         let checked = |args: &[&str]| check_client_certificates(&given(&TLSD_IO, args));
         let fatal = |text| Err(Fatal::user(text));

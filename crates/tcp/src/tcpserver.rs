@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use cli::id::{Applyuidgid, ChainBuilder, Id};
-use cli::{Context, Fatal, ParsedOptions, operands, suite, warn_of_what_stays};
+use cli::{Context, Fatal, ParsedOptions, operands, suite, warn_about_kept_groups};
 
 /// Runs `s6-tcpserver`.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -12,7 +12,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if given.has(Id::ChainBuilder(ChainBuilder::Quiet)) {
         context.verbosity = 0;
     }
-    warn_of_what_stays(context, &given);
+    warn_about_kept_groups(context, &given);
     Err(context.exec(&rewrite(&given, operands)))
 }
 

@@ -1,9 +1,7 @@
-//! Writes what is said about options and variables, from the tables of
-//! [`cli::tables`] and [`cli::variables`].
+//! Writes the texts about options and variables from [`cli::tables`] and [`cli::variables`].
 //!
-//! In doc/*.md it replaces what stands between `<!-- table: PART -->` and
-//! `<!-- table: end -->`; everything else in a page is written by hand. The
-//! manual pages in doc/man are those pages in another language.
+//! In doc/*.md it replaces the text between `<!-- table: PART -->` and `<!-- table: end -->`; the
+//! rest of a page is written by hand. The manual pages in doc/man are those pages in mdoc.
 
 mod completions;
 mod manual;
@@ -25,7 +23,7 @@ pub use who::consumer;
 const BEGIN: &str = "<!-- table: ";
 const END: &str = "<!-- table: end -->";
 
-/// The directories in which everything is written by the generator.
+/// The directories that contain only generated files.
 pub const DIRECTORIES: [&str; 4] = [
     "doc/man",
     "completions/bash",
@@ -33,14 +31,14 @@ pub const DIRECTORIES: [&str; 4] = [
     "completions/zsh",
 ];
 
-/// The file of this name in our sources.
+/// The path of a file in the source tree.
 pub fn root(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(name)
 }
 
-/// All files that are written, with what is in them.
+/// All generated files, with their contents.
 pub fn files() -> Result<BTreeMap<PathBuf, String>, Error> {
     let read = |name: &str| fs::read_to_string(root(name));
     let date = date(&read("packaging/debian/changelog")?)?;
@@ -68,7 +66,7 @@ pub fn files() -> Result<BTreeMap<PathBuf, String>, Error> {
     Ok(files)
 }
 
-/// The text of a page with its parts as the tables have them.
+/// The text of a page with its generated parts up to date.
 fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
     let mut rewritten = String::new();
     let mut rest = text;
@@ -91,8 +89,8 @@ fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
     Ok(rewritten)
 }
 
-/// The date of the version, as manual pages have it: that of Debian's
-/// changelog, `Sat, 21 Nov 2026 12:00:00 +0000`.
+/// The date of the version for manual pages, from the line of Debian's changelog that ends with
+/// `Sat, 21 Nov 2026 12:00:00 +0000`.
 fn date(changelog: &str) -> Result<String, Error> {
     let line = changelog.lines().find(|line| line.starts_with(" -- "));
     let date = line.and_then(|line| line.rsplit_once(", "));

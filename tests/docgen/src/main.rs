@@ -1,4 +1,4 @@
-//! Writes all that comes from the tables: `make docs`.
+//! Writes all generated files: `make docs`.
 
 use std::fs;
 use std::io::Error;

@@ -12,8 +12,7 @@ use crate::{consumer, malformed};
 /// Where the documents are installed, unless `make install` says otherwise.
 const DOCDIR: &str = "/usr/local/share/doc/s6-tls";
 
-/// The sections in which a page of `doc` comes, with their names there, in the
-/// order of mdoc(7).
+/// The sections of a page of `doc`, with their names in a manual page, in the order of mdoc(7).
 const SECTIONS: [(&str, &str); 6] = [
     ("Options", "OPTIONS"),
     ("Environment", "ENVIRONMENT"),
@@ -78,8 +77,7 @@ pub fn suite_page(overview: &str, index: &str, date: &str) -> Result<String, Err
     Ok(page)
 }
 
-/// What stands below each heading of level 2; that of level 1 and the summary
-/// are left out.
+/// The blocks below each heading of level 2. The summary is below none.
 fn sections(blocks: Vec<Block>) -> BTreeMap<String, Vec<Block>> {
     let mut sections: BTreeMap<String, Vec<Block>> = BTreeMap::new();
     let mut title = String::new();
@@ -122,7 +120,7 @@ fn synopsis(program: &Program) -> String {
     text
 }
 
-/// Blocks, one behind the other.
+/// The text of blocks.
 fn body(blocks: &[Block], program: Option<&Program>) -> String {
     let mut text = String::new();
     let mut paragraphs = false;
@@ -153,7 +151,7 @@ fn body(blocks: &[Block], program: Option<&Program>) -> String {
     text
 }
 
-/// A list of things that are explained, or of sentences.
+/// A list of definitions, or of sentences.
 fn list(items: &[String], program: Option<&Program>) -> String {
     let items: Vec<&str> = items.iter().flat_map(|item| codes(item)).collect();
     let split: Option<Vec<_>> = items.iter().map(|item| explained(item)).collect();
@@ -167,7 +165,7 @@ fn list(items: &[String], program: Option<&Program>) -> String {
     text + ".El\n"
 }
 
-/// An item that explains several exit codes as several.
+/// Splits an item that explains several exit codes.
 fn codes(item: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let mut rest = item;
@@ -184,7 +182,7 @@ fn codes(item: &str) -> Vec<&str> {
     items
 }
 
-/// The code or numbers with which an item begins, and what it says of them.
+/// The code or numbers that an item begins with, and their explanation.
 fn explained(item: &str) -> Option<(&str, &str)> {
     let mut code = false;
     let at = item.char_indices().find(|(at, c)| {
@@ -210,7 +208,7 @@ fn tagged<'a>(
     format!(".Bl -tag -width Ds\n{}.El\n", items.collect::<String>())
 }
 
-/// A table as a list: its first column is explained by the second.
+/// A table as a list: the second column explains the first.
 fn table(rows: &[Vec<String>], program: Option<&Program>) -> String {
     let header = rows.first().and_then(|row| row.get(1));
     let header = header.filter(|header| !header.is_empty());
@@ -230,7 +228,7 @@ fn table(rows: &[Vec<String>], program: Option<&Program>) -> String {
     tagged(rows, program)
 }
 
-/// All options: those that the program consumes, and those that it hands on.
+/// All options: first those that the program consumes, then those that it hands on.
 fn options(program: &Program) -> String {
     let for_itself = |row: &&OptionSpec| {
         row.subject()
@@ -280,7 +278,7 @@ fn option_list(
 
 fn capital(text: &str) -> String {
     let mut text = text.to_owned();
-    // Names of variables and of programs remain what they are.
+    // Names of variables and programs are not changed.
     let word = text.split(' ').next().unwrap_or_default();
     let plain = word.trim_end_matches([',', ';', ':']);
     if plain.chars().all(|c| c.is_ascii_lowercase()) {
@@ -291,7 +289,7 @@ fn capital(text: &str) -> String {
     text
 }
 
-/// The pages that this one refers to, and where the documents are.
+/// The pages that this page refers to, and the directory of the documents.
 fn see_also(page: &str, program: Option<&Program>) -> String {
     let mut pages: BTreeSet<(&str, &str)> = BTreeSet::new();
     for reference in page.split("Xr ").skip(1) {

@@ -13,7 +13,7 @@ pub fn interface(program: &Program) -> String {
     let first = format!("    {} ", program.name);
     let next = " ".repeat(first.len());
     let synopsis = program.synopsis();
-    // What stands in brackets is not broken.
+    // Lines do not break within brackets.
     let mut words: Vec<String> = Vec::new();
     let mut open = false;
     for word in synopsis.split(' ') {
@@ -26,8 +26,7 @@ pub fn interface(program: &Program) -> String {
     fill(&first, &next, words.iter().map(String::as_str))
 }
 
-/// The options: what the program itself consumes in a list, what it hands on
-/// in a table.
+/// The options: a list of those that the program consumes, a table of those that it hands on.
 pub fn options(program: &Program) -> String {
     let its_own = |row: &&OptionSpec| {
         row.subject()
@@ -45,8 +44,7 @@ pub fn options(program: &Program) -> String {
     text + &table(program, &others)
 }
 
-/// One item for each option; one that takes the option before it back is in
-/// the same.
+/// One item for each option. A negation is in the item of the option before it.
 fn list(program: &Program, rows: &[&OptionSpec]) -> String {
     let mut items: Vec<String> = Vec::new();
     for row in rows {
@@ -79,7 +77,7 @@ fn table(program: &Program, rows: &[&OptionSpec]) -> String {
     text
 }
 
-/// Each way to give the option as code.
+/// The spellings of the option, as code.
 fn spelling(program: &Program, row: &OptionSpec) -> String {
     let spelling = program.spelling(row);
     let each = spelling.split(", ").map(|one| format!("`{one}`"));

@@ -1,17 +1,16 @@
-//! Text in mdoc, the language of manual pages: words, their macros, and what
-//! has to be escaped.
+//! Text in mdoc, the language of manual pages: words, macros, escapes.
 
 use cli::{Program, suite};
 
 use crate::reader::{Span, spans};
 
-/// No line of text is longer.
+/// The longest line of text.
 const WIDTH: usize = 78;
 
-/// What may stand behind a macro's arguments, and is no argument.
+/// Closing delimiters: they may follow a macro's arguments and are no arguments.
 const DELIMITERS: [char; 8] = ['.', ',', ':', ';', ')', ']', '?', '!'];
 
-/// A part of a word. Between parts is no space.
+/// A part of a word. There is no space between parts.
 enum Piece {
     Plain(String),
     /// A macro with its arguments, without the leading dot.
@@ -57,7 +56,7 @@ fn end(lines: &mut String, line: &mut String) {
     }
 }
 
-/// The same as arguments of one macro, such as `.It`.
+/// The text as arguments of one macro, such as `.It`.
 pub fn arguments(text: &str, program: Option<&Program>) -> String {
     let mut after_macro = false;
     let mut arguments: Vec<String> = Vec::new();
@@ -72,7 +71,7 @@ pub fn arguments(text: &str, program: Option<&Program>) -> String {
     arguments.join(" ")
 }
 
-/// Lines that stand as they are.
+/// Literal lines.
 pub fn literal(code: &[String]) -> String {
     let lines = code.iter().map(|line| {
         let escaped = line
@@ -88,7 +87,7 @@ pub fn literal(code: &[String]) -> String {
     format!(".Bd -literal -offset 2n\n{lines}.Ed\n")
 }
 
-/// What keeps a line of text from being a macro.
+/// The prefix that keeps a line of text from being a macro.
 fn guard(line: &str) -> &'static str {
     if line.starts_with(['.', '\'']) {
         "\\&"
@@ -107,7 +106,7 @@ fn words(text: &str, program: Option<&Program>) -> Vec<Word> {
                 let strong = strong.split(' ').map(argument).collect::<Vec<_>>();
                 add(&mut words, Piece::Macro(format!("Sy {}", strong.join(" "))));
             }
-            // A section of a page is as good as the page.
+            // A link to a section becomes a link to the page.
             Span::Link(text, target) => match target.split('#').next().and_then(page) {
                 Some(name) if is_program(name) => {
                     add(&mut words, Piece::Macro(name_macro(name, program)));
@@ -143,8 +142,7 @@ fn add(words: &mut [Word], piece: Piece) {
     }
 }
 
-/// Words of text; in them options, names of programs and references to pages
-/// are what they are.
+/// Adds words of text. Options, names of programs and references to manual pages become macros.
 fn add_text(words: &mut Vec<Word>, text: &str, program: Option<&Program>) {
     for (at, part) in text.split_whitespace().enumerate() {
         if at > 0 || text.starts_with(char::is_whitespace) {
@@ -180,7 +178,7 @@ fn add_plain(words: &mut [Word], text: &str) {
     }
 }
 
-/// The text of a word, and whether it is a call of a macro.
+/// The text of a word, and whether it calls a macro.
 fn line_of(word: &Word) -> (String, bool) {
     if !word.iter().any(|piece| matches!(piece, Piece::Macro(_))) {
         let pieces = word.iter().map(|piece| match piece {
@@ -286,8 +284,7 @@ pub fn argument(text: &str) -> String {
     protected(escaped(text))
 }
 
-/// The same of text that is escaped already: it is no macro, no delimiter, and
-/// one argument.
+/// Escaped text as one argument of a macro: neither a macro itself nor a delimiter.
 fn protected(text: String) -> String {
     let mut letters = text.chars();
     let macro_name = text.len() <= 3

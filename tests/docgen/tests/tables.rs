@@ -1,4 +1,4 @@
-//! The tables are sound, and what is written from them says what they say.
+//! The tables are sound, and the generated files are up to date.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -8,7 +8,7 @@ use cli::tables::PROGRAMS;
 use cli::{OptionSpec, Program};
 
 #[test]
-fn what_is_written_from_the_tables_is_up_to_date() {
+fn generated_files_are_up_to_date() {
     // A release build leaves the paragraphs out.
     if !cfg!(debug_assertions) {
         return;
@@ -43,7 +43,7 @@ fn every_page_has_the_parts_of_its_program() {
 }
 
 #[test]
-fn every_row_says_what_it_is_good_for() {
+fn every_row_has_a_help_text_and_a_text_for_the_page() {
     for program in PROGRAMS {
         for row in program.option_specs() {
             let name = format!("{}: {}", program.name, row.long);
@@ -60,7 +60,7 @@ fn every_row_says_what_it_is_good_for() {
 }
 
 #[test]
-fn no_program_has_two_rows_for_one_thing() {
+fn no_program_has_two_rows_with_one_name_or_id() {
     for program in PROGRAMS {
         unique(program, |row| row.short.map(|letter| letter.to_string()));
         unique(program, |row| Some(row.long.to_owned()));
@@ -86,7 +86,7 @@ fn every_id_has_a_row() {
 }
 
 #[test]
-fn what_is_taken_back_can_be_given() {
+fn every_discarded_option_has_a_row() {
     for program in PROGRAMS {
         for row in program.option_specs() {
             for id in row.clears() {
@@ -101,9 +101,9 @@ fn what_is_taken_back_can_be_given() {
     }
 }
 
-/// The program that an option is handed on to knows it by the same name.
+/// An option has the same name in the program that it is handed on to.
 #[test]
-fn what_is_handed_on_is_known_there() {
+fn an_option_has_one_name_in_all_programs() {
     for program in PROGRAMS {
         for row in program.option_specs().filter(|row| row.id().is_some()) {
             let id = row.id().unwrap();

@@ -1,5 +1,4 @@
-//! What shells complete behind the name of a program: its options, and the
-//! program that it runs as a command of its own.
+//! Completions for shells: the options of a program, and the command that it runs.
 
 pub mod bash;
 pub mod fish;
@@ -7,8 +6,7 @@ pub mod zsh;
 
 use cli::{OptionSpec, Program};
 
-/// The arguments that stand between the options and the program to run, and
-/// whether there is such a program.
+/// The operands before the program to run, and whether there is such a program.
 fn operands(program: &Program) -> (&'static [&'static str], bool) {
     match program.operands.split_last() {
         Some((last, before)) if last.ends_with("...") => (before, true),
@@ -16,7 +14,7 @@ fn operands(program: &Program) -> (&'static [&'static str], bool) {
     }
 }
 
-/// The letters of the options that have a value, or of those that have none.
+/// The letters of the options with a value, or of those without.
 fn letters(program: &Program, with_value: bool) -> String {
     let rows = program
         .option_specs()

@@ -117,8 +117,8 @@ mod tests {
     fn every_option_changes_the_chain() {
         let without = rewritten("h 1 p");
         for spec in cli::tables::TLSCLIENT.option_specs() {
-            let value = spec.argument.sample().map(|value| format!("={value}"));
-            let value = value.unwrap_or_default();
+            let sample = spec.argument.sample();
+            let value = sample.map_or(String::new(), |value| format!("={value}"));
             let line = format!("--{}{value} h 1 p", spec.long);
             assert_eq!(rewritten(&line) == without, spec.id().is_none(), "{line}");
         }

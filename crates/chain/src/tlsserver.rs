@@ -216,8 +216,8 @@ mod tests {
     fn every_option_changes_the_chain() {
         let without = rewritten("-H 0 1 p");
         for spec in cli::tables::TLSSERVER.option_specs() {
-            let value = spec.argument.sample().map(|value| format!("={value}"));
-            let value = value.unwrap_or_default();
+            let sample = spec.argument.sample();
+            let value = sample.map_or(String::new(), |value| format!("={value}"));
             let line = format!("-H --{}{value} 0 1 p", spec.long);
             // -H is given already; -h does nothing without DNS.
             let known = matches!(spec.long, "no-dns" | "hosts");

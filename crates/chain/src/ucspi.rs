@@ -47,8 +47,8 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
                 ("SSLREADFD", program.read),
                 ("SSLWRITEFD", program.write),
             ] {
-                let number = fd::inherit(fd);
-                let number = number.map_err(|errno| Fatal::system("set up descriptors", errno))?;
+                let number =
+                    fd::inherit(fd).map_err(|errno| Fatal::system("set up descriptors", errno))?;
                 context.env.set(name, number.to_string());
             }
             if !options.keep {

@@ -79,9 +79,11 @@ pub(crate) fn no_address(value: &OsStr) -> String {
 
 /// Whether `value` is an address in brackets, as in a URL.
 pub(crate) fn in_brackets(value: &OsStr) -> bool {
-    let text = value.as_bytes().strip_prefix(b"[");
-    let text = text.and_then(|text| text.strip_suffix(b"]"));
-    text.and_then(Address::parse).is_some()
+    let inner = value.as_bytes().strip_prefix(b"[");
+    inner
+        .and_then(|inner| inner.strip_suffix(b"]"))
+        .and_then(Address::parse)
+        .is_some()
 }
 
 /// Names of application protocols, of 1 to 255 bytes each (RFC 7301 section 3.1), separated by

@@ -210,9 +210,8 @@ mod tests {
             ("fe80::1", "fe80::1"),
             ("127.0.0.01", "127.0.0.1"),
         ] {
-            let address = Address::parse(text.as_bytes());
-            let address = address.map(|address| address.to_string());
-            assert_eq!(address.as_deref(), Some(printed));
+            let address = Address::parse(text.as_bytes()).unwrap();
+            assert_eq!(address.to_string(), printed);
         }
         for text in [
             "fe80::1%",

@@ -35,8 +35,7 @@ impl Whose {
     /// How to find the number, if the refused `value` contains a name instead.
     pub(crate) fn advice(self, value: &OsStr) -> Option<String> {
         let mut items = value.as_bytes().split(|byte| b",;: \t\r\n".contains(byte));
-        let name = items.find(|item| is_name(item))?;
-        let name = String::from_utf8_lossy(name);
+        let name = String::from_utf8_lossy(items.find(|item| is_name(item))?);
         Some(match self {
             Self::User => format!("`id -u {name}` prints the number"),
             Self::Group => format!("`getent group {name}` shows the number"),
@@ -156,8 +155,8 @@ mod tests {
             ("-u 5", "-u without -g and -G:"),
             ("-u 5 -g 0", "-u without -g and -G:"),
         ] {
-            let args = line.split(' ').chain(["0", "1", "p"]);
-            let args = args.map(|arg| OsString::from(arg.trim_matches('\'')));
+            let words = line.split(' ').chain(["0", "1", "p"]);
+            let args = words.map(|word| OsString::from(word.trim_matches('\'')));
             for program in [&crate::tables::TLSSERVER, &crate::tables::TCPSERVER] {
                 let (given, _) = crate::parse(program, args.clone().collect()).unwrap();
                 let found = kept_groups(&given, true).unwrap_or_default();

@@ -92,9 +92,9 @@ impl EngineOptions {
     /// lost.
     fn descriptors(&self, context: &Context, operands: &[OsString]) -> Result<[RawFd; 2], Fatal> {
         let number = |text: &OsString| {
-            let number = unsigned(text.as_bytes());
-            let number = number.and_then(|number| RawFd::try_from(number).ok());
-            number.ok_or_else(|| context.usage())
+            unsigned(text.as_bytes())
+                .and_then(|number| RawFd::try_from(number).ok())
+                .ok_or_else(|| context.usage())
         };
         let [fdr, fdw, ..] = operands else {
             return Err(context.usage());
@@ -408,9 +408,9 @@ mod tests {
     #[test]
     fn every_pin_counts_and_the_last_crl_check() {
         let pins = ["SHA256:", "SPKI-SHA256:"].map(|kind| format!("{kind}{}", "0A".repeat(32)));
-        let args = pins.clone().map(|pin| format!("--pin={pin}"));
+        let pin_args = pins.clone().map(|pin| format!("--pin={pin}"));
         let checks = ["--crl-check=leaf", "--crl-check=chain", "--crl-check=leaf"];
-        let args = [checks[0], &args[0], checks[1], &args[1], checks[2]];
+        let args = [checks[0], &pin_args[0], checks[1], &pin_args[1], checks[2]];
         let options = ClientOptions::new(&given(&TLSC_IO, &args)).unwrap().engine;
         let expected = pins.each_ref().map(|pin| Pin::parse(pin.as_ref()).unwrap());
         assert_eq!(options.pins, expected);

@@ -73,8 +73,10 @@ fn rewritten(text: &str, program: &Program) -> Result<String, Error> {
     while let Some(at) = rest.find(BEGIN) {
         let (before, part) = rest.split_at(at);
         let end = part.find(END).ok_or_else(|| malformed("no end"))?;
-        let name = part[BEGIN.len()..end].split(" -->").next();
-        let name = name.ok_or_else(|| malformed("no name"))?;
+        let comment = &part[BEGIN.len()..end];
+        let (name, _) = comment
+            .split_once(" -->")
+            .ok_or_else(|| malformed("no name"))?;
         let content = match name {
             "interface" => markdown::interface(program),
             "options" => markdown::options(program),
@@ -112,8 +114,10 @@ fn date(changelog: &str) -> Result<String, Error> {
         "November",
         "December",
     ];
-    let month = MONTHS.iter().find(|name| name.starts_with(month));
-    let month = month.ok_or_else(|| malformed("no month in the changelog"))?;
+    let month = MONTHS
+        .iter()
+        .find(|name| name.starts_with(month))
+        .ok_or_else(|| malformed("no month in the changelog"))?;
     Ok(format!("{month} {}, {year}", day.trim_start_matches('0')))
 }
 

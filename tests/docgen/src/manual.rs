@@ -210,8 +210,10 @@ fn tagged<'a>(
 
 /// A table as a list: the second column explains the first.
 fn table(rows: &[Vec<String>], program: Option<&Program>) -> String {
-    let header = rows.first().and_then(|row| row.get(1));
-    let header = header.filter(|header| !header.is_empty());
+    let header = rows
+        .first()
+        .and_then(|row| row.get(1))
+        .filter(|header| !header.is_empty());
     let rows: Vec<(String, String)> = rows
         .iter()
         .skip(1)

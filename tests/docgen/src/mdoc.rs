@@ -149,8 +149,8 @@ fn add_text(words: &mut Vec<Word>, text: &str, program: Option<&Program>) {
             words.push(Vec::new());
         }
         let inner = part.trim_start_matches('(');
-        let bare = inner.trim_end_matches(DELIMITERS);
-        let bare = bare.strip_suffix("'s").unwrap_or(bare);
+        let word = inner.trim_end_matches(DELIMITERS);
+        let bare = word.strip_suffix("'s").unwrap_or(word);
         let (call, length) = if let Some((name, section)) = elsewhere(inner) {
             let length = name.len() + section.len() + 2;
             (format!("Xr {name} {section}"), length)
@@ -232,9 +232,10 @@ fn name_macro(name: &str, program: Option<&Program>) -> String {
 }
 
 fn code_macro(code: &str, program: Option<&Program>) -> String {
-    let name = code.trim_start_matches("${PROTO}");
-    let name = name.trim_end_matches('*').trim_end_matches(':');
-    let name = name.strip_suffix(":name").unwrap_or(name);
+    let stem = code
+        .trim_start_matches("${PROTO}")
+        .trim_end_matches(['*', ':']);
+    let name = stem.strip_suffix(":name").unwrap_or(stem);
     let variable = name.len() > 1
         && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         && name.starts_with(|c: char| c.is_ascii_uppercase());

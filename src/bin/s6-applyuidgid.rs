@@ -1,3 +1,3 @@
-//! Takes on another identity and runs a program. See doc/s6-applyuidgid.md.
+//! Sets user and group ids and runs a program. See doc/s6-applyuidgid.md.
 #![no_main]
 cli::program!(cli::tables::APPLYUIDGID, tcp::applyuidgid::main);

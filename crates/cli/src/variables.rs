@@ -57,8 +57,8 @@ pub static VARIABLES: &[Variable] = &[
         server: Some(paragraph(
             "key and certificate for a name (see `-k`); `*.example.org` covers one label. Neither \
              case nor a final dot matters. A name that is not ASCII must be given as its A-label \
-             (`xn--...`), as in SNIDIR; any other form never matches, and a warning says so. Shells cannot export variables \
-             with such names; env(1) and s6-envdir can.",
+             (`xn--...`), as in SNIDIR; any other form never matches, and a warning says so. \
+             Shells cannot export variables with such names; env(1) and s6-envdir can.",
         )),
         client: None,
     },

@@ -119,7 +119,7 @@ pub static TLSC: Program = Program {
 /// `s6-ucspitlsd`.
 pub static UCSPITLSD: Program = Program {
     name: suite::UCSPITLSD,
-    summary: "Runs a program that talks in clear and may ask for the server's end of TLS later.",
+    summary: "Runs a program in clear, and starts the server's end of TLS when asked to.",
     options: AROUND_SERVER,
     operands: PROG,
     long: true,
@@ -128,7 +128,7 @@ pub static UCSPITLSD: Program = Program {
 /// `s6-ucspitlsc`.
 pub static UCSPITLSC: Program = Program {
     name: suite::UCSPITLSC,
-    summary: "Runs a program that talks in clear and may ask for the client's end of TLS later.",
+    summary: "Runs a program in clear, and starts the client's end of TLS when asked to.",
     options: AROUND_CLIENT,
     operands: PROG,
     long: true,
@@ -137,7 +137,7 @@ pub static UCSPITLSC: Program = Program {
 /// `s6-tlsserver`.
 pub static TLSSERVER: Program = Program {
     name: suite::TLSSERVER,
-    summary: "Serves a program over TLS: one process of it for each connection.",
+    summary: "Accepts TLS connections and runs a program for each.",
     options: &[
         tcp::VERBOSITY,
         &[
@@ -225,7 +225,7 @@ pub static TLSCLIENT: Program = Program {
 /// `s6-tcpserver`.
 pub static TCPSERVER: Program = Program {
     name: suite::TCPSERVER,
-    summary: "Serves a program over TCP: one process of it for each connection.",
+    summary: "Accepts TCP connections and runs a program for each.",
     options: &[
         tcp::VERBOSITY,
         tcp::REUSE,
@@ -310,7 +310,7 @@ pub static TCPCLIENT: Program = Program {
 /// `s6-applyuidgid`.
 pub static APPLYUIDGID: Program = Program {
     name: suite::APPLYUIDGID,
-    summary: "Takes on another identity and runs a program.",
+    summary: "Sets user and group ids and runs a program.",
     options: &[&[tcp::CLEAN, tcp::ENVUIDGID, tcp::UID, tcp::GID, tcp::GROUPS]],
     operands: PROG,
     long: false,

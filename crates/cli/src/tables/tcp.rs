@@ -288,8 +288,8 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
         ),
         help: "save the proxy's SSL variables before s6-tlsd sets its own",
         doc: paragraph(
-            "rename the proxy's SSL variables to `tlsbak_SSL_*`, so that s6-tlsd does not overwrite \
-             them.",
+            "rename the proxy's SSL variables to `tlsbak_SSL_*`, so that s6-tlsd does not \
+             overwrite them.",
         ),
     },
     OptionSpec {

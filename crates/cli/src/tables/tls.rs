@@ -205,12 +205,12 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         effect: Effect::Append(Id::Tls(Tls::Pin)),
         help: "accept only the certificate or key of this hash; repeatable",
         doc: paragraph(
-            "accept only a peer whose certificate has this hash; give the option once for each \
-             hash. `SHA256:` and 64 hex digits is the hash of a certificate, as in \
+            "accept only a peer whose certificate has this hash, or one of these if the option is \
+             given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, as in \
              `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA record \
              3 1 1. Without CADIR, CAFILE and `--webpki-roots`, and with `--no-verify-cert`, only \
-             the pin is checked, not issuer, dates or name; otherwise both must hold. A server also \
-             needs `-Y` or `-y`. The message about a refused certificate contains its hash.",
+             the pin is checked, not issuer, dates or name; otherwise both must hold. A server \
+             also needs `-Y` or `-y`. The message about a refused certificate contains its hash.",
         ),
     },
     OptionSpec {

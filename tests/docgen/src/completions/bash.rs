@@ -1,4 +1,4 @@
-//! Completion for bash, with what the package bash-completion offers.
+//! Completion for bash. It needs the package bash-completion.
 
 use cli::{OptionSpec, Program};
 
@@ -10,7 +10,8 @@ pub fn file(program: &Program) -> String {
     let (before, runs) = operands(program);
     let mut text = format!(
         "# bash completion for {name}, from the tables in crates/cli by `make docs`\n\n\
-         _{name}() {{\n    local cur=${{COMP_WORDS[COMP_CWORD]}} i=1 word='' ended=''\n    COMPREPLY=()\n"
+         _{name}() {{\n    local cur=${{COMP_WORDS[COMP_CWORD]}} i=1 word='' ended=''\n\
+         \x20   COMPREPLY=()\n"
     );
     text.push_str(&skip_options(program));
     text.push_str("    if ((i > COMP_CWORD)); then\n");
@@ -33,14 +34,17 @@ pub fn file(program: &Program) -> String {
     text + &format!("    fi\n}}\n\ncomplete -F _{name} {name}\n")
 }
 
-/// Moves `i` behind the options before the cursor; behind the cursor, if that
-/// is in the value of `word`.
+/// Moves `i` past the options before the cursor; past the cursor, if the cursor is in the value of
+/// `word`.
 fn skip_options(program: &Program) -> String {
-    let mut arms = "        --)\n            ended=1\n            ((i += 1))\n            break\n            ;;\n".to_owned();
+    let mut arms = "        --)\n            ended=1\n            ((i += 1))\n            break\n\
+                    \x20           ;;\n"
+        .to_owned();
     if program.long {
         // bash makes three words of --name=value.
         arms.push_str(
-            "        --*)\n            [[ ${COMP_WORDS[i + 1]} != = ]] || ((i += 2))\n            ((i += 1))\n            ;;\n",
+            "        --*)\n            [[ ${COMP_WORDS[i + 1]} != = ]] || ((i += 2))\n\
+             \x20           ((i += 1))\n            ;;\n",
         );
     }
     let with_value = letters(program, true);

@@ -22,9 +22,8 @@ pub fn file(program: &Program) -> String {
     text
 }
 
-/// A function that prints what stands behind the options before the cursor, and
-/// fails where the cursor is in a value; and one that tells whether an option
-/// may stand there.
+/// Two shell functions: one prints the words after the options and before the cursor, and fails
+/// if the cursor is in a value; the other one says whether an option may be at the cursor.
 fn rest(program: &Program) -> String {
     let with_value = letters(program, true);
     let value = if with_value.is_empty() {
@@ -93,7 +92,7 @@ fn option(program: &Program, row: &OptionSpec) -> String {
     lines
 }
 
-/// Behind so many operands a command begins.
+/// Completes the command that follows this many operands.
 fn command(name: &str, operands: usize) -> String {
     let first = operands + 1;
     format!(

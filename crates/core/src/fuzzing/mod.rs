@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use cli::{Context, CrlCheck, Group, SniLevel};
 use pki::der_store::DerStore;
-use pki::x509::{Certificate, der};
+use pki::x509::{Certificate, der, strict};
 use pki::{private_key, read};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -93,6 +93,9 @@ pub fn pem(input: &[u8]) -> bool {
 /// trusted but the anchor itself.
 pub fn x509(input: &[u8]) -> bool {
     let certificate = Certificate::parse(input);
+    if strict::is_certificate(input) {
+        assert!(der::is_der_sequence(input) && certificate.is_some());
+    }
     if let Some(certificate) = &certificate {
         let key = certificate.public_key_info();
         assert!(input.windows(key.len()).any(|window| window == key));

@@ -7,4 +7,3 @@ mod labels;
 pub mod log_line;
 pub mod notification;
 pub mod peer_info;
-mod rfc4514;

@@ -3,7 +3,8 @@
 
 use crate::x509::der::{BIT_STRING, INTEGER, SEQUENCE, expect};
 use crate::x509::name::Name;
-use crate::x509::{extension, extensions, time};
+use crate::x509::time::Date;
+use crate::x509::{extension, extensions};
 
 const ISSUING_DISTRIBUTION_POINT: [u8; 3] = [0x55, 0x1d, 28];
 const AUTHORITY_KEY_IDENTIFIER: [u8; 3] = [0x55, 0x1d, 35];
@@ -61,12 +62,12 @@ impl<'a> RevocationList<'a> {
         let (version, rest) = expect(tbs, INTEGER).unwrap_or((&[], tbs));
         let (_algorithm, rest) = expect(rest, SEQUENCE)?;
         let (issuer, rest) = expect(rest, SEQUENCE)?;
-        let (this_update, rest) = time::read(rest)?;
+        let (this_update, rest) = Date::read(rest)?;
         Some(Self {
             extended: version == VERSION_2,
             issuer: Name(issuer),
-            this_update,
-            next_update: time::read(rest).map(|(next_update, _)| next_update),
+            this_update: this_update.seconds(),
+            next_update: Date::read(rest).map(|(next_update, _)| next_update.seconds()),
             extensions: extensions(rest, 0xa0),
         })
     }

@@ -42,6 +42,15 @@ pub fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
+/// Tag and content of all elements at the front.
+pub fn elements(mut input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (tag, content, rest) = element(input)?;
+        input = rest;
+        Some((tag, content))
+    })
+}
+
 /// Whether `bytes` are one DER SEQUENCE that spans them exactly: how a DER
 /// file is told from a PEM file.
 pub fn is_der_sequence(bytes: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! What kinds of keys are called (RFC 8017, 5480, 8410 and others).
 
 use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, expect};
+use crate::x509::oid;
 
 /// Kinds of keys and curves, by their object identifiers. One string, for a
 /// table of strings would be relocated at each start of an engine.
@@ -54,32 +55,8 @@ pub fn is_explicit(algorithm: &[u8]) -> bool {
 }
 
 fn of_identifier(content: &[u8]) -> String {
-    let dotted = dotted(content);
-    let mut names = NAMES.lines().filter_map(|line| line.split_once(' '));
-    let named = names.find_map(|(identifier, name)| (identifier == dotted).then_some(name));
-    named.map_or(dotted, str::to_owned)
-}
-
-/// An object identifier as dotted numbers (ITU-T X.690 section 8.19). Of very
-/// long ones only the beginning.
-fn dotted(content: &[u8]) -> String {
-    const LONGEST: usize = 32;
-    let mut numbers = Vec::new();
-    let mut number = 0_u64;
-    for byte in content.iter().take(LONGEST) {
-        number = number << 7 | u64::from(byte & 0x7f);
-        if *byte < 0x80 {
-            numbers.push(std::mem::take(&mut number));
-        }
-    }
-    let first = numbers.first().copied().unwrap_or_default();
-    let root = (first / 40).min(2);
-    let text = [root, first - 40 * root]
-        .into_iter()
-        .chain(numbers.into_iter().skip(1));
-    text.map(|number| number.to_string())
-        .collect::<Vec<_>>()
-        .join(".")
+    let dotted = oid::dotted(content);
+    oid::name_in(NAMES, &dotted).map_or(dotted, str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! The fields of a certificate (RFC 5280) that rustls does not show.
 
+pub mod alternative_names;
 pub mod crl;
 pub mod der;
 pub mod distribution_point;
-mod identities;
 pub mod kind;
 pub mod name;
+pub mod oid;
 pub mod public_key;
-mod time;
+pub mod rfc4514;
+pub mod strict;
+pub mod time;
 
 use std::cmp::Ordering;
 
@@ -17,17 +20,19 @@ use der::{
 };
 use name::Name;
 use public_key::PublicKey;
+use time::Date;
 
 /// A certificate, as far as it is looked at here. Its signature and the rest
 /// are webpki's business.
 pub struct Certificate<'a> {
-    not_before: i64,
-    not_after: i64,
+    version: &'a [u8],
+    serial_number: &'a [u8],
+    dates: [Date; 2],
     issuer: Name<'a>,
     subject: Name<'a>,
     public_key_info: &'a [u8],
-    /// None: it is of a version that has no extensions.
-    extensions: Option<&'a [u8]>,
+    extensions: &'a [u8],
+    signature_algorithm: &'a [u8],
 }
 
 /// What the key of a certificate may be used for (RFC 5280 section 4.2.1.3):
@@ -58,37 +63,66 @@ impl<'a> Certificate<'a> {
     /// Reads the DER of a certificate of version 1, 2 or 3.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (outer, _) = expect(der, SEQUENCE)?;
-        let (mut tbs, _) = expect(outer, SEQUENCE)?;
-        let mut extended = false;
-        if let Some((version, rest)) = expect(tbs, VERSION) {
-            extended = version == VERSION_3;
-            tbs = rest;
-        }
-        let (_serial, rest) = expect(tbs, INTEGER)?;
+        let (tbs, signature) = expect(outer, SEQUENCE)?;
+        let (version, tbs) = expect(tbs, VERSION).unwrap_or((&[], tbs));
+        let (serial_number, rest) = expect(tbs, INTEGER)?;
         let (_algorithm, rest) = expect(rest, SEQUENCE)?;
         let (issuer, rest) = expect(rest, SEQUENCE)?;
         let (validity, rest) = expect(rest, SEQUENCE)?;
         let (subject, key) = expect(rest, SEQUENCE)?;
         let (_, rest) = expect(key, SEQUENCE)?;
-        let (not_before, after) = time::read(validity)?;
-        let (not_after, _) = time::read(after)?;
+        let (not_before, after) = Date::read(validity)?;
+        let (not_after, _) = Date::read(after)?;
         Some(Self {
-            not_before,
-            not_after,
+            version,
+            serial_number,
+            dates: [not_before, not_after],
             issuer: Name(issuer),
             subject: Name(subject),
             public_key_info: &key[..key.len() - rest.len()],
-            extensions: extended.then(|| extensions(rest, 0xa3)),
+            extensions: extensions(rest, EXTENSIONS),
+            signature_algorithm: expect(signature, SEQUENCE)
+                .map_or(&[], |(algorithm, _)| algorithm),
         })
+    }
+
+    /// The same if all of the certificate is as RFC 5280 has it, down to its names
+    /// and extensions; otherwise None.
+    pub fn parse_strict(der: &'a [u8]) -> Option<Self> {
+        Self::parse(der).filter(|_| strict::is_certificate(der))
+    }
+
+    /// The number of its version, 1 to 3.
+    pub fn version(&self) -> u8 {
+        match self.version {
+            [INTEGER, 1, number @ 0..=2] => number + 1,
+            _ => 1,
+        }
+    }
+
+    /// The content of the INTEGER that is its serial number.
+    pub fn serial_number(&self) -> &'a [u8] {
+        self.serial_number
+    }
+
+    /// From when and until when it is valid.
+    pub fn dates(&self) -> [Date; 2] {
+        self.dates
+    }
+
+    /// The content of the AlgorithmIdentifier of its signature.
+    pub fn signature_algorithm(&self) -> &'a [u8] {
+        self.signature_algorithm
     }
 
     /// Whether `now`, in seconds since 1970, lies within the dates: an order
     /// of Less means not yet, Greater means no longer.
     pub fn validity(&self, now: u64) -> Ordering {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        if now < self.not_before {
+        let [not_before, not_after] = self.dates.map(|date| date.seconds());
+        if now < not_before {
             Ordering::Less
-        } else if now > self.not_after {
+        } else if now > not_after {
             Ordering::Greater
         } else {
             Ordering::Equal
@@ -97,7 +131,7 @@ impl<'a> Certificate<'a> {
 
     /// Whether it is valid from a time before 1970 on. webpki reads no such time.
     pub fn begins_before_1970(&self) -> bool {
-        self.not_before < 0
+        self.dates[0].seconds() < 0
     }
 
     /// The SubjectPublicKeyInfo, in DER.
@@ -148,7 +182,7 @@ impl<'a> Certificate<'a> {
     /// that cannot say so, and its key may sign certificates.
     pub fn may_issue(&self) -> bool {
         let is_ca = || self.extension(&BASIC_CONSTRAINTS).is_some_and(is_ca);
-        (self.extensions.is_none() || is_ca()) && self.allows(KeyUse::KeyCertSign)
+        (!self.has_extensions() || is_ca()) && self.allows(KeyUse::KeyCertSign)
     }
 
     /// Whether the key may be used for that. Without keyUsage it may be used
@@ -173,7 +207,13 @@ impl<'a> Certificate<'a> {
     /// The value of extension `oid`: what is in its OCTET STRING. Nothing if
     /// that is malformed, so that it is there all the same.
     fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
-        extension(self.extensions?, oid)
+        self.has_extensions()
+            .then(|| extension(self.extensions, oid))?
+    }
+
+    /// Whether it is of the version that has extensions.
+    fn has_extensions(&self) -> bool {
+        self.version == VERSION_3
     }
 }
 

@@ -1,6 +1,7 @@
 //! Distinguished names (RFC 5280 section 4.1.2.4) as text.
 
 use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
+use crate::x509::rfc4514::push_escaped;
 
 /// Attribute types of a subject, in the order in which they are printed:
 /// C, ST, L, O, OU, CN, by the last byte of 2.5.4.n (X.520).
@@ -18,10 +19,39 @@ const COMMON_NAME: u8 = 3;
 #[derive(Clone, Copy)]
 pub struct Name<'a>(pub &'a [u8]);
 
-impl Name<'_> {
+/// An AttributeTypeAndValue.
+#[derive(Clone, Copy)]
+pub struct Attribute<'a> {
+    /// The content of the object identifier.
+    pub oid: &'a [u8],
+    /// The value, in DER.
+    pub value: &'a [u8],
+}
+
+/// How to read the string types that have no more than ASCII, where they hold
+/// other bytes nevertheless.
+#[derive(Clone, Copy)]
+pub enum Charset {
+    /// In UTF-8, or not at all.
+    Utf8,
+    /// In Latin-1.
+    Latin1,
+}
+
+impl<'a> Name<'a> {
+    /// Its relative names, each the content of a SET.
+    pub fn relative_names(self) -> impl Iterator<Item = &'a [u8]> {
+        contents(self.0, SET)
+    }
+
+    /// The attributes of all of them, in their order.
+    pub fn attributes(self) -> impl Iterator<Item = Attribute<'a>> {
+        self.relative_names().flat_map(Attribute::all)
+    }
+
     /// The first common name.
     pub fn common_name(self) -> Option<String> {
-        attribute(self.0, COMMON_NAME)
+        self.first(COMMON_NAME)
     }
 
     /// The name on one line: `C=FR, O=Example, CN=localhost`. None if none of
@@ -29,7 +59,7 @@ impl Name<'_> {
     pub fn line(self) -> Option<String> {
         let mut line = String::new();
         for (name, kind) in ATTRIBUTES {
-            let Some(value) = attribute(self.0, kind) else {
+            let Some(value) = self.first(kind) else {
                 continue;
             };
             if !line.is_empty() {
@@ -37,68 +67,74 @@ impl Name<'_> {
             }
             line.push_str(name);
             line.push('=');
-            escape(value.trim_matches(' '), &mut line);
+            let special = |_, c| matches!(c, ',' | '=' | '+' | '<' | '>' | '#' | '\\');
+            push_escaped(&mut line, value.trim_matches(' '), special);
         }
         (!line.is_empty()).then_some(line)
     }
+
+    /// The first value of attribute 2.5.4.`kind`.
+    fn first(self, kind: u8) -> Option<String> {
+        let mut attributes = self.attributes();
+        let attribute = attributes.find(|attribute| attribute.oid == [0x55, 4, kind]);
+        attribute?.text(Charset::Utf8)
+    }
 }
 
-/// Appends `value` with a backslash before what RFC 4514 calls special. Control
-/// bytes become `\XX`, as that RFC allows: a certificate may hold what ends a
-/// line or drives a terminal, and no variable can hold a NUL.
-fn escape(value: &str, line: &mut String) {
-    for c in value.chars() {
-        match c {
-            '\0'..='\x1f' | '\x7f' => line.push_str(&format!("\\{:02X}", u32::from(c))),
-            ',' | '=' | '+' | '<' | '>' | '#' | '\\' => {
-                line.push('\\');
-                line.push(c);
+impl<'a> Attribute<'a> {
+    /// All that are in the content of a SET.
+    pub fn all(relative_name: &'a [u8]) -> impl Iterator<Item = Self> {
+        contents(relative_name, SEQUENCE).filter_map(|pair| {
+            let (oid, value) = expect(pair, OBJECT_IDENTIFIER)?;
+            Some(Self { oid, value })
+        })
+    }
+
+    /// The value in UTF-8, if its type is one of a DirectoryString or a similar
+    /// one. TeletexString is read as Latin-1, as everybody does.
+    pub fn text(self, charset: Charset) -> Option<String> {
+        let (tag, value, _) = element(self.value)?;
+        match (tag, charset) {
+            // UTF8String
+            (0x0c, _) => utf8(value),
+            // NumericString, PrintableString, IA5String, VisibleString
+            (0x12 | 0x13 | 0x16 | 0x1a, Charset::Utf8) => utf8(value),
+            // These and TeletexString
+            (0x12 | 0x13 | 0x14 | 0x16 | 0x1a, _) => Some(latin1(value)),
+            // UniversalString
+            (0x1c, _) => value
+                .chunks(4)
+                .map(|c| char::from_u32(u32::from_be_bytes(c.try_into().ok()?)))
+                .collect(),
+            // BMPString
+            (0x1e, _) => {
+                let units: Option<Vec<u16>> = value
+                    .chunks(2)
+                    .map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)))
+                    .collect();
+                String::from_utf16(&units?).ok()
             }
-            _ => line.push(c),
+            _ => None,
         }
     }
 }
 
-/// The first value of attribute 2.5.4.`kind` in a Name.
-fn attribute(mut name: &[u8], kind: u8) -> Option<String> {
-    while let Some((mut set, rest)) = expect(name, SET) {
-        while let Some((pair, more)) = expect(set, SEQUENCE) {
-            if let Some((oid, value)) = expect(pair, OBJECT_IDENTIFIER) {
-                if oid == [0x55, 4, kind] {
-                    let (tag, value, _) = element(value)?;
-                    return text(tag, value);
-                }
-            }
-            set = more;
-        }
-        name = rest;
-    }
-    None
+/// The contents of the elements at the front that have this tag.
+fn contents(mut input: &[u8], tag: u8) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (content, rest) = expect(input, tag)?;
+        input = rest;
+        Some(content)
+    })
 }
 
-/// A DirectoryString in UTF-8. TeletexString is read as Latin-1, as everybody
-/// does.
-fn text(tag: u8, value: &[u8]) -> Option<String> {
-    match tag {
-        // UTF8String, NumericString, PrintableString, IA5String, VisibleString
-        0x0c | 0x12 | 0x13 | 0x16 | 0x1a => String::from_utf8(value.to_vec()).ok(),
-        // TeletexString
-        0x14 => Some(value.iter().map(|byte| char::from(*byte)).collect()),
-        // UniversalString
-        0x1c => value
-            .chunks(4)
-            .map(|c| char::from_u32(u32::from_be_bytes(c.try_into().ok()?)))
-            .collect(),
-        // BMPString
-        0x1e => {
-            let units: Option<Vec<u16>> = value
-                .chunks(2)
-                .map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)))
-                .collect();
-            String::from_utf16(&units?).ok()
-        }
-        _ => None,
-    }
+fn utf8(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+/// Bytes as characters, one by one.
+pub fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Dates of certificates (RFC 5280 section 4.1.2.5).
 
+use std::fmt;
+
 use crate::x509::der::element;
 
 /// The tag of a UTCTime.
@@ -7,31 +9,90 @@ const UTC_TIME: u8 = 0x17;
 /// The tag of a GeneralizedTime.
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// A UTCTime or GeneralizedTime as seconds since 1970, and what follows it.
-pub fn read(input: &[u8]) -> Option<(i64, &[u8])> {
-    let (tag, digits, rest) = element(input)?;
-    let digits = digits.strip_suffix(b"Z")?;
-    let (year, digits) = match tag {
-        UTC_TIME => {
-            let year = number(digits.get(..2)?)?;
-            (
-                if year < 50 { 2000 + year } else { 1900 + year },
-                &digits[2..],
-            )
+/// Three letters each.
+const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// A UTCTime or GeneralizedTime, in UTC. The month and the day are those of some
+/// date; the rest are two digits each.
+#[derive(Clone, Copy)]
+pub struct Date {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl Date {
+    /// Reads the date at the front, and what follows it.
+    pub fn read(input: &[u8]) -> Option<(Self, &[u8])> {
+        let (tag, digits, rest) = element(input)?;
+        let digits = digits.strip_suffix(b"Z")?;
+        let (year, digits) = match tag {
+            UTC_TIME => {
+                let (year, digits) = digits.split_at_checked(2)?;
+                let year = number(year)?;
+                (if year < 50 { 2000 } else { 1900 } + year, digits)
+            }
+            GENERALIZED_TIME => {
+                let (year, digits) = digits.split_at_checked(4)?;
+                (number(year)?, digits)
+            }
+            _ => return None,
+        };
+        if digits.len() != 10 {
+            return None;
         }
-        GENERALIZED_TIME => (number(digits.get(..4)?)?, &digits[4..]),
-        _ => return None,
-    };
-    if digits.len() != 10 {
-        return None;
+        let part = |at: usize| number(&digits[at..at + 2]);
+        let date = Self {
+            year,
+            month: part(0)?,
+            day: part(2)?,
+            hour: part(4)?,
+            minute: part(6)?,
+            second: part(8)?,
+        };
+        let possible = (1..=12).contains(&date.month) && (1..=31).contains(&date.day);
+        possible.then_some((date, rest))
     }
-    let part = |at: usize| number(&digits[at..at + 2]);
-    let (month, day) = (part(0)?, part(2)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
+
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        let days = days_from_civil(self.year, self.month, self.day);
+        days * 86_400 + self.hour * 3600 + self.minute * 60 + self.second
     }
-    let seconds = part(4)? * 3600 + part(6)? * 60 + part(8)?;
-    Some((days_from_civil(year, month, day) * 86_400 + seconds, rest))
+
+    /// Whether the calendar has the day and the clock the time. Leap seconds
+    /// are not among these.
+    pub fn exists(&self) -> bool {
+        let first = days_from_civil(self.year, self.month, 1);
+        let next = match self.month {
+            12 => days_from_civil(self.year + 1, 1, 1),
+            month => days_from_civil(self.year, month + 1, 1),
+        };
+        self.day <= next - first && self.hour < 24 && self.minute < 60 && self.second < 60
+    }
+}
+
+/// As OpenSSL prints it: `Nov  5 12:00:00 2026 GMT`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+        } = self;
+        let month = usize::try_from(3 * (month - 1)).ok();
+        let month = month.and_then(|at| MONTHS.get(at..at + 3)).unwrap_or("???");
+        write!(
+            f,
+            "{month} {day:>2} {hour:02}:{minute:02}:{second:02} {year} GMT"
+        )
+    }
 }
 
 /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar, by
@@ -59,8 +120,8 @@ mod tests {
     use crate::x509::der::encode;
 
     #[test]
-    fn leap_years_count() {
-        let read = |tag, text: &[u8]| Some(read(&encode(tag, text))?.0);
+    fn dates_in_leap_years_count_all_days() {
+        let read = |tag, text: &[u8]| Some(Date::read(&encode(tag, text))?.0.seconds());
         assert_eq!(
             read(GENERALIZED_TIME, b"20000301000000Z"),
             Some(951_868_800)
@@ -68,5 +129,22 @@ mod tests {
         assert_eq!(read(UTC_TIME, b"240229000000Z"), Some(1_709_164_800));
         assert_eq!(read(UTC_TIME, b"241329000000Z"), None);
         assert_eq!(read(UTC_TIME, b"2403290000Z"), None);
+    }
+    #[test]
+    fn dates_exist_if_the_calendar_has_them() {
+        for (text, exists) in [
+            (b"20240229235959Z", true),
+            (b"20230229000000Z", false),
+            (b"21000229000000Z", false),
+            (b"20001231000000Z", true),
+            (b"20260431000000Z", false),
+            (b"20260430240000Z", false),
+            (b"20260430006000Z", false),
+            (b"20261231235960Z", false),
+        ] {
+            let bytes = encode(GENERALIZED_TIME, text);
+            let (date, _) = Date::read(&bytes).unwrap();
+            assert_eq!(date.exists(), exists, "{date}");
+        }
     }
 }

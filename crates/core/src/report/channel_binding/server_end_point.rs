@@ -1,23 +1,27 @@
 //! `tls-server-end-point` (RFC 5929 section 4).
 
-use x509_cert::der::asn1::Any;
-use x509_cert::der::{Decode, Tag, Tagged};
-use x509_cert::spki::AlgorithmIdentifierOwned;
+use pki::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, element, elements, expect};
+use pki::x509::{Certificate, oid, strict};
 
 use crate::crypto::{Hash, digest};
-use crate::report::peer_info::Certificate;
+
+/// The tag of hashAlgorithm in RSASSA-PSS-params, which should be 0xa0. The bit
+/// for constructed types is not checked.
+const HASH_ALGORITHM: [u8; 2] = [0x80, 0xa0];
 
 /// The digest of the server's certificate, by the hash of its signature. None
 /// if that has no hash of its own (Ed25519) or one that is not known here.
 pub fn of_certificate(certificate: &[u8]) -> Option<Vec<u8>> {
-    let fields = Certificate::from_der(certificate).ok()?;
+    let fields = Certificate::parse_strict(certificate)?;
     let hash = hash_of_signature(fields.signature_algorithm())?;
     Some(digest(hash, certificate))
 }
 
-/// SHA-256 stands in for MD5 and SHA-1.
-fn hash_of_signature(algorithm: &AlgorithmIdentifierOwned) -> Option<Hash> {
-    match algorithm.oid.to_string().as_str() {
+/// The hash of an AlgorithmIdentifier, given its content. SHA-256 stands in for
+/// MD5 and SHA-1.
+fn hash_of_signature(algorithm: &[u8]) -> Option<Hash> {
+    let (oid, parameters) = expect(algorithm, OBJECT_IDENTIFIER)?;
+    match oid::dotted(oid).as_str() {
         // RSA with MD5, SHA-1, SHA-256; DSA with SHA-1, SHA-256; ECDSA with
         // SHA-1, SHA-256.
         "1.2.840.113549.1.1.4"
@@ -29,23 +33,24 @@ fn hash_of_signature(algorithm: &AlgorithmIdentifierOwned) -> Option<Hash> {
         | "1.2.840.10045.4.3.2" => Some(Hash::Sha256),
         "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Some(Hash::Sha384),
         "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Some(Hash::Sha512),
-        "1.2.840.113549.1.1.10" => hash_of_pss(algorithm.parameters.as_ref()?),
+        "1.2.840.113549.1.1.10" => hash_of_pss(parameters),
         _ => None,
     }
 }
 
 /// The hashAlgorithm among the parameters of RSASSA-PSS (RFC 4055 section
 /// 3.1); without one it is SHA-1.
-fn hash_of_pss(parameters: &Any) -> Option<Hash> {
-    let parameters: Vec<Any> = parameters.decode_as().ok()?;
-    let hash = parameters.iter().find(|parameter| {
-        matches!(parameter.tag(), Tag::ContextSpecific { number, .. } if number.value() == 0)
-    });
-    let Some(hash) = hash else {
+fn hash_of_pss(parameters: &[u8]) -> Option<Hash> {
+    if !strict::is_sequence(parameters) {
+        return None;
+    }
+    let (_, fields, _) = element(parameters)?;
+    let Some((_, hash)) = elements(fields).find(|(tag, _)| HASH_ALGORITHM.contains(tag)) else {
         return Some(Hash::Sha256);
     };
-    let hash = AlgorithmIdentifierOwned::from_der(hash.value()).ok()?;
-    match hash.oid.to_string().as_str() {
+    let (algorithm, _) = expect(hash, SEQUENCE).filter(|_| strict::is_algorithm(hash))?;
+    let (oid, _) = expect(algorithm, OBJECT_IDENTIFIER)?;
+    match oid::dotted(oid).as_str() {
         "1.3.14.3.2.26" | "2.16.840.1.101.3.4.2.1" => Some(Hash::Sha256),
         "2.16.840.1.101.3.4.2.2" => Some(Hash::Sha384),
         "2.16.840.1.101.3.4.2.3" => Some(Hash::Sha512),
@@ -56,10 +61,6 @@ fn hash_of_pss(parameters: &Any) -> Option<Hash> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn algorithm(der: &[u8]) -> AlgorithmIdentifierOwned {
-        AlgorithmIdentifierOwned::from_der(der).unwrap()
-    }
 
     #[test]
     fn the_hash_is_that_of_the_signature() {
@@ -108,7 +109,8 @@ mod tests {
             // Ed25519
             (vec![0x30, 5, 6, 3, 0x2b, 0x65, 0x70], None),
         ] {
-            let found = hash_of_signature(&algorithm(&der));
+            let (algorithm, _) = expect(&der, SEQUENCE).unwrap();
+            let found = hash_of_signature(algorithm);
             assert_eq!(found, hash, "{der:x?}");
         }
     }

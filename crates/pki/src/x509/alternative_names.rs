@@ -1,0 +1,81 @@
+//! The names in a subjectAltName (RFC 5280 section 4.2.1.6).
+
+use std::net::IpAddr;
+
+use crate::x509::der::{SEQUENCE, elements, expect};
+use crate::x509::{Certificate, SUBJECT_ALT_NAME, extension, strict};
+
+/// The tags of the kinds of GeneralName that a server is compared with.
+const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
+
+impl<'a> Certificate<'a> {
+    /// The host names and addresses of the subjectAltName, or the common name
+    /// if there is no such extension (RFC 9525 section 2): what the issuer has
+    /// written there, whatever it is, as text for messages.
+    pub fn identities(&self) -> Vec<Vec<u8>> {
+        match self.extension(&SUBJECT_ALT_NAME) {
+            Some(names) => identities(names),
+            None => {
+                let name = self.subject().common_name();
+                name.map(String::into_bytes).into_iter().collect()
+            }
+        }
+    }
+
+    /// All names of the subjectAltName, whatever the version of the certificate:
+    /// the number of the kind, and the content. None of them if one is malformed.
+    pub fn alternative_names(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+        let names = extension(self.extensions, &SUBJECT_ALT_NAME);
+        let names = names.filter(|names| strict::is_sequence(names));
+        let kind = |(tag, name)| matches!(tag, 0x80..0xc0).then_some((tag & 0x1f, name));
+        general_names(names.unwrap_or_default()).filter_map(kind)
+    }
+}
+
+/// An iPAddress as an address; None if it is of neither family.
+pub fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
+}
+
+/// Tags and contents in a GeneralNames, up to where it is malformed.
+fn general_names(names: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    elements(expect(names, SEQUENCE).map_or(&[], |(names, _)| names))
+}
+
+fn identities(names: &[u8]) -> Vec<Vec<u8>> {
+    let identity = |(tag, name): (u8, &[u8])| match tag {
+        DNS_NAME => Some(name.to_vec()),
+        IP_ADDRESS => ip_address(name).map(|ip| ip.to_string().into_bytes()),
+        _ => None,
+    };
+    general_names(names).filter_map(identity).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::der::encode;
+
+    #[test]
+    fn host_names_and_addresses_are_there_and_nothing_else() {
+        let names = [
+            encode(0x81, b"joe@example.org"),
+            encode(DNS_NAME, b"*.example.org"),
+            encode(0x86, b"http://example.org"),
+            encode(IP_ADDRESS, &[192, 0, 2, 1]),
+            encode(IP_ADDRESS, &[0; 16]),
+            encode(IP_ADDRESS, &[1; 5]),
+            encode(DNS_NAME, b"\xff\n"),
+            vec![DNS_NAME, 9, b'x'],
+        ];
+        let found = identities(&encode(SEQUENCE, &names.concat()));
+        let expected = [&b"*.example.org"[..], b"192.0.2.1", b"::", b"\xff\n"];
+        assert_eq!(found, expected);
+        for none in [&b""[..], &[SEQUENCE, 0], b"junk"] {
+            assert!(identities(none).is_empty());
+        }
+    }
+}

@@ -1,7 +1,6 @@
-//! What PEM and DER files hold, in one piece of memory: each file is read to
-//! the end of what the others have left, and decoded in its place. A block is
-//! longer than what it stands for, so this comes to lie in front of the blocks
-//! that are still to be read.
+//! Decodes many PEM and DER files into one buffer. Each file is appended to the
+//! DER of the files before it and decoded in place: base64 is longer than the DER
+//! it stands for, so the output never reaches a block that is not read yet.
 
 use std::ops::Range;
 
@@ -13,16 +12,17 @@ use crate::error::PemError;
 use crate::pem::Block;
 use crate::x509::der::{SEQUENCE, is_der_sequence};
 
-/// What is no secret, in the order in which it was read.
+/// The decoded content of files, in file order. Not for secrets: decoding is not
+/// constant-time.
 #[derive(Debug, Default)]
 pub struct DerStore {
     bytes: Vec<u8>,
     places: Vec<Range<usize>>,
-    /// Where the text of one block is put together.
+    /// The base64 of one block, without line ends.
     text: Vec<u8>,
 }
 
-/// The store of one file, which is still to be decoded.
+/// A store with one file that is not decoded yet.
 impl From<Vec<u8>> for DerStore {
     fn from(bytes: Vec<u8>) -> Self {
         Self {
@@ -33,8 +33,8 @@ impl From<Vec<u8>> for DerStore {
 }
 
 impl DerStore {
-    /// Nothing, with room for so many files of one certificate each. Memory
-    /// that is not needed is not touched.
+    /// An empty store with room for this many files of one certificate each. The
+    /// kernel provides the memory only when it is used.
     pub fn with_room_for(files: usize) -> Self {
         let files = files.min(1024);
         Self {
@@ -44,15 +44,14 @@ impl DerStore {
         }
     }
 
-    /// What a file is to be appended to before it is decoded.
+    /// The buffer: append a file here, then decode it.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// Leaves of the file that was appended nothing but its certificates: one
-    /// in DER, or those of the CERTIFICATE blocks. Nothing is left of it if
-    /// that is an error. A file that ends within a certificate is malformed: what
-    /// it would have said is not known.
+    /// Replaces the file that was appended with its certificates: one in DER, or
+    /// one for each CERTIFICATE block. On an error, removes the file. A file that
+    /// ends within a certificate is malformed.
     pub fn decode_certificates(&mut self) -> Result<(), PemError> {
         let start = self.start();
         if is_der_sequence(&self.bytes[start..]) {
@@ -67,8 +66,9 @@ impl DerStore {
         }
     }
 
-    /// The same for what the blocks with these labels stand for, if there are
-    /// any. How many there are. A last one without its END is an error.
+    /// Replaces the file that was appended with the content of its blocks with
+    /// these labels, and returns their number, which may be 0. A last block without
+    /// an END line is an error.
     pub fn decode_blocks(&mut self, labels: &[&[u8]]) -> Result<usize, PemError> {
         let (start, former) = (self.start(), self.places.len());
         let decoded = self.decode_from(start, labels);
@@ -80,50 +80,49 @@ impl DerStore {
     }
 
     fn decode_from(&mut self, start: usize, labels: &[&[u8]]) -> Result<(), PemError> {
-        // What lies between these has been read, and can be overwritten.
+        // The bytes between these two have been read and may be overwritten.
         let (mut end, mut read) = (start, start);
         while let Some(block) = Block::first(&self.bytes[read..]) {
             read += block.end;
             if labels.contains(&block.label) {
-                let len = join(block.body, &mut self.text);
-                let len = decode(&self.text[..len], &mut self.bytes[end..read])?;
-                self.places.push(end..end + len);
-                end += len;
+                let text_len = join(block.body, &mut self.text);
+                let der_len = decode(&self.text[..text_len], &mut self.bytes[end..read])?;
+                self.places.push(end..end + der_len);
+                end += der_len;
             }
         }
-        match labels
-            .iter()
-            .any(|label| Block::begins(&self.bytes[read..], label))
-        {
-            true => Err(PemError::Malformed),
-            false => Ok(()),
+        let rest = &self.bytes[read..];
+        if labels.iter().any(|label| Block::begins(rest, label)) {
+            return Err(PemError::Malformed);
         }
+        Ok(())
     }
 
-    /// Where what is not decoded yet begins.
+    /// The offset of the first byte that is not decoded yet.
     fn start(&self) -> usize {
         self.places.last().map_or(0, |last| last.end)
     }
 
-    /// Gives back the memory that is not needed.
+    /// Frees memory that is not needed any more.
     pub fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.text = Vec::new();
     }
 
-    /// One after the other, in DER.
+    /// The decoded contents, in file order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.places.iter().map(|place| &self.bytes[place.clone()])
     }
 }
 
-/// Whether a file begins as the DER of a long SEQUENCE does, and no text can.
+/// Whether a file begins like the DER of a SEQUENCE longer than 127 bytes. No text
+/// does.
 fn begins_as_der(content: &[u8]) -> bool {
     matches!(content, [SEQUENCE, length, ..] if !length.is_ascii())
 }
 
-/// Joins the lines of a block at the beginning of `text`: without white space,
-/// if all but the last have the same length. How many bytes that are.
+/// Copies the lines of a block without line ends to the beginning of `text`, and
+/// returns their total length. Lines of different lengths may leave white space.
 fn join(body: &[u8], text: &mut Vec<u8>) -> usize {
     let body = body.trim_ascii();
     let line = memchr(b'\n', body).map_or(body.len(), |at| at + 1);
@@ -137,10 +136,10 @@ fn join(body: &[u8], text: &mut Vec<u8>) -> usize {
     len
 }
 
-/// Decodes the text to the beginning of `output`. How many bytes that are.
+/// Decodes base64 to the beginning of `output`, and returns the number of bytes.
 fn decode(text: &[u8], output: &mut [u8]) -> Result<usize, PemError> {
     let len = STANDARD.decode_slice(text, output).or_else(|_| {
-        // White space that is left is rare.
+        // Rarely, `join` leaves white space.
         let mut text = text.to_vec();
         text.retain(|byte| !byte.is_ascii_whitespace());
         STANDARD.decode_slice(&text, output)
@@ -157,7 +156,7 @@ mod tests {
     const KEY: &[u8] = include_bytes!("testdata/key.pem");
 
     #[test]
-    fn each_file_adds_all_of_its_certificates_or_none() {
+    fn file_with_an_error_adds_no_certificates() {
         let der = read::certificates(CERTIFICATE).unwrap()[0].to_vec();
         let both = [CERTIFICATE, KEY, CERTIFICATE].concat();
         let half = [
@@ -207,8 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn no_block_is_decoded_over_one_behind_it() {
-        // Contents that differ in length and everywhere.
+    fn blocks_of_any_length_are_not_overwritten_before_they_are_read() {
+        // Contents of different lengths differ in every byte.
         let der = |len: usize| {
             (0..len)
                 .map(|i| (i * 7 + i / 256 * 3 + len) as u8)
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_may_have_any_lengths() {
+    fn lines_of_different_lengths_are_decoded() {
         let der: Vec<u8> = (0..=255).collect();
         let text = STANDARD.encode(&der);
         for first in 1..text.len() {

@@ -1,22 +1,22 @@
-//! What is wrong with the content of a file.
+//! Errors in the content of PEM and DER files.
 
-/// Why a file does not give what is looked for in it.
+/// Why a file cannot be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PemError {
     /// The key is encrypted.
     Encrypted,
-    /// A block that should be used cannot be decoded.
+    /// A block with the right label cannot be decoded.
     Malformed,
-    /// There is no certificate.
+    /// The file has no certificate.
     NoCertificate,
-    /// There is no private key.
+    /// The file has no private key.
     NoKey,
-    /// There is no revocation list.
+    /// The file has no revocation list.
     NoRevocationList,
 }
 
 impl PemError {
-    /// What is wrong, to follow the file's name.
+    /// The message that follows the file's name.
     pub fn text(self) -> &'static str {
         match self {
             Self::Encrypted => "the private key is encrypted",

@@ -1,9 +1,9 @@
-//! Certificates, private keys and revocation lists, out of the bytes of PEM and
-//! DER files. Nothing here opens a file, knows an option or uses cryptography.
+//! Decodes certificates, private keys and revocation lists from the bytes of PEM
+//! and DER files. Nothing here opens a file, knows an option or uses cryptography.
 //!
-//! [`read`] takes whole files apart into what is in their blocks ([`pem`]);
-//! [`der_store`] does that for many files in one piece of memory. [`x509`] reads
-//! the fields of certificates and lists, [`private_key`] the forms of keys.
+//! [`read`] decodes one file, [`der_store`] many files into one buffer; both find
+//! PEM blocks with [`pem`]. [`x509`] reads the fields of certificates and lists,
+//! [`private_key`] the forms of keys.
 #![forbid(unsafe_code)]
 
 pub mod der_store;

@@ -6,19 +6,19 @@ pub(crate) const BEGIN: &[u8] = b"-----BEGIN ";
 pub(crate) const END: &[u8] = b"-----END ";
 pub(crate) const DASHES: &[u8] = b"-----";
 
-/// A block: what is between its BEGIN and its END line.
+/// A block, from its BEGIN line to its END line.
 pub struct Block<'a> {
-    /// What it is said to be.
+    /// The label of both lines, such as `CERTIFICATE`.
     pub label: &'a [u8],
-    /// The lines that stand for its content.
+    /// The bytes between the two lines.
     pub body: &'a [u8],
-    /// Where what follows it begins.
+    /// The offset of the first byte behind the block.
     pub end: usize,
 }
 
 impl<'a> Block<'a> {
-    /// The first block of a PEM file. Text in front of it is skipped, and so is
-    /// a BEGIN without its END.
+    /// The first block of a PEM file. Skips text in front of it, and BEGIN lines
+    /// without an END line.
     pub fn first(content: &'a [u8]) -> Option<Self> {
         let mut after = content;
         loop {
@@ -34,8 +34,7 @@ impl<'a> Block<'a> {
 }
 
 impl Block<'_> {
-    /// Whether the BEGIN line of a block with this label is in `content`, or
-    /// `content` ends inside such a line.
+    /// Whether `content` has a BEGIN line with this label, or ends within one.
     pub fn begins(content: &[u8], label: &[u8]) -> bool {
         let line = [BEGIN, label, DASHES].concat();
         let last = memrchr(b'\n', content).map_or(content, |at| &content[at + 1..]);
@@ -44,7 +43,8 @@ impl Block<'_> {
     }
 }
 
-/// What is in front of the END line with this label, and what follows it.
+/// Splits `inside` into the body in front of the END line with this label and the
+/// bytes behind that line.
 fn split_at_end<'a>(inside: &'a [u8], label: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut rest = inside;
     loop {
@@ -58,7 +58,7 @@ fn split_at_end<'a>(inside: &'a [u8], label: &[u8]) -> Option<(&'a [u8], &'a [u8
     }
 }
 
-/// Where `needle` first stands in `hay`.
+/// The offset of the first `needle` in `hay`.
 pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     let (&first, _) = needle.split_first()?;
     let mut from = 0;

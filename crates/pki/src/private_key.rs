@@ -1,5 +1,5 @@
-//! Private keys in DER: which form they have, whatever label stood around
-//! them, and the one form in which ring takes those on a curve.
+//! Private keys in DER: finds their form, whatever the label of their PEM block,
+//! and converts EC keys to the form that ring accepts.
 
 use pki_types::PrivateKeyDer;
 
@@ -23,11 +23,10 @@ pub const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 const PARAMETERS: u8 = 0xa0;
 const PUBLIC_KEY: u8 = 0xa1;
 
-/// The private key that `der` is: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1
-/// (RFC 5915).
+/// Reads a private key in PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915).
 pub fn of_der(der: Vec<u8>) -> Result<PrivateKeyDer<'static>, PemError> {
     let (fields, _) = expect(&der, SEQUENCE).ok_or(PemError::Malformed)?;
-    // An EncryptedPrivateKeyInfo begins with an algorithm, all others with a version.
+    // An EncryptedPrivateKeyInfo begins with an algorithm, the others with a version.
     let encrypted = |(_algorithm, rest)| expect(rest, OCTET_STRING).is_some();
     if expect(fields, SEQUENCE).is_some_and(encrypted) {
         return Err(PemError::Encrypted);
@@ -35,8 +34,7 @@ pub fn of_der(der: Vec<u8>) -> Result<PrivateKeyDer<'static>, PemError> {
     PrivateKeyDer::try_from(der).map_err(|_| PemError::Malformed)
 }
 
-/// The private number of an EC key. None for all other keys, and for those on
-/// a curve that is not supported.
+/// The private number of an EC key. None for other keys and unsupported curves.
 pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
     let (scalar, parameters) = match key {
         PrivateKeyDer::Pkcs8(key) => of_pkcs8(key.secret_pkcs8_der())?,
@@ -48,23 +46,25 @@ pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
     (!named || curve.ends_with(parameters)).then_some(scalar)
 }
 
-/// The EC key of this private number, with its public key from a certificate.
-/// None if that is for another kind of key. A curve that is written out there is
-/// taken for the one of this size: ring finds out whether it is.
+/// Builds an EC key in PKCS#8 from its private number and the public key of a
+/// certificate. None if that is another kind of key. Explicit curve parameters are
+/// taken for the supported curve of this size; ring then checks that the two keys
+/// match.
 pub fn ec_key(scalar: &[u8], public: &PublicKey<'_>) -> Option<PrivateKeyDer<'static>> {
-    let written_out = kind::is_explicit(public.algorithm);
-    let curve = curve(scalar).filter(|curve| written_out || public.algorithm == *curve)?;
+    let explicit = kind::is_explicit(public.algorithm);
+    let curve = curve(scalar).filter(|curve| explicit || public.algorithm == *curve)?;
     let algorithm = element_of(SEQUENCE, &[curve])?;
     let private_key = element_of(OCTET_STRING, &[scalar])?;
     let bits = element_of(BIT_STRING, &[&[0], public.key])?;
     let public_key = element_of(PUBLIC_KEY, &[&bits])?;
     let sec1 = element_of(SEQUENCE, &[&[INTEGER, 1, 1], &private_key, &public_key])?;
-    let sec1 = element_of(OCTET_STRING, &[&sec1])?;
-    let der = element_of(SEQUENCE, &[&[INTEGER, 1, 0], &algorithm, &sec1])?;
+    let octets = element_of(OCTET_STRING, &[&sec1])?;
+    let der = element_of(SEQUENCE, &[&[INTEGER, 1, 0], &algorithm, &octets])?;
     Some(PrivateKeyDer::Pkcs8(der.into()))
 }
 
-/// The private number in a PrivateKeyInfo, and the parameters of its curve.
+/// The private number of an EC key in a PrivateKeyInfo, and the parameters of its
+/// curve.
 fn of_pkcs8(info: &[u8]) -> Option<(&[u8], &[u8])> {
     let (fields, _) = expect(info, SEQUENCE)?;
     let (_version, rest) = expect(fields, INTEGER)?;
@@ -75,7 +75,8 @@ fn of_pkcs8(info: &[u8]) -> Option<(&[u8], &[u8])> {
     (oid == EC_PUBLIC_KEY).then_some((scalar, parameters))
 }
 
-/// The same in an ECPrivateKey, which need not have parameters.
+/// The private number in an ECPrivateKey, and the parameters of its curve, which
+/// may be absent.
 pub fn of_sec1(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
     let (fields, _) = expect(sec1, SEQUENCE)?;
     let (_version, rest) = expect(fields, INTEGER)?;
@@ -84,7 +85,7 @@ pub fn of_sec1(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scalar, parameters))
 }
 
-/// The curve whose private numbers have this size.
+/// The supported curve whose private numbers have this size.
 fn curve(scalar: &[u8]) -> Option<&'static [u8]> {
     match scalar.len() {
         32 => Some(EC_P256),
@@ -99,7 +100,7 @@ mod tests {
     use crate::x509::der::encode as der;
 
     #[test]
-    fn a_key_is_told_by_its_shape() {
+    fn key_form_is_found_from_its_content() {
         let [version_0, version_1] = [0, 1].map(|version| der(INTEGER, &[version]));
         let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, &[1]));
         let octets = der(OCTET_STRING, b"x");
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_without_a_name_is_told_by_its_size() {
+    fn curve_without_parameters_is_found_from_its_size() {
         for (size, known) in [(31, false), (32, true), (48, true), (66, false)] {
             let number = vec![7; size];
             let sec1 = [der(INTEGER, &[1]), der(OCTET_STRING, &number)].concat();
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ec_key_takes_its_public_key_from_a_certificate() {
+    fn ec_key_gets_its_public_key_from_a_certificate() {
         let scalar = [7; 32];
         let sec1 = |rest: &[u8]| {
             let fields = [der(INTEGER, &[1]), der(4, &scalar), rest.to_vec()];
@@ -151,8 +152,8 @@ mod tests {
                 key: &[4; 65],
             };
             let whole = ec_key(&scalar, &public).unwrap();
-            let public_key = der(BIT_STRING, &[&[0][..], &[4; 65]].concat());
-            let public_key = der(PUBLIC_KEY, &public_key);
+            let bits = der(BIT_STRING, &[&[0][..], &[4; 65]].concat());
+            let public_key = der(PUBLIC_KEY, &bits);
             assert!(whole.secret_der().ends_with(&public_key));
             let other = PublicKey {
                 algorithm: EC_P384,
@@ -160,27 +161,27 @@ mod tests {
             };
             assert!(ec_key(&scalar, &other).is_none());
             let algorithm = [der(OBJECT_IDENTIFIER, EC_PUBLIC_KEY), der(SEQUENCE, &[])].concat();
-            let written_out = PublicKey {
+            let explicit = PublicKey {
                 algorithm: &algorithm,
                 ..public
             };
-            let same = ec_key(&scalar, &written_out).unwrap();
+            let same = ec_key(&scalar, &explicit).unwrap();
             assert_eq!(same.secret_der(), whole.secret_der());
         }
     }
 
     #[test]
-    fn an_ec_key_may_write_its_curve_out_but_not_name_another() {
+    fn ec_key_with_explicit_curve_is_accepted_with_another_curve_refused() {
         let sec1 = |parameters: &[u8]| {
             let octets = der(OCTET_STRING, &[7; 32]);
             let fields = [der(INTEGER, &[1]), octets, der(PARAMETERS, parameters)];
             der(SEQUENCE, &fields.concat())
         };
         let other = der(OBJECT_IDENTIFIER, &[0x2b, 0x81, 4, 0, 10]);
-        let written_out = der(SEQUENCE, &[]);
+        let explicit = der(SEQUENCE, &[]);
         let p256 = &EC_P256[EC_P256.len() - 10..];
         let kind = der(OBJECT_IDENTIFIER, EC_PUBLIC_KEY);
-        for (parameters, known) in [(&other[..], false), (&written_out, true), (p256, true)] {
+        for (parameters, known) in [(&other[..], false), (&explicit, true), (p256, true)] {
             let sec1 = sec1(parameters);
             let algorithm = der(SEQUENCE, &[&kind, parameters].concat());
             let pkcs8 = [der(INTEGER, &[0]), algorithm, der(OCTET_STRING, &sec1)];

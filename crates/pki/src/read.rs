@@ -1,4 +1,4 @@
-//! PEM (RFC 7468) and DER files.
+//! Decodes single files in PEM (RFC 7468) or DER.
 
 use pki_types::pem::{PemObject, SectionKind};
 use pki_types::{CertificateDer, PrivateKeyDer};
@@ -9,18 +9,18 @@ use crate::pem::{BEGIN, Block, DASHES, find};
 use crate::private_key;
 use crate::x509::der::{SEQUENCE, element, is_der_sequence};
 
-/// All certificates of a file, in their order: one in DER, or those of the
-/// CERTIFICATE blocks.
+/// All certificates of a file, in file order: one in DER, or one for each
+/// CERTIFICATE block.
 pub fn certificates(content: impl Into<Vec<u8>>) -> Result<Vec<CertificateDer<'static>>, PemError> {
     let mut store = DerStore::from(content.into());
     store.decode_certificates()?;
-    let certificates = store.iter().map(<[u8]>::to_vec);
-    Ok(certificates.map(CertificateDer::from).collect())
+    let ders = store.iter().map(<[u8]>::to_vec);
+    Ok(ders.map(CertificateDer::from).collect())
 }
 
-/// All revocation lists of a file: in DER, one behind the other, or those of
-/// the X509 CRL blocks. Half a block, which a file that is being written ends
-/// with, makes all of it malformed: what it would have said is not known.
+/// All revocation lists of a file: concatenated DER, or one for each X509 CRL
+/// block. A file that ends within a block is malformed: it may still be being
+/// written, and the missing list may revoke a certificate.
 pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, PemError> {
     const LABEL: &[u8] = b"X509 CRL";
     let content = content.into();
@@ -43,8 +43,7 @@ pub fn revocation_lists(content: impl Into<Vec<u8>>) -> Result<Vec<Vec<u8>>, Pem
     }
 }
 
-/// The DER SEQUENCEs that `content` consists of; none if anything else is in
-/// it.
+/// The DER SEQUENCEs that `content` consists of; empty if it has anything else.
 fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
     let mut sequences = Vec::new();
     while let Some((SEQUENCE, _, rest)) = element(content) {
@@ -58,8 +57,8 @@ fn der_sequences(mut content: &[u8]) -> Vec<&[u8]> {
     sequences
 }
 
-/// The first private key of a file: the labels of blocks tell that there is
-/// one, its content tells its form.
+/// The first private key of a file. A block's label only says that it is a key;
+/// the form is found from the content.
 pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     if is_der_sequence(content) {
         return private_key::of_der(content.to_vec());
@@ -84,7 +83,7 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
             rest = &rest[block.end..];
             continue;
         }
-        // The old style of encryption says so in a header (RFC 1421).
+        // RFC 1421 marks encrypted keys with a header.
         return match find(block.body, b"ENCRYPTED") {
             Some(_) => Err(PemError::Encrypted),
             None => private_key::of_der(secret(block.body)?),
@@ -92,11 +91,11 @@ pub fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     }
 }
 
-/// What the base64 text of a secret stands for, in a time that does not depend
-/// on it. rustls-pki-types can do that, and does it for whole blocks.
+/// Decodes the base64 text of a secret in constant time. rustls-pki-types has such
+/// a decoder, but takes only whole PEM blocks.
 pub fn secret(text: &[u8]) -> Result<Vec<u8>, PemError> {
     let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
-    // It would do with less padding, and join what a second BEGIN separates.
+    // That decoder accepts missing padding, and joins text around a second BEGIN.
     if digits.count() % 4 != 0 || find(text, DASHES).is_some() {
         return Err(PemError::Malformed);
     }
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn text_around_blocks_and_blocks_of_other_kinds_are_skipped() {
+    fn certificates_among_text_and_other_blocks_are_found() {
         let text = [
             "Subject: x\n".to_owned(),
             block("CERTIFICATE", "AAEC"),
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_decoded_as_strictly_as_what_is_public() {
+    fn secret_is_decoded_as_strictly_as_a_certificate() {
         for text in [
             "AAEC",
             "AA==",
@@ -171,14 +170,14 @@ mod tests {
             let public = bodies(&body).map(|mut bodies| bodies.remove(0));
             assert_eq!(secret(text.as_bytes()), public, "{text:?}");
         }
-        // But for bits that stand for nothing.
+        // Unused bits that are not zero are accepted in secrets only.
         assert_eq!(secret(b"AB=="), Ok(vec![0]));
         let twice = "AAEC\n-----BEGIN PRIVATE KEY-----\nAAE";
         assert_eq!(secret(twice.as_bytes()), Err(PemError::Malformed));
     }
 
     #[test]
-    fn revocation_lists_come_in_any_number_and_whole() {
+    fn revocation_lists_cut_or_damaged_are_errors() {
         let lists = |content: &[u8]| revocation_lists(content);
         let [first, second] = [vec![0x30, 1, 7], vec![0x30, 0]];
         let both = Ok(vec![first.clone(), second.clone()]);
@@ -203,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_inside_a_block_is_malformed() {
+    fn file_cut_inside_a_block_is_malformed() {
         let list = block("X509 CRL", "MAA=");
         let certificate = block("CERTIFICATE", "AAEC");
         let key = block("EC PRIVATE KEY", "MAYCAQACAQc=");
-        // Without its line feed a file is whole.
+        // A file without its last line feed is complete.
         for cut in 1..list.len() - 1 {
             let text = [list.as_bytes(), &list.as_bytes()[..cut]].concat();
             assert_eq!(revocation_lists(text), Err(PemError::Malformed), "{cut}");
@@ -221,7 +220,7 @@ mod tests {
             let found = private_key(text.as_bytes()).err();
             assert_eq!(found, Some(PemError::Malformed), "{cut}");
         }
-        // A last line that begins no block of the kind that is read.
+        // Last lines that are no beginning of a CERTIFICATE block.
         for end in ["-----BEGIN EC PRIV", "the end", "------", "-----END"] {
             let text = certificate.clone() + end;
             assert_eq!(bodies(&text), Ok(vec![vec![0, 1, 2]]), "{end}");
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn each_defect_is_told_apart() {
+    fn files_without_content_damaged_or_encrypted_give_different_errors() {
         assert_eq!(bodies(""), Err(PemError::NoCertificate));
         assert_eq!(
             bodies(&block("CERTIFICATE", "!!")),
@@ -261,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_counts_after_its_parameters() {
+    fn private_key_behind_parameters_is_the_first_one() {
         let text = [
             block("EC PARAMETERS", "BggqhkjOPQMBBw=="),
-            // SEQUENCE { INTEGER 0, INTEGER 7 }, and another number.
+            // SEQUENCE { INTEGER 0, INTEGER 7 }, then one with INTEGER 8.
             block("EC PRIVATE KEY", "MAYCAQACAQc="),
             block("PRIVATE KEY", "MAYCAQACAQg="),
         ]

@@ -1,8 +1,7 @@
-//! What `--peer-info` tells of the peer's certificate, under the names and in
-//! the forms of mod_ssl.
+//! The variables of `--peer-info` about the peer's certificate, with the names and
+//! forms of mod_ssl.
 //!
-//! Only the PEM is passed on of a certificate that is not wholly as RFC 5280 has
-//! it.
+//! A certificate that does not follow RFC 5280 in every part gives only its PEM.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,17 +13,17 @@ use rustls::pki_types::CertificateDer;
 
 use crate::report::env_block::EnvBlock;
 
-/// How a peer's certificate came to be accepted.
+/// How the peer's certificate was accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verification {
-    /// By trust anchors, or by a pin.
+    /// By trust anchors or by a pin.
     Verified,
-    /// Without a look at who issued it.
+    /// Without verification of its issuer.
     Unverified,
 }
 
-/// The attributes of a name that get variables of their own, as they are
-/// called there and in the name.
+/// The attributes of a name that have variables: the end of the variable's name,
+/// and the attribute type.
 const ATTRIBUTES: [(&str, &str); 8] = [
     ("C", "C"),
     ("ST", "ST"),
@@ -36,12 +35,13 @@ const ATTRIBUTES: [(&str, &str); 8] = [
     ("Email", "emailAddress"),
 ];
 
-/// The kinds of GeneralName (RFC 5280 section 4.2.1.6), by their numbers.
+/// The kinds of GeneralName (RFC 5280 section 4.2.1.6) that have variables, and
+/// their numbers.
 const ALTERNATIVE_NAMES: [(&str, u8); 4] = [("DNS", 2), ("Email", 1), ("URI", 6), ("IP", IP)];
 const IP: u8 = 7;
 
-/// Says all there is about the `chain` that the peer sent, its own
-/// certificate first, in variables that begin with `prefix`.
+/// Adds all variables about the `chain` that the peer sent, its own certificate
+/// first. Their names begin with `prefix`.
 pub fn say(
     env_block: &mut EnvBlock,
     prefix: &str,
@@ -62,7 +62,8 @@ pub fn say(
     env_block.say_each(&format!("{prefix}_CERT_CHAIN"), &chain);
 }
 
-/// Every field is named, so that what is not there is unset.
+/// Adds a variable for each field. Fields that the certificate does not have are
+/// unset.
 fn say_fields(env_block: &mut EnvBlock, prefix: &str, certificate: Option<&Certificate<'_>>) {
     let mut say = |name: &str, value: Option<String>| {
         env_block.say(&format!("{prefix}_{name}"), value.as_deref());
@@ -96,8 +97,8 @@ fn say_fields(env_block: &mut EnvBlock, prefix: &str, certificate: Option<&Certi
     }
 }
 
-/// An INTEGER in hex, two digits a byte. Below zero, which no number should
-/// be, it has a sign: without that it could pass for another one.
+/// An INTEGER in hex, two digits a byte. RFC 5280 does not allow negative serial
+/// numbers; they have a minus sign, so that they differ from positive ones.
 fn serial(integer: &[u8]) -> String {
     let negative = integer.first().is_some_and(|byte| byte & 0x80 != 0);
     let mut bytes = integer.to_vec();
@@ -116,8 +117,7 @@ fn serial(integer: &[u8]) -> String {
     format!("{sign}{shown}")
 }
 
-/// A name of one of the [`ALTERNATIVE_NAMES`]; None for an address that is
-/// neither of IPv4 nor of IPv6.
+/// The text of a GeneralName. None for an address that is neither IPv4 nor IPv6.
 fn alternative_name(number: u8, name: &[u8]) -> Option<String> {
     if number == IP {
         return ip_address(name).map(|address| address.to_string());

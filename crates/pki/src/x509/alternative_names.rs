@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use crate::x509::der::{SEQUENCE, elements, expect};
 use crate::x509::{Certificate, SUBJECT_ALT_NAME, extension, strict};
 
-/// The tags of the kinds of GeneralName that a server is compared with.
+/// The tags of the kinds of GeneralName that can name a server.
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 
 impl<'a> Certificate<'a> {
-    /// The host names and addresses of the subjectAltName, or the common name
-    /// if there is no such extension (RFC 9525 section 2): what the issuer has
-    /// written there, whatever it is, as text for messages.
+    /// The host names and addresses of the subjectAltName, or the common name if the
+    /// certificate has no such extension (RFC 9525 section 2). For messages: host
+    /// names may hold any bytes.
     pub fn identities(&self) -> Vec<Vec<u8>> {
         match self.extension(&SUBJECT_ALT_NAME) {
             Some(names) => identities(names),
@@ -23,24 +23,25 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// All names of the subjectAltName, whatever the version of the certificate:
-    /// the number of the kind, and the content. None of them if one is malformed.
+    /// All names of the subjectAltName, each with the number of its kind in
+    /// GeneralName. Reads it in certificates of all versions. Gives no names at all if
+    /// one is malformed.
     pub fn alternative_names(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
-        let names = extension(self.extensions, &SUBJECT_ALT_NAME);
-        let names = names.filter(|names| strict::is_sequence(names));
+        let names = extension(self.extensions, &SUBJECT_ALT_NAME)
+            .filter(|names| strict::is_sequence(names));
         let kind = |(tag, name)| matches!(tag, 0x80..0xc0).then_some((tag & 0x1f, name));
         general_names(names.unwrap_or_default()).filter_map(kind)
     }
 }
 
-/// An iPAddress as an address; None if it is of neither family.
+/// The content of an iPAddress; None if its length fits neither IPv4 nor IPv6.
 pub fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
         .ok()
 }
 
-/// Tags and contents in a GeneralNames, up to where it is malformed.
+/// Tags and contents in a GeneralNames, up to the first that is malformed.
 fn general_names(names: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     elements(expect(names, SEQUENCE).map_or(&[], |(names, _)| names))
 }
@@ -60,7 +61,7 @@ mod tests {
     use crate::x509::der::encode;
 
     #[test]
-    fn host_names_and_addresses_are_there_and_nothing_else() {
+    fn identities_are_host_names_and_addresses_only() {
         let names = [
             encode(0x81, b"joe@example.org"),
             encode(DNS_NAME, b"*.example.org"),

@@ -12,32 +12,31 @@ const AUTHORITY_KEY_IDENTIFIER: [u8; 3] = [0x55, 0x1d, 35];
 /// The version field of a list that may have extensions.
 const VERSION_2: [u8; 1] = [1];
 
-/// A list, as far as it is looked at here. Its entries, its signature and the
-/// rest are webpki's business.
+/// Some fields of a list. webpki reads its entries and checks its signature.
 pub struct RevocationList<'a> {
     /// Whether it is of version 2.
     pub extended: bool,
-    /// Whose certificates it is about.
+    /// The issuer of the list.
     pub issuer: Name<'a>,
-    /// When it was issued, in seconds since 1970.
+    /// The date of issue, in seconds since 1970.
     pub this_update: i64,
-    /// When the next one was to be issued, in seconds since 1970.
+    /// The date of issue of the next list, in seconds since 1970.
     pub next_update: Option<i64>,
     extensions: &'a [u8],
 }
 
-/// What is signed of a list, and the signature.
+/// The signed part of a list, and the signature.
 pub struct Signed<'a> {
     /// The TBSCertList, in DER.
     pub message: &'a [u8],
     /// The content of the AlgorithmIdentifier of the signature.
     pub algorithm: &'a [u8],
-    /// The signature itself.
+    /// The signature.
     pub signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
-    /// Takes the DER of a list apart.
+    /// Splits the DER of a list.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (_, rest) = expect(outer, SEQUENCE)?;
@@ -58,7 +57,7 @@ impl<'a> RevocationList<'a> {
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (tbs, _) = expect(outer, SEQUENCE)?;
-        // In version 1 there is no such field.
+        // Version 1 has no version field.
         let (version, rest) = expect(tbs, INTEGER).unwrap_or((&[], tbs));
         let (_algorithm, rest) = expect(rest, SEQUENCE)?;
         let (issuer, rest) = expect(rest, SEQUENCE)?;
@@ -72,9 +71,8 @@ impl<'a> RevocationList<'a> {
         })
     }
 
-    /// Which certificates of its issuer it is about, and by which key it is
-    /// signed, as far as it says so: of lists that are alike in this, the
-    /// newest counts.
+    /// The values of issuingDistributionPoint and authorityKeyIdentifier. A newer
+    /// list of the same issuer and scope replaces an older one.
     pub fn scope(&self) -> [Option<&'a [u8]>; 2] {
         [ISSUING_DISTRIBUTION_POINT, AUTHORITY_KEY_IDENTIFIER]
             .map(|oid| extension(self.extensions, &oid))
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn version_dates_and_issuer_are_read() {
+    fn list_version_dates_and_issuer_are_read() {
         let next: &[u8] = b"19700101000020Z";
         for (version, extended) in [(None, false), (Some(0), false), (Some(1), true)] {
             for (next, seconds) in [(None, None), (Some(next), Some(20))] {
@@ -120,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scope_is_the_distribution_point_and_the_key() {
+    fn list_scope_is_its_distribution_point_and_key() {
         let key = with(&AUTHORITY_KEY_IDENTIFIER, b"key");
         let point = with(&ISSUING_DISTRIBUTION_POINT, b"point");
         let bytes = list(Some(1), None, &[key, with(&[0x55], b"x"), point].concat());
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_cut_anywhere_is_none() {
+    fn list_cut_anywhere_is_refused() {
         let bytes = list(Some(1), None, &[]);
         for cut in 0..bytes.len() {
             assert!(RevocationList::parse(&bytes[..cut]).is_none(), "{cut}");

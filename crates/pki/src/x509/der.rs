@@ -1,4 +1,4 @@
-//! DER (ITU-T X.690), element by element.
+//! Reads and writes DER (ITU-T X.690), element by element.
 
 /// The tag of a BOOLEAN.
 pub const BOOLEAN: u8 = 0x01;
@@ -15,14 +15,14 @@ pub const SEQUENCE: u8 = 0x30;
 /// The tag of a SET.
 pub const SET: u8 = 0x31;
 
-/// The content of the element at the front, if its tag is `tag`, and what
-/// follows it.
+/// The content of the first element, if its tag is `tag`, and the bytes behind it.
 pub fn expect(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = element(input)?;
     (found == tag).then_some((content, rest))
 }
 
-/// Tag and content of the DER element at the front, and what follows it.
+/// Tag and content of the first element, and the bytes behind it. Accepts lengths
+/// that are longer than needed, and tags of one byte only.
 pub fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
@@ -42,7 +42,7 @@ pub fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// Tag and content of all elements at the front.
+/// Tags and contents of elements, up to the first that is malformed.
 pub fn elements(mut input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (tag, content, rest) = element(input)?;
@@ -51,14 +51,12 @@ pub fn elements(mut input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// Whether `bytes` are one DER SEQUENCE that spans them exactly: how a DER
-/// file is told from a PEM file.
+/// Whether `bytes` are exactly one SEQUENCE. Tells DER files from PEM files.
 pub fn is_der_sequence(bytes: &[u8]) -> bool {
     matches!(element(bytes), Some((SEQUENCE, _, [])))
 }
 
-/// Tag and length of an element whose content has `len` bytes; None if that is
-/// more than 65535.
+/// Tag and length of an element whose content has `len` bytes; None above 65535.
 fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
     let [high, low] = u16::try_from(len).ok()?.to_be_bytes();
     Some(match len {
@@ -68,8 +66,8 @@ fn header(tag: u8, len: usize) -> Option<Vec<u8>> {
     })
 }
 
-/// An element with this content, made in one piece; None if that has more than
-/// 65535 bytes.
+/// An element whose content is the concatenation of `content`; None if that has
+/// more than 65535 bytes. Allocates once: the content may be a private key.
 pub fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
     let len = content.iter().map(|part| part.len()).sum();
     let header = header(tag, len)?;
@@ -81,7 +79,7 @@ pub fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
     Some(element)
 }
 
-/// An element, for tests.
+/// An element with this content, for tests.
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "elements of tests are short")]
 pub fn encode(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -1,10 +1,11 @@
-//! What kinds of keys are called (RFC 8017, 5480, 8410 and others).
+//! Names of kinds of keys (RFC 8017, 5480, 8410 and others).
 
 use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, expect};
 use crate::x509::oid;
 
-/// Kinds of keys and curves, by their object identifiers. One string, for a
-/// table of strings would be relocated at each start of an engine.
+/// Object identifiers of kinds of keys and of curves, and their names. One string,
+/// because the dynamic loader would have to relocate each entry of a table of
+/// strings at start.
 const NAMES: &str = "\
 1.2.840.113549.1.1.1 RSA
 1.2.840.113549.1.1.7 RSAES-OAEP
@@ -32,8 +33,8 @@ const NAMES: &str = "\
 /// id-ecPublicKey (RFC 5480).
 const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
-/// The kind of key that the content of an AlgorithmIdentifier stands for, by
-/// its name or its object identifier.
+/// The name of the kind of key in the content of an AlgorithmIdentifier, or its
+/// object identifier if it has no name here.
 pub fn name(algorithm: &[u8]) -> String {
     let Some((kind, parameters)) = expect(algorithm, OBJECT_IDENTIFIER) else {
         return "unknown".to_owned();
@@ -45,8 +46,8 @@ pub fn name(algorithm: &[u8]) -> String {
     }
 }
 
-/// Whether it is a key on a curve that is written out, not named, which RFC
-/// 5480 does not allow.
+/// Whether it is an EC key with explicit curve parameters instead of a named curve,
+/// which RFC 5480 does not allow.
 pub fn is_explicit(algorithm: &[u8]) -> bool {
     let kind = expect(algorithm, OBJECT_IDENTIFIER);
     kind.is_some_and(|(kind, parameters)| {
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_names_or_else_numbers() {
+    fn kinds_without_a_name_are_dotted_numbers() {
         let pss = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
         assert_eq!(named(pss, &[]), "RSASSA-PSS");
         assert_eq!(named(b"\x2b\x65\x71", &[]), "Ed448");
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_curve_that_is_written_out_is_explicit() {
+    fn explicit_curves_are_those_with_parameters_in_a_sequence() {
         let kind = encode(OBJECT_IDENTIFIER, EC_PUBLIC_KEY);
         let curve = encode(OBJECT_IDENTIFIER, &[1, 2]);
         let sequence = encode(SEQUENCE, &[]);

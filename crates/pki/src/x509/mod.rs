@@ -1,4 +1,5 @@
-//! The fields of a certificate (RFC 5280) that rustls does not show.
+//! Reads fields of certificates and revocation lists (RFC 5280) that rustls and
+//! webpki do not show.
 
 pub mod alternative_names;
 pub mod crl;
@@ -22,8 +23,7 @@ use name::Name;
 use public_key::PublicKey;
 use time::Date;
 
-/// A certificate, as far as it is looked at here. Its signature and the rest
-/// are webpki's business.
+/// Some fields of a certificate. webpki checks its signature and the rest.
 pub struct Certificate<'a> {
     version: &'a [u8],
     serial_number: &'a [u8],
@@ -31,17 +31,18 @@ pub struct Certificate<'a> {
     issuer: Name<'a>,
     subject: Name<'a>,
     public_key_info: &'a [u8],
+    /// The content of Extensions, even if the version must not have them.
     extensions: &'a [u8],
     signature_algorithm: &'a [u8],
 }
 
-/// What the key of a certificate may be used for (RFC 5280 section 4.2.1.3):
-/// the bit of keyUsage, all of which are in its first byte.
+/// A use of a certificate's key, as its bit in the first byte of keyUsage (RFC 5280
+/// section 4.2.1.3).
 #[derive(Clone, Copy)]
 pub enum KeyUse {
-    /// digitalSignature: to sign in a handshake.
+    /// digitalSignature: signs handshakes.
     DigitalSignature = 0x80,
-    /// keyCertSign: to sign certificates.
+    /// keyCertSign: signs certificates.
     KeyCertSign = 0x04,
     /// cRLSign: to sign revocation lists.
     CrlSign = 0x02,
@@ -60,7 +61,8 @@ const EXTENSIONS: u8 = 0xa3;
 const VERSION_3: [u8; 3] = [INTEGER, 1, 2];
 
 impl<'a> Certificate<'a> {
-    /// Reads the DER of a certificate of version 1, 2 or 3.
+    /// Reads the DER of a certificate of version 1, 2 or 3. Checks only the fields
+    /// that it reads.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (tbs, signature) = expect(outer, SEQUENCE)?;
@@ -86,13 +88,13 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The same if all of the certificate is as RFC 5280 has it, down to its names
-    /// and extensions; otherwise None.
+    /// Reads the DER of a certificate, and checks the syntax of all of it with
+    /// [`strict::is_certificate`].
     pub fn parse_strict(der: &'a [u8]) -> Option<Self> {
         Self::parse(der).filter(|_| strict::is_certificate(der))
     }
 
-    /// The number of its version, 1 to 3.
+    /// The version, 1 to 3.
     pub fn version(&self) -> u8 {
         match self.version {
             [INTEGER, 1, number @ 0..=2] => number + 1,
@@ -100,23 +102,23 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// The content of the INTEGER that is its serial number.
+    /// The content of the INTEGER of the serial number.
     pub fn serial_number(&self) -> &'a [u8] {
         self.serial_number
     }
 
-    /// From when and until when it is valid.
+    /// notBefore and notAfter.
     pub fn dates(&self) -> [Date; 2] {
         self.dates
     }
 
-    /// The content of the AlgorithmIdentifier of its signature.
+    /// The content of the AlgorithmIdentifier of the signature.
     pub fn signature_algorithm(&self) -> &'a [u8] {
         self.signature_algorithm
     }
 
-    /// Whether `now`, in seconds since 1970, lies within the dates: an order
-    /// of Less means not yet, Greater means no longer.
+    /// Compares `now`, in seconds since 1970, with the dates: Less is before
+    /// notBefore, Greater after notAfter.
     pub fn validity(&self, now: u64) -> Ordering {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         let [not_before, not_after] = self.dates.map(|date| date.seconds());
@@ -129,7 +131,7 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether it is valid from a time before 1970 on. webpki reads no such time.
+    /// Whether notBefore is before 1970. webpki refuses such a date.
     pub fn begins_before_1970(&self) -> bool {
         self.dates[0].seconds() < 0
     }
@@ -139,28 +141,29 @@ impl<'a> Certificate<'a> {
         self.public_key_info
     }
 
-    /// The public key inside that.
+    /// The fields of the SubjectPublicKeyInfo.
     pub fn public_key(&self) -> Option<PublicKey<'a>> {
         PublicKey::parse(self.public_key_info)
     }
 
-    /// Who issued it.
+    /// The issuer.
     pub fn issuer(&self) -> Name<'a> {
         self.issuer
     }
 
-    /// Whose it is.
+    /// The subject.
     pub fn subject(&self) -> Name<'a> {
         self.subject
     }
 
-    /// Whether there is a subjectAltName, of whatever content.
+    /// Whether there is a subjectAltName, valid or not.
     pub fn has_alternative_names(&self) -> bool {
         self.extension(&SUBJECT_ALT_NAME).is_some()
     }
 
-    /// A certificate that has this one's subjectAltName and no more, for webpki to match a name:
-    /// it reads none with a critical extension that it does not know. None without such names.
+    /// Builds a certificate that has only the subjectAltName of this one, or None if
+    /// there is none. webpki can match names with it when the original has a critical
+    /// extension that webpki does not know.
     pub fn san_only_certificate(&self) -> Option<Vec<u8>> {
         let names = self.extension(&SUBJECT_ALT_NAME)?;
         let oid = element_of(OBJECT_IDENTIFIER, &[&SUBJECT_ALT_NAME])?;
@@ -178,15 +181,14 @@ impl<'a> Certificate<'a> {
         )
     }
 
-    /// Whether it may be the issuer of others: it is a CA's, or of a version
-    /// that cannot say so, and its key may sign certificates.
+    /// Whether it may issue certificates: basicConstraints say that it is a CA's, or
+    /// its version has no extensions, and keyUsage allows the key to sign certificates.
     pub fn may_issue(&self) -> bool {
         let is_ca = || self.extension(&BASIC_CONSTRAINTS).is_some_and(is_ca);
         (!self.has_extensions() || is_ca()) && self.allows(KeyUse::KeyCertSign)
     }
 
-    /// Whether the key may be used for that. Without keyUsage it may be used
-    /// for anything.
+    /// Whether keyUsage allows this use. Without keyUsage all uses are allowed.
     pub fn allows(&self, wanted: KeyUse) -> bool {
         let Some(usage) = self.extension(&KEY_USAGE) else {
             return true;
@@ -195,7 +197,7 @@ impl<'a> Certificate<'a> {
         bits.is_some_and(|bits| bits & wanted as u8 != 0)
     }
 
-    /// Whether nameConstraints say for which host names it may issue.
+    /// Whether nameConstraints limit the host names that it may issue for.
     pub fn limits_host_names(&self) -> bool {
         let constraints = self.extension(&NAME_CONSTRAINTS);
         constraints.is_some_and(|value| match expect(value, SEQUENCE) {
@@ -204,8 +206,8 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The value of extension `oid`: what is in its OCTET STRING. Nothing if
-    /// that is malformed, so that it is there all the same.
+    /// The value of extension `oid`, if the version has extensions: see
+    /// [`extension`].
     fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
         self.has_extensions()
             .then(|| extension(self.extensions, oid))?
@@ -217,7 +219,8 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// The same among these Extensions.
+/// The value of the first extension `oid` in the content of Extensions: the content
+/// of its OCTET STRING. Empty, not None, if the extension is malformed.
 fn extension<'a>(mut extensions: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
     while let Some((extension, next)) = expect(extensions, SEQUENCE) {
         match expect(extension, OBJECT_IDENTIFIER) {
@@ -231,8 +234,8 @@ fn extension<'a>(mut extensions: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
-/// The Extensions among the optional fields at the end of a TBSCertificate or
-/// of a TBSCertList; `own` is the tag that they have there.
+/// The content of Extensions, which have tag `own` among the optional fields at the
+/// end of a TBSCertificate or TBSCertList. Empty if there are none.
 fn extensions(mut rest: &[u8], own: u8) -> &[u8] {
     while let Some((tag, content, more)) = element(rest) {
         if tag == own {
@@ -243,16 +246,15 @@ fn extensions(mut rest: &[u8], own: u8) -> &[u8] {
     &[]
 }
 
-/// Whether the value of basicConstraints says so.
+/// Whether cA is true in the value of basicConstraints.
 fn is_ca(value: &[u8]) -> bool {
     let constraints = expect(value, SEQUENCE);
     let ca = constraints.and_then(|(constraints, _)| expect(constraints, BOOLEAN));
     matches!(ca, Some(([flag], _)) if *flag != 0)
 }
 
-/// Whether there is a dNSName among the subtrees of a NameConstraints
-/// (RFC 5280 section 4.2.1.10), given its content. What cannot be read counts
-/// as one.
+/// Whether the content of NameConstraints (RFC 5280 section 4.2.1.10) has a subtree
+/// of dNSName. Malformed content counts as one.
 pub fn limit_host_names(mut constraints: &[u8]) -> bool {
     const DNS_NAME: u8 = 0x82;
     while !constraints.is_empty() {
@@ -277,7 +279,7 @@ mod tests {
     use super::*;
     use crate::x509::der::{SET, encode as der};
 
-    /// An extension, critical, with this value.
+    /// A critical extension with this value.
     fn critical(oid: &[u8], value: &[u8]) -> Vec<u8> {
         let critical = der(BOOLEAN, &[0xff]);
         let value = der(OCTET_STRING, value);
@@ -285,7 +287,7 @@ mod tests {
         der(SEQUENCE, &[oid, critical, value].concat())
     }
 
-    /// A certificate whose subject is CN=x. None: of version 1.
+    /// A certificate with subject CN=x; of version 1 if `extensions` is None.
     fn certificate(extensions: Option<&[u8]>) -> Vec<u8> {
         let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, &[1, 2, 3]));
         let dates = [der(0x17, b"700101000010Z"), der(0x18, b"20380119031407Z")].concat();
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_bound_the_validity() {
+    fn validity_is_between_the_dates() {
         let bytes = certificate(None);
         let certificate = Certificate::parse(&bytes).unwrap();
         for (now, order) in [
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn version_1_and_alternative_names_are_recognised() {
+    fn alternative_names_are_found_in_version_3_only() {
         let san = critical(&SUBJECT_ALT_NAME, &[]);
         for (extensions, has) in [(None, false), (Some(&[][..]), false), (Some(&san), true)] {
             let bytes = certificate(extensions);
@@ -332,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_alone_are_a_certificate() {
+    fn san_only_certificate_is_read_by_webpki() {
         let names = critical(&SUBJECT_ALT_NAME, &der(SEQUENCE, &der(0x82, b"a.b.org")));
         let unknown = critical(&[1, 2, 3], &[]);
         let bytes = certificate(Some(&[unknown, names].concat()));
@@ -340,8 +342,8 @@ mod tests {
             .unwrap()
             .san_only_certificate()
             .unwrap();
-        let alone = alone.into();
-        let read = webpki::EndEntityCert::try_from(&alone).unwrap();
+        let der = alone.into();
+        let read = webpki::EndEntityCert::try_from(&der).unwrap();
         assert!(read.valid_dns_names().eq(["a.b.org"]));
         let nameless = certificate(Some(&[]));
         assert!(
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_ca_or_a_version_without_extensions_may_issue() {
+    fn certificate_of_a_ca_or_of_version_1_may_issue() {
         let yes = der(BOOLEAN, &[0xff]);
         for (constraints, may_issue) in [
             (yes.clone(), true),
@@ -361,8 +363,8 @@ mod tests {
             (vec![], false),
             (der(BOOLEAN, &[0]), false),
         ] {
-            let bytes = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
-            let bytes = certificate(Some(&bytes));
+            let extension = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let bytes = certificate(Some(&extension));
             assert_eq!(Certificate::parse(&bytes).unwrap().may_issue(), may_issue);
         }
         let broken = critical(&BASIC_CONSTRAINTS, &[]);
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_for_what_its_usage_names() {
+    fn key_is_allowed_the_uses_in_key_usage() {
         let ca = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &der(BOOLEAN, &[0xff])));
         for (usage, signs, issues) in [
             (None, true, true),
@@ -396,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_on_host_names_are_seen_among_others() {
+    fn name_constraints_with_host_names_are_found() {
         let host = der(SEQUENCE, &der(0x82, b"example.org"));
         let address = der(SEQUENCE, &der(0x87, &[127, 0, 0, 1, 255, 0, 0, 0]));
         let both = [address.clone(), host.clone()].concat();
@@ -419,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_cut_anywhere_is_no_certificate() {
+    fn certificate_cut_anywhere_is_refused() {
         let bytes = certificate(Some(&critical(&SUBJECT_ALT_NAME, &[])));
         assert!(der::is_der_sequence(&bytes));
         for cut in 0..bytes.len() {

@@ -1,10 +1,11 @@
-//! Distinguished names (RFC 5280 section 4.1.2.4) as text.
+//! Distinguished names (RFC 5280 section 4.1.2.4): their attributes, and a name
+//! on one line.
 
 use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
 use crate::x509::rfc4514::push_escaped;
 
-/// Attribute types of a subject, in the order in which they are printed:
-/// C, ST, L, O, OU, CN, by the last byte of 2.5.4.n (X.520).
+/// The attribute types of [`Name::line`] in its order, with the n of their object
+/// identifiers 2.5.4.n (X.520).
 const ATTRIBUTES: [(&str, u8); 6] = [
     ("C", 6),
     ("ST", 8),
@@ -28,23 +29,23 @@ pub struct Attribute<'a> {
     pub value: &'a [u8],
 }
 
-/// How to read the string types that have no more than ASCII, where they hold
-/// other bytes nevertheless.
+/// How to decode string types that are limited to ASCII, but may hold other bytes
+/// against the standard.
 #[derive(Clone, Copy)]
 pub enum Charset {
-    /// In UTF-8, or not at all.
+    /// As UTF-8; a value that is not valid UTF-8 is not text.
     Utf8,
-    /// In Latin-1.
+    /// As Latin-1.
     Latin1,
 }
 
 impl<'a> Name<'a> {
-    /// Its relative names, each the content of a SET.
+    /// The RelativeDistinguishedNames, each the content of a SET.
     pub fn relative_names(self) -> impl Iterator<Item = &'a [u8]> {
         contents(self.0, SET)
     }
 
-    /// The attributes of all of them, in their order.
+    /// All attributes, in the order of the certificate.
     pub fn attributes(self) -> impl Iterator<Item = Attribute<'a>> {
         self.relative_names().flat_map(Attribute::all)
     }
@@ -54,8 +55,8 @@ impl<'a> Name<'a> {
         self.first(COMMON_NAME)
     }
 
-    /// The name on one line: `C=FR, O=Example, CN=localhost`. None if none of
-    /// the printed attributes is there.
+    /// The name on one line: `C=FR, O=Example, CN=localhost`. Gives the first
+    /// attribute of six types; None if the name has none of them.
     pub fn line(self) -> Option<String> {
         let mut line = String::new();
         for (name, kind) in ATTRIBUTES {
@@ -82,7 +83,7 @@ impl<'a> Name<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// All that are in the content of a SET.
+    /// The attributes in the content of a RelativeDistinguishedName.
     pub fn all(relative_name: &'a [u8]) -> impl Iterator<Item = Self> {
         contents(relative_name, SEQUENCE).filter_map(|pair| {
             let (oid, value) = expect(pair, OBJECT_IDENTIFIER)?;
@@ -90,8 +91,8 @@ impl<'a> Attribute<'a> {
         })
     }
 
-    /// The value in UTF-8, if its type is one of a DirectoryString or a similar
-    /// one. TeletexString is read as Latin-1, as everybody does.
+    /// The value, if it is a string. TeletexString is decoded as Latin-1, as most
+    /// software does.
     pub fn text(self, charset: Charset) -> Option<String> {
         let (tag, value, _) = element(self.value)?;
         match (tag, charset) {
@@ -99,7 +100,7 @@ impl<'a> Attribute<'a> {
             (0x0c, _) => utf8(value),
             // NumericString, PrintableString, IA5String, VisibleString
             (0x12 | 0x13 | 0x16 | 0x1a, Charset::Utf8) => utf8(value),
-            // These and TeletexString
+            // NumericString, PrintableString, TeletexString, IA5String, VisibleString
             (0x12 | 0x13 | 0x14 | 0x16 | 0x1a, _) => Some(latin1(value)),
             // UniversalString
             (0x1c, _) => value
@@ -119,7 +120,7 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// The contents of the elements at the front that have this tag.
+/// The contents of elements with this tag, up to the first other element.
 fn contents(mut input: &[u8], tag: u8) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (content, rest) = expect(input, tag)?;
@@ -132,7 +133,7 @@ fn utf8(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-/// Bytes as characters, one by one.
+/// Decodes Latin-1.
 pub fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_has_a_fixed_order_and_the_first_of_each_type() {
+    fn line_has_the_first_value_of_each_type_in_fixed_order() {
         let pairs = [
             pair(3, 0x0c, b"localhost"),
             pair(10, 0x13, b"Example"),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn special_characters_are_escaped_and_blanks_trimmed() {
+    fn line_has_special_characters_escaped_and_spaces_trimmed() {
         let value = " a,b=c+d<e>f#g\\h\"j;k/l ".as_bytes();
         assert_eq!(
             line(&[pair(3, 0x0c, value)]).as_deref(),
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_control_byte_of_any_string_type_is_left() {
+    fn line_has_control_characters_of_all_string_types_escaped() {
         let ascii: Vec<u8> = (0..0x80).collect();
         let bmp: Vec<u8> = ascii.iter().flat_map(|byte| [0, *byte]).collect();
         let universal: Vec<u8> = ascii.iter().flat_map(|byte| [0, 0, 0, *byte]).collect();
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_string_type_becomes_utf8() {
+    fn line_has_all_string_types_in_utf8() {
         for (tag, value) in [
             (0x0c, "é".as_bytes()),
             (0x14, &[0xe9]),

@@ -1,16 +1,16 @@
-//! Public keys as they are in certificates (RFC 5280 section 4.1.2.7).
+//! Public keys in certificates (RFC 5280 section 4.1.2.7).
 
 use crate::x509::der::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, expect};
 
 /// rsaEncryption (RFC 8017).
 const RSA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 
-/// What a SubjectPublicKeyInfo says.
+/// The fields of a SubjectPublicKeyInfo.
 #[derive(Clone, Copy)]
 pub struct PublicKey<'a> {
     /// The content of the AlgorithmIdentifier.
     pub algorithm: &'a [u8],
-    /// The key itself: for ECDSA a point, for RSA an RSAPublicKey.
+    /// The key: for ECDSA a point, for RSA an RSAPublicKey.
     pub key: &'a [u8],
 }
 
@@ -20,7 +20,7 @@ impl<'a> PublicKey<'a> {
         Self::parse_content(expect(info, SEQUENCE)?.0)
     }
 
-    /// Reads what is inside the SEQUENCE of a SubjectPublicKeyInfo.
+    /// Reads the content of the SEQUENCE of a SubjectPublicKeyInfo.
     pub fn parse_content(content: &'a [u8]) -> Option<Self> {
         let (algorithm, rest) = expect(content, SEQUENCE)?;
         let (bits, _) = expect(rest, BIT_STRING)?;
@@ -28,13 +28,13 @@ impl<'a> PublicKey<'a> {
         Some(Self { algorithm, key })
     }
 
-    /// Whether both are the same key, whatever the parameters that stand with
-    /// the kind of key: for RSA some write none.
+    /// Whether both are the same key. Ignores the algorithm's parameters, which some
+    /// software omits for RSA.
     pub fn is(&self, other: &PublicKey<'_>) -> bool {
         self.kind() == other.kind() && self.key == other.key
     }
 
-    /// RSA: the bits of the modulus. None for other keys.
+    /// The size of an RSA modulus in bits. None for other keys.
     pub fn rsa_bits(&self) -> Option<usize> {
         self.rsa_numbers().map(|(modulus, _)| bits(modulus))
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_an_rsa_key_is_that_of_its_modulus() {
+    fn rsa_key_has_the_size_of_its_modulus() {
         for (modulus, bits) in [
             (&[0x80; 256][..], 2048),
             (&[&[0][..], &[0xff; 128]].concat(), 1024),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_key_may_be_written_with_other_parameters() {
+    fn keys_with_different_parameters_are_equal() {
         let [null, none, other] = [
             info(RSA, &[5, 0], b"key"),
             info(RSA, &[], b"key"),

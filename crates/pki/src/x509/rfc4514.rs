@@ -1,12 +1,12 @@
-//! Distinguished names in the form of RFC 4514, and single values of their
-//! attributes.
+//! Distinguished names as text: whole names in the form of RFC 4514, and single
+//! values.
 
 use crate::x509::name::{Attribute, Charset, Name};
 use crate::x509::oid;
 
-/// Attribute types by name, as OpenSSL calls them; of the names in the table
-/// of RFC 4514 section 3 all are here. One string, for a table of strings
-/// would be relocated at each start of an engine.
+/// Attribute types and their names in OpenSSL, with all those of RFC 4514 section
+/// 3. One string, because the dynamic loader would have to relocate each entry of a
+/// table of strings at start.
 const TYPES: &str = "\
 2.5.4.3 CN
 2.5.4.4 SN
@@ -39,17 +39,17 @@ const TYPES: &str = "\
 ";
 
 impl Name<'_> {
-    /// The name as RFC 4514 has it: the last relative name first. Types without
-    /// a name, and values that are no text, are dotted numbers and hex. None for
-    /// the empty name.
+    /// The name in the form of RFC 4514: the last RelativeDistinguishedName first,
+    /// types that are not known here as dotted numbers, and their values and values
+    /// that are not text in hex. None for an empty name.
     pub fn rfc4514(self) -> Option<String> {
         let mut relative: Vec<_> = self.relative_names().map(relative_name).collect();
         relative.reverse();
         (!relative.is_empty()).then(|| relative.join(","))
     }
 
-    /// The first value of the attribute `kind`, which is one of the names that
-    /// [`rfc4514`](Self::rfc4514) has for types. It is as [`plain`] has it.
+    /// The first value of a type, such as `CN` or `emailAddress`, escaped by
+    /// [`plain`]. None if it is not text.
     pub fn first_value(self, kind: &str) -> Option<String> {
         let mut attributes = self.relative_names().flat_map(sorted);
         let attribute = attributes.find(|attribute| type_name(attribute.oid) == Some(kind))?;
@@ -57,20 +57,21 @@ impl Name<'_> {
     }
 }
 
-/// The content of a SET, its last attribute first.
+/// A RelativeDistinguishedName in the form of RFC 4514, its last attribute first.
 fn relative_name(set: &[u8]) -> String {
     let pairs = sorted(set).into_iter().rev().map(|attribute| {
         let name = type_name(attribute.oid);
         if let Some((name, value)) = name.zip(attribute.text(Charset::Latin1)) {
             return format!("{name}={}", quoted(&value));
         }
-        let name = name.map_or_else(|| oid::dotted(attribute.oid), str::to_owned);
-        format!("{name}=#{}", hex(attribute.value))
+        let name_or_oid = name.map_or_else(|| oid::dotted(attribute.oid), str::to_owned);
+        format!("{name_or_oid}=#{}", hex(attribute.value))
     });
     pairs.collect::<Vec<_>>().join("+")
 }
 
-/// The attributes of a relative name, in the order that DER has for a SET OF.
+/// The attributes of a RelativeDistinguishedName in the order of DER (ITU-T X.690
+/// section 11.6), which certificates do not always keep.
 fn sorted(set: &[u8]) -> Vec<Attribute<'_>> {
     let mut attributes: Vec<_> = Attribute::all(set).collect();
     attributes.sort_by_key(|attribute| {
@@ -84,15 +85,15 @@ fn type_name(oid: &[u8]) -> Option<&'static str> {
     oid::name_in(TYPES, &oid::dotted(oid))
 }
 
-/// Text outside of a distinguished name, with its control characters as
-/// `\XX`. So a backslash is doubled.
+/// Escapes text outside of a distinguished name: control characters become `\XX`,
+/// and a backslash is doubled.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     push_escaped(&mut out, text, |_, c| c == '\\');
     out
 }
 
-/// A value within a distinguished name (RFC 4514 section 2.4).
+/// Escapes a value within a distinguished name (RFC 4514 section 2.4).
 fn quoted(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let last = value.len().saturating_sub(1);
@@ -104,9 +105,9 @@ fn quoted(value: &str) -> String {
     out
 }
 
-/// Appends `text` with a backslash before each character that is `special`,
-/// given with its index. Control characters become `\XX`: a certificate may hold
-/// what ends a line or drives a terminal, and no variable can hold a NUL.
+/// Appends `text` with control characters as `\XX`, so that they cannot end a line,
+/// drive a terminal or end a variable. Puts a backslash before characters that are
+/// `special`, given their byte index.
 pub(crate) fn push_escaped(out: &mut String, text: &str, special: impl Fn(usize, char) -> bool) {
     for (at, c) in text.char_indices() {
         if c.is_ascii_control() {

@@ -11,7 +11,7 @@ use crate::x509::der::{
 use crate::x509::time::Date;
 use crate::x509::{EXTENSIONS, VERSION, oid};
 
-/// The tags of issuerUniqueID and subjectUniqueID.
+/// The tags of issuerUniqueID and subjectUniqueID, in the order of the fields.
 const UNIQUE_IDS: [u8; 2] = [0x81, 0x82];
 
 /// The bytes behind a valid part; None if the part is invalid.
@@ -39,13 +39,13 @@ pub fn is_algorithm(der: &[u8]) -> bool {
 }
 
 fn tbs_certificate(fields: &[u8]) -> Rest<'_> {
-    let rest = match expect(fields, VERSION) {
+    let numbered = match expect(fields, VERSION) {
         Some((version, rest)) => matches!(version, [INTEGER, 1, 0..=2]).then_some(rest)?,
         None => fields,
     };
-    let rest = name(algorithm(serial_number(rest)?)?)?;
-    let rest = name(sequence(rest, |dates| date(date(dates)?))?)?;
-    let mut rest = sequence(rest, |key| bit_string(algorithm(key)?, BIT_STRING))?;
+    let validity = name(algorithm(serial_number(numbered)?)?)?;
+    let key_info = name(sequence(validity, |dates| date(date(dates)?))?)?;
+    let mut rest = sequence(key_info, |key| bit_string(algorithm(key)?, BIT_STRING))?;
     for tag in UNIQUE_IDS {
         if rest.first() == Some(&tag) {
             rest = bit_string(rest, tag)?;
@@ -91,11 +91,11 @@ fn name(input: &[u8]) -> Rest<'_> {
 fn extension(input: &[u8]) -> Rest<'_> {
     sequence(input, |fields| {
         let rest = object_identifier(fields)?;
-        let rest = match expect(rest, BOOLEAN) {
-            Some((critical, rest)) => matches!(critical, [0 | 0xff]).then_some(rest)?,
+        let value = match expect(rest, BOOLEAN) {
+            Some((critical, value)) => matches!(critical, [0 | 0xff]).then_some(value)?,
             None => rest,
         };
-        Some(expect(rest, OCTET_STRING)?.1)
+        Some(expect(value, OCTET_STRING)?.1)
     })
 }
 

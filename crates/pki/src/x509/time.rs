@@ -9,11 +9,10 @@ const UTC_TIME: u8 = 0x17;
 /// The tag of a GeneralizedTime.
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// Three letters each.
+/// The months, three letters each.
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/// A UTCTime or GeneralizedTime, in UTC. The month and the day are those of some
-/// date; the rest are two digits each.
+/// A UTCTime or GeneralizedTime, in UTC. The month is 1 to 12 and the day 1 to 31.
 #[derive(Clone, Copy)]
 pub struct Date {
     year: i64,
@@ -25,7 +24,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// Reads the date at the front, and what follows it.
+    /// Reads the date that `input` begins with. Also returns the bytes behind it.
     pub fn read(input: &[u8]) -> Option<(Self, &[u8])> {
         let (tag, digits, rest) = element(input)?;
         let digits = digits.strip_suffix(b"Z")?;
@@ -63,8 +62,8 @@ impl Date {
         days * 86_400 + self.hour * 3600 + self.minute * 60 + self.second
     }
 
-    /// Whether the calendar has the day and the clock the time. Leap seconds
-    /// are not among these.
+    /// Whether the month has this day, and the hour, minute and second are valid.
+    /// Refuses leap seconds.
     pub fn exists(&self) -> bool {
         let first = days_from_civil(self.year, self.month, 1);
         let next = match self.month {
@@ -86,8 +85,10 @@ impl fmt::Display for Date {
             minute,
             second,
         } = self;
-        let month = usize::try_from(3 * (month - 1)).ok();
-        let month = month.and_then(|at| MONTHS.get(at..at + 3)).unwrap_or("???");
+        let month = usize::try_from(3 * (month - 1))
+            .ok()
+            .and_then(|at| MONTHS.get(at..at + 3))
+            .unwrap_or("???");
         write!(
             f,
             "{month} {day:>2} {hour:02}:{minute:02}:{second:02} {year} GMT"
@@ -95,8 +96,8 @@ impl fmt::Display for Date {
     }
 }
 
-/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar, by
-/// counting from the first of March so that leap days come last.
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Counts from
+/// March, so that a leap day is the last day of a year.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 {
         (year, month - 3)
@@ -120,7 +121,7 @@ mod tests {
     use crate::x509::der::encode;
 
     #[test]
-    fn dates_in_leap_years_count_all_days() {
+    fn seconds_of_dates_count_leap_days() {
         let read = |tag, text: &[u8]| Some(Date::read(&encode(tag, text))?.0.seconds());
         assert_eq!(
             read(GENERALIZED_TIME, b"20000301000000Z"),
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(read(UTC_TIME, b"2403290000Z"), None);
     }
     #[test]
-    fn dates_exist_if_the_calendar_has_them() {
+    fn date_exists_only_in_the_calendar() {
         for (text, exists) in [
             (b"20240229235959Z", true),
             (b"20230229000000Z", false),

@@ -5,20 +5,19 @@ use pki::x509::{Certificate, oid, strict};
 
 use crate::crypto::{Hash, digest};
 
-/// The tag of hashAlgorithm in RSASSA-PSS-params, which should be 0xa0. The bit
-/// for constructed types is not checked.
+/// The tag of hashAlgorithm in RSASSA-PSS-params. 0xa0 is right; 0x80 is accepted.
 const HASH_ALGORITHM: [u8; 2] = [0x80, 0xa0];
 
-/// The digest of the server's certificate, by the hash of its signature. None
-/// if that has no hash of its own (Ed25519) or one that is not known here.
+/// The digest of the server's certificate by the hash of its signature. None if the
+/// signature algorithm has no hash (Ed25519) or is not known here.
 pub fn of_certificate(certificate: &[u8]) -> Option<Vec<u8>> {
     let fields = Certificate::parse_strict(certificate)?;
     let hash = hash_of_signature(fields.signature_algorithm())?;
     Some(digest(hash, certificate))
 }
 
-/// The hash of an AlgorithmIdentifier, given its content. SHA-256 stands in for
-/// MD5 and SHA-1.
+/// The hash that RFC 5929 demands for the content of an AlgorithmIdentifier: its
+/// own, but SHA-256 instead of MD5 and SHA-1.
 fn hash_of_signature(algorithm: &[u8]) -> Option<Hash> {
     let (oid, parameters) = expect(algorithm, OBJECT_IDENTIFIER)?;
     match oid::dotted(oid).as_str() {
@@ -38,8 +37,8 @@ fn hash_of_signature(algorithm: &[u8]) -> Option<Hash> {
     }
 }
 
-/// The hashAlgorithm among the parameters of RSASSA-PSS (RFC 4055 section
-/// 3.1); without one it is SHA-1.
+/// The hash for the parameters of RSASSA-PSS (RFC 4055 section 3.1). The default of
+/// hashAlgorithm is SHA-1.
 fn hash_of_pss(parameters: &[u8]) -> Option<Hash> {
     if !strict::is_sequence(parameters) {
         return None;
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_is_that_of_the_signature() {
+    fn hash_of_signature_follows_rfc_5929() {
         // AlgorithmIdentifiers as openssl writes them.
         let pss = |hash: &[u8]| {
             let hash = [&[0x30, hash.len() as u8 + 2, 6, hash.len() as u8][..], hash].concat();

@@ -1,12 +1,12 @@
-//! Which certificates of its issuer a revocation list is about (RFC 5280
-//! sections 4.2.1.13 and 5.2.5).
+//! The certificates that a revocation list covers (RFC 5280 sections 4.2.1.13 and
+//! 5.2.5).
 
 use crate::x509::Certificate;
-use crate::x509::der::{SEQUENCE, element, expect};
+use crate::x509::der::{SEQUENCE, elements, expect};
 
 const CRL_DISTRIBUTION_POINTS: [u8; 3] = [0x55, 0x1d, 31];
 
-/// The distributionPoint of both extensions, and its fullName.
+/// distributionPoint, which both extensions have, and its fullName.
 const DISTRIBUTION_POINT: u8 = 0xa0;
 const FULL_NAME: u8 = 0xa0;
 
@@ -14,13 +14,13 @@ const FULL_NAME: u8 = 0xa0;
 const ONLY_USER_CERTS: u8 = 0x81;
 const ONLY_CA_CERTS: u8 = 0x82;
 
-/// A GeneralName that is a URI.
+/// The kind of GeneralName that is a URI.
 const URI: u8 = 0x86;
 
-/// Whether a list with this issuingDistributionPoint, if it has any, is about
-/// `certificate`; `is_ca` says whether that has issued another one. Both must
-/// name the same URI, unless the certificate has no distribution points. What
-/// cannot be read covers nothing.
+/// Whether a list with this issuingDistributionPoint, or without one, covers
+/// `certificate`. `is_ca`: the certificate has issued another one. If the certificate
+/// has distribution points, one of them must have the URI of `point`. A malformed
+/// `point` covers nothing.
 pub fn covers(point: Option<&[u8]>, certificate: &Certificate<'_>, is_ca: bool) -> bool {
     let Some(point) = point else {
         return true;
@@ -41,31 +41,22 @@ pub fn covers(point: Option<&[u8]>, certificate: &Certificate<'_>, is_ca: bool) 
         return true;
     };
     let points = expect(points, SEQUENCE).map_or(&[][..], |(points, _)| points);
-    let mut points = elements(points).filter(|(tag, point)| *tag == SEQUENCE && is_whole(point));
-    points.any(|(_, point)| uris(point).any(|uri| uris(fields).any(|own| own == uri)))
+    let mut whole = elements(points).filter(|(tag, point)| *tag == SEQUENCE && is_whole(point));
+    whole.any(|(_, point)| uris(point).any(|uri| uris(fields).any(|own| own == uri)))
 }
 
-/// Whether a DistributionPoint is for all reasons, and for lists of the
-/// certificate's issuer: it has a name and no other field.
+/// Whether a DistributionPoint has only a name: its lists cover all reasons, and come
+/// from the certificate's issuer.
 fn is_whole(point: &[u8]) -> bool {
     elements(point).all(|(tag, _)| tag == DISTRIBUTION_POINT)
 }
 
-/// The URIs of the distributionPoint among these fields.
+/// The URIs of distributionPoint in `fields`.
 fn uris(fields: &[u8]) -> impl Iterator<Item = &[u8]> {
     let points = elements(fields).filter(|(tag, _)| *tag == DISTRIBUTION_POINT);
-    let names = points.flat_map(|(_, point)| elements(point).filter(|(tag, _)| *tag == FULL_NAME));
-    let names = names.flat_map(|(_, names)| elements(names));
+    let full = points.flat_map(|(_, point)| elements(point).filter(|(tag, _)| *tag == FULL_NAME));
+    let names = full.flat_map(|(_, names)| elements(names));
     names.filter_map(|(tag, name)| (tag == URI).then_some(name))
-}
-
-/// The elements of `content`, as far as they can be read.
-fn elements(mut content: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    std::iter::from_fn(move || {
-        let (tag, value, rest) = element(content)?;
-        content = rest;
-        Some((tag, value))
-    })
 }
 
 #[cfg(test)]
@@ -73,7 +64,7 @@ mod tests {
     use super::*;
     use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, encode as der};
 
-    /// A distributionPoint with this URI.
+    /// A distributionPoint with the fullName `uri`.
     fn named(uri: &[u8]) -> Vec<u8> {
         der(DISTRIBUTION_POINT, &der(FULL_NAME, &der(URI, uri)))
     }
@@ -103,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_covers_certificates_of_its_kind() {
+    fn list_covers_certificates_of_its_kind() {
         let bytes = certificate(None);
         let certificate = Certificate::parse(&bytes).unwrap();
         let [user, ca] = [ONLY_USER_CERTS, ONLY_CA_CERTS].map(|tag| der(tag, &[0xff]));
@@ -122,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_covers_certificates_that_name_its_uri() {
+    fn list_covers_certificates_with_its_uri() {
         let point = issuing(&[named(b"x")]);
         let reasons = [named(b"x"), der(0x81, &[0, 0x80])].concat();
         let issuer = [named(b"x"), der(0xa2, &[])].concat();

@@ -44,7 +44,7 @@ pub enum KeyUse {
     DigitalSignature = 0x80,
     /// keyCertSign: signs certificates.
     KeyCertSign = 0x04,
-    /// cRLSign: to sign revocation lists.
+    /// cRLSign: signs revocation lists.
     CrlSign = 0x02,
 }
 

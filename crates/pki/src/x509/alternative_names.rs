@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::x509::der::{SEQUENCE, elements, expect};
-use crate::x509::{Certificate, SUBJECT_ALT_NAME, extension, strict};
+use crate::x509::extensions::{SUBJECT_ALT_NAME, extension};
+use crate::x509::{Certificate, strict};
 
 /// The tags of the kinds of GeneralName that can name a server.
 const DNS_NAME: u8 = 0x82;

@@ -2,9 +2,9 @@
 //! webpki does not show.
 
 use crate::x509::der::{BIT_STRING, INTEGER, SEQUENCE, expect};
+use crate::x509::extensions::{self, extension};
 use crate::x509::name::Name;
 use crate::x509::time::Date;
-use crate::x509::{extension, extensions};
 
 const ISSUING_DISTRIBUTION_POINT: [u8; 3] = [0x55, 0x1d, 28];
 const AUTHORITY_KEY_IDENTIFIER: [u8; 3] = [0x55, 0x1d, 35];
@@ -67,7 +67,7 @@ impl<'a> RevocationList<'a> {
             issuer: Name(issuer),
             this_update: this_update.seconds(),
             next_update: Date::read(rest).map(|(next_update, _)| next_update.seconds()),
-            extensions: extensions(rest, 0xa0),
+            extensions: extensions::content(rest, 0xa0),
         })
     }
 

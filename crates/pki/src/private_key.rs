@@ -8,6 +8,7 @@ use crate::x509::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect,
 };
 use crate::x509::kind;
+pub use crate::x509::kind::EC_PUBLIC_KEY;
 use crate::x509::public_key::PublicKey;
 
 /// The content of an AlgorithmIdentifier: id-ecPublicKey and the curve
@@ -15,9 +16,6 @@ use crate::x509::public_key::PublicKey;
 const EC_P256: &[u8] =
     b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const EC_P384: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
-
-/// id-ecPublicKey.
-pub const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// The tags of the optional fields of an ECPrivateKey (RFC 5915).
 const PARAMETERS: u8 = 0xa0;

@@ -31,7 +31,7 @@ const NAMES: &str = "\
 ";
 
 /// id-ecPublicKey (RFC 5480).
-const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
+pub const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// The name of the kind of key in the content of an AlgorithmIdentifier, or its
 /// object identifier if it has no name here.

@@ -1,6 +1,8 @@
-//! A look at the hellos that a handshake begins with, for what rustls does not
-//! check. It knows no I/O and no connection: it is shown the content of the
+//! Checks of the peer's ClientHello or ServerHello. The input is the content of the
 //! peer's plaintext handshake records, in any pieces.
+//!
+//! Upstream (doc/upstream.md): rustls does not make these checks. Each can go when
+//! it does.
 
 use crate::explain::Violation;
 
@@ -18,7 +20,7 @@ const TLS13: u16 = 0x0304;
 /// The header of a handshake message.
 const HEADER: usize = 4;
 
-/// rustls takes no longer message.
+/// The longest message that rustls accepts.
 const MAX_MESSAGE: usize = 0xffff;
 
 /// The random of a HelloRetryRequest (RFC 8446 section 4.1.3).
@@ -27,14 +29,14 @@ const RETRY: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// The peer's hellos, of which there are two after a HelloRetryRequest.
+/// The peer's hellos. With a HelloRetryRequest there are two.
 #[derive(Clone, Debug)]
 pub struct Hellos {
     /// How many may still come.
     left: u8,
-    /// What has come of one that is not complete.
+    /// The bytes of an incomplete one.
     pieces: Vec<u8>,
-    /// The session id in our own ClientHello.
+    /// Client: the session id of our ClientHello.
     session_id: Option<Vec<u8>>,
     /// Whether the client's last hello offers TLS 1.3.
     offers_tls13: bool,
@@ -59,7 +61,7 @@ impl Default for Hellos {
 }
 
 impl Hellos {
-    /// Whether all have come.
+    /// Whether no other hello can come.
     pub fn are_over(&self) -> bool {
         self.left == 0
     }
@@ -70,35 +72,30 @@ impl Hellos {
         self.offers_tls13
     }
 
-    /// A client has sent these records, the first of which begins with its
-    /// ClientHello. Only the first call counts.
+    /// This client has sent `records`, which begin with its ClientHello. Only the
+    /// first call counts.
     pub fn sent(&mut self, records: &[u8]) {
         if self.session_id.is_none() {
             self.session_id = own_session_id(records).map(<[u8]>::to_vec);
         }
     }
 
-    /// The content of the next plaintext handshake record. What is malformed is
-    /// left to rustls.
+    /// Checks the content of the next plaintext handshake record. rustls refuses
+    /// malformed ones.
     pub fn received(&mut self, content: &[u8]) -> Result<(), Violation> {
         if self.are_over() {
             return Ok(());
         }
         let mut pieces = std::mem::take(&mut self.pieces);
-        let bytes = match pieces.is_empty() {
-            true => content,
-            false => {
-                pieces.extend_from_slice(content);
-                &pieces
-            }
+        let bytes = if pieces.is_empty() {
+            content
+        } else {
+            pieces.extend_from_slice(content);
+            &pieces
         };
         match message(bytes) {
-            Message::Incomplete => {
-                self.pieces = match pieces.is_empty() {
-                    true => content.to_vec(),
-                    false => pieces,
-                };
-            }
+            Message::Incomplete if pieces.is_empty() => self.pieces = content.to_vec(),
+            Message::Incomplete => self.pieces = pieces,
             Message::Other => self.left = 0,
             Message::Hello(kind, body) => {
                 let another = match kind {
@@ -151,7 +148,7 @@ fn client_hello(body: &[u8]) -> Result<bool, Violation> {
     Ok(numbers(versions).any(|version| version == TLS13))
 }
 
-/// Whether another ServerHello may follow. That of TLS 1.2 is left to rustls.
+/// Whether another ServerHello may follow. One of TLS 1.2 is not checked.
 fn server_hello(body: &[u8], session_id: Option<&[u8]>) -> Result<bool, Violation> {
     let Some(hello) = ServerHello::parse(body).filter(|hello| hello.version == TLS13) else {
         return Ok(false);
@@ -165,7 +162,7 @@ fn server_hello(body: &[u8], session_id: Option<&[u8]>) -> Result<bool, Violatio
     Ok(hello.random == RETRY)
 }
 
-/// What is looked at of a ClientHello (RFC 8446 section 4.1.2).
+/// The fields of a ClientHello that are checked (RFC 8446 section 4.1.2).
 struct ClientHello<'a> {
     legacy_version: u16,
     versions: Option<&'a [u8]>,
@@ -200,12 +197,12 @@ impl<'a> ClientHello<'a> {
     }
 }
 
-/// What is looked at of a ServerHello (RFC 8446 section 4.1.3).
+/// The fields of a ServerHello that are checked (RFC 8446 section 4.1.3).
 struct ServerHello<'a> {
     legacy_version: u16,
     random: &'a [u8],
     session_id: &'a [u8],
-    /// What supported_versions says; without that, 0.
+    /// From supported_versions; 0 without that extension.
     version: u16,
 }
 
@@ -245,7 +242,7 @@ fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {
     std::iter::from_fn(move || reader.u16())
 }
 
-/// Takes from the front; None where there is not enough.
+/// Takes values from the front of bytes; None if there are too few.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -261,14 +258,14 @@ impl<'a> Reader<'a> {
         Some(u16::from_be_bytes(*number))
     }
 
-    /// A vector with its length in one byte in front.
+    /// A vector behind its length of one byte.
     fn vector8(&mut self) -> Option<&'a [u8]> {
         let (length, rest) = self.0.split_first()?;
         self.0 = rest;
         self.take(usize::from(*length))
     }
 
-    /// The same with two bytes.
+    /// A vector behind its length of two bytes.
     fn vector16(&mut self) -> Option<&'a [u8]> {
         let length = self.u16()?;
         self.take(usize::from(length))

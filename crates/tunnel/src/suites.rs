@@ -36,8 +36,10 @@ pub fn strict(
     suites.map(|of| suite(*of, limit(of), records)).collect()
 }
 
-/// `of` with another limit of records. It is leaked, because rustls takes only
-/// static suites; an engine makes its suites once.
+/// `of` with another limit of records. An engine makes its suites once.
+///
+/// Upstream (doc/upstream.md): the suite is leaked, because rustls takes only
+/// static ones.
 pub fn suite(
     of: SupportedCipherSuite,
     confidentiality_limit: u64,

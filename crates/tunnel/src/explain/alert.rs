@@ -1,4 +1,4 @@
-//! What the peer is told of an error.
+//! The alert that tells the peer of an error.
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
@@ -7,14 +7,14 @@ use super::Violation;
 /// The alert for an error (RFC 8446 section 6.2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Alert {
-    /// Unless rustls has one already.
+    /// Only if rustls sends none.
     Otherwise(AlertDescription),
-    /// Whatever rustls has.
+    /// Instead of the one that rustls sends, if any.
     Instead(AlertDescription),
 }
 
 impl Alert {
-    /// What the alert says.
+    /// The description in the alert.
     pub fn description(self) -> AlertDescription {
         match self {
             Self::Otherwise(description) | Self::Instead(description) => description,
@@ -22,8 +22,8 @@ impl Alert {
     }
 }
 
-/// The alert for `error`. rustls has one of its own for most errors of the
-/// peer. For one of ours it may have one that blames the peer.
+/// The alert for `error`. rustls sends one itself for most errors of the peer. For
+/// one on our side it may send one that blames the peer.
 pub fn alert(error: &Error) -> Alert {
     use AlertDescription as A;
     use PeerMisbehaved as M;
@@ -56,7 +56,7 @@ pub fn alert(error: &Error) -> Alert {
     })
 }
 
-/// Whether nothing that the peer did has brought about `error`.
+/// Whether `error` is one on our side, not of the peer.
 pub fn is_ours(error: &Error) -> bool {
     Violation::of(error).is_none()
         && matches!(
@@ -72,8 +72,11 @@ pub fn is_ours(error: &Error) -> bool {
         )
 }
 
-/// `error`, or the one that it should be: where a server of TLS 1.2 finds no
-/// signature scheme, rustls does not say that it is for the peer's offer.
+/// `error`, or the right one where a server of TLS 1.2 has no signature scheme in
+/// common with the client.
+///
+/// Upstream (doc/upstream.md): rustls has only a text for that. This function can
+/// go when it has an error of its own.
 pub fn clarified(error: Error) -> Error {
     match error {
         Error::General(text) if text == "incompatible signing key" => {

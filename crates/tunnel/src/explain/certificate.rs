@@ -1,10 +1,10 @@
-//! Why a certificate, or a revocation list, is refused.
+//! Messages for refused certificates and revocation lists.
 
 use rustls::{CertRevocationListError, CertificateError, OtherError};
 
 use crate::explain::refusal::Refusal;
 
-/// What follows `certificate of remote refused: `.
+/// The text after `certificate of remote refused: `.
 pub fn text(error: &CertificateError) -> String {
     use CertificateError as E;
     let why = match error {
@@ -33,7 +33,7 @@ pub fn text(error: &CertificateError) -> String {
     why.to_owned()
 }
 
-/// What follows `revocation list refused: `.
+/// The text after `revocation list refused: `.
 pub fn revocation_list(error: &CertRevocationListError) -> &'static str {
     use CertRevocationListError as E;
     match error {
@@ -68,7 +68,7 @@ fn by_other(OtherError(error): &OtherError) -> String {
     }
 }
 
-/// The errors of webpki that rustls has no name for, and the rest.
+/// The text for an error of webpki.
 fn webpki(error: &webpki::Error) -> &'static str {
     use webpki::Error as E;
     match error {

@@ -1,8 +1,8 @@
-//! How a peer broke the protocol.
+//! Messages for a peer that violated the protocol.
 
 use rustls::PeerMisbehaved;
 
-/// What follows `remote violated the protocol: `.
+/// The text after `remote violated the protocol: `.
 pub fn text(error: &PeerMisbehaved) -> &'static str {
     use PeerMisbehaved as E;
     match error {

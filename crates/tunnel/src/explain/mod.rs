@@ -1,5 +1,5 @@
-//! What went wrong with TLS, in words of our own that stay the same whatever
-//! the library says.
+//! The messages, alerts and end reasons for errors of TLS. The messages are our
+//! own, so that an update of rustls does not change them.
 
 mod alert;
 mod certificate;
@@ -16,7 +16,7 @@ use crate::outcome::EndReason;
 pub use alert::{Alert, alert, clarified, is_ours};
 pub use violation::Violation;
 
-/// One line about `error`.
+/// The message for `error`: one line.
 pub fn text(error: &Error) -> String {
     match error {
         Error::AlertReceived(alert) => format!("remote sent alert {}", alert_name(*alert)),
@@ -37,24 +37,24 @@ pub fn text(error: &Error) -> String {
         Error::PeerMisbehaved(error) => {
             format!("remote violated the protocol: {}", misbehaved::text(error))
         }
-        // What we say ourselves, and the errors of a library without a kind.
+        // Our own errors, and errors of rustls without a kind.
         Error::General(text) => text.clone(),
         Error::Other(error) => error.to_string(),
         other => plain(other).into(),
     }
 }
 
-/// The word for a connection that ends by `error`; `handshaking` if its
-/// handshake was not over. That there was no certificate for a name is not
-/// among rustls's errors: see [`crate::handshake_facts`].
+/// Why a connection ends with `error`, during the handshake if `handshaking`. That
+/// there is no certificate for a name is no error of rustls: see
+/// [`crate::handshake_facts`].
 pub fn end_reason(error: &Error, handshaking: bool) -> EndReason {
     use PeerMisbehaved as M;
     match error {
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) if handshaking => EndReason::Plaintext,
-        // Both say that the peer does not go on, for no fault of ours (RFC 8446
-        // section 6.1).
+        // Both mean that the peer stops, but not for an error (RFC 8446 section
+        // 6.1).
         Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)
             if handshaking =>
         {
@@ -77,7 +77,7 @@ pub fn end_reason(error: &Error, handshaking: bool) -> EndReason {
     }
 }
 
-/// The errors that say nothing but their kind.
+/// The messages for errors without details.
 fn plain(error: &Error) -> &'static str {
     match error {
         Error::BadMaxFragmentSize => "records of that size are not possible",
@@ -168,8 +168,8 @@ fn incompatible(error: &PeerIncompatible) -> &'static str {
     }
 }
 
-/// The alert's name as RFC 8446 section 6 and those before it write it; its
-/// number if it has none.
+/// The alert's name in RFC 8446 section 6 or an earlier RFC; its number if it has
+/// none.
 fn alert_name(alert: AlertDescription) -> String {
     let number = u8::from(alert);
     let name = match number {

@@ -1,5 +1,4 @@
-//! Why a certificate is refused where neither webpki nor rustls has an error
-//! for it.
+//! Reasons to refuse a certificate that neither webpki nor rustls has.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,17 +6,18 @@ use std::sync::Arc;
 
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 
-/// The sizes of RSA keys, in bits, whose signatures can be verified.
+/// The sizes in bits of RSA keys that can verify signatures.
 pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// The bits of the largest public exponent of such a key.
 pub const RSA_EXPONENT_BITS: usize = 33;
 
-/// A reason of ours. As text it follows `certificate of remote refused: `.
+/// A reason. Its text follows `certificate of remote refused: `.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
-    /// The peer's own certificate, or that of an issuer, is valid from a time
-    /// before 1970 on, which webpki cannot read.
+    /// The peer's own certificate, or an issuer's, is valid from a time before 1970.
+    ///
+    /// Upstream (doc/upstream.md): webpki cannot read such a time.
     BeforeEpoch,
     /// An issuer's keyUsage lacks keyCertSign.
     IssuerKeyUsage,
@@ -26,9 +26,9 @@ pub enum Refusal {
     /// An issuer's RSA key has a public exponent of this many bits, which is more
     /// than [`RSA_EXPONENT_BITS`].
     IssuerKeyExponent(usize),
-    /// An issuer's key is of this kind, whose signatures cannot be verified.
+    /// An issuer's key has this type, which cannot verify signatures here.
     IssuerKeyType(String),
-    /// The peer's own key is of this kind, whose signatures cannot be verified.
+    /// The peer's own key has this type, which cannot verify signatures here.
     KeyType(String),
     /// The keyUsage of the peer's own certificate lacks digitalSignature.
     KeyUsage,
@@ -83,14 +83,16 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl From<Refusal> for Error {
-    /// The alert that it stands for is certificate_unknown.
+    /// An error for which rustls sends certificate_unknown.
     fn from(refusal: Refusal) -> Self {
         CertificateError::Other(OtherError(Arc::new(refusal))).into()
     }
 }
 
-/// A verdict of webpki in the terms of rustls, which chooses the alert by them
-/// (RFC 8446 section 6.2).
+/// The error of rustls for one of webpki. rustls chooses the alert by it (RFC 8446
+/// section 6.2).
+///
+/// Upstream (doc/upstream.md): rustls's own translation is private.
 pub fn refused(error: webpki::Error) -> Error {
     use CertificateError as C;
     use webpki::Error as E;

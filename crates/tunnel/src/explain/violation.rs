@@ -1,11 +1,11 @@
-//! What is wrong with the peer's messages and not among rustls's errors.
+//! Errors of the peer that rustls has no error for.
 
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::{AlertDescription, Error, OtherError};
 
-/// What a peer must not send, or what no signature is given for.
+/// What the peer did wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
     /// A legacy_version of SSL 3.0 or less in a hello of TLS 1.3 (RFC 8446
@@ -17,15 +17,15 @@ pub enum Violation {
     /// A ServerHello with another session id than that of the ClientHello (RFC
     /// 8446 section 4.1.3).
     SessionId,
-    /// A random with which a key exchange of TLS 1.2 may be taken for a
-    /// certificate or another document: the key guard does not sign it.
+    /// A random with which the signed key exchange of TLS 1.2 could be taken for a
+    /// certificate or another document. The key guard does not sign it.
     DocumentRandom,
     /// More handshake messages than the key guard signs in TLS 1.2.
     LongHandshake,
 }
 
 impl Violation {
-    /// What the peer is told.
+    /// The alert for the peer.
     pub fn alert(self) -> AlertDescription {
         match self {
             Self::LegacyVersion => AlertDescription::ProtocolVersion,
@@ -34,7 +34,7 @@ impl Violation {
         }
     }
 
-    /// The violation that `error` is, if it is one.
+    /// The violation in `error`, if it is one.
     pub fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Other(OtherError(error)) => error.downcast_ref().copied(),

@@ -6,8 +6,8 @@
 //! | end | closes |
 //! |---|---|
 //! | [`End::NetIn`] | at the end of the peer's stream |
-//! | [`End::AppOut`] | when the peer has ended its direction and all data are delivered, or when the program does not read any more |
-//! | [`End::AppIn`] | when the program has ended its direction, when the network takes nothing any more, or after a fatal failure |
+//! | [`End::AppOut`] | when the peer has ended and all is delivered, or nobody reads |
+//! | [`End::AppIn`] | when the program has ended, `NetOut` cannot be written, or all has failed |
 //! | [`End::NetOut`] | after `AppIn`, when everything is sent |
 //!
 //! Before `NetOut` closes, a close_notify is sent once: if [`Rules::notify`] asks
@@ -17,13 +17,13 @@
 //!
 //! | what has happened | what follows |
 //! |---|---|
-//! | after the handshake nothing has moved for [`Rules::idle`] | end as idle, with a close_notify if nothing else waits to be sent |
+//! | no data have moved for [`Rules::idle`] | end as idle, with a close_notify if all is sent |
 //! | a fatal failure, and data are left for the program | wait until it has taken them |
-//! | a fatal failure, and all is delivered | linger for [`AFTER_FAILURE`], then end with that failure |
+//! | a fatal failure, and all is delivered | linger ([`AFTER_FAILURE`]), end with the failure |
 //! | both directions have ended, and all is delivered | end |
-//! | the program has closed both of its ends during the handshake | end as local-gone |
-//! | all is sent, the program does not read any more, and one direction has failed | end with that failure |
-//! | all is sent, and the program does not read any more | linger for [`AFTER_CLOSE`], then end |
+//! | in the handshake, the program has closed both of its ends | end as local-gone |
+//! | all is sent, the program has stopped reading, and one direction has failed | end with it |
+//! | all is sent, and the program has stopped reading | linger ([`AFTER_CLOSE`]), end |
 //! | anything else | wait |
 
 use std::time::{Duration, Instant};
@@ -307,8 +307,8 @@ impl Pump {
         match error {
             // A fatal alert is not answered.
             Error::AlertReceived(_) => self.alert(None),
-            // The key is used up. rustls has queued a close_notify, which would
-            // hide that data are missing: it is not sent.
+            // The key is used up. Upstream (doc/upstream.md): rustls has queued a
+            // close_notify. It is not sent, for it would hide that data are missing.
             Error::EncryptError => {}
             // No alert, as when the handshake's deadline passes in the pump.
             _ if outcome.reason == EndReason::HandshakeTimeout => {}

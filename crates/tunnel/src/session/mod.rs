@@ -206,9 +206,11 @@ impl Session {
         }
     }
 
-    /// The peer's verified certificate chain, its own certificate first. Empty
-    /// if this server asks for none: rustls takes a chain over from a resumed
-    /// session, but nobody has verified that here.
+    /// The peer's verified certificate chain, its own certificate first. Empty if
+    /// this server asks for none.
+    ///
+    /// Upstream (doc/upstream.md): rustls takes a chain over from a resumed
+    /// session, though nobody has verified it here.
     pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
         match self {
             Self::Server(_, _, false) => &[],

@@ -98,8 +98,8 @@ fn write<Data>(
     match send {
         ToSend::Nothing => {}
         ToSend::Data(data) => {
-            // One record at a time: rustls encrypts none of several records if
-            // the key may not encrypt the last one.
+            // Upstream (doc/upstream.md): rustls encrypts none of several records
+            // if the last one is beyond the limit of the key.
             for record in data.chunks(MAX_DATA) {
                 let count = traffic.encrypt(record, outgoing.space())?;
                 outgoing.commit(count);

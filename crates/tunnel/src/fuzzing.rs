@@ -1,10 +1,6 @@
-//! The pump between a peer that knows TLS, a program, and a network that does
-//! whatever the input says.
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a panic is what is looked for"
-)]
+//! Fuzzing of the pump, between a peer that speaks TLS, a program, and a network that
+//! does what the input says.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is a finding")]
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,24 +14,24 @@ use crate::session::{Buffers, Session, ToSend};
 use crate::simulator::{Pipe, Simulation};
 use crate::testing;
 
-/// More than this of a schedule shows nothing new, but takes its time.
+/// How much of a schedule is used: more takes time but finds nothing new.
 const MOST: usize = 400;
 
-/// No event takes so many steps.
+/// More steps than any event takes.
 const TURNS: usize = 10_000;
 
-/// More than any test moves.
+/// More bytes than any input moves.
 const PLENTY: usize = 1 << 30;
 
-/// A byte of options, and a schedule: each byte is an event, and the next one
-/// says how much of it. Whatever that is:
+/// The input is a byte of options and a schedule of two bytes for each event: its
+/// kind and its amount. For every input:
 ///
-/// - the program hears nothing that the peer has not said, and the peer
-///   nothing that the program has not said;
-/// - if nothing was broken from outside, each hears all of it;
-/// - an end that is ready is used or no longer waited for, so that the loop
-///   around the pump never spins; and there always is something to wait for;
-/// - once nothing is in the way any more, and time passes, it ends.
+/// - the program receives only what the peer has sent, and the peer only what the
+///   program has sent;
+/// - if nothing was broken from outside, each receives all of it;
+/// - a ready end is used or no longer waited for, so that the event loop never
+///   spins, and there always is something to wait for;
+/// - once nothing blocks any more and time passes, the connection ends.
 pub fn pump(input: &[u8]) -> bool {
     let Some((options, schedule)) = input.split_first() else {
         return false;
@@ -54,8 +50,8 @@ pub fn pump(input: &[u8]) -> bool {
     world.heard != 0
 }
 
-/// The byte at `position` of what somebody says. The period is none of a
-/// record's or a buffer's size.
+/// The byte at `position` of a stream. Its period divides no size of a record or
+/// buffer.
 fn spoken(position: usize) -> u8 {
     (position % 251) as u8
 }
@@ -66,19 +62,19 @@ fn amount(byte: u8) -> usize {
     if byte < 64 { byte } else { (byte - 63) * 600 }
 }
 
-/// The other end of the connection, which does everything at once.
+/// The peer, which never waits.
 struct Peer {
     session: Session,
     buffers: Buffers,
     said: usize,
     heard: usize,
-    /// It has sent its close_notify.
+    /// It has sent a close_notify.
     closed: bool,
-    /// It has received one.
+    /// It has received a close_notify.
     closed_to: bool,
-    /// It has seen something that TLS does not allow.
+    /// Its session has failed.
     failed: bool,
-    /// What it has sent and the network has not carried yet.
+    /// Sent, but not carried by the network yet.
     sent: VecDeque<u8>,
 }
 
@@ -111,7 +107,7 @@ impl Peer {
             assert_eq!(
                 *byte,
                 spoken(self.heard),
-                "the peer hears what was not said"
+                "the peer receives what was not sent"
             );
             self.heard += 1;
         }
@@ -153,17 +149,17 @@ struct World {
     engine: Simulation,
     rules: Rules,
     peer: Peer,
-    /// The peer closes before the network ends.
+    /// The peer sends a close_notify before the network ends.
     polite: bool,
     now: Instant,
     /// What the program has said and heard.
     said: usize,
     heard: usize,
-    /// The network has carried what the peer did not send.
+    /// The network has changed what the peer has sent.
     tampered: bool,
-    /// The network has ended before its time.
+    /// The network has ended too early.
     cut: bool,
-    /// A line was broken.
+    /// A pipe has failed.
     broken: bool,
 }
 
@@ -229,7 +225,7 @@ impl World {
             }
             7 => self.cut_network(byte),
             8 => self.speak(many),
-            9 if byte == 255 => self.break_line(End::AppIn, Errno::EIO),
+            9 if byte == 255 => self.break_pipe(End::AppIn, Errno::EIO),
             9 => self.engine.pipe(End::AppIn).ended = true,
             10 => self.give_space(End::NetOut, many),
             11 => self.give_space(End::AppOut, many),
@@ -244,7 +240,7 @@ impl World {
         }
     }
 
-    /// The network carries `count` bytes of what the peer has sent.
+    /// Carries `count` bytes from the peer to the pump.
     fn carry(&mut self, count: usize) {
         let mut pipe = self.engine.pipe(End::NetIn);
         if !pipe.ended {
@@ -255,7 +251,7 @@ impl World {
 
     fn cut_network(&mut self, byte: u8) {
         if byte % 4 == 3 {
-            self.break_line(End::NetIn, Errno::ECONNRESET);
+            self.break_pipe(End::NetIn, Errno::ECONNRESET);
         } else {
             self.cut |= !self.engine.established || !self.peer.sent.is_empty();
             self.engine.pipe(End::NetIn).ended = true;
@@ -271,7 +267,7 @@ impl World {
         }
     }
 
-    /// Most of the time there is only more space.
+    /// Mostly only gives space.
     fn disturb(&mut self, end: End, byte: u8, other: Errno) {
         match byte {
             0..200 => self.give_space(end, usize::from(byte)),
@@ -279,7 +275,7 @@ impl World {
                 self.broken = true;
                 self.engine.pipe(end).reader_gone = true;
             }
-            _ => self.break_line(end, other),
+            _ => self.break_pipe(end, other),
         }
     }
 
@@ -287,12 +283,12 @@ impl World {
         self.engine.pipe(end).capacity += count;
     }
 
-    fn break_line(&mut self, end: End, errno: Errno) {
+    fn break_pipe(&mut self, end: End, errno: Errno) {
         self.broken = true;
         self.engine.pipe(end).broken = Some(errno);
     }
 
-    /// Lets the pump act until it can only wait.
+    /// Lets the pump take steps until it waits.
     fn settle(&mut self) {
         for _ in 0..TURNS {
             if !self.engine.step(self.now) {
@@ -300,10 +296,10 @@ impl World {
             }
             self.pass_on();
         }
-        panic!("it goes on and on");
+        panic!("the pump never waits");
     }
 
-    /// Takes what the pump has written to where it belongs.
+    /// Moves what the pump has written to the peer and the program.
     fn pass_on(&mut self) {
         let bytes = self.engine.pipe(End::NetOut).take();
         self.peer.receive(&bytes);
@@ -312,18 +308,18 @@ impl World {
             assert_eq!(
                 byte,
                 spoken(self.heard),
-                "the program hears what was not said"
+                "the program receives what was not sent"
             );
             self.heard += 1;
         }
         assert!(self.heard <= self.peer.said && self.peer.heard <= self.said);
         assert!(
             self.tampered || !self.peer.failed,
-            "the peer is sent what is not TLS"
+            "the pump sends what is not TLS"
         );
     }
 
-    /// Everybody takes and sends everything, and then it is over.
+    /// Lets everything move and end, and time pass until the connection ends.
     fn end(&mut self) {
         for end in End::ALL {
             let mut pipe = self.engine.pipe(end);
@@ -343,12 +339,12 @@ impl World {
                 return;
             }
             let Some(deadline) = self.engine.pump.deadline() else {
-                panic!("it waits for ever: {:?}", self.engine.pump.interest())
+                panic!("no deadline: {:?}", self.engine.pump.interest())
             };
             self.now = self.now.max(deadline);
             self.settle();
         }
-        panic!("it never ends");
+        panic!("the connection never ends");
     }
 
     fn exchange(&mut self) {
@@ -359,7 +355,7 @@ impl World {
         }
     }
 
-    /// What came of it is what happened.
+    /// Checks that the outcome fits the events.
     fn judge(&mut self) {
         let Some(outcome) = &self.engine.outcome else {
             return;
@@ -382,18 +378,18 @@ impl World {
             let ours = outcome.reason == EndReason::System;
             assert!(!ours || outcome.code() == 111, "{outcome:?}");
         } else if !(broken || self.tampered) {
-            assert!(self.engine.established, "it ends well without a handshake");
-            assert_eq!(self.peer.heard, self.said, "the program's words are lost");
+            assert!(self.engine.established, "a good end without a handshake");
+            assert_eq!(self.peer.heard, self.said, "data of the program are lost");
             assert!(
                 cut || self.heard == self.peer.said,
-                "the peer's words are lost"
+                "data of the peer are lost"
             );
             let asked = self.rules.notify;
             let closed = self.peer.closed_to;
             assert!(closed || !asked, "a close_notify is lost");
             assert!(
                 !closed || asked || self.peer.closed,
-                "nobody asked for a close_notify"
+                "an unwanted close_notify"
             );
         }
     }

@@ -1,5 +1,5 @@
-//! Pumps without a system: lines of bytes in memory, time that is told, and an
-//! engine that looks at what its pump does. A broken promise is a panic.
+//! A pump with pipes in memory and a simulated clock, and checks of what it does
+//! with them. A check that fails is a panic.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,38 +14,38 @@ use crate::pump::{Pump, Rules, Step};
 use crate::session::Session;
 use crate::throughput::Size;
 
-/// For so many steps an end may be ready and not used, while others are.
+/// For how many steps an end may be ready but unused while others are used.
 const PATIENCE: u8 = 3;
 
-/// So often a pump may want another step at once.
+/// How often a pump may ask for another step at once.
 const AT_ONCE: usize = 10_000;
 
 /// Bytes in one direction.
 #[derive(Default)]
 pub struct Pipe {
-    /// Written, and not read yet.
+    /// Written but not read yet.
     pub bytes: VecDeque<u8>,
-    /// How many of them there may be.
+    /// How many bytes it can hold.
     pub capacity: usize,
-    /// How much one read or write moves at most.
+    /// The most bytes that one read or write moves.
     pub piece: usize,
-    /// Nothing more is written.
+    /// Its writer has closed.
     pub ended: bool,
-    /// Nothing more is read.
+    /// Its reader has closed.
     pub reader_gone: bool,
-    /// Every call fails so.
+    /// The error of every call.
     pub broken: Option<Errno>,
-    /// So many calls will find it not ready although it is said to be.
+    /// How many calls fail with EAGAIN or EINTR although it was ready.
     pub spurious_wakeups: u8,
-    /// Everything that was ever written by a pump.
+    /// Everything that a pump has written.
     pub record: Vec<u8>,
 }
 
-/// One that two sides hold.
+/// A pipe shared by its two sides.
 pub type Stream = Rc<RefCell<Pipe>>;
 
 impl Pipe {
-    /// An empty one.
+    /// An empty pipe.
     pub fn stream(capacity: usize, piece: usize) -> Stream {
         Rc::new(RefCell::new(Self {
             capacity,
@@ -59,13 +59,13 @@ impl Pipe {
         self.capacity.saturating_sub(self.bytes.len())
     }
 
-    /// Takes what was written. The space it took is not given back.
+    /// Takes the bytes, but does not free their space.
     pub fn take(&mut self) -> Vec<u8> {
         self.capacity = self.capacity.saturating_sub(self.bytes.len());
         self.bytes.drain(..).collect()
     }
 
-    /// Reads; 0 is the end.
+    /// Reads; 0 is the end of the stream.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Errno> {
         let count = self.bytes.len().min(buf.len()).min(self.piece);
         if count == 0 && !self.ended {
@@ -100,8 +100,8 @@ impl Pipe {
         }
     }
 
-    /// What is in the way of a call.
-    fn obstacle(&mut self) -> Result<(), Errno> {
+    /// The error that the next call is to have, if any.
+    fn planned_error(&mut self) -> Result<(), Errno> {
         if self.spurious_wakeups != 0 {
             self.spurious_wakeups -= 1;
             return Err([Errno::EAGAIN, Errno::EINTR][usize::from(self.spurious_wakeups % 2)]);
@@ -110,29 +110,29 @@ impl Pipe {
     }
 }
 
-/// How an operation fails.
+/// How an operation is disturbed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// It does nothing and says why.
+    /// It fails with this error.
     Error(Errno),
-    /// It moves a single byte.
+    /// It moves only one byte.
     Short,
 }
 
-/// One fault, and what has become of it.
+/// Injects one fault.
 #[derive(Default)]
 pub struct FaultInjector {
-    /// Which operation fails, by its number, and how.
+    /// The number of the operation to disturb, and how.
     pub plan: Option<(usize, Fault)>,
-    /// The end that it happened to.
+    /// The end where it happened.
     pub hit: Option<End>,
-    /// How many operations there were.
+    /// How many operations were done.
     count: usize,
 }
 
 impl FaultInjector {
-    /// The next operation: how much of `size` it may move.
-    fn meet(&mut self, end: End, size: usize) -> Result<usize, Errno> {
+    /// How many bytes the next operation may move, of `size`.
+    fn limit(&mut self, end: End, size: usize) -> Result<usize, Errno> {
         let number = self.count;
         self.count += 1;
         let Some((_, fault)) = self.plan.filter(|(at, _)| *at == number) else {
@@ -146,23 +146,23 @@ impl FaultInjector {
     }
 }
 
-/// What a pump does with an end.
+/// What a pump has done with an end.
 #[derive(Default)]
 struct Seen {
     closed: bool,
     /// In this step.
     used: bool,
-    /// So many steps it was ready for nothing.
+    /// For how many steps it was ready but unused.
     passed_over: u8,
 }
 
-/// The four ends of a pump, and the trouble that is made there.
+/// The four ends of a pump.
 pub struct Pipes {
     /// The ends.
     pub ends: PerEnd<Stream>,
-    /// The trouble.
+    /// Disturbs operations.
     pub faults: FaultInjector,
-    /// How large the pipes are.
+    /// The sizes that the pump has asked for.
     pub sizes: PerEnd<Option<Size>>,
     seen: PerEnd<Seen>,
 }
@@ -173,20 +173,20 @@ impl Pipes {
             let closed = self.seen[end].closed;
             assert!(
                 !closed || interest[end] == Interest::None,
-                "waits for what it has closed"
+                "waits for a closed end"
             );
             let ready = self.ends[end].borrow().is_ready(interest[end]);
             interest[end].met().filter(|_| ready)
         })
     }
 
-    /// How much of `size` the next call at `end` may move.
+    /// How many bytes the next call at `end` may move, of `size`.
     fn attempt(&mut self, end: End, size: usize) -> Result<usize, Errno> {
         assert_ne!(size, 0, "moves nothing");
-        assert!(!self.seen[end].closed, "uses what it has closed");
+        assert!(!self.seen[end].closed, "uses a closed end");
         self.seen[end].used = true;
-        self.ends[end].borrow_mut().obstacle()?;
-        self.faults.meet(end, size)
+        self.ends[end].borrow_mut().planned_error()?;
+        self.faults.limit(end, size)
     }
 
     fn close_all(&mut self) {
@@ -223,7 +223,7 @@ impl Ends for Pipes {
     fn resize(&mut self, end: End, size: Size) -> bool {
         assert!(
             matches!(end, End::AppIn | End::AppOut),
-            "is no pipe of ours"
+            "resizes an end of the network"
         );
         let large = self.sizes[end] == Some(Size::Large);
         let full = self.ends[end].borrow().bytes.len() > Size::Small.pipe();
@@ -235,24 +235,24 @@ impl Ends for Pipes {
     }
 }
 
-/// A pump with its surroundings.
+/// A pump with its pipes.
 pub struct Simulation {
     /// The pump.
     pub pump: Pump,
-    /// What it is connected to.
+    /// Its pipes.
     pub pipes: Pipes,
     /// How it ended.
     pub outcome: Option<Outcome>,
-    /// The program was told that the handshake is over.
+    /// The program was told that the handshake is complete.
     pub established: bool,
     /// How many steps were taken.
     pub steps: usize,
-    /// How often it gave back memory.
+    /// How often it freed memory.
     pub idles: usize,
 }
 
 impl Simulation {
-    /// One that starts at `now`.
+    /// A simulation that starts at `now`.
     pub fn new(session: Session, rules: Rules, ends: PerEnd<Stream>, now: Instant) -> Self {
         Self {
             pump: Pump::new(session, rules, now).unwrap(),
@@ -269,18 +269,17 @@ impl Simulation {
         }
     }
 
-    /// The line at `end`.
+    /// The pipe at `end`.
     pub fn pipe(&self, end: End) -> std::cell::RefMut<'_, Pipe> {
         self.pipes.ends[end].borrow_mut()
     }
 
-    /// Takes the first step, for which nothing need be ready.
+    /// Takes the first step, though nothing is ready.
     pub fn start(&mut self, now: Instant) {
         self.take_step(PerEnd::default(), now);
     }
 
-    /// Takes a step if something is ready or due; false if there was nothing
-    /// to do.
+    /// Takes a step if an end is ready or the deadline has passed; else false.
     pub fn step(&mut self, now: Instant) -> bool {
         if self.outcome.is_some() {
             return false;
@@ -294,7 +293,7 @@ impl Simulation {
         true
     }
 
-    /// Does what the loop around a pump does.
+    /// Does what the event loop does.
     fn take_step(&mut self, ready: PerEnd<Option<Ready>>, now: Instant) {
         self.steps += 1;
         let interest = self.pump.interest();
@@ -317,17 +316,17 @@ impl Simulation {
             }
             step = self.pump.step(&mut self.pipes, PerEnd::default(), now);
         }
-        panic!("it goes on and on");
+        panic!("the pump never waits");
     }
 
     fn establish(&mut self) {
         assert!(!self.established, "established twice");
         self.established = true;
         let early = &self.pipe(End::AppOut).record;
-        assert!(early.is_empty(), "cleartext before the notification");
+        assert!(early.is_empty(), "data before the notification");
     }
 
-    /// The pump has used what was ready, and waits for something.
+    /// Checks that the pump has used ready ends, and waits for something.
     fn check_wait(&mut self, before: PerEnd<Interest>, ready: PerEnd<Option<Ready>>, now: Instant) {
         let after = self.pump.interest();
         for end in End::ALL {
@@ -339,10 +338,10 @@ impl Simulation {
         let deadline = self.pump.deadline();
         assert!(
             deadline.is_none_or(|deadline| deadline > now),
-            "a deadline has no effect"
+            "waits for a deadline that has passed"
         );
         let waits = after != PerEnd::default();
-        assert!(waits || deadline.is_some(), "it waits for nothing");
+        assert!(waits || deadline.is_some(), "waits for nothing");
     }
 
     /// The exit code.

@@ -92,7 +92,7 @@ certificates: need-cargo need-cc need-openssl
 # is not there.
 test-errors: need-cargo need-cc
 	$(TEST) --exclude s6-tls --lib -- --ignored --exact \
-		report::explain::tests::sources::every_error_of_the_libraries_is_known
+		explain::tests::sources::every_error_of_the_libraries_is_known
 
 need-%:
 	@command -v $* >/dev/null || { \

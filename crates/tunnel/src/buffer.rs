@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_leave_in_the_order_they_came() {
+    fn bytes_are_consumed_in_order() {
         let mut buffer = Buffer::new(NonZeroUsize::new(8).unwrap()).unwrap();
         assert_eq!(buffer.append(b"abcdef"), 6);
         buffer.consume(4);

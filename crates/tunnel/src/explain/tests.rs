@@ -456,14 +456,14 @@ const KINDS: [fn() -> Known; 7] = [
 ];
 
 #[test]
-fn every_error_has_words() {
+fn every_error_has_a_message() {
     for kind in KINDS {
         assert!(!kind().variants.is_empty());
     }
 }
 
 #[test]
-fn every_alert_bears_its_name_of_the_rfc() {
+fn alert_names_are_those_of_the_rfcs() {
     for number in 0..=255 {
         let alert = AlertDescription::from(number);
         let known = !matches!(alert, AlertDescription::Unknown(_));
@@ -477,7 +477,7 @@ fn every_alert_bears_its_name_of_the_rfc() {
 }
 
 #[test]
-fn usual_failures_have_plain_words_and_theirs_in_the_log() {
+fn errors_have_their_message_and_end_reason() {
     use EndReason::*;
     let http = Error::InvalidMessage(InvalidMessage::InvalidContentType);
     for (error, words, in_handshake, later) in [
@@ -538,7 +538,7 @@ fn usual_failures_have_plain_words_and_theirs_in_the_log() {
 }
 
 #[test]
-fn our_failures_are_internal_errors_and_the_peers_are_not() {
+fn alert_is_internal_error_only_for_our_errors() {
     use AlertDescription as A;
     for (error, description) in [
         (Error::FailedToGetRandomBytes, A::InternalError),

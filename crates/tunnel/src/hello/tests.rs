@@ -39,16 +39,17 @@ fn client(version: u16, groups: &[u8], shares: &[u8], versions: &[u8]) -> Vec<u8
 
 fn server(version: u16, random: u8, id: &[u8], tls13: bool) -> Vec<u8> {
     let random = if random == 0 { RETRY } else { [random; 32] };
-    let extensions = match tls13 {
-        true => extension(SUPPORTED_VERSIONS, &[3, 4]),
-        false => Vec::new(),
+    let extensions = if tls13 {
+        extension(SUPPORTED_VERSIONS, &[3, 4])
+    } else {
+        Vec::new()
     };
     let id = [&[id.len() as u8], id].concat();
     let start = [&version.to_be_bytes()[..], &random, &id, b"\x13\x01\0"].concat();
     hello(SERVER_HELLO, &[start, with_length(&extensions)].concat())
 }
 
-/// What comes of a message, whole and in pieces.
+/// How many hellos may follow this message, which is checked whole and in pieces.
 fn look(own: Option<&[u8]>, bytes: &[u8]) -> Result<u8, Violation> {
     let run = |piece: usize| {
         let mut hellos = Hellos::default();
@@ -70,12 +71,12 @@ fn look(own: Option<&[u8]>, bytes: &[u8]) -> Result<u8, Violation> {
 }
 
 #[test]
-fn a_client_hello_is_of_its_time_and_its_groups() {
+fn client_hello_with_old_version_or_foreign_key_share_is_refused() {
     let tls13 = &[3, 4];
     assert_eq!(look(None, &client(0x0303, &[29, 23], &[23], tls13)), Ok(1));
     assert_eq!(look(None, &client(0x0303, &[29], &[], tls13)), Ok(1));
     assert_eq!(look(None, &client(0x0303, &[29], &[29], &[3, 3])), Ok(0));
-    // An old client is rustls's to refuse.
+    // rustls refuses an old client.
     assert_eq!(look(None, &client(0x0300, &[29], &[29], &[])), Ok(0));
     for version in [0, 0x0002, 0x0300] {
         let old = client(version, &[29], &[29], tls13);
@@ -88,7 +89,7 @@ fn a_client_hello_is_of_its_time_and_its_groups() {
 }
 
 #[test]
-fn a_server_hello_has_the_session_id_of_the_client_hello() {
+fn server_hello_with_another_session_id_is_refused() {
     let own = client(0x0303, &[29], &[29], &[3, 4]);
     let look = |bytes: &[u8]| look(Some(&own), bytes);
     assert_eq!(look(&server(0x0303, 7, b"id", true)), Ok(0));
@@ -105,7 +106,7 @@ fn a_server_hello_has_the_session_id_of_the_client_hello() {
 }
 
 #[test]
-fn the_second_client_hello_is_looked_at_and_no_third() {
+fn second_client_hello_is_checked_and_a_third_is_not() {
     let good = client(0x0303, &[29], &[29], &[3, 4]);
     let bad = client(0x0303, &[29], &[30], &[3, 4]);
     let mut hellos = Hellos::default();
@@ -117,7 +118,7 @@ fn the_second_client_hello_is_looked_at_and_no_third() {
 }
 
 #[test]
-fn what_is_cut_short_or_no_hello_is_left_to_rustls() {
+fn malformed_and_other_messages_are_not_checked() {
     let good = client(0x0303, &[29], &[29], &[3, 4]);
     for cut in 0..good.len() - HEADER {
         let body = &good[HEADER..HEADER + cut];

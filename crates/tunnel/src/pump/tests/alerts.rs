@@ -1,4 +1,4 @@
-//! Alerts and records that are out of place, and the alerts they get.
+//! Alerts and records that are out of place, and the alerts that answer them.
 
 use rustls::ContentType;
 use rustls::version::TLS13;
@@ -6,8 +6,8 @@ use rustls::version::TLS13;
 use super::attacker::*;
 use super::*;
 
-/// A ClientHello of 1024 bytes that begins in one piece and goes on in one
-/// that looks like records.
+/// Two records with the beginning of a ClientHello of 1024 bytes. The content of
+/// the second looks like a record itself.
 fn hello_in_pieces() -> Vec<Vec<u8>> {
     let begin = [&[1, 0, 4, 0, 3, 3][..], &[0; 32]].concat();
     vec![piece(&begin), piece(&[CLOSE_NOTIFY, &[0; 50]].concat())]
@@ -21,7 +21,7 @@ fn piece(body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_alert_inside_a_message_in_pieces_is_none() {
+fn alert_bytes_inside_a_fragmented_message_are_no_alert() {
     let rest = piece(&[0; 1024]);
     let third = piece(&[0; 20]);
     let many = vec![
@@ -40,15 +40,15 @@ fn an_alert_inside_a_message_in_pieces_is_none() {
         for part in hello_in_pieces().iter().chain(&more) {
             attack.send(part);
         }
-        let (code, pipe) = attack.end();
+        let (code, text) = attack.end();
         assert_eq!(code, 98);
-        assert!(!pipe.contains("close_notify"), "{pipe}");
+        assert!(!text.contains("close_notify"), "{text}");
         assert_eq!(attack.answer()[..6], [21, 3, 3, 0, 2, 2]);
     }
 }
 
 #[test]
-fn an_alert_behind_pieces_of_a_message_counts() {
+fn alert_after_fragments_of_a_message_counts() {
     for bytewise in [false, true] {
         let mut attack = Attack::on_server();
         hello_in_pieces().iter().for_each(|part| attack.send(part));
@@ -56,14 +56,14 @@ fn an_alert_behind_pieces_of_a_message_counts() {
         CLOSE_NOTIFY
             .chunks(sizes)
             .for_each(|part| attack.send(part));
-        let (code, pipe) = attack.end();
+        let (code, text) = attack.end();
         assert_eq!(code, 98);
-        assert!(pipe.contains("close_notify"), "{pipe}");
+        assert!(text.contains("close_notify"), "{text}");
     }
 }
 
 #[test]
-fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
+fn violation_after_our_close_notify_fails_without_alert() {
     for version in BOTH {
         for bad in [false, true] {
             let (mut attack, mut keys) = met(Attack::on_server(), client(version));
@@ -72,19 +72,21 @@ fn a_violation_after_our_own_close_notify_is_an_error_without_an_alert() {
             attack.send(&[]);
             let close_notify = (ContentType::Alert, vec![1, 0]);
             assert_eq!(keys.open_all(&attack.answer()), [close_notify]);
-            attack.send(&match bad {
-                false => keys.flood(100, ContentType::ApplicationData, b""),
-                true => [&[23, 3, 3, 0, 100][..], &[7; 100]].concat(),
-            });
-            let (code, pipe) = attack.end();
-            assert_eq!(code, 98, "{pipe}");
+            let violation = if bad {
+                [&[23, 3, 3, 0, 100][..], &[7; 100]].concat()
+            } else {
+                keys.flood(100, ContentType::ApplicationData, b"")
+            };
+            attack.send(&violation);
+            let (code, text) = attack.end();
+            assert_eq!(code, 98, "{text}");
             assert_eq!(attack.answer(), b"", "something after the end");
         }
     }
 }
 
 #[test]
-fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
+fn fatal_alert_after_our_end_without_close_notify_ends_the_stream() {
     const DECODE_ERROR: [u8; 2] = [2, 50];
     for version in BOTH {
         for (notify, enforce, code) in [
@@ -100,28 +102,27 @@ fn a_fatal_alert_after_our_end_without_close_notify_is_an_end_like_any() {
             attack.engine.pipe(End::AppIn).ended = true;
             attack.send(&[]);
             attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
-            let (ended, pipe) = attack.end();
-            assert_eq!(ended, code, "{notify} {enforce} {pipe}");
+            let (ended, text) = attack.end();
+            assert_eq!(ended, code, "{notify} {enforce} {text}");
             let why = if notify {
                 "decode_error"
             } else {
                 "without a close_notify"
             };
-            assert!(code == 0 || pipe.contains(why), "{pipe}");
+            assert!(code == 0 || text.contains(why), "{text}");
             let program = attack.engine.pipe(End::AppOut);
             assert!(program.ended && program.record == b"good");
         }
     }
-    // While there still is something to send it is what it says.
+    // Before our end it is a failure.
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     attack.send(&keys.seal(ContentType::Alert, &DECODE_ERROR));
     assert_eq!(attack.end().0, 98);
 }
 
-/// In TLS 1.3 a client's end may be on its way before the server has looked at
-/// the client's certificate.
+/// In TLS 1.3 a client may end before the server has verified its certificate.
 #[test]
-fn a_refusal_of_our_certificate_is_never_taken_for_an_answer_to_our_end() {
+fn certificate_alert_after_our_end_is_a_failure() {
     for (alert, name) in [
         (42, "bad_certificate"),
         (43, "unsupported_certificate"),
@@ -137,14 +138,14 @@ fn a_refusal_of_our_certificate_is_never_taken_for_an_answer_to_our_end() {
         attack.engine.pipe(End::AppIn).ended = true;
         attack.send(&[]);
         attack.send(&keys.seal(ContentType::Alert, &[2, alert]));
-        let (code, pipe) = attack.end();
+        let (code, text) = attack.end();
         assert_eq!(code, 98, "{name}");
-        assert!(pipe.contains(name), "{pipe}");
+        assert!(text.contains(name), "{text}");
     }
 }
 
 #[test]
-fn a_handshake_record_without_content_is_an_unexpected_message() {
+fn empty_handshake_record_after_the_handshake_is_refused() {
     for version in BOTH {
         for (attack, connection) in [
             (Attack::on_server(), client(version)),
@@ -158,9 +159,9 @@ fn a_handshake_record_without_content_is_an_unexpected_message() {
             let program = attack.engine.pipe(End::AppOut);
             assert_eq!(program.record, b"good");
             drop(program);
-            let (code, pipe) = attack.end();
-            assert_eq!(code, 98, "{pipe}");
-            assert!(pipe.contains("unexpected message"), "{pipe}");
+            let (code, text) = attack.end();
+            assert_eq!(code, 98, "{text}");
+            assert!(text.contains("unexpected message"), "{text}");
             let last = keys.open_all(&attack.answer()).pop();
             assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
         }
@@ -168,26 +169,26 @@ fn a_handshake_record_without_content_is_an_unexpected_message() {
 }
 
 #[test]
-fn a_handshake_record_without_content_is_refused_in_the_handshake() {
+fn empty_handshake_record_in_the_handshake_is_refused() {
     let empty = [22, 3, 3, 0, 0];
     for mut attack in [Attack::on_server(), Attack::on_client()] {
         attack.answer();
         attack.send(&empty);
-        let (code, pipe) = attack.end();
+        let (code, text) = attack.end();
         assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 10]));
-        assert!(pipe.contains("unexpected message"), "{pipe}");
+        assert!(text.contains("unexpected message"), "{text}");
     }
-    // Between the messages, too, and one byte after the other.
+    // Also between the pieces of a message, one byte at a time.
     let mut attack = Attack::on_server();
     hello_in_pieces().iter().for_each(|part| attack.send(part));
     empty.iter().for_each(|byte| attack.send(&[*byte]));
-    let (code, pipe) = attack.end();
+    let (code, text) = attack.end();
     assert_eq!(code, 98);
-    assert!(pipe.contains("unexpected message"), "{pipe}");
+    assert!(text.contains("unexpected message"), "{text}");
 }
 
 #[test]
-fn an_alert_that_rustls_has_none_for_is_encrypted_too() {
+fn alert_for_a_flood_is_encrypted() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
@@ -198,7 +199,7 @@ fn an_alert_that_rustls_has_none_for_is_encrypted_too() {
 }
 
 #[test]
-fn a_record_that_is_too_long_is_an_overflow() {
+fn record_too_long_is_record_overflow() {
     for header in [
         [22, 3, 1, 0x40, 1],
         [22, 3, 1, 255, 255],
@@ -212,7 +213,7 @@ fn a_record_that_is_too_long_is_an_overflow() {
 }
 
 #[test]
-fn a_server_hello_with_another_session_id_is_refused() {
+fn server_hello_with_another_session_id_is_refused() {
     for altered in [false, true] {
         let mut attack = Attack::on_client();
         let mut connection = server(&TLS13);
@@ -228,11 +229,11 @@ fn a_server_hello_with_another_session_id_is_refused() {
             assert_eq!(attack.engine.outcome, None);
             continue;
         }
-        let (code, pipe) = attack.end();
+        let (code, text) = attack.end();
         assert_eq!(code, 98);
         assert!(
-            pipe.ends_with("ServerHello with another session id"),
-            "{pipe}"
+            text.ends_with("ServerHello with another session id"),
+            "{text}"
         );
         assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 47]);
     }

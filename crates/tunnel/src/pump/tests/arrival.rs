@@ -1,9 +1,8 @@
-//! Every byte arrives, whoever ends first.
+//! Every byte arrives, whichever side ends first.
 
 use super::*;
 
-/// Runs a scene in which nothing is lost: both programs hear all that the
-/// other has said.
+/// Asserts that both programs receive all that the other one has sent.
 fn nothing_is_lost(scene: &Scene) {
     let mut world = scene.world();
     let said = Side::BOTH.map(|side| (side, world.party(side).program.remaining()));
@@ -24,7 +23,7 @@ fn nothing_is_lost(scene: &Scene) {
 }
 
 #[test]
-fn everything_arrives_whatever_the_order() {
+fn data_arrive_in_any_order_of_events() {
     for seed in 0..60 {
         let mut random = Random::new(seed * 77 + 1);
         let close_notify = random.pick(&[false, true]);
@@ -48,7 +47,7 @@ fn everything_arrives_whatever_the_order() {
 }
 
 #[test]
-fn one_byte_at_a_time_is_enough() {
+fn data_arrive_one_byte_at_a_time() {
     let mut scene = Scene::new(1);
     scene.piece = 1;
     (scene.client.to_send, scene.server.to_send) = (17_000, 5_000);
@@ -56,7 +55,7 @@ fn one_byte_at_a_time_is_enough() {
 }
 
 #[test]
-fn a_program_that_does_not_read_still_says_everything() {
+fn data_of_a_program_that_does_not_read_arrive() {
     let mut scene = Scene::new(8);
     (scene.client.to_send, scene.server.to_send) = (200_000, 150_000);
     let mut world = scene.world();
@@ -68,7 +67,7 @@ fn a_program_that_does_not_read_still_says_everything() {
 }
 
 #[test]
-fn what_a_program_that_has_gone_had_to_say_arrives() {
+fn data_of_a_program_that_has_gone_arrive() {
     for say in [1, 200_000] {
         let mut scene = Scene::new(19);
         (scene.client.to_send, scene.server.to_send) = (0, say);
@@ -83,7 +82,7 @@ fn what_a_program_that_has_gone_had_to_say_arrives() {
 }
 
 #[test]
-fn nobody_turns_in_vain_while_nothing_moves() {
+fn engines_take_no_steps_while_nothing_moves() {
     let mut scene = Scene::new(16);
     (scene.client.to_send, scene.server.to_send) = (500_000, 500_000);
     scene.capacity = 4096;
@@ -95,13 +94,13 @@ fn nobody_turns_in_vain_while_nothing_moves() {
     assert!(!world.client.engine.step(world.now));
     assert!(!world.server.engine.step(world.now));
     assert_eq!(world.codes(), [None, None]);
-    // And now they do.
+    // Now they read.
     world.run();
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
 #[test]
-fn the_first_turn_of_a_client_reads_nothing() {
+fn first_step_of_a_client_reads_nothing() {
     const HANDSHAKE: u8 = 22;
     let stream = || Pipe::stream(65536, usize::MAX);
     let ends = PerEnd::from_fn(|_| stream());

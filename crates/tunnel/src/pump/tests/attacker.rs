@@ -1,6 +1,5 @@
-//! A peer that follows the protocol to the end of the handshake and then does
-//! what it likes: rustls makes the handshake, and records that rustls would
-//! never send are made with the keys it had.
+//! A peer that may violate the protocol after the handshake. rustls does the
+//! handshake; its keys then encrypt records that rustls would never send.
 
 use std::sync::Arc;
 
@@ -19,18 +18,17 @@ use super::*;
 
 pub type Version = &'static SupportedProtocolVersion;
 
-/// Our side, with nothing between it and a connection of rustls's buffered
-/// kind.
+/// Our side, connected directly to a buffered connection of rustls.
 pub struct Attack {
     pub engine: Simulation,
     pub now: Instant,
-    /// What the other side sent first.
+    /// What the peer sent first.
     pub hello: Vec<u8>,
-    /// How much of what our side sent has been looked at.
+    /// How many bytes of our side [`Attack::answer`] has returned.
     heard: usize,
 }
 
-/// What the other side holds once its handshake is over.
+/// The peer's keys after the handshake.
 pub struct Keys {
     seal: Box<dyn MessageEncrypter>,
     sealed: u64,
@@ -60,20 +58,20 @@ impl Attack {
         Self::new(testing::client_session())
     }
 
-    /// Sends bytes, and lets our side do what there is to do.
+    /// Sends bytes, and lets our side take its steps.
     pub fn send(&mut self, bytes: &[u8]) {
         self.engine.pipe(End::NetIn).bytes.extend(bytes);
         while self.engine.step(self.now) {}
     }
 
-    /// What our side has sent since it was last asked.
+    /// What our side has sent since the last call.
     pub fn answer(&mut self) -> Vec<u8> {
         let answer = self.engine.pipe(End::NetOut).record[self.heard..].to_vec();
         self.heard += answer.len();
         answer
     }
 
-    /// Carries everything between the two until neither has more to say.
+    /// Carries bytes between the two until neither sends more.
     pub fn carry(&mut self, connection: &mut Connection) -> Result<(), rustls::Error> {
         loop {
             let mut bytes = Vec::new();
@@ -96,34 +94,34 @@ impl Attack {
         }
     }
 
-    /// Lets time pass until our side is done.
+    /// Lets time pass until our side has ended. The exit code and the message.
     pub fn end(&mut self) -> (u8, String) {
         loop {
             if let Some(outcome) = &self.engine.outcome {
                 return (outcome.code(), outcome.text.clone());
             }
-            self.now = self.engine.pump.deadline().expect("it would stay for ever");
+            self.now = self.engine.pump.deadline().expect("no deadline");
             self.engine.step(self.now);
         }
     }
 
-    /// Fails unless this is how our side ends, after a failure of TLS.
+    /// Asserts that our side ends with 98 for this reason.
     pub fn fails(&mut self, reason: EndReason) {
-        let (code, pipe) = self.end();
-        assert_eq!(code, 98, "{pipe}");
+        let (code, text) = self.end();
+        assert_eq!(code, 98, "{text}");
         let outcome = self.engine.outcome.as_ref();
         assert_eq!(
             outcome.map(|outcome| outcome.reason),
             Some(reason),
-            "{pipe}"
+            "{text}"
         );
     }
 
-    /// The same, and its last record is a fatal alert.
+    /// Asserts that our side ends with 98 for this reason, and a fatal alert.
     pub fn cut_off(&mut self, keys: &mut Keys, reason: EndReason) {
         self.fails(reason);
         let last = keys.open_all(&self.answer()).pop();
-        let last = last.expect("nothing was said");
+        let last = last.expect("nothing was sent");
         assert!(
             matches!(last, (ContentType::Alert, ref alert) if alert[0] == 2),
             "{last:?}"
@@ -171,7 +169,7 @@ pub fn server(version: Version) -> Connection {
     connection.unwrap().into()
 }
 
-/// Our side and the other one's keys after a good handshake.
+/// Our side and the peer's keys after a handshake.
 pub fn met(mut attack: Attack, mut connection: Connection) -> (Attack, Keys) {
     attack.carry(&mut connection).unwrap();
     assert!(attack.engine.established && !connection.is_handshaking());

@@ -1,8 +1,8 @@
-//! A direction in which data flow is large, and no other.
+//! Buffers and pipes are large in a direction with a flow, else small.
 
 use super::*;
 
-/// A scene that is fast, and moves as much as this up and down.
+/// Two connected engines whose programs send this many bytes each.
 fn flow(up: usize, down: usize) -> World {
     let mut scene = Scene::new(20);
     (scene.client.to_send, scene.server.to_send) = (up, down);
@@ -14,8 +14,7 @@ fn flow(up: usize, down: usize) -> World {
 
 use world::World;
 
-/// The sizes of the pipes to and from the programs: those from the client's,
-/// to the server's, and the other way round.
+/// The sizes of the programs' pipes: from the client's to the server's, and back.
 fn sizes(world: &World) -> [[Size; 2]; 2] {
     let size = |engine: &Simulation, end| engine.pipes.sizes[end].unwrap_or(Size::Small);
     let (client, server) = (&world.client.engine, &world.server.engine);
@@ -25,21 +24,20 @@ fn sizes(world: &World) -> [[Size; 2]; 2] {
     ]
 }
 
-/// A program says as much as there is space for, and all of it is carried to
-/// the other one.
+/// A program sends as much as there is space for, and the other one receives it.
 fn pour(world: &mut World, from: Side) {
     while world.act(Speaker(from)) && world.party(from).engine.pipe(End::AppIn).space() > 0 {}
     world.only(&ENGINES);
     world.only(&[Hearer(from.other())]);
 }
 
-/// Keeps a program from ending: it has more to say, but not yet.
+/// Keeps a program from sending or ending.
 fn pause(world: &mut World, side: Side) {
     world.party(side).program.answers = true;
 }
 
 #[test]
-fn only_the_direction_that_flows_grows() {
+fn only_the_direction_with_a_flow_grows() {
     let mut world = flow(4 << 20, 1000);
     let said = world.client.program.remaining();
     pause(&mut world, Server);
@@ -52,14 +50,14 @@ fn only_the_direction_that_flows_grows() {
 }
 
 #[test]
-fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
+fn buffers_shrink_while_a_slow_reader_goes_on() {
     let mut world = flow(6 << 20, 1);
     let said = world.client.program.remaining();
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
     assert_eq!(sizes(&world)[0], [Size::Large; 2]);
-    // The reader stops, and everything fills up.
+    // The reader stops, and buffers and pipes fill.
     world.server.engine.pipe(End::AppOut).capacity = 600_000;
     for actor in [Speaker(Client), Pumping(Client), Pumping(Server)] {
         world.only(&[actor]);
@@ -67,13 +65,13 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
     for _ in 0..3 {
         world.now += QUIET;
         world.only(&ENGINES);
-        // A pipe does not become smaller than what is in it.
+        // A pipe does not shrink below its content.
         assert_eq!(sizes(&world)[0], [Size::Small, Size::Large]);
     }
     let buffers = &world.server.engine.pump.buffers;
     assert!(!buffers.plain.is_empty() && buffers.plain.capacity() > Size::Large.chunk());
     assert!(buffers.incoming.capacity() < Size::Large.chunk());
-    // It reads on, but slowly.
+    // The reader goes on slowly.
     for _ in 0..60 {
         world.now += Duration::from_millis(50);
         let mut buf = [0; 60_000];
@@ -92,13 +90,13 @@ fn what_a_slow_reader_leaves_behind_is_small_again_as_it_goes() {
 }
 
 #[test]
-fn a_pipe_that_is_drained_is_small_again_though_nothing_else_moves() {
+fn drained_pipe_shrinks_though_nothing_else_moves() {
     let mut world = flow(4 << 20, 1);
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
     assert_eq!(sizes(&world)[0], [Size::Large; 2]);
-    // The reader leaves the rest where it is.
+    // The reader leaves the rest in the pipe.
     world.server.engine.pipe(End::AppOut).capacity = 4 << 20;
     world.client.program.to_send.truncate(300_000);
     while world.act(Speaker(Client)) && !world.client.program.to_send.is_empty() {}
@@ -115,8 +113,8 @@ fn a_pipe_that_is_drained_is_small_again_though_nothing_else_moves() {
     assert_eq!(world.server.engine.pump.deadline(), None);
 }
 
-/// A client whose program has a flow, and whose network takes nothing any more;
-/// and all that the program says.
+/// A client after a flow whose network takes nothing any more, and all data of its
+/// program.
 fn blocked() -> (World, Vec<u8>) {
     let mut world = flow(6 << 20, 1);
     let said = world.client.program.remaining();
@@ -131,7 +129,7 @@ fn blocked() -> (World, Vec<u8>) {
 }
 
 #[test]
-fn a_flow_that_ends_as_the_network_goes_on_is_not_read_ahead() {
+fn flow_that_ends_before_a_ready_network_is_not_read_ahead() {
     let (mut world, said) = blocked();
     world.client.engine.pipe(End::NetOut).capacity += 4 << 20;
     world.run();
@@ -140,7 +138,7 @@ fn a_flow_that_ends_as_the_network_goes_on_is_not_read_ahead() {
 }
 
 #[test]
-fn a_pipe_that_the_network_keeps_full_is_read_ahead_and_small() {
+fn full_pipe_before_a_blocked_network_is_read_ahead_and_shrinks() {
     let (mut world, said) = blocked();
     world.only(&[Pumping(Client)]);
     assert_eq!(sizes(&world)[0][0], Size::Small);
@@ -153,7 +151,7 @@ fn a_pipe_that_the_network_keeps_full_is_read_ahead_and_small() {
 }
 
 #[test]
-fn a_second_after_the_flow_everything_is_as_small_as_before() {
+fn buffers_and_pipes_shrink_a_second_after_the_flow() {
     let mut world = flow(4 << 20, 4 << 20);
     for side in [Client, Server, Client, Server] {
         pour(&mut world, side);

@@ -1,4 +1,4 @@
-//! Early data (0-RTT), which a server never takes: RFC 8446 section 4.2.10.
+//! Early data (0-RTT), which a server never accepts: RFC 8446 section 4.2.10.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use rustls::{
 use super::attacker::*;
 use super::*;
 
-/// A client's tickets, each with the promise that early data will be taken, and
-/// the group of the first key share.
+/// A client's tickets, changed so that it sends early data, and the group of its
+/// first key share.
 #[derive(Debug)]
 struct Hopeful {
     tickets: ClientSessionMemoryCache,
@@ -91,17 +91,17 @@ impl ServerCertVerifier for Careless {
     }
 }
 
-/// How a client tries it.
+/// How a client sends early data.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
-    /// The ticket is ours; otherwise it is of another server.
+    /// The ticket is ours, not another server's.
     ours: bool,
-    /// The group of the first key share: our server has X25519 alone.
+    /// The group of the first key share: our server has only X25519.
     share: NamedGroup,
     /// How many bytes of early data there are, and how many in a record.
     size: usize,
     record: usize,
-    /// How many bytes the network brings at once.
+    /// How many bytes the network carries at once.
     piece: usize,
 }
 
@@ -136,14 +136,15 @@ impl Attempt {
         Arc::new(config)
     }
 
-    /// Our server after a client with a ticket has sent early data and then, if
-    /// there is a connection, `after`. Whether the session was resumed.
+    /// Our server after a client has sent early data and, if connected, `after`;
+    /// and whether the session was resumed.
     fn run(self) -> (Attack, bool) {
         let config = self.config();
         let mut first = client(&config);
-        match self.ours {
-            true => self.server().carry(&mut first).unwrap(),
-            false => other_server(&mut first),
+        if self.ours {
+            self.server().carry(&mut first).unwrap();
+        } else {
+            other_server(&mut first);
         }
         let mut connection = client(&config);
         connection.set_buffer_limit(None);
@@ -189,7 +190,7 @@ impl Attempt {
         attack.carry(connection).unwrap();
     }
 
-    /// The early data are skipped, and the connection is as any other.
+    /// Asserts that the early data are skipped and the connection works.
     fn works(self) {
         let (attack, resumed) = self.run();
         assert_eq!(attack.engine.outcome, None, "{self:?}");
@@ -206,7 +207,7 @@ fn client(config: &Arc<ClientConfig>) -> Connection {
     connection.unwrap().into()
 }
 
-/// A good connection with a server that takes early data.
+/// The handshake with another server, which accepts early data.
 fn other_server(client: &mut Connection) {
     let key = testing::private_key();
     let chain = testing::chain();
@@ -236,7 +237,7 @@ fn other_server(client: &mut Connection) {
 }
 
 #[test]
-fn early_data_are_skipped_and_never_taken() {
+fn early_data_are_skipped() {
     for ours in [false, true] {
         for share in [NamedGroup::X25519, NamedGroup::secp256r1] {
             for piece in [usize::MAX, 16406, 1000] {
@@ -255,7 +256,7 @@ fn early_data_are_skipped_and_never_taken() {
 }
 
 #[test]
-fn early_data_are_skipped_whatever_the_size_of_their_records() {
+fn early_data_in_records_of_any_size_are_skipped() {
     for record in [64, 1000, 16384] {
         for piece in [usize::MAX, 100_000, 1] {
             Attempt {
@@ -269,7 +270,7 @@ fn early_data_are_skipped_whatever_the_size_of_their_records() {
 }
 
 #[test]
-fn early_data_without_end_are_not() {
+fn early_data_beyond_the_limit_are_refused() {
     for share in [NamedGroup::X25519, NamedGroup::secp256r1] {
         let attempt = Attempt {
             share,
@@ -278,7 +279,7 @@ fn early_data_without_end_are_not() {
         };
         let (mut attack, _) = attempt.run();
         assert!(attack.engine.pipe(End::AppOut).record.is_empty());
-        let (code, pipe) = attack.end();
-        assert_eq!(code, 98, "{pipe}");
+        let (code, text) = attack.end();
+        assert_eq!(code, 98, "{text}");
     }
 }

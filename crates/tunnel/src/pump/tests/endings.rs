@@ -1,9 +1,9 @@
-//! How a connection ends, and what each side is told.
+//! How a connection ends, and which alerts each side sends.
 
 use super::*;
 
 #[test]
-fn the_closing_alert_is_sent_only_if_asked_for_or_to_answer_one() {
+fn close_notify_is_sent_if_configured_or_to_answer_one() {
     let last_record = |stream: &Stream| {
         let record = stream.borrow().record.clone();
         let mut rest = &record[..];
@@ -37,7 +37,7 @@ fn the_closing_alert_is_sent_only_if_asked_for_or_to_answer_one() {
 }
 
 #[test]
-fn an_end_without_close_notify_is_an_error_only_under_enforcement() {
+fn end_without_close_notify_is_an_error_only_if_enforced() {
     let mut scene = Scene::new(4);
     scene.client.rules.enforce = true;
     (scene.client.to_send, scene.server.to_send) = (10, 50_000);
@@ -47,12 +47,12 @@ fn an_end_without_close_notify_is_an_error_only_under_enforcement() {
     assert_eq!(world.codes(), [Some(98), Some(0)]);
     assert!(
         world.client.program.received == said,
-        "all of it was there before the end"
+        "data before the end are lost"
     );
 }
 
 #[test]
-fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
+fn stream_cut_at_any_byte_delivers_whole_records() {
     let mut scene = Scene::new(5);
     (scene.client.to_send, scene.server.to_send) = (0, 300);
     let mut whole = scene.world();
@@ -63,7 +63,7 @@ fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
     for cut in 0..total {
         let mut world = scene.world();
         let down = Rc::clone(&world.client.engine.pipes.ends.net_in);
-        // The network carries so many bytes and then ends.
+        // The network carries `cut` bytes and then ends.
         down.borrow_mut().capacity = usize::MAX;
         world.shake_hands();
         world.only(&[Speaker(Server), Pumping(Server)]);
@@ -93,7 +93,7 @@ fn a_stream_cut_at_any_byte_gives_whole_records_and_the_right_code() {
 }
 
 #[test]
-fn a_handshake_cut_short_is_a_failure() {
+fn handshake_cut_at_any_byte_fails() {
     let mut tried = 0;
     for cut in 0..1200 {
         let scene = Scene::new(6);
@@ -119,7 +119,7 @@ fn a_handshake_cut_short_is_a_failure() {
 }
 
 #[test]
-fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
+fn bad_record_is_answered_by_an_alert_and_data_before_it_delivered() {
     let mut scene = Scene::new(7);
     (scene.client.to_send, scene.server.to_send) = (0, 16384 * 3);
     let mut world = scene.world();
@@ -136,7 +136,7 @@ fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
         let last = pipe.bytes.len() - 1;
         pipe.bytes[last] ^= 1;
     }
-    // It does not end before it hears of that.
+    // The server does not end before it receives the alert.
     world.server.program.answers = true;
     world.run();
     assert_eq!(world.codes(), [Some(98), Some(98)]);
@@ -147,14 +147,14 @@ fn a_bad_record_ends_it_with_an_alert_after_what_was_good() {
 }
 
 #[test]
-fn a_write_that_fails_does_not_lose_what_was_received() {
+fn failed_write_to_the_network_loses_no_received_data() {
     let mut scene = Scene::new(10);
     (scene.client.to_send, scene.server.to_send) = (100_000, 5000);
     let mut world = scene.world();
     world.shake_hands();
     let said = world.server.program.remaining();
     world.only(&[Speaker(Server), Pumping(Server)]);
-    // The server has answered and is gone before the client has written.
+    // The server answers and goes before the client writes.
     world.server.engine.pipe(End::NetIn).reader_gone = true;
     world.server.engine.pipe(End::NetOut).ended = true;
     world.only(&[Speaker(Client), Pumping(Client), Hearer(Client)]);
@@ -163,7 +163,7 @@ fn a_write_that_fails_does_not_lose_what_was_received() {
 }
 
 #[test]
-fn a_close_notify_that_nothing_protects_is_a_failed_handshake() {
+fn unencrypted_close_notify_fails_the_handshake() {
     let scene = Scene::new(14);
     let mut world = scene.world();
     world.server.engine.start(world.now);

@@ -1,5 +1,4 @@
-//! Each read and each write of a session made to fail in turn, in every way
-//! that the system has.
+//! Each read and write of a connection fails in turn, with each kind of fault.
 
 use super::*;
 
@@ -13,21 +12,21 @@ fn scene(close_notify: bool) -> Scene {
     scene
 }
 
-/// What the side in trouble may end with.
+/// The exit code of the side with the fault.
 fn expected(fault: Fault, end: End, established: bool) -> u8 {
     let Fault::Error(errno) = fault else { return 0 };
     match (errno, end) {
         (Errno::EINTR | Errno::EAGAIN, _) => 0,
-        // A reader that has gone is its own business.
+        // A program may stop reading.
         (Errno::EPIPE | Errno::ECONNRESET, End::AppOut) => 0,
-        // A lost connection is a failed handshake, a lack of memory is not.
+        // A connection lost during the handshake is a failure of TLS.
         (Errno::EPIPE | Errno::ECONNRESET, End::NetIn | End::NetOut) if !established => 98,
         _ => 111,
     }
 }
 
-/// Runs a session with the trouble, and fails unless it ends as it should;
-/// false if it was over before.
+/// Asserts that a connection with the fault ends as it should; false if there are
+/// fewer operations.
 fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     let mut world = scene(close_notify).world();
     let said = Side::BOTH.map(|side| world.party(side).program.remaining());
@@ -43,12 +42,11 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
         return false;
     };
     let case = format!("{case} {end:?} {:?}", engine.outcome);
-    // A step takes place only when something has come: many of them mean
-    // that one comes again and again and is not dealt with.
+    // Many steps mean that an end is ready again and again but not used.
     assert!(steps.iter().all(|steps| *steps < 400), "{case}: {steps:?}");
     let established = engine.established;
     let own_words = &said[side as usize];
-    // Nothing but our closing alert could not be sent.
+    // Only our close_notify could not be sent.
     let alert_lost = end == End::NetOut
         && close_notify
         && world.party(side.other()).program.received == *own_words;
@@ -64,16 +62,15 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
         let program = &world.party(hearer).program;
         assert!(
             remaining.starts_with(&program.received),
-            "{case}: not what was said"
+            "{case}: other data than sent"
         );
         let whole = program.received == *remaining;
-        // The direction that the trouble is not in, and either if there is
-        // no error.
+        // The direction without the fault; both if there is no error.
         let sound = match end {
             _ if !established => false,
             End::AppIn => own_program,
             End::AppOut => !own_program,
-            // Unless the other side takes a cut record for an attack.
+            // Unless the other side received a part of a record.
             End::NetOut => own_program && other == 0,
             End::NetIn => false,
         };
@@ -82,7 +79,7 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
             whole || reader_gone || !(sound || own == 0),
             "{case}: lost at {hearer:?}"
         );
-        assert!(program.heard_end, "{case}: {hearer:?} was not told");
+        assert!(program.heard_end, "{case}: {hearer:?} sees no end");
     }
     true
 }
@@ -95,7 +92,7 @@ fn fault_is_final(fault: Fault) -> bool {
 }
 
 #[test]
-fn each_operation_may_fail_in_each_way() {
+fn fault_in_any_operation_is_handled() {
     for side in Side::BOTH {
         for close_notify in [false, true] {
             for fault in [

@@ -1,4 +1,4 @@
-//! What a peer may send for nothing, and how much of it.
+//! How many records without data a peer may send.
 
 use rustls::ContentType;
 use rustls::version::{TLS12, TLS13};
@@ -7,7 +7,7 @@ use super::attacker::*;
 use super::*;
 
 #[test]
-fn empty_records_are_taken_for_a_while() {
+fn empty_records_are_accepted_up_to_a_limit() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         for _ in 0..10 {
@@ -24,7 +24,7 @@ fn empty_records_are_taken_for_a_while() {
 }
 
 #[test]
-fn what_came_before_a_flood_is_delivered() {
+fn data_before_a_flood_are_delivered() {
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     let mut bytes = keys.seal(ContentType::ApplicationData, b"good");
     bytes.extend(keys.flood(1000, ContentType::ApplicationData, b""));
@@ -35,21 +35,21 @@ fn what_came_before_a_flood_is_delivered() {
 }
 
 #[test]
-fn warnings_are_taken_for_a_while() {
+fn warning_alerts_are_accepted_up_to_a_limit() {
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS12));
     let no_certificate = [1, 41];
     attack.send(&keys.flood(4, ContentType::Alert, &no_certificate));
     assert_eq!(attack.engine.outcome, None);
     attack.send(&keys.flood(100, ContentType::Alert, &no_certificate));
     attack.cut_off(&mut keys, EndReason::Flood);
-    // TLS 1.3 has no such thing, but for this one.
+    // The only warning alert of TLS 1.3.
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     attack.send(&keys.flood(100, ContentType::Alert, &[1, 90]));
     attack.cut_off(&mut keys, EndReason::Flood);
 }
 
 #[test]
-fn a_change_of_cipher_is_refused_after_the_handshake() {
+fn change_cipher_spec_after_the_handshake_is_refused() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         attack.send(&[20, 3, 3, 0, 1, 1].repeat(100));
@@ -58,7 +58,7 @@ fn a_change_of_cipher_is_refused_after_the_handshake() {
 }
 
 #[test]
-fn changes_of_cipher_are_counted_in_the_handshake() {
+fn change_cipher_specs_in_the_handshake_are_limited() {
     let mut attack = Attack::on_server();
     let mut connection = client(&TLS13);
     let mut hello = Vec::new();
@@ -84,7 +84,7 @@ fn renegotiation_is_refused_once_and_then_cut_off() {
     assert_eq!(keys.open_all(&attack.answer()), no_renegotiation);
     attack.send(&keys.flood(100, ContentType::Handshake, &hello));
     attack.cut_off(&mut keys, EndReason::Flood);
-    // The other way round a server asks for it, by itself or many at once.
+    // A server asks with HelloRequests, one or many in a record.
     for pieces in [[100, 1], [1, 100]] {
         let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS12));
         let request = [0, 0, 0, 0];
@@ -97,7 +97,7 @@ fn renegotiation_is_refused_once_and_then_cut_off() {
 }
 
 #[test]
-fn key_updates_are_taken_for_a_while() {
+fn key_updates_are_accepted_up_to_a_limit() {
     for (mut attack, mut connection) in [
         (Attack::on_server(), client(&TLS13)),
         (Attack::on_client(), server(&TLS13)),
@@ -123,7 +123,7 @@ fn key_updates_are_taken_for_a_while() {
     }
 }
 
-/// A ticket that nobody asked for (RFC 8446 section 4.6.1).
+/// A NewSessionTicket (RFC 8446 section 4.6.1).
 fn ticket(size: u16) -> Vec<u8> {
     let length = u32::from(size) + 4 + 4 + 1 + 2 + 2;
     let mut message = vec![4];
@@ -136,7 +136,7 @@ fn ticket(size: u16) -> Vec<u8> {
 }
 
 #[test]
-fn tickets_are_taken_for_a_while() {
+fn tickets_are_accepted_up_to_a_limit() {
     let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS13));
     attack.send(&keys.flood(30, ContentType::Handshake, &ticket(2000)));
     attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
@@ -147,19 +147,19 @@ fn tickets_are_taken_for_a_while() {
 }
 
 #[test]
-fn a_message_in_tiny_pieces_is_refused() {
+fn message_in_too_many_records_is_refused() {
     let mut attack = Attack::on_server();
     // It claims 60000 bytes, which is within the limit.
     let mut hello = vec![22, 3, 1, 0, 4, 1, 0, 0xea, 0x60];
     hello.extend([22, 3, 3, 0, 1, 0].repeat(20_000));
     attack.send(&hello);
-    let (code, pipe) = attack.end();
+    let (code, text) = attack.end();
     assert_eq!((code, attack.answer()), (98, vec![21, 3, 3, 0, 2, 2, 50]));
-    assert!(pipe.contains("in too many pieces"), "{pipe}");
+    assert!(text.contains("in too many pieces"), "{text}");
 }
 
 #[test]
-fn a_message_that_claims_more_than_64_kib_is_refused() {
+fn message_longer_than_64_kib_is_refused() {
     let mut attack = Attack::on_server();
     attack.send(&[22, 3, 1, 0, 4, 1, 1, 0, 0]);
     attack.fails(EndReason::HandshakeFailed);

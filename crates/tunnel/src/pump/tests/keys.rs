@@ -1,4 +1,4 @@
-//! How long a key is good for.
+//! The limit of records of a key.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::handshake_facts::HandshakeFacts;
 use super::attacker::*;
 use super::*;
 
-/// A server whose keys are good for so many records.
+/// A server whose keys encrypt this many records.
 fn limited(records: u64) -> Session {
     let provider = rustls::crypto::ring::default_provider();
     let cipher_suites = provider.cipher_suites.iter();
@@ -35,7 +35,8 @@ fn limited(records: u64) -> Session {
     Session::Server(Box::new(connection.unwrap()), facts, false)
 }
 
-/// What a program says in pieces of this size, and what the peer hears of it.
+/// A program sends 100 pieces of this size. Our side, the client, and how many
+/// bytes the client has received.
 fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Connection, usize) {
     let mut attack = Attack::new(limited(records));
     let mut client = client(version);
@@ -58,7 +59,7 @@ fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Conne
 }
 
 #[test]
-fn tls_1_3_takes_new_keys_when_the_old_ones_are_used_up() {
+fn tls13_key_at_its_limit_is_updated() {
     for size in [1, 16384, 50_000] {
         let (attack, _, heard) = past_the_limit(&TLS13, 20, size);
         assert_eq!(attack.engine.outcome, None);
@@ -67,7 +68,7 @@ fn tls_1_3_takes_new_keys_when_the_old_ones_are_used_up() {
 }
 
 #[test]
-fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
+fn tls12_key_at_its_limit_ends_the_connection() {
     // One record was the handshake's. 50000 bytes are three full ones and a
     // small one.
     for (size, all) in [
@@ -79,10 +80,10 @@ fn tls_1_2_ends_with_an_error_when_its_key_is_used_up() {
         assert_eq!(heard, all);
         attack.fails(EndReason::ProtocolError);
         let pipe = attack.engine.pipe(End::NetOut);
-        assert!(pipe.ended, "the peer is not told");
+        assert!(pipe.ended, "the network is open");
         assert_eq!(client.read_tls(&mut &b""[..]).unwrap(), 0);
         let end = std::io::Read::read(&mut client.reader(), &mut [0]);
         let cut = std::io::ErrorKind::UnexpectedEof;
-        assert_eq!(end.unwrap_err().kind(), cut, "it looks like a good end");
+        assert_eq!(end.unwrap_err().kind(), cut, "a good end");
     }
 }

@@ -1,4 +1,4 @@
-//! What takes too long.
+//! Time limits.
 
 use rustls::ContentType;
 use rustls::version::TLS13;
@@ -7,7 +7,7 @@ use super::attacker::*;
 use super::*;
 
 #[test]
-fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
+fn linger_after_the_program_has_gone_ends_in_time() {
     let scene = Scene::new(9);
     let mut world = scene.world();
     world.shake_hands();
@@ -15,10 +15,10 @@ fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
     world.server.program.to_send.clear();
     world.server.program.stop_hearing();
     world.only(&[Speaker(Server), Pumping(Server)]);
-    // The client says nothing and closes nothing.
+    // The client neither sends nor closes anything.
     while world.server.engine.outcome.is_none() {
         let deadline = world.server.engine.pump.deadline();
-        let deadline = deadline.expect("it would stay for ever");
+        let deadline = deadline.expect("no deadline");
         world.now = deadline;
         assert!(world.server.engine.step(world.now));
     }
@@ -27,7 +27,7 @@ fn a_peer_that_stays_after_the_program_has_gone_is_left_in_time() {
 }
 
 #[test]
-fn the_handshake_has_its_limit() {
+fn handshake_past_its_limit_times_out() {
     let mut scene = Scene::new(11);
     scene.server.rules.handshake = Some(Duration::from_millis(1234));
     let mut world = scene.world();
@@ -49,7 +49,7 @@ fn the_handshake_has_its_limit() {
 }
 
 #[test]
-fn a_program_that_has_gone_ends_the_handshake() {
+fn program_gone_in_the_handshake_ends_the_connection() {
     let mut world = Scene::new(18).world();
     world.server.engine.start(world.now);
     world.server.program.stop_hearing();
@@ -61,7 +61,7 @@ fn a_program_that_has_gone_ends_the_handshake() {
 }
 
 #[test]
-fn the_handshake_limit_stops_with_the_handshake() {
+fn handshake_limit_ends_with_the_handshake() {
     let mut scene = Scene::new(12);
     scene.server.rules.handshake = Some(Duration::from_millis(1234));
     let mut world = scene.world();
@@ -71,7 +71,7 @@ fn the_handshake_limit_stops_with_the_handshake() {
 }
 
 #[test]
-fn an_idle_connection_has_its_limit() {
+fn idle_connection_past_its_limit_ends() {
     let mut scene = Scene::new(13);
     scene.server.rules.idle = Some(Duration::from_millis(500));
     let mut world = scene.world();
@@ -84,9 +84,9 @@ fn an_idle_connection_has_its_limit() {
 }
 
 #[test]
-fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
+fn data_read_before_the_handshake_survive_freeing_memory() {
     let mut attack = Attack::on_server();
-    // It reads nothing any more, so it is listened to.
+    // A program that does not read any more is read during the handshake.
     attack.engine.pipe(End::AppOut).reader_gone = true;
     attack.engine.pipe(End::AppIn).bytes.extend(b"said");
     while attack.engine.step(attack.now) {}
@@ -99,7 +99,7 @@ fn what_the_program_has_said_survives_a_rest_before_the_handshake() {
 }
 
 #[test]
-fn a_slow_reader_puts_off_the_idle_limit() {
+fn slow_reader_postpones_the_idle_limit() {
     let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
     attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
     let program = Rc::clone(&attack.engine.pipes.ends.app_out);
@@ -116,12 +116,12 @@ fn a_slow_reader_puts_off_the_idle_limit() {
 }
 
 #[test]
-fn what_is_no_data_does_not_put_off_the_idle_limit() {
+fn bytes_without_data_do_not_postpone_the_idle_limit() {
     for version in BOTH {
         let (mut attack, mut keys) = met(Attack::on_server(), client(version));
         attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
         let step = Duration::from_millis(300);
-        // Data does.
+        // Data postpone it.
         for _ in 0..10 {
             attack.now += step;
             attack.send(&keys.seal(ContentType::ApplicationData, b"x"));

@@ -1,4 +1,4 @@
-//! What the tunnel promises, with engines in memory: see [`simulator`].
+//! Tests of whole connections in memory: see [`crate::simulator`].
 
 use std::collections::VecDeque;
 use std::rc::Rc;

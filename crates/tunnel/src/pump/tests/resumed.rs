@@ -1,4 +1,4 @@
-//! What a resumed session says of the peer.
+//! The peer's certificates after resumption.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::attacker::*;
 use super::*;
 use crate::handshake_facts::HandshakeFacts;
 
-/// Takes any session, whoever made it and whatever it says.
+/// Accepts any session as a ticket.
 #[derive(Debug)]
 struct Credulous;
 
@@ -64,7 +64,7 @@ fn somebody(version: Version) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// The handshake of this client with this server, and the server after it.
+/// The kind of the handshake of this client and server, and the server after it.
 fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) {
     let name = ServerName::try_from("localhost").unwrap();
     let client = ClientConnection::new(Arc::clone(client), name).unwrap();
@@ -75,7 +75,7 @@ fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) 
 }
 
 #[test]
-fn who_was_asked_for_no_certificate_has_none_whatever_the_session_says() {
+fn client_not_asked_for_a_certificate_has_none_after_resumption() {
     for version in [&TLS12, &TLS13] {
         let client = somebody(version);
         let asking = Arc::new(testing::Verifier::any());

@@ -1,5 +1,5 @@
-//! Two programs, two engines, and the network between them, under a scheduler
-//! with a seed: a failure names the seed that shows it again.
+//! Two programs, two engines, and the network between them. A seed determines the
+//! order of their actions, so a failure names the seed that repeats it.
 
 use super::*;
 
@@ -27,11 +27,11 @@ impl Random {
     }
 }
 
-/// A program: what it still has to say, and what it has heard.
+/// A program, with the data that it has to send and has received.
 pub struct Program {
     pub to_send: VecDeque<u8>,
     pub received: Vec<u8>,
-    /// It speaks only once it has heard the end.
+    /// It sends only after the end of its input.
     pub answers: bool,
     pub heard_end: bool,
     pub output: Stream,
@@ -67,18 +67,18 @@ impl Program {
         true
     }
 
-    /// It reads nothing any more.
+    /// Closes its input.
     pub fn stop_hearing(&mut self) {
         self.input.borrow_mut().reader_gone = true;
         self.heard_end = true;
     }
 
-    /// It writes nothing any more.
+    /// Closes its output.
     pub fn stop_speaking(&mut self) {
         self.output.borrow_mut().ended = true;
     }
 
-    /// All that it has not said yet.
+    /// The data that it has not sent yet.
     pub fn remaining(&self) -> Vec<u8> {
         self.to_send.iter().copied().collect()
     }
@@ -107,7 +107,7 @@ impl Side {
     }
 }
 
-/// Somebody who can do something.
+/// An engine or one direction of a program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Actor {
     Pumping(Side),
@@ -143,11 +143,11 @@ pub struct World {
     random: Random,
 }
 
-/// How one side is.
+/// One side's rules and data.
 #[derive(Clone, Copy, Default)]
 pub struct Manner {
     pub rules: Rules,
-    /// How many bytes its program says.
+    /// How many bytes its program sends.
     pub to_send: usize,
     pub answers: bool,
 }
@@ -223,8 +223,8 @@ impl World {
         self.server.engine.start(self.now);
     }
 
-    /// Lets everybody act in random order until nobody can, and time pass
-    /// then, until both engines are done.
+    /// Lets all act in random order, and time pass when none can act, until both
+    /// engines have ended.
     pub fn run(&mut self) {
         for side in Side::BOTH {
             let now = self.now;
@@ -246,20 +246,20 @@ impl World {
                 self.pass_time();
             }
         }
-        panic!("it goes on and on");
+        panic!("the engines never end");
     }
 
-    /// Until the next moment that an engine waits for.
+    /// Moves the clock to the next deadline.
     fn pass_time(&mut self) {
         let engines = [&self.client.engine, &self.server.engine];
         let running = engines
             .into_iter()
             .filter(|engine| engine.outcome.is_none());
         let next = running.filter_map(|engine| engine.pump.deadline()).min();
-        self.now = next.unwrap_or_else(|| panic!("nobody can go on: {}", self.describe()));
+        self.now = next.unwrap_or_else(|| panic!("no deadline: {}", self.describe()));
     }
 
-    /// Whether there was something to do.
+    /// Lets one act. Whether it could.
     pub fn act(&mut self, actor: Actor) -> bool {
         match actor {
             Pumping(Client) => self.client.engine.step(self.now),
@@ -271,7 +271,7 @@ impl World {
         }
     }
 
-    /// Lets only these act, in turn, until none of them can.
+    /// Lets these act in turn until none can.
     pub fn only(&mut self, actors: &[Actor]) {
         loop {
             let acted = actors.iter().filter(|actor| self.act(**actor)).count();
@@ -281,7 +281,7 @@ impl World {
         }
     }
 
-    /// Starts the engines and lets them make the handshake.
+    /// Starts the engines and completes the handshake.
     pub fn shake_hands(&mut self) {
         self.start();
         self.only(&ENGINES);

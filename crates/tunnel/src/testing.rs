@@ -16,7 +16,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, UnbufferedServerConnection};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, Error, ServerConfig,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use crate::buffer::Buffer;
@@ -26,6 +27,9 @@ use crate::hello::Hellos;
 use crate::record_status::RecordStatus;
 use crate::session::{Buffers, Received, Session, ToSend};
 use crate::suites;
+
+/// Versions of TLS.
+pub type Versions<'a> = &'a [&'static SupportedProtocolVersion];
 
 const KEY: &[u8] = include_bytes!("../../pki/src/testdata/key.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../../pki/src/testdata/certificate.pem");
@@ -56,22 +60,52 @@ pub fn ticketer() -> Arc<dyn ProducesTickets> {
 /// As [`server_session`], and with `tickets` it resumes sessions.
 pub fn server_session_with(tickets: Option<Arc<dyn ProducesTickets>>) -> Session {
     let facts = HandshakeFacts::default();
-    let mut config = ServerConfig::builder_with_provider(provider(facts.records()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain(), private_key())
-        .unwrap();
+    let mut config = server_config(provider(facts.records()), DEFAULT_VERSIONS);
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
     config.max_early_data_size = 1 << 17;
     if let Some(tickets) = tickets {
         config.ticketer = tickets;
         config.send_tls13_tickets = 2;
     }
+    server_session_of(config, facts, false)
+}
+
+/// A server with this configuration; `asks` if it asks for a certificate.
+pub fn server_session_of(config: ServerConfig, facts: HandshakeFacts, asks: bool) -> Session {
     let connection = UnbufferedServerConnection::new(Arc::new(config)).unwrap();
-    Session::Server(Box::new(connection), facts, false)
+    Session::Server(Box::new(connection), facts, asks)
+}
+
+/// The configuration of a server with the key and certificate, without tickets.
+pub fn server_config(provider: CryptoProvider, versions: Versions<'_>) -> ServerConfig {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain(), private_key())
+        .unwrap();
+    config.send_tls13_tickets = 0;
+    config
+}
+
+/// The configuration of a client without a certificate.
+pub fn client_config(
+    provider: CryptoProvider,
+    versions: Versions<'_>,
+    verifier: Verifier,
+) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth()
+}
+
+/// The name of every server here.
+pub fn server_name() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
 }
 
 /// A client that accepts only the certificate of [`chain`].
@@ -81,15 +115,9 @@ pub fn client_session() -> Session {
         ..Verifier::any()
     };
     let facts = HandshakeFacts::default();
-    let mut config = ClientConfig::builder_with_provider(provider(facts.records()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let mut config = client_config(provider(facts.records()), DEFAULT_VERSIONS, verifier);
     config.resumption = Resumption::disabled();
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = UnbufferedClientConnection::new(Arc::new(config), name).unwrap();
+    let connection = UnbufferedClientConnection::new(Arc::new(config), server_name()).unwrap();
     Session::Client(Box::new(connection), facts)
 }
 
@@ -169,13 +197,13 @@ impl Party {
     }
 }
 
-fn provider(records: &RecordStatus) -> Arc<CryptoProvider> {
+fn provider(records: &RecordStatus) -> CryptoProvider {
     let provider = default_provider();
-    Arc::new(CryptoProvider {
+    CryptoProvider {
         cipher_suites: suites::strict(&provider.cipher_suites, records),
         kx_groups: vec![X25519],
         ..provider
-    })
+    }
 }
 
 /// A verifier of one certificate or of any. The peer has to own its key.

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::cipher::{
     InboundOpaqueMessage, MessageDecrypter, MessageEncrypter, OutboundPlainMessage,
 };
 use rustls::crypto::ring::cipher_suite as suites;
-use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, Connection, ConnectionTrafficSecrets, ContentType, ProtocolVersion, ServerConfig,
-    SupportedCipherSuite, SupportedProtocolVersion,
+    Connection, ConnectionTrafficSecrets, ContentType, ProtocolVersion, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 
 use super::*;
@@ -129,41 +129,27 @@ impl Attack {
     }
 }
 
-pub fn client(version: Version) -> Connection {
-    let provider = Arc::new(rustls::crypto::CryptoProvider {
+/// Only suites whose keys [`met`] takes over.
+fn chacha20() -> CryptoProvider {
+    CryptoProvider {
         cipher_suites: vec![
             suites::TLS13_CHACHA20_POLY1305_SHA256,
             suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ],
         ..rustls::crypto::ring::default_provider()
-    });
+    }
+}
+
+pub fn client(version: Version) -> Connection {
     let verifier = testing::Verifier::any();
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let mut config = testing::client_config(chacha20(), &[version], verifier);
     config.enable_secret_extraction = true;
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = rustls::ClientConnection::new(Arc::new(config), name);
+    let connection = rustls::ClientConnection::new(Arc::new(config), testing::server_name());
     connection.unwrap().into()
 }
 
 pub fn server(version: Version) -> Connection {
-    let key = testing::private_key();
-    let chain = testing::chain();
-    let mut provider = rustls::crypto::ring::default_provider();
-    provider
-        .cipher_suites
-        .retain(|suite| matches!(suite.suite(), suite if format!("{suite:?}").contains("CHACHA")));
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.send_tls13_tickets = 0;
+    let mut config = testing::server_config(chacha20(), &[version]);
     config.enable_secret_extraction = true;
     let connection = rustls::ServerConnection::new(Arc::new(config));
     connection.unwrap().into()

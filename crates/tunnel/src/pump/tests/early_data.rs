@@ -3,17 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
     Tls13ClientSessionValue,
 };
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::ServerName;
 use rustls::server::ServerSessionMemoryCache;
-use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, NamedGroup, ServerConfig,
-    SignatureScheme,
-};
+use rustls::{ClientConfig, ClientConnection, Connection, NamedGroup};
 
 use super::attacker::*;
 use super::*;
@@ -52,45 +49,6 @@ impl ClientSessionStore for Hopeful {
     }
 }
 
-/// Accepts any certificate of any server, more than once.
-#[derive(Debug)]
-struct Careless;
-
-impl ServerCertVerifier for Careless {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
-}
-
 /// How a client sends early data.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
@@ -120,13 +78,9 @@ impl Attempt {
     }
 
     fn config(self) -> Arc<ClientConfig> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Careless))
-            .with_no_client_auth();
+        let verifier = testing::Verifier::any();
+        let tls13 = &rustls::version::TLS13;
+        let mut config = testing::client_config(default_provider(), &[tls13], verifier);
         config.enable_early_data = true;
         config.max_fragment_size = Some(self.record + 5);
         config.resumption = Resumption::store(Arc::new(Hopeful {
@@ -202,22 +156,14 @@ impl Attempt {
 }
 
 fn client(config: &Arc<ClientConfig>) -> Connection {
-    let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::clone(config), name);
+    let connection = ClientConnection::new(Arc::clone(config), testing::server_name());
     connection.unwrap().into()
 }
 
 /// The handshake with another server, which accepts early data.
 fn other_server(client: &mut Connection) {
-    let key = testing::private_key();
-    let chain = testing::chain();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
+    let mut config = testing::server_config(default_provider(), rustls::DEFAULT_VERSIONS);
+    config.send_tls13_tickets = 2;
     config.session_storage = ServerSessionMemoryCache::new(8);
     config.max_early_data_size = u32::MAX;
     let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();

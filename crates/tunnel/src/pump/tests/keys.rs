@@ -1,9 +1,7 @@
 //! The limit of records of a key.
 
-use std::sync::Arc;
-
+use rustls::Connection;
 use rustls::version::{TLS12, TLS13};
-use rustls::{Connection, ServerConfig};
 
 use crate::handshake_facts::HandshakeFacts;
 
@@ -22,17 +20,8 @@ fn limited(records: u64) -> Session {
             .collect(),
         ..provider
     };
-    let key = testing::private_key();
-    let chain = testing::chain();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.send_tls13_tickets = 0;
-    let connection = rustls::server::UnbufferedServerConnection::new(Arc::new(config));
-    Session::Server(Box::new(connection.unwrap()), facts, false)
+    let config = testing::server_config(provider, rustls::DEFAULT_VERSIONS);
+    testing::server_session_of(config, facts, false)
 }
 
 /// A program sends 100 pieces of this size. Our side, the client, and how many

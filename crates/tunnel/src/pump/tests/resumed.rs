@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::ServerName;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, ProducesTickets, UnbufferedServerConnection};
+use rustls::server::{NoClientAuth, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig};
 
@@ -45,8 +44,7 @@ fn session(verifier: Arc<dyn ClientCertVerifier>, asks: bool) -> Session {
         .with_single_cert(chain, key)
         .unwrap();
     config.ticketer = Arc::new(Credulous);
-    let connection = UnbufferedServerConnection::new(Arc::new(config)).unwrap();
-    Session::Server(Box::new(connection), HandshakeFacts::default(), asks)
+    testing::server_session_of(config, HandshakeFacts::default(), asks)
 }
 
 /// A client that has a certificate and keeps its sessions.
@@ -66,8 +64,7 @@ fn somebody(version: Version) -> Arc<ClientConfig> {
 
 /// The kind of the handshake of this client and server, and the server after it.
 fn meet(client: &Arc<ClientConfig>, server: Session) -> (HandshakeKind, Attack) {
-    let name = ServerName::try_from("localhost").unwrap();
-    let client = ClientConnection::new(Arc::clone(client), name).unwrap();
+    let client = ClientConnection::new(Arc::clone(client), testing::server_name()).unwrap();
     let mut attack = Attack::new(server);
     attack.carry(&mut client.into()).unwrap();
     let kind = attack.engine.pump.session().state().handshake_kind();

@@ -1,11 +1,10 @@
-//! The handshake, with foreign peers and with those that are none.
+//! The handshake: versions and suites with foreign peers, and what ends it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
 
-use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, start, tlsc, tlsd};
-use crate::util::{Ended, Running, TempDir, accept, certs, cmd, listener, need, pipe, tcp_pair};
+use crate::util::tls::{ECHO, openssl_server, serve, tlsc, tlsd};
+use crate::util::{Ended, Running, accept, certs, cmd, listener, need, pipe, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
     ("-ciphersuites", "TLS_AES_256_GCM_SHA384", "p256", "TLSv1.3"),
@@ -160,162 +159,6 @@ fn the_report_is_exact() {
 }
 
 #[test]
-fn client_certificates_are_asked_for_and_verified() {
-    let ok = ["-k", "localhost", "-y"];
-    for (server, anchors, client, pair, fine) in [
-        ("-Y", "ca.pem", &ok[..2], "client", true),
-        ("-Y", "ca.pem", &ok, "client", true),
-        ("-Y", "ca.pem", &ok, "client-other", false),
-        ("-Y", "ca.pem", &ok, "client-expired", false),
-        ("-Y", "ca.pem", &ok, "client-inter", false),
-        ("-Y", "ca.pem", &ok, "client-inter-chain", true),
-        ("-y", "ca.pem", &ok, "client", true),
-        ("-y", "ca.pem", &ok[..2], "client", false),
-        ("-y", "ca.pem", &ok, "client-server", false),
-        // What keyUsage does not allow.
-        ("-y", "ca.pem", &ok, "client-agree", false),
-        ("-y", "ca.pem", &ok, "client-nosign-chain", false),
-        // An anchor that is no CA vouches for nobody but itself.
-        ("-y", "client-own.pem", &ok, "client-own", true),
-        ("-y", "client-own.pem", &ok, "client-pinned-chain", false),
-    ] {
-        let server = tlsd(&[server], "p256", ECHO).env("CAFILE", certs().path(anchors));
-        let client = tlsc(client, HELLO)
-            .env(
-                "KEYFILE",
-                certs().path(&format!("{}.key", pair.trim_end_matches("-chain"))),
-            )
-            .env("CERTFILE", certs().path(&format!("{pair}.pem")));
-        let (server, client) = connect(server, client);
-        if fine {
-            let told = server.success().err();
-            let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}", certs().hash(pair));
-            assert_eq!(
-                told.contains(&hash),
-                told.contains("SSL_PEER_CERT_SUBJECT"),
-                "{told}"
-            );
-        } else {
-            assert_eq!(server.ended, Ended::Exited(98), "{pair}: {}", server.err());
-            assert_ne!(client.out().lines().next(), Some("hello"), "{pair}");
-        }
-    }
-}
-
-#[test]
-fn a_certificate_that_webpki_does_not_read_is_no_obstacle_where_it_is_not_verified() {
-    if !need(&["openssl"]) {
-        return;
-    }
-    for protocol in ["-tls1_2", "-tls1_3"] {
-        for (pair, anchors, options) in [
-            ("unknown", "ca", &["--no-verify-cert"][..]),
-            ("version1", "ca", &["--no-verify-cert"]),
-            ("version1", "version1", &["-k", "localhost"]),
-        ] {
-            let (_server, port) = openssl_server(pair, [protocol]);
-            let client = cmd(["s6-tlsclient", "-H"])
-                .args(options)
-                .args(["127.0.0.1", &port.to_string(), "true"])
-                .env("CAFILE", certs().path(&format!("{anchors}.pem")));
-            client.run().success();
-        }
-    }
-}
-
-#[test]
-fn names_of_anchors_that_do_not_fit_are_not_sent() {
-    let dir = TempDir::new();
-    // Each about 2 KiB; together more than the 64 KiB of the list.
-    let units = "/OU=a-rather-long-name-of-an-organizational-unit".repeat(40);
-    let extensions = "basicConstraints=critical,CA:TRUE";
-    let key = certs().path("ca.key");
-    for i in 0..36 {
-        cmd([
-            "openssl", "req", "-x509", "-key", &key, "-addext", extensions,
-        ])
-        .args([
-            "-subj",
-            &format!("/CN={i}{units}"),
-            "-out",
-            &format!("{i}.pem"),
-        ])
-        .cwd(dir.path())
-        .run()
-        .success();
-    }
-    dir.file("ca.pem", certs().read("ca.pem"));
-    for option in ["-Y", "-y"] {
-        for protocol in ["-tls1_2", "-tls1_3"] {
-            let server = cmd(["s6-tlsserver", "-1H", option, "127.0.0.1", "0", "cat"])
-                .env("KEYFILE", certs().path("p256.key"))
-                .env("CERTFILE", certs().path("p256.pem"))
-                .env("CADIR", dir.path())
-                .start();
-            let pair = ["key", "pem"].map(|kind| certs().path(&format!("client.{kind}")));
-            let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
-            let mut client = openssl_client(server.port(), &args);
-            client.write("hello\n");
-            let out = client.wait_out("hello\n");
-            assert!(out.contains("No client certificate CA names sent"), "{out}");
-        }
-    }
-}
-
-#[test]
-fn a_peer_whose_rsa_key_cannot_be_verified_with_is_told_apart() {
-    if !need(&["openssl"]) {
-        return;
-    }
-    let weak = ["-cipher", "DEFAULT@SECLEVEL=0"];
-    for (own, peer, why) in [
-        (
-            "shortown",
-            "shortclient",
-            "its RSA key has 1024 bits: 2048 to 8192 can be verified",
-        ),
-        (
-            "rsalarge",
-            "clientlarge",
-            "its RSA key has an exponent of 34 bits: at most 33 can be verified",
-        ),
-    ] {
-        for protocol in ["-tls1_2", "-tls1_3"] {
-            let (_server, port) = openssl_server(own, [protocol].iter().chain(&weak));
-            let client = cmd(["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1"])
-                .args([&port.to_string(), "true"])
-                .env("CAFILE", certs().path("ca.pem"));
-            client.run().fatal_with(98, "s6-tlsc-io: fatal: ", &[why]);
-
-            let server = cmd(["s6-tlsserver", "-1H", "-y", "127.0.0.1", "0", "cat"])
-                .env("KEYFILE", certs().path("p256.key"))
-                .env("CERTFILE", certs().path("p256.pem"))
-                .env("CAFILE", certs().path("ca.pem"))
-                .start();
-            let pair = ["key", "pem"].map(|kind| certs().path(&format!("{peer}.{kind}")));
-            let args = [protocol, "-key", &pair[0], "-cert", &pair[1]];
-            let _client = openssl_client(server.port(), &[&args[..], &weak].concat());
-            server.wait_err(why);
-        }
-    }
-}
-
-#[test]
-fn without_a_certificate_the_variables_are_unset_and_not_empty() {
-    let server = tlsd(&["-Y"], "p256", ECHO)
-        .env("CAFILE", certs().path("ca.pem"))
-        .env("SSL_PEER_CERT_HASH", "inherited")
-        .env("SSL_PEER_CERT_SUBJECT", "inherited")
-        .env("SSL_TLS_SNI_SERVERNAME", "inherited");
-    let (server, _) = connect(server, tlsc(&[], HELLO));
-    let told = server.success().err();
-    assert_eq!(
-        told,
-        "SSL_CIPHER=TLS_AES_256_GCM_SHA384\nSSL_PROTOCOL=TLSv1.3\n"
-    );
-}
-
-#[test]
 fn what_is_not_tls_gets_an_alert_and_a_line() {
     let (server, port) = serve(&[], "p256", &["echo", "never"]);
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -376,7 +219,7 @@ fn a_close_notify_behind_other_records_ends_the_handshake_too() {
 
 /// `openssl s_client` at `port`, which understands the letters K and R
 /// on lines of their own.
-fn openssl_client(port: u16, args: &[&str]) -> Running {
+pub fn openssl_client(port: u16, args: &[&str]) -> Running {
     let to = format!("127.0.0.1:{port}");
     let client = cmd(["openssl", "s_client", "-connect", &to]).args(args);
     client.input_pipe().start()
@@ -491,74 +334,4 @@ fn old_protocols_and_weak_suites_are_refused() {
         assert_eq!(output.out(), "");
         server.wait_err("s6-tlsd-io: fatal: handshake failed: ");
     }
-}
-
-#[test]
-fn the_handshake_has_its_limit_and_nothing_restarts_it() {
-    let (mut near, far) = tcp_pair();
-    let network = || far.try_clone().unwrap();
-    let started = Instant::now();
-    let server = tlsd(&["-K", "300"], "p256", "echo never")
-        .fd(0, network())
-        .fd(1, network())
-        .start();
-    near.write_all(b"\x16").unwrap();
-    let output = server.finish();
-    let took = started.elapsed().as_millis();
-    output.fatal(98, "s6-tlsd-io: fatal: handshake timed out");
-    assert!(took >= 300, "{took}");
-    let quiet = tlsd(&["-v0", "-K1"], "p256", "echo never")
-        .fd(0, network())
-        .fd(1, network())
-        .run();
-    assert_eq!(quiet.code(98).err(), "");
-    // It does not outlive the handshake.
-    let started = std::time::Instant::now();
-    let limit = std::time::Duration::from_secs(4);
-    let (_server, mut client) = start(
-        tlsd(&["-K4000"], "p256", "cat"),
-        tlsc(&["-K4000"], "exec 3<&0; cat <&3 >&7 & exec cat <&6").input_pipe(),
-    );
-    client.write("through\n");
-    client.wait_out("through\n");
-    crate::util::idle(limit.saturating_sub(started.elapsed()));
-    client.write("still\n");
-    client.wait_out("still\n");
-    client.close_stdin();
-}
-
-#[test]
-fn an_idle_connection_has_its_limit() {
-    let (server, _client) = start(
-        tlsd(&["--idle-timeout=200"], "p256", "cat; echo eof >&2"),
-        tlsc(&[], "cat <&6"),
-    );
-    server.wait_err("s6-tlsd-io: fatal: connection idle for too long\n");
-    server.wait_err("eof\n");
-}
-
-#[test]
-fn a_peer_that_sends_a_byte_at_a_time_does_not_put_off_the_limit() {
-    let (mut near, far) = tcp_pair();
-    let started = Instant::now();
-    let server = tlsd(&["-K", "500"], "p256", "echo never")
-        .fd(0, far.try_clone().unwrap())
-        .fd(1, far)
-        .start();
-    // A ClientHello that would take ten times as long to be whole.
-    let writer = std::thread::spawn(move || {
-        let header = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".iter();
-        for byte in header.chain(std::iter::repeat_n(&0, 500)) {
-            if near.write_all(&[*byte]).is_err() {
-                return true;
-            }
-            crate::util::idle(std::time::Duration::from_millis(10));
-        }
-        false
-    });
-    let output = server.finish();
-    let took = started.elapsed().as_millis();
-    output.fatal(98, "s6-tlsd-io: fatal: handshake timed out");
-    assert!(took >= 500, "{took}");
-    assert!(writer.join().unwrap(), "it stayed to the end");
 }

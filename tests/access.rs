@@ -170,7 +170,7 @@ fn rules_for_ipv4_hold_for_mapped_addresses() {
 }
 
 #[test]
-fn rules_that_cannot_be_read_let_nobody_in() {
+fn unreadable_rules_let_nobody_in() {
     let dir = TempDir::new();
     let file = dir.file("file", "x");
     let access = |option: &str, path: &str| {
@@ -216,7 +216,7 @@ fn rules_that_cannot_be_read_let_nobody_in() {
 
 /// As somebody who may not search them.
 #[test]
-fn directories_that_nobody_may_search_are_an_error() {
+fn unsearchable_rules_directory_is_an_error() {
     if !nix::unistd::geteuid().is_root() {
         println!("SKIPPED: only root becomes somebody else");
         return;
@@ -252,7 +252,7 @@ fn directories_that_nobody_may_search_are_an_error() {
 }
 
 #[test]
-fn names_are_looked_up_and_ruled_by() {
+fn names_are_looked_up_and_match_rules() {
     let name = |name| Answer::Name(name);
     let address = |ip: [u8; 4]| Answer::Addresses(vec![Ipv4Addr::from(ip).into()]);
     let Some(server) = DnsServer::start(&[
@@ -340,7 +340,7 @@ fn names_are_looked_up_and_ruled_by() {
 }
 
 #[test]
-fn ident_is_asked_if_wanted() {
+fn ident_is_queried_only_with_r() {
     // The client's own address, so that tests do not meet each other.
     let Ok(socket) = TcpListener::bind("127.0.0.77:113") else {
         println!("SKIPPED: port 113 cannot be bound");
@@ -384,7 +384,7 @@ fn ident_is_asked_if_wanted() {
 }
 
 #[test]
-fn ident_and_names_are_asked_at_the_same_time() {
+fn ident_and_dns_are_queried_at_the_same_time() {
     let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
         println!("SKIPPED: port 113 cannot be bound");
         return;
@@ -441,7 +441,7 @@ fn names_in_the_hosts_file_come_before_the_dns() {
 }
 
 #[test]
-fn the_default_chain_of_s6_tlsserver_has_it() {
+fn s6_tlsserver_runs_access_by_default() {
     let (_server, port) =
         crate::util::tls::serve(&["-l", "me"], "p256", &["sh", "-c", "echo $TCPLOCALHOST"]);
     let client = cmd([

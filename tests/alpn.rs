@@ -31,7 +31,7 @@ fn the_servers_order_decides() {
 }
 
 #[test]
-fn a_client_that_offers_none_has_none() {
+fn client_without_alpn_gets_no_protocol() {
     if !need(&["openssl"]) {
         return;
     }
@@ -43,7 +43,7 @@ fn a_client_that_offers_none_has_none() {
 }
 
 #[test]
-fn a_client_that_offers_others_is_told_so() {
+fn client_with_no_common_protocol_gets_an_alert() {
     if !need(&["openssl"]) {
         return;
     }
@@ -65,7 +65,7 @@ fn a_client_that_offers_others_is_told_so() {
 }
 
 #[test]
-fn both_programs_learn_what_was_agreed_on() {
+fn both_programs_get_the_agreed_protocol() {
     let (server, client) = connect(
         tlsd(&["--alpn=a b,h2"], "p256", ECHO),
         tlsc(&["-klocalhost", "--alpn=h2,a b"], HELLO),
@@ -94,7 +94,7 @@ fn both_programs_learn_what_was_agreed_on() {
 }
 
 #[test]
-fn a_server_may_pass_over_what_a_client_offers() {
+fn server_may_ignore_alpn() {
     if !need(&["openssl"]) {
         return;
     }
@@ -111,7 +111,7 @@ fn a_server_may_pass_over_what_a_client_offers() {
 }
 
 #[test]
-fn a_list_that_is_none_is_wrong_usage_at_the_first_program() {
+fn invalid_alpn_list_is_wrong_usage_at_the_first_program() {
     let long = format!("--alpn={}", "x".repeat(256));
     for program in [
         "s6-tlsserver",

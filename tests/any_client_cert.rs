@@ -40,7 +40,7 @@ fn any_certificate_is_accepted_and_reported() {
 }
 
 #[test]
-fn no_anchors_are_looked_at() {
+fn any_client_cert_reads_no_anchors() {
     if !need(&["openssl"]) {
         return;
     }
@@ -64,7 +64,7 @@ fn no_anchors_are_looked_at() {
 }
 
 #[test]
-fn one_is_needed_only_with_y() {
+fn any_client_cert_is_required_only_with_y() {
     if !need(&["openssl"]) {
         return;
     }
@@ -80,7 +80,7 @@ fn one_is_needed_only_with_y() {
 }
 
 #[test]
-fn gnutls_shows_one_too() {
+fn gnutls_client_certificate_is_accepted() {
     if !need(&["gnutls-cli"]) {
         return;
     }

@@ -47,7 +47,7 @@ fn djbs_and_others_super_servers_run_s6_tlsd() {
 /// The program that was called names what is wrong, before it runs anything:
 /// nothing of the chain is in PATH.
 #[test]
-fn what_the_next_program_would_refuse_is_told_by_the_first() {
+fn first_program_rejects_what_a_later_one_would_refuse() {
     for (argv, why) in [
         (
             "s6-tlsserver -H localhost 1",
@@ -121,7 +121,7 @@ fn a_socat_of_unix_sockets_may_be_the_network() {
 }
 
 #[test]
-fn an_execline_script_runs_the_whole_of_it() {
+fn execline_script_runs_the_whole_chain() {
     if !need(&["execlineb"]) {
         return;
     }

@@ -71,7 +71,7 @@ fn only(list: &str, word: &str) -> String {
 }
 
 #[test]
-fn all_files_can_be_read() {
+fn completion_files_parse_in_their_shells() {
     for shell in ["bash", "fish", "zsh"] {
         if !need(&[shell]) {
             continue;

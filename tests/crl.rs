@@ -129,7 +129,7 @@ fn cases() -> Vec<(
 }
 
 #[test]
-fn a_server_looks_up_what_leads_to_an_anchor() {
+fn server_checks_the_chain_against_crls() {
     if !need(&["openssl"]) {
         return;
     }
@@ -148,7 +148,7 @@ fn a_server_looks_up_what_leads_to_an_anchor() {
 }
 
 #[test]
-fn a_client_does_as_well() {
+fn client_checks_the_chain_against_crls() {
     if !need(&["openssl"]) {
         return;
     }
@@ -170,7 +170,7 @@ fn a_client_does_as_well() {
 }
 
 #[test]
-fn an_issuer_whose_key_may_not_sign_lists_has_none() {
+fn issuer_without_crl_sign_has_no_valid_crl() {
     if !need(&["openssl"]) {
         return;
     }
@@ -190,7 +190,7 @@ fn an_issuer_whose_key_may_not_sign_lists_has_none() {
 }
 
 #[test]
-fn what_is_accepted_by_itself_is_not_looked_up() {
+fn certificate_accepted_without_issuer_needs_no_crl() {
     if !need(&["openssl"]) {
         return;
     }
@@ -219,7 +219,7 @@ fn what_is_accepted_by_itself_is_not_looked_up() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named() {
+fn unusable_crlfile_is_named() {
     if !need(&["openssl"]) {
         return;
     }
@@ -275,7 +275,7 @@ fn fails(file: &std::path::Path, line: &str) {
 }
 
 #[test]
-fn only_with_z_the_program_sees_the_variable() {
+fn program_sees_crlfile_only_with_z() {
     if !need(&["openssl"]) {
         return;
     }
@@ -293,7 +293,7 @@ fn only_with_z_the_program_sees_the_variable() {
 }
 
 #[test]
-fn the_check_is_leaf_or_chain() {
+fn crl_check_covers_leaf_or_chain() {
     for (program, operands) in ENGINES {
         for check in ["", "Leaf", "all"] {
             let output = cmd([program, &format!("--crl-check={check}")]).args(operands);
@@ -322,7 +322,7 @@ const ROLL_OVERS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn an_old_and_a_new_key_of_one_name_have_a_list_each_in_any_order() {
+fn crls_of_old_and_new_issuer_key_work_in_any_order() {
     if !need(&["openssl"]) {
         return;
     }
@@ -349,7 +349,7 @@ fn an_old_and_a_new_key_of_one_name_have_a_list_each_in_any_order() {
 }
 
 #[test]
-fn a_list_of_the_other_key_of_a_name_does_not_do() {
+fn crl_of_another_key_of_the_issuer_is_not_enough() {
     if !need(&["openssl"]) {
         return;
     }

@@ -7,7 +7,7 @@ use crate::util::tls::tlsd;
 use crate::util::{certs, cmd, noise, pipe, tcp_pair};
 
 #[test]
-fn any_kind_of_descriptor_will_do() {
+fn descriptors_of_any_kind_work() {
     // The network through two pipes, the cleartext from and to files.
     let dir = crate::util::TempDir::new();
     let data = noise(300_000, 3);

@@ -123,7 +123,7 @@ fn failures_have_their_reason() {
 }
 
 #[test]
-fn a_server_that_fails_is_passed_over() {
+fn failing_server_is_skipped() {
     let here = ip("127.0.0.1");
     let answers = [("x.test. A", Answer::Addresses(vec![here]))];
     let (Some(bad), Some(good)) = (
@@ -141,7 +141,7 @@ fn a_server_that_fails_is_passed_over() {
 }
 
 #[test]
-fn names_that_are_none_are_not_exported() {
+fn invalid_names_are_not_exported() {
     let name = Answer::Name("evil\nname.test");
     let Some(server) = DnsServer::start(&[("1.0.0.127.in-addr.arpa. PTR", name)]) else {
         return;
@@ -152,7 +152,7 @@ fn names_that_are_none_are_not_exported() {
 }
 
 #[test]
-fn the_local_end_has_its_name_too() {
+fn local_address_is_looked_up() {
     let here = Answer::Name("here.test");
     let Some(server) = DnsServer::start(&[("9.0.0.127.in-addr.arpa. PTR", here)]) else {
         return;
@@ -172,7 +172,7 @@ fn the_local_end_has_its_name_too() {
 }
 
 #[test]
-fn silence_about_names_ends_with_the_time() {
+fn unanswered_lookup_ends_at_the_time_limit() {
     let Some(server) = DnsServer::start(&[("1.0.0.127.in-addr.arpa. PTR", Answer::Nothing)]) else {
         return;
     };
@@ -184,7 +184,7 @@ fn silence_about_names_ends_with_the_time() {
 }
 
 #[test]
-fn servers_that_are_not_there_are_passed_over_at_once() {
+fn unreachable_server_is_skipped_at_once() {
     let Some(server) = DnsServer::start(&[
         ("x.test. A", Answer::Addresses(vec![ip("127.0.0.1")])),
         ("failing.test. A", Answer::Code(2)),
@@ -233,7 +233,7 @@ fn suffixes_are_tried_in_their_order() {
 }
 
 #[test]
-fn localhost_is_this_host_without_a_question() {
+fn localhost_is_resolved_without_a_query() {
     let elsewhere = || Answer::Addresses(vec![ip("127.0.0.99")]);
     let Some(server) = DnsServer::start(&[
         ("localhost. A", elsewhere()),
@@ -314,7 +314,7 @@ fn client_with_files(
 }
 
 #[test]
-fn the_file_of_the_system_says_whom_to_ask() {
+fn resolv_conf_names_the_servers() {
     let here = || Answer::Addresses(vec![ip("127.0.0.1")]);
     let Some(server) = DnsServer::start(&[
         ("www.b.test. A", here()),
@@ -346,7 +346,7 @@ fn the_file_of_the_system_says_whom_to_ask() {
 }
 
 #[test]
-fn the_hosts_file_comes_first_if_it_is_asked() {
+fn hosts_file_comes_first_with_h() {
     let Some(server) = DnsServer::start(&[]) else {
         return;
     };

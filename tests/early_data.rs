@@ -23,7 +23,7 @@ fn session_with_early_data(dir: &TempDir) -> String {
 }
 
 #[test]
-fn a_client_that_hopes_for_early_data_gets_an_ordinary_connection() {
+fn early_data_are_skipped_and_the_handshake_goes_on() {
     if !need(&["openssl"]) {
         return;
     }

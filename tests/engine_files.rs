@@ -72,7 +72,7 @@ fn every_kind_of_key_and_file_is_served() {
 }
 
 #[test]
-fn what_a_server_shows_is_its_own_business() {
+fn unusual_certificate_is_served_if_the_key_matches() {
     if !need(&["openssl"]) {
         return;
     }
@@ -123,7 +123,7 @@ fn text_crlf_and_other_blocks_in_a_file_do_not_matter() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn unusable_key_or_certificate_is_named() {
     let dir = TempDir::new();
     let empty = dir.file("empty", "").to_str().unwrap().to_owned();
     let broken = dir.file(
@@ -216,7 +216,7 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
-fn variables_that_are_missing_are_named() {
+fn missing_variable_is_named() {
     let key = certs().path("p256.key");
     cmd(["s6-tlsd-io", "0", "1"])
         .run()

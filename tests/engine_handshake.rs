@@ -159,7 +159,7 @@ fn the_report_is_exact() {
 }
 
 #[test]
-fn what_is_not_tls_gets_an_alert_and_a_line() {
+fn plaintext_gets_an_alert_and_a_line() {
     let (server, port) = serve(&[], "p256", &["echo", "never"]);
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
@@ -226,7 +226,7 @@ pub fn openssl_client(port: u16, args: &[&str]) -> Running {
 }
 
 #[test]
-fn new_keys_are_taken_without_a_word() {
+fn key_update_is_accepted() {
     if !need(&["openssl"]) {
         return;
     }
@@ -289,7 +289,7 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
 }
 
 #[test]
-fn a_report_that_nobody_reads_is_an_error() {
+fn report_to_a_closed_pipe_is_an_error() {
     let (near, far) = tcp_pair();
     let ((output, _program), (_input, input)) = (pipe(), pipe());
     let server = cmd(["s6-tlsd-io", "-v0", "-d", "9", "6", "7", "ignored"])

@@ -117,7 +117,7 @@ fn a_report_may_come_in_pieces_and_be_long() {
 }
 
 #[test]
-fn a_report_sets_what_it_is_about_and_nothing_else() {
+fn report_sets_only_the_engines_variables() {
     let dir = fake(
         "exec 2>/dev/null; printf 'SSL_CIPHER=x\\0LD_PRELOAD=/x\\0BASH_ENV\\0SSL_CERT_FILE=/x\\0\\0' >/dev/fd/$fd",
     );
@@ -146,7 +146,7 @@ fn a_report_sets_what_it_is_about_and_nothing_else() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_named() {
+fn missing_engine_is_named() {
     let dir = TempDir::new();
     let copy = |name: &str| {
         let from: PathBuf = crate::util::bin_dir().join(name);
@@ -176,7 +176,7 @@ fn programs_find_each_other_beside_themselves() {
 }
 
 #[test]
-fn a_program_that_cannot_be_run_has_its_code() {
+fn program_that_cannot_be_executed_exits_126_or_127() {
     for (program, code, why) in [
         ("/nonexistent", 127, "No such file or directory"),
         ("/etc/passwd", 126, "Permission denied"),
@@ -280,7 +280,7 @@ fn signals_directory_and_descriptors_pass_through() {
 }
 
 #[test]
-fn the_program_finds_blocking_pipes_where_it_should() {
+fn program_gets_blocking_pipes_on_its_descriptors() {
     let kinds = "for i in 6 7; do readlink /proc/$$/fd/$i | cut -c1-4; grep -o 'flags:.*' /proc/$$/fdinfo/$i; done; \
                  echo x >&7; exec 7>&-; cat <&6 >/dev/null";
     let (_, client) = connect(tlsd(&[], "p256", "exec cat"), tlsc(&[], kinds));
@@ -291,7 +291,7 @@ fn the_program_finds_blocking_pipes_where_it_should() {
 }
 
 #[test]
-fn closed_standard_descriptors_are_no_trap() {
+fn closed_standard_descriptors_do_no_harm() {
     let (near, far) = tcp_pair();
     let server = tlsd(&[], "p256", "exec cat")
         .fd(0, far.try_clone().unwrap())

@@ -63,7 +63,7 @@ fn pairs(server: Cmd) -> Cmd {
 }
 
 #[test]
-fn each_level_chooses_as_it_should() {
+fn sni_level_chooses_the_pair() {
     for (level, name, pair) in [
         ("0", Some("one.test"), Some("p256")),
         ("1", Some("one.test"), Some("p384")),
@@ -138,7 +138,7 @@ fn level_two_needs_no_default_pair() {
 }
 
 #[test]
-fn pairs_that_do_not_pair_are_named() {
+fn mismatched_pair_is_named() {
     let engine = |level: &str| cmd(["s6-tlsd-io", "-k", level, "0", "1"]);
     let unpaired = engine("2").env("KEYFILE:a.test", certs().path("p256.key"));
     unpaired.run().fatal(
@@ -169,7 +169,7 @@ fn pairs_that_do_not_pair_are_named() {
 }
 
 #[test]
-fn a_name_that_is_no_host_name_is_refused_in_words() {
+fn invalid_server_name_is_refused_with_a_message() {
     if !need(&["openssl"]) {
         return;
     }
@@ -185,7 +185,7 @@ fn a_name_that_is_no_host_name_is_refused_in_words() {
 }
 
 #[test]
-fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
+fn odd_sni_is_tolerated_at_level_0() {
     if !need(&["openssl"]) {
         return;
     }
@@ -201,7 +201,7 @@ fn names_that_are_odd_are_tolerated_where_nothing_depends_on_them() {
 }
 
 #[test]
-fn a_variable_with_a_name_in_unicode_is_of_no_use_and_says_so() {
+fn variable_with_a_unicode_name_is_a_warning() {
     let server = |level| {
         let server = pair(
             tlsd(&["-k", level], "p256", "true"),

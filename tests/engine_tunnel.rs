@@ -82,7 +82,7 @@ fn an_answer_after_the_client_has_ended_arrives_whole() {
 }
 
 #[test]
-fn what_a_program_wrote_before_it_went_arrives() {
+fn output_of_an_exited_program_arrives() {
     // The server's program never reads; the client keeps sending.
     let server = "head -c 2000000 /dev/zero";
     let client = "(head -c 20000000 /dev/zero >&7) 2>/dev/null & exec 7>&-; wc -c <&6";
@@ -157,7 +157,7 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as plain:
 }
 
 #[test]
-fn nobody_stays_when_both_programs_have_gone() {
+fn engines_exit_when_both_programs_have_exited() {
     let (server, client) = start(tlsd(&[], "p256", "exec cat"), tlsc(&[], "exec sleep 60"));
     engine(&server);
     client.signal(nix::sys::signal::Signal::SIGKILL);
@@ -167,7 +167,7 @@ fn nobody_stays_when_both_programs_have_gone() {
 }
 
 #[test]
-fn a_killed_wrapper_takes_its_engine_along() {
+fn engine_ends_when_its_launcher_is_killed() {
     // Nothing comes from the network: the handshake waits.
     let (near, far) = tcp_pair();
     let server = tlsd(&[], "p256", "echo never")
@@ -247,7 +247,7 @@ fn reset(near: TcpStream, client: &Running) {
 }
 
 #[test]
-fn a_reset_peer_is_an_error_that_is_told() {
+fn reset_by_peer_is_reported_as_an_error() {
     let (near, far) = tcp_pair();
     let server = tlsd(&[], "p256", "echo up >&2; cat; echo eof >&2")
         .fd(0, far.try_clone().unwrap())

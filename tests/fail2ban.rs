@@ -44,7 +44,7 @@ fn forging_offer() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_a_client_offers_cannot_pass_for_a_line() {
+fn clients_alpn_cannot_forge_a_log_line() {
     let mut offers = vec![forging_offer(), vec![FORGED.into(); 600]];
     let odd = "a b=c\\\n\r\x1b[2J\u{202e}\u{2028}\u{85}é"
         .as_bytes()
@@ -120,7 +120,7 @@ fn said(options: &[&str], remote: &str, peer: impl FnOnce(&mut TcpStream)) -> St
 }
 
 #[test]
-fn fail2ban_finds_those_that_do_not_belong_here() {
+fn fail2ban_matches_refused_clients() {
     if !need(&["fail2ban-regex"]) {
         return;
     }
@@ -157,7 +157,7 @@ fn fail2ban_finds_those_that_do_not_belong_here() {
 }
 
 #[test]
-fn fail2ban_believes_nothing_that_a_client_wrote() {
+fn fail2ban_ignores_text_from_clients() {
     if !need(&["fail2ban-regex"]) {
         return;
     }

@@ -194,7 +194,7 @@ fn is_fatal(line: &str) -> bool {
 }
 
 #[test]
-fn without_enough_descriptors_it_works_or_says_why_not() {
+fn descriptor_shortage_either_works_or_is_reported() {
     let mut results = Vec::new();
     for limit in 3..16 {
         let (near, far) = tcp_pair();
@@ -231,7 +231,7 @@ fn without_enough_descriptors_it_works_or_says_why_not() {
 }
 
 #[test]
-fn without_processes_the_peer_is_told_and_a_server_goes_on() {
+fn fork_failure_is_reported_and_the_server_goes_on() {
     if !nix::unistd::geteuid().is_root() || !need(&["setpriv", "prlimit"]) {
         println!("SKIPPED: not root, or no setpriv");
         return;
@@ -280,7 +280,7 @@ fn without_processes_the_peer_is_told_and_a_server_goes_on() {
 }
 
 #[test]
-fn a_standard_error_that_takes_nothing_changes_nothing() {
+fn blocked_standard_error_changes_nothing() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let broken = || {
         let (reader, writer) = pipe();

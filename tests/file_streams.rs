@@ -25,7 +25,7 @@ fn with_content(command: Cmd, content: Vec<u8>) -> Cmd {
 }
 
 #[test]
-fn a_descriptor_that_was_handed_down_is_a_file_with_and_without_the_guard() {
+fn inherited_descriptor_is_a_file_with_and_without_guard() {
     for guard in GUARDS {
         for variable in ["KEYFILE", "CERTFILE"] {
             let file = |pair: &str| {
@@ -125,7 +125,7 @@ fn engines(options: &[&str], variable: &str, path: &Path) -> [Cmd; 2] {
 }
 
 #[test]
-fn the_limit_of_the_handshake_bounds_files_that_are_silent() {
+fn handshake_timeout_bounds_silent_files() {
     let silent = Silent::new();
     for path in &silent.paths {
         for variable in ["KEYFILE", "CERTFILE", "CAFILE", "CRLFILE"] {
@@ -147,7 +147,7 @@ fn the_limit_of_the_handshake_bounds_files_that_are_silent() {
 }
 
 #[test]
-fn without_that_limit_files_that_are_silent_have_one_of_their_own() {
+fn silent_files_have_a_limit_without_handshake_timeout() {
     let silent = Silent::new();
     let [pipe, _] = &silent.paths;
     let mut running = Vec::new();

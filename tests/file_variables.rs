@@ -3,7 +3,7 @@
 use crate::util::{TempDir, certs, cmd};
 
 #[test]
-fn a_variable_that_is_set_and_empty_is_named() {
+fn empty_variable_is_named() {
     let path = |name| certs().path(name);
     for (program, options, variable) in [
         ("s6-tlsd-io", &["-y"][..], "KEYFILE"),
@@ -55,7 +55,7 @@ fn an_empty_variable_for_a_response_is_a_warning() {
 }
 
 #[test]
-fn a_directory_of_pairs_without_an_sni_level_says_what_it_needs() {
+fn snidir_without_sni_level_says_what_is_missing() {
     let dir = TempDir::new();
     for (options, why) in [
         (&[][..], "SNIDIR needs --sni or --mandatory-sni"),

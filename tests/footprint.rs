@@ -16,7 +16,7 @@ fn resident(pid: i32) -> u64 {
 }
 
 #[test]
-fn a_reader_that_stops_costs_neither_time_nor_memory() {
+fn stalled_reader_costs_neither_time_nor_memory() {
     // Only root may ask how much memory an engine in its sandbox has.
     let options: &[&str] = match nix::unistd::geteuid().is_root() {
         true => &[],
@@ -145,7 +145,7 @@ fn an_engine_is_large_only_while_data_flow() {
 }
 
 #[test]
-fn nothing_turns_while_nothing_moves() {
+fn idle_engines_use_no_cpu() {
     for (server_program, client_program) in [
         ("exec cat", "exec cat <&6"),
         // The client's direction has ended.

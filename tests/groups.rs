@@ -190,7 +190,7 @@ fn without_a_group_in_common_there_is_no_handshake() {
 }
 
 #[test]
-fn a_list_that_is_none_is_wrong_usage_everywhere() {
+fn invalid_group_list_is_wrong_usage_everywhere() {
     let names = "X25519MLKEM768, X25519, secp256r1, secp384r1";
     for (program, operands) in ENGINES {
         for (list, why) in [
@@ -207,7 +207,7 @@ fn a_list_that_is_none_is_wrong_usage_everywhere() {
 }
 
 #[test]
-fn a_share_that_is_none_gets_illegal_parameter() {
+fn invalid_key_share_gets_illegal_parameter() {
     let unreduced: Edit = |record| {
         let share = place_of_share(record, 1216);
         record[share..share + 2].fill(0xff);

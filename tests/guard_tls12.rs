@@ -123,7 +123,7 @@ fn seen(to: &str, args: &[&str]) -> String {
 }
 
 #[test]
-fn there_are_no_tickets_and_those_of_others_do_not_open() {
+fn guard_issues_and_opens_no_tls12_tickets() {
     if !need(&["openssl"]) {
         return;
     }

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use crate::util::{Cmd, certs, cmd};
 
 #[test]
-fn a_name_is_refused_with_the_way_to_its_number() {
+fn name_instead_of_id_is_refused_with_the_command() {
     let user = "must be an unsigned integer: `id -u www-data` prints the number";
     let group = "must be an unsigned integer: `getent group ssl-cert` shows the number";
     let groups = "must be a list of unsigned integers: `getent group ssl-cert` shows the number";

@@ -65,7 +65,7 @@ fn descriptors(pid: i32) -> Vec<String> {
 }
 
 #[test]
-fn every_kind_of_key_signs_from_there() {
+fn guard_signs_with_every_kind_of_key() {
     for pair in ["p256", "p384", "rsa", "ed25519"] {
         let (server, client) = connect(tlsd(GUARD, pair, ECHO), tlsc(&["-klocalhost"], HELLO));
         assert!(client.success().out().starts_with("hello\n"), "{pair}");
@@ -74,7 +74,7 @@ fn every_kind_of_key_signs_from_there() {
 }
 
 #[test]
-fn a_clients_key_signs_from_there_too() {
+fn guard_signs_with_a_clients_key() {
     let server = tlsd(&["-y"], "p256", ECHO).env("CAFILE", certs().path("ca.pem"));
     let client = tlsc(&["-klocalhost", "-y", "--key-guard"], HELLO)
         .env("KEYFILE", certs().path("client.key"))
@@ -90,7 +90,7 @@ fn a_clients_key_signs_from_there_too() {
 }
 
 #[test]
-fn the_half_that_hears_the_network_never_has_the_key() {
+fn network_half_never_has_the_key() {
     for pair in ["p256", "rsa"] {
         let (server, _network) = silent(&[], pair);
         let [network, guard] = halves(&server);
@@ -118,7 +118,7 @@ fn the_half_that_hears_the_network_never_has_the_key() {
 }
 
 #[test]
-fn nor_has_it_after_the_handshake_and_the_guard_is_gone_then() {
+fn network_half_has_no_key_after_the_handshake_and_the_guard_is_gone() {
     let (server, client) = start(
         tlsd(GUARD, "p256", "exec cat"),
         tlsc(&["-klocalhost"], "echo up >&7; exec cat <&6"),
@@ -144,7 +144,7 @@ fn nor_has_it_after_the_handshake_and_the_guard_is_gone_then() {
 }
 
 #[test]
-fn the_guard_has_one_socket_and_standard_error_and_is_locked_in() {
+fn guard_has_one_socket_and_standard_error_and_is_sandboxed() {
     let (server, _network) = silent(&[], "p256");
     let [network, guard] = halves(&server);
     let theirs = descriptors(guard);
@@ -220,7 +220,7 @@ fn is_gone(pid: i32) -> bool {
 }
 
 #[test]
-fn a_guard_that_its_half_may_not_signal_ends_with_it_too() {
+fn guard_that_cannot_be_signalled_ends_with_the_network_half() {
     let (near, far) = tcp_pair();
     let dir = TempDir::new();
     let server = tlsd(&["-k1"], "p256", "echo never")
@@ -264,7 +264,7 @@ fn hanging(options: &[&str], user: Option<&str>) -> (Running, [i32; 2], Running)
 }
 
 #[test]
-fn a_guard_whose_file_system_hangs_ends_with_its_half() {
+fn guard_on_a_hanging_file_system_ends_with_the_network_half() {
     if !need(&["strace"]) {
         return;
     }
@@ -280,7 +280,7 @@ fn a_guard_whose_file_system_hangs_ends_with_its_half() {
 }
 
 #[test]
-fn each_half_may_be_lost_before_anything_was_read() {
+fn loss_of_one_half_before_reading_ends_the_other() {
     let dir = TempDir::new();
     let fifo = dir.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -306,7 +306,7 @@ fn each_half_may_be_lost_before_anything_was_read() {
 }
 
 #[test]
-fn files_that_take_too_long_are_a_handshake_that_does() {
+fn slow_files_are_a_handshake_timeout() {
     let dir = TempDir::new();
     let fifo = dir.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -386,7 +386,7 @@ fn a_client_that_leaves_in_the_handshake_leaves_no_guard_behind() {
 }
 
 #[test]
-fn a_client_whose_server_is_late_hears_the_same() {
+fn server_timed_out_sends_the_same_with_and_without_guard() {
     let heard = |options: &[&str]| {
         let (near, far) = tcp_pair();
         let server = tlsd(&[options, &["-K", "1000"]].concat(), "p256", "echo never")
@@ -411,7 +411,7 @@ fn a_client_whose_server_is_late_hears_the_same() {
 }
 
 #[test]
-fn a_guard_that_is_stopped_costs_no_more_than_the_handshakes_limit() {
+fn stopped_guard_ends_at_the_handshake_timeout() {
     let (server, network) = silent(&["-K", "1500"], "p256");
     let [_, guard] = halves(&server);
     kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
@@ -422,7 +422,7 @@ fn a_guard_that_is_stopped_costs_no_more_than_the_handshakes_limit() {
 }
 
 #[test]
-fn what_is_wrong_is_said_as_without_it() {
+fn errors_are_those_of_an_engine_without_guard() {
     let dir = TempDir::new();
     let missing = dir.join("missing");
     let bad = dir.file("bad", "no key");
@@ -445,7 +445,7 @@ fn what_is_wrong_is_said_as_without_it() {
 }
 
 #[test]
-fn without_processes_it_says_so() {
+fn guard_that_cannot_be_forked_is_reported() {
     if !need(&["strace"]) {
         return;
     }

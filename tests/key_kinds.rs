@@ -13,7 +13,7 @@ fn refused(key: impl AsRef<std::ffi::OsStr>, pair: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_key_that_cannot_be_used_is_called_by_its_kind() {
+fn unusable_key_is_reported_with_its_kind() {
     for (pair, kind) in [
         ("pss", "of type RSASSA-PSS ("),
         ("secp521r1", "of type ECDSA P-521 ("),
@@ -53,7 +53,7 @@ fn rsa_key(numbers: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn of_a_broken_rsa_key_it_is_said_what_is_wrong() {
+fn broken_rsa_key_is_reported_with_its_fault() {
     let dir = TempDir::new();
     let good = numbers(&certs().read("rsa.pkcs1.der"));
     assert_eq!(rsa_key(&good), certs().read("rsa.pkcs1.der"));
@@ -85,7 +85,7 @@ fn of_a_broken_rsa_key_it_is_said_what_is_wrong() {
 }
 
 #[test]
-fn a_curve_that_is_written_out_is_served_if_it_is_one_of_ours() {
+fn explicit_curve_parameters_are_served_if_known() {
     if !need(&["openssl"]) {
         return;
     }
@@ -108,7 +108,7 @@ fn a_curve_that_is_written_out_is_served_if_it_is_one_of_ours() {
 }
 
 #[test]
-fn a_peer_with_a_kind_of_key_that_cannot_be_verified_is_told_its_kind() {
+fn peer_with_unverifiable_key_is_refused_with_its_kind() {
     for (pair, anchors, code, why) in [
         (
             "pssinter-leaf-chain",

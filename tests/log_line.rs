@@ -56,7 +56,7 @@ fn ended(options: &[&str], peer: impl FnOnce(&mut TcpStream)) -> Output {
 }
 
 #[test]
-fn both_ends_say_the_same_of_one_connection() {
+fn log_lines_of_both_ends_agree() {
     let server = "read -r line; printf 'an answer'";
     let (server, client) = connect(
         tlsd(&["-v2", "-y"], "p256", server).env("CAFILE", certs().path("ca.pem")),
@@ -101,7 +101,7 @@ fn below_two_there_is_no_line() {
 }
 
 #[test]
-fn the_remote_is_the_one_that_the_environment_names() {
+fn remote_comes_from_the_environment() {
     let remote = |command: Cmd| {
         let (near, far) = tcp_pair();
         let peer = near.local_addr().unwrap();
@@ -147,7 +147,7 @@ fn a_server_behind_s6_tcpserver_names_its_client() {
 }
 
 #[test]
-fn what_fails_before_the_first_byte_has_its_line_too() {
+fn early_failure_has_a_log_line() {
     let (near, far) = tcp_pair();
     let peer = near.local_addr().unwrap().to_string();
     for (name, value, code) in [
@@ -199,7 +199,7 @@ pub fn read_to_end(stream: &mut TcpStream) {
 }
 
 #[test]
-fn peers_that_do_not_get_in_end_with_their_word() {
+fn refused_peer_has_its_end_reason() {
     let openssl = |options: &[&str], args: &[&str]| {
         let (server, port) = serve(&[&["-v"], options].concat(), "p256", &["cat"]);
         let output = cmd(["openssl", "s_client", "-connect"])
@@ -257,7 +257,7 @@ fn expect_word(err: &str, word: &str) {
 }
 
 #[test]
-fn certificates_that_will_not_do_end_with_their_word() {
+fn refused_certificate_has_its_end_reason() {
     let insists = tlsd(&["-v2", "-y"], "p256", "cat").env("CAFILE", certs().path("ca.pem"));
     let (server, client) = connect(insists, tlsc(&["-v2"], "cat <&6"));
     expect_word(&server.code(98).err(), "peer-certificate");
@@ -323,7 +323,7 @@ pub fn reset(peer: &mut TcpStream) {
 }
 
 #[test]
-fn peers_that_end_badly_end_with_their_word() {
+fn bad_end_has_its_end_reason() {
     let idle = ended(&["--idle-timeout=100"], |peer| {
         rustls_client(peer);
         read_to_end(peer);
@@ -351,7 +351,7 @@ fn peers_that_end_badly_end_with_their_word() {
 }
 
 #[test]
-fn a_program_that_leaves_during_the_handshake_ends_with_its_word() {
+fn program_exit_during_handshake_is_local_gone() {
     let (near, far) = tcp_pair();
     let ((output, program), (gone, input)) = (pipe(), pipe());
     let engine = cmd(["s6-tlsd-io", "-v2", "6", "7"])

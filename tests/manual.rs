@@ -26,7 +26,7 @@ fn every_program_has_a_page_and_the_suite_one_more() {
 }
 
 #[test]
-fn mandoc_has_nothing_to_say_about_them() {
+fn mandoc_accepts_every_page() {
     if !need(&["mandoc"]) {
         return;
     }

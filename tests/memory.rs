@@ -41,7 +41,7 @@ fn loaded(program: &str) -> u64 {
 }
 
 #[test]
-fn a_program_that_gets_no_memory_says_so() {
+fn program_out_of_memory_says_so() {
     for argv in [
         &["s6-tlsd", "true"][..],
         &["s6-ucspitlsd", "true"],
@@ -58,7 +58,7 @@ fn a_program_that_gets_no_memory_says_so() {
 }
 
 #[test]
-fn an_engine_that_gets_no_memory_says_so() {
+fn engine_out_of_memory_says_so() {
     let dir = TempDir::new();
     let many = dir.file("many.pem", certs().read("ca.pem").repeat(20_000));
     let command = |engine: &str| {
@@ -76,7 +76,7 @@ fn an_engine_that_gets_no_memory_says_so() {
 }
 
 #[test]
-fn a_connection_that_is_there_needs_no_more_memory() {
+fn open_connection_needs_no_more_memory() {
     if !need(&["prlimit"]) {
         return;
     }

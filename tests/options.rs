@@ -97,7 +97,7 @@ fn values_are_checked() {
 }
 
 #[test]
-fn a_server_name_that_is_none_cannot_be_set_up() {
+fn invalid_server_name_exits_97() {
     let client = cmd(["s6-tlsc-io", "-k", "a..b", "6", "7"]).env("CAFILE", "/dev/null");
     client.run().fatal(
         97,

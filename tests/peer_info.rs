@@ -119,7 +119,7 @@ fn expect_rich(variables: &Variables, prefix: &str) {
 }
 
 #[test]
-fn a_server_says_everything_of_a_client_that_openssl_knows() {
+fn server_reports_everything_of_a_client_that_openssl_knows() {
     if !need(&["openssl"]) {
         return;
     }
@@ -156,7 +156,7 @@ fn a_server_says_everything_of_a_client_that_openssl_knows() {
 }
 
 #[test]
-fn a_client_says_everything_of_a_server_too() {
+fn client_reports_everything_of_a_server() {
     if !need(&["openssl"]) {
         return;
     }
@@ -190,7 +190,7 @@ fn both(server: Cmd, client: Cmd) -> [Variables; 2] {
 }
 
 #[test]
-fn without_a_certificate_nothing_is_set_but_that() {
+fn no_certificate_sets_verify_none_only() {
     let server = tlsd(&["-Y", "--peer-info"], "p256", SHOW)
         .env("CAFILE", certs().path("ca.pem"))
         .env("SSL_CLIENT_S_DN", "CN=forged")
@@ -213,7 +213,7 @@ fn without_a_certificate_nothing_is_set_but_that() {
 }
 
 #[test]
-fn nothing_of_it_is_said_unless_asked_for() {
+fn peer_info_is_off_by_default() {
     let [server, client] = both(tlsd(&[], "p256", SHOW), tlsc(&[], SHOW));
     assert_eq!(server.0.len(), 2, "{:?}", server.0);
     assert_eq!(client.0.len(), 4, "{:?}", client.0);
@@ -290,7 +290,7 @@ fn served(certificate: &str, key: &str) -> (crate::util::Running, u16) {
 }
 
 #[test]
-fn the_exporter_is_that_of_openssl() {
+fn exporter_agrees_with_openssl() {
     if !need(&["openssl"]) {
         return;
     }
@@ -490,7 +490,7 @@ fn large_notifications_arrive_whole() {
 }
 
 #[test]
-fn a_program_that_starts_tls_later_is_told_too() {
+fn starttls_program_gets_peer_info() {
     let server = cmd(["s6-ucspitlsd", "-Y", "--peer-info", "sh", "-c"])
         .arg("printf Y >&$SSLCTLFD; cat <&$SSLCTLFD >&2")
         .env("KEYFILE", certs().path("p256.key"))

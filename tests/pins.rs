@@ -26,7 +26,7 @@ const UNKNOWN: &str =
     "handshake failed: certificate of remote refused: unknown issuer: no chain to a trust anchor";
 
 #[test]
-fn a_server_without_anchors_lets_those_in_that_are_pinned() {
+fn server_without_anchors_accepts_pinned_clients_only() {
     if !need(&["openssl"]) {
         return;
     }
@@ -57,7 +57,7 @@ fn a_server_without_anchors_lets_those_in_that_are_pinned() {
 }
 
 #[test]
-fn with_anchors_both_must_hold() {
+fn server_with_anchors_checks_chain_and_pin() {
     if !need(&["openssl"]) {
         return;
     }
@@ -94,7 +94,7 @@ fn with_anchors_both_must_hold() {
 }
 
 #[test]
-fn a_client_without_anchors_takes_the_servers_that_are_pinned() {
+fn client_without_anchors_accepts_pinned_servers_only() {
     if !need(&["openssl"]) {
         return;
     }
@@ -124,7 +124,7 @@ fn a_client_without_anchors_takes_the_servers_that_are_pinned() {
 }
 
 #[test]
-fn a_client_with_anchors_checks_both() {
+fn client_with_anchors_checks_chain_and_pin() {
     if !need(&["openssl"]) {
         return;
     }
@@ -174,7 +174,7 @@ fn gnutls_meets_pins_on_both_sides() {
 }
 
 #[test]
-fn a_pin_that_is_none_is_wrong_usage_everywhere() {
+fn invalid_pin_is_wrong_usage_everywhere() {
     let digits = "0".repeat(64);
     let why = "pin must be SHA256: or SPKI-SHA256: and 64 hex digits";
     for (program, operands) in ENGINES {
@@ -207,7 +207,7 @@ fn a_server_needs_a_certificate_to_pin() {
 }
 
 #[test]
-fn a_client_without_pins_needs_anchors_as_ever() {
+fn client_without_pins_needs_anchors() {
     for options in [&[][..], &["--no-verify-cert"]] {
         let output = cmd(["s6-tlsc-io"]).args(options).args(["6", "7"]).run();
         let missing = "CADIR or CAFILE not set, and no --webpki-roots given";

@@ -66,7 +66,7 @@ fn a_header_cut_anywhere_is_no_header() {
 }
 
 #[test]
-fn what_is_wrong_has_its_code() {
+fn invalid_header_has_its_exit_code() {
     let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(100));
     let mut datagram = v2(1, 0x12, &INET);
     datagram[13] = 0x12;
@@ -97,7 +97,7 @@ fn what_is_wrong_has_its_code() {
 }
 
 #[test]
-fn what_the_proxy_knows_of_tls_goes_around_ours() {
+fn proxys_tls_variables_survive_s6_tlsd() {
     let ssl = [
         &[0x01, 0, 0, 0, 0][..],
         &[0x21, 0, 7],
@@ -136,7 +136,7 @@ fn what_the_proxy_knows_of_tls_goes_around_ours() {
 }
 
 #[test]
-fn what_the_proxy_knows_besides_tls_leaves_ours_alone() {
+fn header_without_tls_keeps_variables_of_s6_tlsd() {
     let block = [&INET[..], &[0x02, 0, 4], b"name"].concat();
     let output = cmd(["proxy-server", "--before-tlsd"])
         .args(["env", "SSL_PROTOCOL=TLSv1.3", "SSL_CIPHER=ours"])
@@ -190,7 +190,7 @@ fn a_line_without_its_carriage_return_is_refused_at_once() {
 }
 
 #[test]
-fn what_no_header_begins_with_is_refused_at_once() {
+fn wrong_first_bytes_are_refused_at_once() {
     for (options, bytes) in [
         (&[][..], "\n"),
         (&["--before-tlsd"], "\n"),
@@ -213,7 +213,7 @@ fn what_no_header_begins_with_is_refused_at_once() {
 }
 
 #[test]
-fn the_limit_of_time_works_on_a_blocking_descriptor() {
+fn time_limit_works_on_a_blocking_descriptor() {
     let silent = cmd(["proxy-server", "-t", "200", "true"])
         .input_pipe()
         .start();
@@ -221,7 +221,7 @@ fn the_limit_of_time_works_on_a_blocking_descriptor() {
 }
 
 #[test]
-fn the_limit_of_the_handshake_holds_for_the_header_before_it() {
+fn handshake_timeout_bounds_the_header() {
     let (server, port) = crate::util::tls::serve(&["-LH", "-K", "200"], "p256", &["true"]);
     for begun in ["", "PROXY TCP4 127.0"] {
         let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -275,7 +275,7 @@ fn haproxy_stands_before_s6_tlsserver() {
 }
 
 #[test]
-fn haproxy_tells_what_it_knows_of_the_clients_tls() {
+fn haproxy_reports_the_clients_tls() {
     if !need(&["haproxy", "openssl"]) {
         return;
     }

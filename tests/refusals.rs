@@ -36,7 +36,7 @@ fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
 }
 
 #[test]
-fn a_random_that_makes_a_document_of_the_key_exchange_is_refused() {
+fn tls12_random_that_makes_the_input_a_document_is_refused() {
     if !need(&["openssl"]) {
         return;
     }
@@ -60,7 +60,7 @@ fn a_random_that_makes_a_document_of_the_key_exchange_is_refused() {
 }
 
 #[test]
-fn a_server_without_random_bytes_says_so_to_both() {
+fn server_without_random_bytes_reports_and_alerts() {
     if !need(&["openssl", "strace"]) {
         return;
     }

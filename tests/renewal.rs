@@ -171,7 +171,7 @@ fn a_pair_in_a_directory_may_be_renewed_in_place() {
 /// is over.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_wildcard_does_not_stand_in_for_a_pair_that_is_renewed() {
+fn wildcard_does_not_replace_a_pair_in_renewal() {
     let dir = TempDir::new();
     dir.file("_.example.test.key", certs().read("rsa.key"));
     dir.file("_.example.test.crt", certs().read("rsa.pem"));
@@ -185,7 +185,7 @@ fn a_wildcard_does_not_stand_in_for_a_pair_that_is_renewed() {
 }
 
 #[test]
-fn what_is_wrong_in_a_directory_of_anchors_is_told_and_left_out() {
+fn bad_entry_in_cadir_is_a_warning() {
     let dir = TempDir::new();
     dir.file("ca.pem", certs().read("ca.pem"));
     dir.file("note", "nothing");

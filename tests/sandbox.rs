@@ -43,7 +43,7 @@ fn whole() -> bool {
 }
 
 #[test]
-fn an_engine_that_serves_is_locked_in() {
+fn serving_engine_is_sandboxed() {
     if !whole() {
         return;
     }
@@ -86,7 +86,7 @@ fn only_four_descriptors_and_standard_error_are_left() {
 }
 
 #[test]
-fn verbose_engines_say_what_is_on() {
+fn verbose_engine_lists_its_sandbox() {
     if !whole() {
         return;
     }
@@ -104,7 +104,7 @@ fn verbose_engines_say_what_is_on() {
 }
 
 #[test]
-fn it_can_be_left_out() {
+fn no_sandbox_turns_it_off() {
     let options = ["-v2", "--no-sandbox"];
     let (server, client, engines) = serving(tlsd(&options, "p256", "exec cat"), &options);
     let own = i32::try_from(std::process::id()).unwrap();
@@ -155,7 +155,7 @@ fn readable(pid: i32, name: &str) -> bool {
 }
 
 #[test]
-fn processes_of_the_same_user_see_nothing_of_its_memory() {
+fn engine_memory_is_hidden_from_the_same_user() {
     let dir = TempDir::new();
     let (_server, _client, [pid, _]) = serving(ordinary(&[], &dir), &[]);
     for name in ["mem", "maps", "environ", "fd/0"] {
@@ -166,7 +166,7 @@ fn processes_of_the_same_user_see_nothing_of_its_memory() {
 }
 
 #[test]
-fn they_see_nothing_while_it_reads_the_key_either() {
+fn engine_memory_is_hidden_while_it_reads_the_key() {
     let dir = TempDir::new();
     for (options, visible) in [(&[][..], false), (&["--no-sandbox"], true)] {
         let fifo = dir.join("fifo");
@@ -184,7 +184,7 @@ fn they_see_nothing_while_it_reads_the_key_either() {
 }
 
 #[test]
-fn they_see_nothing_after_its_identity_has_changed_either() {
+fn engine_memory_is_hidden_after_setuid() {
     if !need(&["strace"]) || !nix::unistd::geteuid().is_root() {
         println!("SKIPPED: no strace, or not root, who alone takes on identities");
         return;
@@ -242,7 +242,7 @@ fn a_key_may_come_through_a_descriptor() {
 }
 
 #[test]
-fn an_engine_serves_where_the_kernel_has_nothing_of_it() {
+fn engine_serves_without_kernel_support() {
     if !need(&["strace"]) {
         return;
     }
@@ -291,7 +291,7 @@ fn descriptors_are_closed_one_by_one_where_a_range_is_forbidden() {
 }
 
 #[test]
-fn an_engine_that_lacks_what_its_sandbox_needs_serves_nobody() {
+fn engine_that_cannot_enter_the_sandbox_serves_nobody() {
     if !whole() || !need(&["strace"]) {
         return;
     }
@@ -334,7 +334,7 @@ fn an_engine_that_lacks_what_its_sandbox_needs_serves_nobody() {
 }
 
 #[test]
-fn an_engine_asks_for_nothing_that_is_refused() {
+fn engine_makes_no_forbidden_call() {
     if !need(&["strace"]) {
         return;
     }

@@ -208,7 +208,7 @@ fn a_client_resumes_on_the_other_machine() {
 }
 
 #[test]
-fn a_machine_that_goes_takes_only_its_own_connections_along() {
+fn failed_machine_loses_only_its_connections() {
     let Some(Cluster {
         dir, front, one, ..
     }) = &Cluster::new(&[])

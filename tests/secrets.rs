@@ -167,7 +167,7 @@ fn after_the_handshake_the_key_is_in_one_place() {
 }
 
 #[test]
-fn a_key_that_everybody_may_read_is_warned_of() {
+fn world_readable_key_is_a_warning() {
     let dir = TempDir::new();
     let key = dir.file("key", certs().read("p256.key"));
     let warning = format!(

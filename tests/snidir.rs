@@ -53,7 +53,7 @@ fn copy(pair: &str, to: &Path) {
 }
 
 #[test]
-fn certbots_directory_is_served_as_it_stands() {
+fn certbot_directory_is_served_unchanged() {
     let dir = TempDir::new();
     for (name, pair) in [("a.example", "p384"), ("b.example", "rsa")] {
         for file in ["privkey", "fullchain"] {
@@ -152,7 +152,7 @@ fn a_name_that_is_too_long_for_a_file_has_no_pair() {
 }
 
 #[test]
-fn a_pair_that_cannot_be_used_is_told_to_both_sides() {
+fn unusable_pair_is_reported_to_both_sides() {
     let dir = TempDir::new();
     copy("p384", &dir.join("a.example.key"));
     copy("rsa", &dir.join("a.example.crt"));
@@ -209,7 +209,7 @@ fn renew(live: &Path, number: usize) {
 }
 
 #[test]
-fn certbot_renews_under_load_and_nobody_is_told() {
+fn certbot_renewal_under_load_breaks_no_connection() {
     let dir = TempDir::new();
     let live = dir.join("live/a.example");
     std::fs::create_dir_all(&live).unwrap();
@@ -270,7 +270,7 @@ fn only_root_reads_the_directory_and_nobody_hears_the_network_as_root() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_opened_is_known_at_the_start() {
+fn unopenable_snidir_is_reported_at_start() {
     let dir = TempDir::new();
     let file = dir.file("file", "");
     for (path, why) in [
@@ -290,7 +290,7 @@ fn a_directory_that_cannot_be_opened_is_known_at_the_start() {
 }
 
 #[test]
-fn files_with_a_name_in_unicode_are_of_no_use_and_say_so() {
+fn files_with_a_unicode_name_are_a_warning() {
     let dir = TempDir::new();
     copy("p384", &dir.join("b\u{fc}cher.test/privkey.pem"));
     copy("p384", &dir.join("b\u{fc}cher.test/fullchain.pem"));

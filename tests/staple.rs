@@ -37,7 +37,7 @@ fn serial(pair: &str) -> String {
 }
 
 #[test]
-fn clients_that_ask_get_the_response() {
+fn response_is_stapled_on_request() {
     if !need(&["openssl"]) {
         return;
     }
@@ -76,7 +76,7 @@ fn gnutls_believes_the_response() {
 }
 
 #[test]
-fn each_name_has_its_own() {
+fn each_server_name_has_its_response() {
     if !need(&["openssl"]) {
         return;
     }
@@ -100,7 +100,7 @@ fn each_name_has_its_own() {
 }
 
 #[test]
-fn what_is_no_response_is_a_warning() {
+fn invalid_response_is_a_warning() {
     if !need(&["openssl"]) {
         return;
     }
@@ -157,7 +157,7 @@ fn warns(file: &std::path::Path, line: &str) {
 }
 
 #[test]
-fn without_it_nothing_is_stapled_and_without_z_the_program_sees_none() {
+fn no_ocspfile_staples_nothing_and_program_sees_ocspfile_only_with_z() {
     if !need(&["openssl"]) {
         return;
     }

@@ -82,7 +82,7 @@ fn full(command: Cmd, dir: &TempDir) -> Cmd {
 }
 
 #[test]
-fn a_file_at_its_limit_ends_nobody() {
+fn stderr_at_file_size_limit_kills_no_program() {
     let dir = TempDir::new();
     let (server, client) = connect(
         full(tlsd(&["-v2"], "p256", "cat"), &dir),
@@ -120,7 +120,7 @@ fn ignored(line: &str, signal: Signal) -> bool {
 }
 
 #[test]
-fn the_signal_of_the_limit_is_handed_on_as_it_was() {
+fn sigxfsz_disposition_is_passed_on() {
     for before in [false, true] {
         let dir = TempDir::new();
         let (_socket, port) = listener();

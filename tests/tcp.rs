@@ -7,7 +7,7 @@ use crate::tcpserverd::{serve, talk};
 use crate::util::{cmd, eventually, listener, need, refused_port};
 
 #[test]
-fn the_binder_tells_what_it_cannot_do() {
+fn socketbinder_reports_its_failures() {
     let (socket, port) = listener();
     let bind = |ip: &str, port: &str| cmd(["s6-tcpserver-socketbinder", ip, port, "true"]).run();
     bind("127.0.0.1", &port.to_string()).fatal(
@@ -129,7 +129,7 @@ fn the_client_leaves_the_connection_on_six_and_seven() {
 }
 
 #[test]
-fn the_client_tells_what_it_cannot_do() {
+fn tcpclient_reports_its_failures() {
     let port = refused_port().to_string();
     let run = |args: &[&str]| cmd(["s6-tcpclient"]).args(args).args([&port, "true"]).run();
     let refused = run(&["-H", "127.0.0.1"]).code(111);

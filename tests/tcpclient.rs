@@ -78,7 +78,7 @@ fn without_lookups_only_addresses_are_hosts() {
 }
 
 #[test]
-fn nothing_or_zero_is_this_host() {
+fn empty_host_or_zero_is_this_host() {
     let v6 = TcpListener::bind("[::1]:0").unwrap();
     let port = v6.local_addr().unwrap().port();
     for (options, host, ip) in [(&["-Hv"][..], "0", "::1"), (&["-Hv6"], "", "::1")] {
@@ -212,7 +212,7 @@ fn a_command_line_that_is_wrong_shows_the_usage() {
 }
 
 #[test]
-fn a_program_that_cannot_run_has_its_code() {
+fn program_that_cannot_run_exits_126_or_127() {
     let (_socket, port) = listener();
     let dir = TempDir::new();
     let plain = dir.file("plain", "");

@@ -30,7 +30,7 @@ pub fn talk(port: u16, say: &str) -> String {
 }
 
 #[test]
-fn the_server_tells_the_program_who_is_there() {
+fn program_gets_the_clients_address() {
     let show = "env | grep -E '^(TCP|PROTO)' | sort; cat";
     let (server, port) = serve(&["-v"], &["sh", "-c", show]);
     let answer = talk(port, "hello\n");
@@ -77,7 +77,7 @@ fn limits_are_exact() {
 }
 
 #[test]
-fn a_limit_that_is_reached_is_told_once_and_when_it_is_left() {
+fn reached_limit_is_logged_once_and_again_when_free() {
     let (server, port) = serve(&["-c2"], &["cat"]);
     let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
     let served = |stream: &mut TcpStream| {
@@ -104,7 +104,7 @@ fn a_limit_that_is_reached_is_told_once_and_when_it_is_left() {
 }
 
 #[test]
-fn a_burst_of_connections_is_served_and_nothing_stays() {
+fn burst_of_connections_is_served_and_leaves_nothing() {
     let (server, port) = serve(&["-q", "-c", "100", "-C", "100"], &["cat"]);
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -126,7 +126,7 @@ fn a_burst_of_connections_is_served_and_nothing_stays() {
 }
 
 #[test]
-fn each_signal_does_what_it_should() {
+fn signals_act_on_server_and_children() {
     for (signal, text, exits, killed) in [
         (
             Signal::SIGHUP,
@@ -228,7 +228,7 @@ fn running_out_of_descriptors_is_survived() {
 }
 
 #[test]
-fn a_program_that_is_not_there_leaves_the_server_alone() {
+fn missing_program_leaves_the_server_running() {
     let (server, port) = serve(&[], &["/nonexistent"]);
     for _ in 0..2 {
         assert_eq!(talk(port, ""), "");
@@ -239,7 +239,7 @@ fn a_program_that_is_not_there_leaves_the_server_alone() {
 }
 
 #[test]
-fn each_verbosity_prints_its_lines() {
+fn verbosity_chooses_the_lines() {
     for (verbosity, expected) in [
         ("-q", ""),
         (
@@ -262,7 +262,7 @@ fn each_verbosity_prints_its_lines() {
 }
 
 #[test]
-fn without_descriptors_it_pauses_and_goes_on() {
+fn descriptor_exhaustion_pauses_and_goes_on() {
     // Three standard ones, the listener's twin, the poll and the pipe of signals.
     let (server, port) = {
         let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "sleep", "60"])

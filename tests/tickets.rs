@@ -137,7 +137,7 @@ fn another_name_costs_a_full_handshake() {
 }
 
 #[test]
-fn without_the_variable_and_with_client_certificates_there_are_none() {
+fn no_tickets_without_ticketkeyfile_or_with_client_certificates() {
     if !need(&["openssl"]) {
         return;
     }
@@ -179,7 +179,7 @@ fn renewed(dir: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_session_is_resumed_by_whoever_shows_the_same_key() {
+fn session_resumes_only_with_the_same_public_key() {
     if !need(&["openssl"]) {
         return;
     }
@@ -212,7 +212,7 @@ fn a_session_is_resumed_by_whoever_shows_the_same_key() {
 }
 
 #[test]
-fn gnutls_resumes_too() {
+fn gnutls_client_resumes() {
     if !need(&["gnutls-cli"]) {
         return;
     }
@@ -241,7 +241,7 @@ fn gnutls_resumes_too() {
 }
 
 #[test]
-fn the_file_is_checked() {
+fn ticketkeyfile_is_checked() {
     let dir = TempDir::new();
     let run = |file: &Path| {
         let engine = cmd(["s6-tlsd-io", "0", "1"])
@@ -278,7 +278,7 @@ fn the_file_is_checked() {
 }
 
 #[test]
-fn the_program_does_not_see_the_variable() {
+fn program_does_not_see_ticketkeyfile() {
     let dir = TempDir::new();
     let file = keys(&dir, "keys", OLD);
     let server =

@@ -7,7 +7,7 @@ use crate::util::tcp_pair;
 use crate::util::tls::{start, tlsc, tlsd};
 
 #[test]
-fn the_handshake_has_its_limit_and_nothing_restarts_it() {
+fn handshake_timeout_is_never_restarted() {
     let (mut near, far) = tcp_pair();
     let network = || far.try_clone().unwrap();
     let started = Instant::now();
@@ -41,7 +41,7 @@ fn the_handshake_has_its_limit_and_nothing_restarts_it() {
 }
 
 #[test]
-fn an_idle_connection_has_its_limit() {
+fn idle_timeout_ends_the_connection() {
     let (server, _client) = start(
         tlsd(&["--idle-timeout=200"], "p256", "cat; echo eof >&2"),
         tlsc(&[], "cat <&6"),
@@ -51,7 +51,7 @@ fn an_idle_connection_has_its_limit() {
 }
 
 #[test]
-fn a_peer_that_sends_a_byte_at_a_time_does_not_put_off_the_limit() {
+fn partial_records_do_not_reset_the_idle_timeout() {
     let (mut near, far) = tcp_pair();
     let started = Instant::now();
     let server = tlsd(&["-K", "500"], "p256", "echo never")

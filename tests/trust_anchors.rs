@@ -77,7 +77,7 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
 const HANDSHAKE: u8 = 22;
 
 #[test]
-fn a_client_greets_before_it_reads_its_anchors() {
+fn client_sends_hello_before_it_reads_anchors() {
     let dir = TempDir::new();
     let pipe = dir.join("anchors");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -102,7 +102,7 @@ fn a_client_greets_before_it_reads_its_anchors() {
 }
 
 #[test]
-fn a_server_hears_of_a_client_that_cannot_use_its_anchors() {
+fn client_with_unusable_anchors_alerts_the_server() {
     for (variable, path) in [("CAFILE", "/nonexistent"), ("CADIR", "/etc/passwd")] {
         let (near, mut network) = tcp_pair();
         let client = tlsc(&[], "echo never")
@@ -199,7 +199,7 @@ fn anchors_of_every_kind_are_trusted() {
 }
 
 #[test]
-fn what_cannot_be_trusted_is_refused_with_its_reason() {
+fn untrusted_server_is_refused_with_the_reason() {
     let other = certs().path("other.pem");
     let path = |name| std::path::PathBuf::from(certs().path(&format!("{name}.pem")));
     let pinned = path("selfleaf");

@@ -46,7 +46,7 @@ fn client(options: &str, program: &str) -> Cmd {
 }
 
 #[test]
-fn the_program_starts_tls_when_it_wants() {
+fn program_starts_tls_on_request() {
     if !need(&["python3"]) {
         return;
     }
@@ -66,7 +66,7 @@ fn the_program_starts_tls_when_it_wants() {
 }
 
 #[test]
-fn the_client_has_the_same() {
+fn client_program_starts_tls_on_request() {
     let program = r#"
 import os
 ctl, rfd, wfd = (int(os.environ[v]) for v in ("SSLCTLFD", "SSLREADFD", "SSLWRITEFD"))
@@ -91,7 +91,7 @@ print(os.read(rfd, 4096).decode(), end="")
 }
 
 #[test]
-fn declining_and_nonsense_are_told_apart() {
+fn declined_tls_and_invalid_byte_have_their_exit_codes() {
     let run = |options: &[&str], script: &str| {
         cmd(["s6-ucspitlsd"])
             .args(options)

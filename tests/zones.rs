@@ -87,7 +87,7 @@ impl Link {
 const SHOW: &str = "echo \"there $TCPREMOTEIP $TCPLOCALIP ${TCPREMOTEINFO-unset}\"";
 
 #[test]
-fn both_ends_of_a_connection_have_their_zone() {
+fn addresses_of_both_ends_have_a_zone() {
     let Some(link) = Link::new() else {
         return;
     };
@@ -148,7 +148,7 @@ fn tls_and_its_log_line_know_zones() {
 }
 
 #[test]
-fn an_ident_server_is_asked_in_its_zone() {
+fn ident_server_is_reached_in_its_zone() {
     let Some(link) = Link::new() else {
         return;
     };
@@ -193,7 +193,7 @@ fn fail2ban_finds_an_address_with_a_zone() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_named() {
+fn missing_interface_is_named() {
     for (argv, lines) in [
         (
             "s6-tlsserver -H fe80::1%nowhere0 443 true",

@@ -78,8 +78,8 @@ fn the_banner_goes_out_first_and_options_are_accepted() {
     );
 }
 
-/// Rules that let in 127.0.0.9 with a variable, refuse 127.0.0.8/31 else, and
-/// let in names below good.test.
+/// Rules that admit 127.0.0.9 with a variable, refuse the rest of 127.0.0.8/31,
+/// and admit names below good.test.
 fn rules() -> TempDir {
     let dir = TempDir::new();
     dir.file("ip4/127.0.0.9_32/allow", "");
@@ -165,7 +165,7 @@ fn rules_for_ipv4_hold_for_mapped_addresses() {
         output.err()
     );
     run("::ffff:127.0.0.8").success();
-    // What holds for all of IPv6 holds for these too.
+    // Rules for all of IPv6 apply to mapped addresses, too.
     run("::ffff:127.0.0.7").success();
 }
 
@@ -214,7 +214,7 @@ fn unreadable_rules_let_nobody_in() {
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
 }
 
-/// As somebody who may not search them.
+/// As a user without the right to search them.
 #[test]
 fn unsearchable_rules_directory_is_an_error() {
     if !nix::unistd::geteuid().is_root() {
@@ -302,7 +302,7 @@ fn names_are_looked_up_and_match_rules() {
         run(&[], "127.0.0.17").success().out(),
         "unset local.test. unset none\n"
     );
-    // Without -w a lookup that fails is no name; with it, it is an error.
+    // Without -w a failed lookup means no name; with -w it is an error.
     assert_eq!(
         run(&[], "127.0.0.12").success().out(),
         "unset local.test. unset none\n"
@@ -314,7 +314,7 @@ fn names_are_looked_up_and_match_rules() {
          server failure\ns6-tcpserver-access: pid fatal: unable to look up a name: server failure"
     );
     run(&["-w"], "127.0.0.16").success();
-    // The limit of time.
+    // The time limit.
     run(&["-t", "200"], "127.0.0.13").code(99);
     // Paranoid.
     assert_eq!(
@@ -341,7 +341,7 @@ fn names_are_looked_up_and_match_rules() {
 
 #[test]
 fn ident_is_queried_only_with_r() {
-    // The client's own address, so that tests do not meet each other.
+    // Each test uses its own client address, so that tests do not interfere.
     let Ok(socket) = TcpListener::bind("127.0.0.77:113") else {
         println!("SKIPPED: port 113 cannot be bound");
         return;
@@ -389,7 +389,7 @@ fn ident_and_dns_are_queried_at_the_same_time() {
         println!("SKIPPED: port 113 cannot be bound");
         return;
     };
-    // Neither answers before both have been asked.
+    // Neither server answers before both have been asked.
     let both = Arc::new(Barrier::new(2));
     let name = Answer::Together(Arc::clone(&both), "a.test");
     let Some(dns) = DnsServer::start(&[("79.0.0.127.in-addr.arpa. PTR", name)]) else {
@@ -410,7 +410,7 @@ fn ident_and_dns_are_queried_at_the_same_time() {
 
 #[test]
 fn names_in_the_hosts_file_come_before_the_dns() {
-    // Whatever this machine calls itself.
+    // The name depends on this machine.
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let here = hosts.lines().find_map(|line| {
         let line = line.split('#').next()?;
@@ -428,7 +428,7 @@ fn names_in_the_hosts_file_come_before_the_dns() {
     ]) else {
         return;
     };
-    // A name that the file has needs no address in the DNS, even with -p.
+    // A name from the file needs no address in the DNS, even with -p.
     for (options, name) in [(&["-h"][..], &*here), (&["-hp"], &here), (&[], "dns.test.")] {
         let run = access(options)
             .env("TCPREMOTEIP", "127.0.0.1")

@@ -3,8 +3,8 @@
 use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, tlsc, tlsd};
 use crate::util::{certs, cmd, need};
 
-/// What `openssl s_client` with these arguments says, against a server that
-/// agrees on h2 or else http/1.1; and what the server says.
+/// The output of `openssl s_client` with these arguments, and that of its
+/// server, which accepts h2 or else http/1.1.
 fn offered(args: &[&str], says: &str) -> String {
     let (server, port) = serve(&["--alpn=h2,http/1.1"], "p256", &["sh", "-c", ECHO]);
     let client = cmd(["openssl", "s_client", "-CAfile", &certs().path("ca.pem")])

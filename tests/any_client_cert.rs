@@ -1,4 +1,4 @@
-//! `--any-client-cert`: whoever owns the key of a certificate gets in.
+//! `--any-client-cert`: accepts any certificate whose key the client has.
 
 use std::ffi::OsStr;
 use std::net::TcpStream;

@@ -1,11 +1,12 @@
-//! Which crate may know which: dependencies point one way, and only the engines
-//! know cryptography. And none asks for a newer compiler than we do.
+//! Which crates may depend on which: dependencies point one way, and only the
+//! engines use cryptography. No dependency needs a newer compiler than we
+//! require.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Each crate with those of ours that it may use.
+/// Each crate, and our crates that it may use.
 const ALLOWED: [(&str, &[&str]); 11] = [
     ("", &["chain", "cli", "s6-tls-core", "tcp"]),
     ("crates/chain", &["cli", "unix"]),
@@ -33,10 +34,10 @@ const OURS: [&str; 10] = [
     "unix",
 ];
 
-/// What knows TLS.
+/// The crates that implement TLS.
 const ENGINES: [&str; 2] = ["crates/core", "crates/tunnel"];
 
-/// What the programs are made of: the dependencies of a manifest.
+/// The dependencies of a manifest.
 fn dependencies(manifest: &str) -> Vec<String> {
     let from = manifest.split("\n[dependencies]\n").nth(1);
     let lines = from.unwrap_or_default().lines();
@@ -114,7 +115,7 @@ fn no_dependency_asks_for_a_newer_compiler() {
     );
 }
 
-/// The words behind `PROGRAMS =` in the Makefile.
+/// The words after `PROGRAMS =` in the Makefile.
 fn installed() -> Vec<String> {
     let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
     let makefile = std::fs::read_to_string(makefile).unwrap();

@@ -1,4 +1,4 @@
-//! Under other people's super-servers, and in execline scripts.
+//! Our programs under foreign super-servers, and in execline scripts.
 
 use crate::util::{certs, cmd, free_port, need};
 
@@ -44,8 +44,8 @@ fn djbs_and_others_super_servers_run_s6_tlsd() {
     }
 }
 
-/// The program that was called names what is wrong, before it runs anything:
-/// nothing of the chain is in PATH.
+/// The program that was called reports the mistake before it runs anything: no
+/// program of the chain is in PATH.
 #[test]
 fn first_program_rejects_what_a_later_one_would_refuse() {
     for (argv, why) in [
@@ -104,8 +104,8 @@ fn a_socat_of_unix_sockets_may_be_the_network() {
     let stream = crate::util::eventually("it listens", || {
         std::os::unix::net::UnixStream::connect(&socket).ok()
     });
-    // The answer comes before the end: socat gives the other side half a second
-    // after an end, and drops what is on its way once its program is dead.
+    // The answer comes before the end: after an end of file socat waits half a
+    // second for the other side, then discards data in transit.
     let client = cmd([
         "s6-tlsc",
         "-k",

@@ -17,10 +17,10 @@ fn client_certificates_are_asked_for_and_verified() {
         ("-y", "ca.pem", &ok, "client", true),
         ("-y", "ca.pem", &ok[..2], "client", false),
         ("-y", "ca.pem", &ok, "client-server", false),
-        // What keyUsage does not allow.
+        // keyUsage forbids it.
         ("-y", "ca.pem", &ok, "client-agree", false),
         ("-y", "ca.pem", &ok, "client-nosign-chain", false),
-        // An anchor that is no CA vouches for nobody but itself.
+        // An anchor that is not a CA certificate vouches only for itself.
         ("-y", "client-own.pem", &ok, "client-own", true),
         ("-y", "client-own.pem", &ok, "client-pinned-chain", false),
     ] {

@@ -1,5 +1,4 @@
-//! What shells complete behind the names of programs: bash, fish and zsh
-//! themselves are asked.
+//! Shell completions of our programs, as bash, fish and zsh produce them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -104,8 +103,7 @@ fn fish_completes() {
     ask(&["fish", "--no-config"], script, only);
 }
 
-/// It completes only while somebody types: a widget ends the line, and prints
-/// what has become of it.
+/// zsh completes only in its line editor: a widget ends the line and prints it.
 #[test]
 fn zsh_completes() {
     let script = r#"

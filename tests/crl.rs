@@ -1,4 +1,4 @@
-//! `CRLFILE`: whose certificates are revoked.
+//! `CRLFILE`: revoked certificates are refused.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use crate::util::{TempDir, certs, cmd, need};
 const ROOT: &str = r"O\x3ds6-tls\x20tests,\x20CN\x3dRoot";
 const INTERMEDIATE: &str = r"O\x3ds6-tls\x20tests,\x20CN\x3dIntermediate";
 
-/// A file of these lists of certs.sh, one behind the other.
+/// A file with these lists of certs.sh, concatenated.
 fn file(dir: &TempDir, lists: &[&str]) -> PathBuf {
     let lists = lists.iter().map(|list| certs().read(list));
     dir.file("lists", lists.collect::<Vec<_>>().concat())
 }
 
-/// What becomes of a certificate: None if it is accepted, else the alert and
-/// why it is refused.
+/// The result for a certificate: None if it is accepted, else the alert and the
+/// reason.
 type Verdict = Option<(&'static str, String)>;
 
 fn revoked() -> Verdict {
@@ -57,8 +57,8 @@ fn check(visit: &Visit, pair: &str, verdict: &Verdict) {
     }
 }
 
-/// Lists, options and what becomes of a certificate of the root, and of one of
-/// the intermediate.
+/// Lists, options and the results for a certificate issued by the root, and for
+/// one issued by the intermediate.
 fn cases() -> Vec<(
     &'static [&'static str],
     &'static [&'static str],
@@ -86,7 +86,8 @@ fn cases() -> Vec<(
             outdated(ROOT),
             None,
         ),
-        // Of several of one issuer the newest counts, wherever it stands.
+        // Of several lists of one issuer the newest counts, wherever it is in
+        // the file.
         (
             &["ca-old.crl", "ca-later.crl"],
             leaf,
@@ -111,7 +112,7 @@ fn cases() -> Vec<(
             revoked(),
             uncovered(INTERMEDIATE),
         ),
-        // There is another authority of this name.
+        // Another authority has the same name.
         (&["twin-none.crl"], &[], no_key(), no_key()),
         (
             &["twin-none.crl", "ca-none.crl", "inter-none.crl"],
@@ -204,7 +205,7 @@ fn certificate_accepted_without_issuer_needs_no_crl() {
         visit(door(&["-y", &pin]), version, Some("client")).accepted("SUCCESS", "client");
         let any = door(&["--any-client-cert"]);
         visit(any, version, Some("client")).accepted("GENEROUS", "client");
-        // A pin besides anchors does not stand for them.
+        // A pin does not replace the check by anchors.
         let both = door(&["-y", &pin]).env("CAFILE", certs().path("ca.pem"));
         check(&visit(both, version, Some("client")), "client", &revoked());
         let nobody = door(&["-Y"]).env("CAFILE", certs().path("ca.pem"));
@@ -260,7 +261,7 @@ fn fails(file: &std::path::Path, line: &str) {
             .env("CRLFILE", file);
         engine.run().fatal(96, &format!("{program}: {line}"));
     }
-    // Without a chain to verify it is not read.
+    // Without a chain to verify the file is not read.
     let (near, far) = crate::util::tcp_pair();
     drop(near);
     let engine = cmd(["s6-tlsd-io", "3", "4"])
@@ -303,8 +304,8 @@ fn crl_check_covers_leaf_or_chain() {
     }
 }
 
-/// Anchors and lists of an authority that has a new key under its old name, in
-/// an order of their own.
+/// Anchors and lists of an authority with a new key and its old name, each in
+/// its own order.
 fn rolled_over(dir: &TempDir, anchors: &[&str], lists: &[&str]) -> [PathBuf; 2] {
     let anchors = anchors.iter().map(|name| certs().read(name));
     let anchors = dir.file("anchors", anchors.collect::<Vec<_>>().concat());

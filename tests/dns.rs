@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::util::{Answer, Cmd, DnsServer, Ended, Output, TempDir, cmd, listener, pipe};
 
-/// Far less than the minute for which the resolver asks again by itself, and
-/// more than a busy machine takes for a wait of a second.
+/// Far less than the minute after which the resolver gives up, and more than a
+/// wait of a second takes on a busy machine.
 const EARLY: Duration = Duration::from_secs(20);
 
 fn ip(text: &str) -> IpAddr {
@@ -16,7 +16,7 @@ fn ip(text: &str) -> IpAddr {
 /// An address of the tests where no name server is.
 const NOBODY: &str = "127.255.255.1";
 
-/// Connects to `host` on `port` with this server, and shows where it got.
+/// Connects to `host` on `port` using this name server, and shows the address.
 fn client(server: &DnsServer, options: &[&str], host: &str, port: u16) -> Cmd {
     let show = "echo $TCPREMOTEIP,${TCPREMOTEHOST-unset}";
     cmd(argv(options, host, port, show)).env("DNSCACHEIP", server.ip.to_string())
@@ -285,7 +285,7 @@ fn localhost_is_resolved_without_a_query() {
 const NAMES: &str = "echo \"$TCPREMOTEIP ${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset}\"";
 
 /// Runs a client with these files in place of /etc/resolv.conf and /etc/hosts.
-/// None, with a word, where that cannot be had.
+/// None, with a message, if this machine does not allow that.
 fn client_with_files(
     [resolv, hosts]: [&str; 2],
     options: &[&str],

@@ -1,10 +1,10 @@
-//! Early data (0-RTT) of a client whose ticket is from the server that was
-//! there before: skipped, and never taken (RFC 8446 section 4.2.10).
+//! Early data (0-RTT) of a client whose ticket comes from another server on the
+//! same port: skipped, never accepted (RFC 8446 section 4.2.10).
 
 use crate::util::tls::openssl_server;
 use crate::util::{TempDir, certs, cmd, need};
 
-/// A session of `openssl s_client` with a server that takes early data.
+/// A session of `openssl s_client` with a server that accepts early data.
 fn session_with_early_data(dir: &TempDir) -> String {
     let takes = ["-tls1_3", "-early_data", "-max_early_data", "1000000"];
     let (mut server, port) = openssl_server("p256", takes);

@@ -1,5 +1,5 @@
-//! Keys and certificates: which files the engines accept, and what they say of
-//! those that they cannot use.
+//! Keys and certificates: which files the engines accept, and the messages
+//! about unusable ones.
 
 use std::path::Path;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn every_kind_of_key_and_file_is_served() {
         ("p256.compressed.sec1", "p256.pem"),
         ("p256.explicit.key", "p256.pem"),
         ("p256.explicit.sec1", "p256.pem"),
-        // By their content, not by their label.
+        // Recognised by content, not by label.
         ("rsa.pkcs8.sec1", "rsa.pem"),
         ("rsa.pkcs1.sec1", "rsa.pem"),
         ("p256.relabelled.sec1", "p256.pem"),
@@ -341,7 +341,7 @@ fn the_engine_reads_the_key_as_root_and_the_anchors_as_its_own_user() {
         "s6-tlsd-io: fatal: ",
         &["as uid 65534", "Permission denied"],
     );
-    // The number that the system takes for "no change".
+    // The number that means "no change" to the system.
     for (name, what) in [
         ("TLS_UID", "setuid to TLS_UID"),
         ("TLS_GID", "setgid to TLS_GID"),

@@ -234,7 +234,7 @@ fn key_update_is_accepted() {
     let mut client = openssl_client(port, &["-tls1_3"]);
     client.write("first\n");
     client.wait_out("first\n");
-    // It takes new keys and asks for new ones of ours.
+    // It sends a key update and requests one of ours.
     client.write("K\n");
     client.wait_err("KEYUPDATE");
     client.write("second\n");
@@ -303,7 +303,7 @@ fn report_to_a_closed_pipe_is_an_error() {
         .start();
     let client = tlsc(&[], "exec cat <&6");
     let _client = client.fd(6, near.try_clone().unwrap()).fd(7, near).start();
-    // -v0 is no reason to keep silent.
+    // -v0 does not suppress fatal lines.
     server.finish().fatal(
         111,
         "s6-tlsd-io: fatal: unable to notify the program: Broken pipe",

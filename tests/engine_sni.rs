@@ -1,4 +1,4 @@
-//! Which certificate is shown for which name.
+//! Which certificate a server sends for which name.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +18,7 @@ fn pair(command: Cmd, name: &str, pair: &str) -> Cmd {
         )
 }
 
-/// What a client that asks for `name` is shown; None if it is refused.
+/// The certificate that a client asking for `name` gets; None if it is refused.
 fn shown(server: Cmd, name: Option<&str>) -> Option<String> {
     let options = ["--no-verify-cert", "-k", name.unwrap_or_default()];
     let options = if name.is_some() {

@@ -1,4 +1,4 @@
-//! The tunnel: every byte arrives, whoever ends first.
+//! The tunnel: every byte arrives, whichever side ends first.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -108,8 +108,8 @@ fn enforcement_tells_an_end_without_close_notify() {
     assert_eq!((output.out().as_str(), output.err().as_str()), ("x\n", ""));
 }
 
-/// Programs that close their output and only then leave, as all of coreutils
-/// do: clients that take such an end for an error say so in an alert.
+/// Programs that close their output before they exit, as all of coreutils do:
+/// clients that treat such an end as an error answer with an alert.
 #[test]
 fn a_client_may_dislike_an_end_without_close_notify() {
     let python = "import socket, ssl, sys
@@ -182,7 +182,7 @@ fn engine_ends_when_its_launcher_is_killed() {
     });
 }
 
-/// `s6-tlsd-io` on `network`, whose program has said `answer` and gone.
+/// `s6-tlsd-io` on `network`, whose program wrote `answer` and exited.
 fn engine_of_gone_program(network: TcpStream) -> Running {
     let (output, input) = pipe();
     File::from(input).write_all(b"answer").unwrap();
@@ -208,7 +208,7 @@ fn an_alert_after_the_program_has_gone_is_no_error() {
         .start();
     let engine = engine_of_gone_program(accept(&listener));
     client.wait_out("answer");
-    // OpenSSL 3 misses a close_notify, and says so by an alert.
+    // OpenSSL 3 answers an end without close_notify with an alert.
     assert_eq!(engine.finish().success().err(), "");
 }
 

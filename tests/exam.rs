@@ -1,5 +1,5 @@
-//! Third-party examination: what sslscan, testssl.sh and openssl, which look
-//! for everything that was ever wrong with TLS, find in `s6-tlsserver`.
+//! Third-party scanners: sslscan, testssl.sh and openssl look for known
+//! weaknesses of TLS in `s6-tlsserver`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::util::tls::serve;
 use crate::util::{Cmd, Running, TempDir, certs, cmd, need};
 
-/// The suites that are served, in the server's order.
+/// The cipher suites of the server, in its order.
 const SUITES: [&str; 6] = [
     "TLS_AES_256_GCM_SHA384",
     "TLS_AES_128_GCM_SHA256",
@@ -31,11 +31,11 @@ const EXCEPTIONS: [(&str, &str); 3] = [
     ("security_headers", "they are HTTP's, and not the engine's"),
 ];
 
-/// Everything but the simulation of clients and a second list of suites,
-/// which find nothing more and take as long again.
+/// All tests except the client simulation and a second list of suites, which
+/// find nothing more and double the time.
 const SECTIONS: [&str; 7] = ["-p", "-s", "-f", "-P", "-S", "-U", "-h"];
 
-/// A server that answers HTTP, since the examiners ask for a page.
+/// A server that answers HTTP, because the scanners request a page.
 fn web_server(pair: &str) -> (Running, u16) {
     let page = r#"
         while read -r line; do [ ${#line} -gt 1 ] || break; done
@@ -59,7 +59,7 @@ fn testssl_finds_nothing() {
     let dir = TempDir::new();
     let findings = dir.join("findings.csv");
     let (_server, port) = web_server("p256");
-    // It exits with the number of its findings.
+    // The exit code is the number of findings.
     let output = cmd(["testssl", "--quiet", "--color=0", "--warnings=off"])
         .args(["--ip=127.0.0.1", "--nodns=none"])
         .args(["--add-ca", &certs().path("ca.pem")])
@@ -74,7 +74,7 @@ fn testssl_finds_nothing() {
     let text = std::fs::read_to_string(&findings).unwrap_or_default();
     let mut seen = Vec::new();
     let mut bad = Vec::new();
-    // WARN tells what the examiner itself lacks.
+    // WARN means that the scanner itself lacks something.
     for line in text.lines().skip(1) {
         let fields: Vec<&str> = line.trim_matches('"').split("\",\"").collect();
         let [id, _, _, severity, finding, ..] = fields[..] else {
@@ -91,7 +91,7 @@ fn testssl_finds_nothing() {
         }
     }
     assert!(bad.is_empty(), "{bad:#?}\n{}{}", output.out(), output.err());
-    // It has got as far as each of the sections.
+    // Each section was reached.
     for id in [
         "SSLv2",
         "TLS1_3",
@@ -146,8 +146,8 @@ fn sslscan_sees_two_protocols_and_the_strong_suites() {
     assert_eq!(suites, SUITES, "{output}");
 }
 
-/// Whether openssl is built so that it says nothing to the server: then it
-/// is no finding about the server. In CI it has to be able to.
+/// Whether this openssl is built without the protocol, so that it sends nothing
+/// and tests nothing. In CI it must have the protocol.
 fn cannot_try(seen: &str) -> bool {
     let unable = seen.contains("no protocols available")
         || seen.contains("no ciphers available")
@@ -162,7 +162,7 @@ fn openssl_cannot_force_anything_old() {
     if !need(&["openssl"]) {
         return;
     }
-    // All that openssl has but what is served: CBC, RSA key exchange, finite
+    // All suites of openssl that we do not serve: CBC, RSA key exchange, finite
     // fields, pre-shared keys, no authentication, no encryption, CCM, ARIA.
     let weak = "ALL:COMPLEMENTOFALL:!ECDHE+AESGCM:!ECDHE+CHACHA20:@SECLEVEL=0";
     for (version, ciphers) in [
@@ -179,7 +179,7 @@ fn openssl_cannot_force_anything_old() {
             if cannot_try(&seen) {
                 continue;
             }
-            // What says so is the server, not the client's own doubts.
+            // The server refuses it, not the client.
             assert!(seen.contains("SSL alert number 40"), "{ciphers}: {seen}");
             assert!(seen.contains("Cipher is (NONE)"), "{ciphers}: {seen}");
             server.wait_err("s6-tlsd-io: fatal: handshake failed: ");

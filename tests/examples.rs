@@ -1,5 +1,5 @@
-//! The examples of doc/examples, started as their pages say and visited by
-//! clients that others have written.
+//! The examples of doc/examples, started as their pages say, with foreign
+//! clients.
 
 mod certbot;
 mod mail;
@@ -13,7 +13,7 @@ use crate::util::{
     Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
 };
 
-/// A copy of an example, to be set up like an operator's.
+/// A copy of an example, set up as an operator would.
 struct Example {
     dir: TempDir,
     home: PathBuf,
@@ -59,7 +59,7 @@ impl Example {
         }
     }
 
-    /// A web page, for those that serve files.
+    /// A web page, for examples that serve files.
     fn page(&self) {
         let file = self.dir.file("www/index.html", "a page\n");
         let root = file.parent().unwrap();
@@ -147,8 +147,8 @@ fn runit_runs_a_web_server() {
     assert_eq!(page(example.port), "a page\n");
 }
 
-/// The programs that serve say how they end, and drop all that belongs to a
-/// user, in whatever form the example gives it.
+/// Servers send close_notify, and drop groups together with the user, in
+/// whatever form the example sets them.
 #[test]
 fn examples_announce_their_end_and_keep_no_groups() {
     let mut seen = 0;

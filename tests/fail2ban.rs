@@ -1,5 +1,5 @@
-//! What a hostile client can have in the log, and what the filter for fail2ban
-//! makes of it.
+//! What a hostile client can write into the log, and what the filter for
+//! fail2ban matches.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ fn refused_offer(remote: &str, protocols: Vec<Vec<u8>>) -> String {
     err
 }
 
-/// A line that a client would like to have in the log.
+/// A line that a client tries to forge in the log.
 const FORGED: &str = "s6-tlsd-io: info: remote=198.51.100.66:1 sni=- code=98 end=flood";
 
 /// An offer of protocols, with which [`FORGED`] would begin a line where a
@@ -75,8 +75,7 @@ fn clients_alpn_cannot_forge_a_log_line() {
     assert!(err.contains(&shown), "{err}");
 }
 
-/// What the fail2ban filter makes of a log, in this mode: the addresses that
-/// it finds.
+/// The addresses that the fail2ban filter finds in a log, in this mode.
 fn banned(log: &str, mode: &str) -> Vec<String> {
     let filter = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -93,7 +92,7 @@ fn banned(log: &str, mode: &str) -> Vec<String> {
 /// Where s6-log cuts lines.
 const CUT: usize = 8192;
 
-/// What s6-log with a time stamp makes of these messages.
+/// The messages as s6-log writes them, with a time stamp.
 fn logged(err: &str) -> String {
     let mut log = String::new();
     for line in err.lines() {
@@ -105,7 +104,7 @@ fn logged(err: &str) -> String {
     log
 }
 
-/// What a server says of a peer that its environment calls `remote`.
+/// The messages of a server about a peer that its environment calls `remote`.
 fn said(options: &[&str], remote: &str, peer: impl FnOnce(&mut TcpStream)) -> String {
     let (mut near, far) = tcp_pair();
     let server = tlsd(&[&["-v2"], options].concat(), "p256", "exec cat")

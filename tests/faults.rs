@@ -1,6 +1,6 @@
-//! Each process of a chain killed at each stage, and what is lacking when it
-//! is needed: what the others do then. Nobody stays, nothing stays open, the
-//! exit code is right, and the other side is told.
+//! Each process of a chain is killed at each stage, and resources run out. Then
+//! no process and no descriptor stays, the exit code is right, and the peer
+//! learns of it.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -38,7 +38,7 @@ fn kill_one(running: &Running, victim: &str) {
     kill(found.expect(victim), Signal::SIGKILL).unwrap();
 }
 
-/// A client whose program keeps what the server's sends going round for ever.
+/// A client whose program echoes what the server sends, for ever.
 fn round_and_round(port: u16) -> Running {
     let program = "head -c 100000 /dev/zero >&7; exec cat <&6 >&7";
     cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
@@ -73,7 +73,7 @@ fn a_chain_that_loses_a_process_before_or_in_the_handshake_ends() {
             let open = serves(&server, port);
             let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
             client.write_all(sent).unwrap();
-            // A key guard is another of the same name.
+            // A key guard is a second process of the same name.
             let guard = is_guarded().then_some("s6-tlsd-io");
             let rest: Vec<_> = ["s6-tlsd", "s6-tlsd-io"].into_iter().chain(guard).collect();
             let all = [&["s6-tcpserverd"], &rest[..]].concat();
@@ -84,7 +84,8 @@ fn a_chain_that_loses_a_process_before_or_in_the_handshake_ends() {
                 settled(&case, &server, &rest);
                 client.shutdown(std::net::Shutdown::Write).unwrap();
             }
-            // Told by an end, or a reset if something was left unread.
+            // The peer sees an end of file, or a reset if data were left
+            // unread.
             let mut answer = Vec::new();
             let _ = client.read_to_end(&mut answer);
             if victim == "s6-tcpserverd" {
@@ -98,8 +99,8 @@ fn a_chain_that_loses_a_process_before_or_in_the_handshake_ends() {
     }
 }
 
-/// A server with its port and its count of descriptors, and a client whose
-/// bytes go round and round through it.
+/// A server, its port and its number of descriptors, and a client whose bytes
+/// circulate through it.
 fn whole_chain() -> (Running, u16, usize, Running) {
     let (server, port) = serve(&["-v"], "p256", &["cat"]);
     let open = serves(&server, port);
@@ -167,7 +168,7 @@ fn the_helper_of_starttls_goes_when_its_program_is_killed() {
         } else {
             ""
         };
-        // The program keeps all that it was given but the network.
+        // The program keeps all its descriptors except the network.
         let program = format!("{command}echo ready >&2; exec sleep 60 <&- >&-");
         let server = cmd(["s6-ucspitlsd", "sh", "-c", &program])
             .env("KEYFILE", certs().path("p256.key"))
@@ -188,7 +189,7 @@ fn the_helper_of_starttls_goes_when_its_program_is_killed() {
     }
 }
 
-/// The line of an engine or a wrapper that could not do its work.
+/// The fatal line of an engine or launcher that failed.
 fn is_fatal(line: &str) -> bool {
     line.starts_with("s6-tls") && line.contains(": fatal: unable to ")
 }

@@ -16,7 +16,7 @@ fn fifo(dir: &TempDir, name: &str) -> PathBuf {
     path
 }
 
-/// `command` with this content to be read at descriptor 9.
+/// `command` with a pipe at descriptor 9 that holds this content.
 fn with_content(command: Cmd, content: Vec<u8>) -> Cmd {
     let (reader, writer) = pipe();
     // It fits into the pipe.
@@ -58,8 +58,8 @@ fn a_regular_file_on_a_descriptor_is_read_again_by_each_connection() {
     }
 }
 
-/// What a pipe gave is there for the attempts that wait for another file, and
-/// for another variable that names the same pipe.
+/// The content of a pipe is kept for retries because of another file, and for
+/// another variable that names the same pipe.
 #[test]
 fn a_pipe_is_read_once() {
     for guard in GUARDS {
@@ -94,7 +94,7 @@ fn a_slow_pipe_is_waited_for_with_and_without_the_guard() {
     }
 }
 
-/// Files that never say anything: pipes and a terminal.
+/// Files without data or end: pipes and a terminal.
 struct Silent {
     _dir: TempDir,
     _terminal: Terminal,

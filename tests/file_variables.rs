@@ -1,4 +1,4 @@
-//! Variables that should name a file, and what is said where they do not.
+//! Variables that must name a file, and the messages if they do not.
 
 use crate::util::{TempDir, certs, cmd};
 

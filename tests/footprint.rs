@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::util::tls::{engine, start, tlsc, tlsd};
 use crate::util::{Running, TempDir, certs, eventually, idle};
 
-/// KiB that a process has for itself.
+/// Private memory of a process in KiB.
 fn resident(pid: i32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let line = text
@@ -17,12 +17,12 @@ fn resident(pid: i32) -> u64 {
 
 #[test]
 fn stalled_reader_costs_neither_time_nor_memory() {
-    // Only root may ask how much memory an engine in its sandbox has.
+    // Only root may read the memory use of an engine in its sandbox.
     let options: &[&str] = match nix::unistd::geteuid().is_root() {
         true => &[],
         false => &["--no-sandbox"],
     };
-    // Neither side reads: everything fills up, and stays so.
+    // Neither side reads: all buffers fill up and stay full.
     let writer = "exec head -c 50000000 /dev/zero";
     let (server, client) = start(
         tlsd(options, "p256", writer),
@@ -44,13 +44,11 @@ fn stalled_reader_costs_neither_time_nor_memory() {
     }
 }
 
-/// The most KiB that an engine holds for good while nobody reads: what has
-/// been decrypted for the program, as much as a direction takes in while data
-/// flow in bulk; as much for the network, encrypted; of what came from the
-/// network a record that is not whole; and what was read ahead from the program,
-/// so that its pipe can be small. Each is in pages of its own, the last
-/// of which may be almost empty. Everything else is given back after a second,
-/// but for small change of the heap.
+/// The most KiB that an engine keeps while neither side reads: a bulk buffer of
+/// decrypted data for the program, one of encrypted data for the network, an
+/// incomplete record from the network, and data read ahead from the program to
+/// shrink its pipe. Each has its own pages, the last of which may be almost
+/// empty. Everything else is freed after a second, except small allocations.
 const STUCK: u64 = {
     let (records, page) = (32_u64, 4);
     let decrypted = records * 16;
@@ -62,9 +60,9 @@ const STUCK: u64 = {
     decrypted + encrypted + begun + read_ahead + 4 * page + heap
 };
 
-/// Fails unless these come to rest. One that turns never does; one that does
-/// not may still have work when it is looked at, on a busy machine: to start,
-/// or to give back memory after a second.
+/// Fails unless these stop using CPU time. A process that spins never does. On
+/// a busy machine others may need some time: to start, or to free memory after
+/// a second.
 fn rests(running: &[&Running], what: &str) {
     let used = || running.iter().map(|one| one.cpu()).sum::<Duration>();
     eventually(what, || {
@@ -75,10 +73,9 @@ fn rests(running: &[&Running], what: &str) {
     });
 }
 
-/// The most KiB that an engine holds more while data flow in bulk both ways
-/// than when it was last looked at: four buffers for 32 records each, with up
-/// to five records more in all, and, if it had given back everything before, an
-/// area of the heap and what is given back of a stack.
+/// The most KiB by which an engine grows during a bulk transfer both ways: four
+/// buffers of 32 records each, up to five records more in all, and an area of
+/// the heap and pages of the stack, if these were freed before.
 const BULK: u64 = 4 * 32 * 16 + 5 * 18 + 256 + 64;
 
 #[test]
@@ -108,7 +105,7 @@ fn an_engine_is_large_only_while_data_flow() {
         true => &[],
         false => &["--no-sandbox"],
     };
-    // Both ways at once, and then nothing.
+    // Both ways at once, then nothing more.
     let server = "echo hi >&2; read x; exec 3<&0; cat <&3 >/dev/null &
         head -c 40000000 /dev/zero; echo said >&2; wait";
     let client = "echo hi >&2; read x; echo >&7; cat <&6 >/dev/null &

@@ -1,5 +1,5 @@
-//! Key exchange: which groups are offered and which are taken, what --groups
-//! does, and shares that are none.
+//! Key exchange: which groups are offered and chosen, --groups, and invalid
+//! shares.
 
 use std::net::TcpStream;
 
@@ -15,7 +15,7 @@ const HYBRID: u16 = 4588;
 /// As it is.
 fn untouched(_: &mut Vec<u8>) {}
 
-/// A connection of ours to ours, and what was heard of it.
+/// A connection between our programs, and its recorded bytes.
 struct Heard {
     server: Output,
     client: Output,
@@ -23,7 +23,7 @@ struct Heard {
     hellos: [Vec<Hello>; 2],
 }
 
-/// What a hello says about key exchange.
+/// The key exchange part of a hello.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Hello {
     groups: Vec<u16>,
@@ -237,14 +237,14 @@ fn invalid_key_share_gets_illegal_parameter() {
     }
 }
 
-/// Where the share of the hybrid group begins, which is of this length.
+/// The offset of the hybrid group's share, which has this length.
 fn place_of_share(record: &[u8], length: u16) -> usize {
     let head = [HYBRID.to_be_bytes(), length.to_be_bytes()].concat();
     let place = record.windows(4).position(|window| window == head);
     place.unwrap() + 4
 }
 
-/// Takes the last byte of the share, with all lengths as they should be.
+/// Removes the last byte of the share and adjusts all lengths.
 fn cut_share(record: &mut Vec<u8>, length: u16) {
     let share = place_of_share(record, length);
     let mut lengths = vec![3, 7, 5 + start_of_extensions(&record[5..]), share - 2];
@@ -278,7 +278,8 @@ fn tls_1_2_has_the_classical_groups() {
     if !need(&["openssl"]) {
         return;
     }
-    // It wants the curve of an ECDSA certificate in the list, too: RSA.
+    // RSA, because for an ECDSA certificate it requires its curve in the list,
+    // too.
     for group in ["X25519", "secp256r1", "secp384r1"] {
         let list = format!("--groups=X25519MLKEM768,{group}");
         let (_server, port) = serve(&[&list], "rsa", &["cat"]);

@@ -1,5 +1,5 @@
-//! The key guard in TLS 1.2, whose signatures and tickets are others than those
-//! of TLS 1.3.
+//! The key guard in TLS 1.2, which differs from TLS 1.3 in signatures and
+//! tickets.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -8,8 +8,7 @@ use std::path::Path;
 use crate::util::tls::{client_hello, is_guarded, openssl_server, serve, tlsd};
 use crate::util::{Running, TempDir, certs, cmd, need, tcp_pair};
 
-/// The groups that TLS 1.2 has, each once in front, which is the one that is
-/// taken.
+/// The groups of TLS 1.2, each first in one list: the first one is chosen.
 const GROUPS: [&str; 3] = [
     "X25519:secp256r1:secp384r1",
     "secp256r1:X25519:secp384r1",
@@ -113,7 +112,7 @@ fn resuming(options: &[&str], tickets: &Path, snidir: Option<&Path>) -> (Running
     (server, to)
 }
 
-/// What openssl says of such a server, with these arguments.
+/// The output of openssl at such a server, with these arguments.
 fn seen(to: &str, args: &[&str]) -> String {
     let client = cmd(["openssl", "s_client", "-tls1_2", "-servername", "localhost"])
         .args(["-CAfile", &certs().path("ca.pem"), "-connect", to])

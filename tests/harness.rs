@@ -1,4 +1,4 @@
-//! The harness itself: a test that fails to see a difference proves nothing.
+//! Tests of the harness itself.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn signal_state_and_directory_are_those_given() {
         let text = output.out();
         let found = text.lines().find(|line| line.starts_with(start));
         let hex = found.unwrap().rsplit('\t').next().unwrap();
-        // Signals 32 and 33 are the C library's own affair.
+        // Signals 32 and 33 belong to the C library.
         u64::from_str_radix(hex, 16).unwrap() & !(3 << 31)
     };
     let status = || cmd(["cat", "/proc/self/status"]);
@@ -68,7 +68,7 @@ fn signals_are_seen_and_groups_are_killed() {
     assert_eq!(running.wait(), Ended::Signaled(9));
     drop(running);
     eventually("the child is gone", || {
-        // Whoever inherited it may be slow to take note of its end.
+        // The process that inherited it may reap it late.
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
         stat.map_or(true, |stat| stat.contains(") Z")).then_some(())
     });
@@ -77,7 +77,7 @@ fn signals_are_seen_and_groups_are_killed() {
 #[test]
 fn a_deadline_kills_and_tells_what_was_printed() {
     let start = Instant::now();
-    // Long enough for the shell to print, on a machine that is busy.
+    // Long enough for the shell to print, even on a busy machine.
     let text = failure(|| {
         let script = "echo printed; exec sleep 1000";
         let deadline = Duration::from_secs(2);

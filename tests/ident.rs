@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::util::{Output, accept, cmd, need, pipe};
 
-/// An IDENT server with an address of its own that takes one question and
-/// gives `pieces` in answer, `PORTS` standing for those of the question. The
-/// question is what its thread returns. None, with a word, where port 113 is
-/// not ours to have.
+/// An IDENT server on an address of its own. It reads one query and answers
+/// with `pieces`, in which `PORTS` stands for the ports of the query. Its
+/// thread returns the query. None, with a message, if port 113 cannot be bound.
 fn server(pieces: &'static [&'static str]) -> Option<(Ipv4Addr, JoinHandle<String>)> {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [x, y] = [2, 3].map(|i| std::process::id().to_be_bytes()[i]);
@@ -35,11 +34,11 @@ fn server(pieces: &'static [&'static str]) -> Option<(Ipv4Addr, JoinHandle<Strin
         let ports = question.trim_end().to_owned();
         for piece in pieces {
             if *piece == "WAIT" {
-                // The other side hangs up first.
+                // The other side closes first.
                 let _ = BufReader::new(&stream).read_line(&mut question);
                 return question;
             }
-            // Whoever has heard enough may hang up.
+            // The client may close before it has read everything.
             let _ = (&stream).write_all(piece.replace("PORTS", &ports).as_bytes());
         }
         let _ = stream.shutdown(Shutdown::Both);
@@ -48,7 +47,7 @@ fn server(pieces: &'static [&'static str]) -> Option<(Ipv4Addr, JoinHandle<Strin
     Some((ip, thread))
 }
 
-/// What s6-ident-client makes of an answer.
+/// The output of s6-ident-client for an answer.
 fn ask(pieces: &'static [&'static str], options: &[&str]) -> Option<Output> {
     let (ip, thread) = server(pieces)?;
     let output = cmd(["s6-ident-client"])
@@ -195,7 +194,7 @@ fn no_program_waits_for_an_answer_without_end() {
             .env("TCPLOCALIP", "127.0.0.1")
             .env("TCPLOCALPORT", "23")
             .start();
-        // The last wait is that for the answer.
+        // The last wait is for the answer.
         let calls = waiting.wait_err("POLLIN}], 1, ");
         let limit = calls.rsplit("POLLIN}], 1, ").next().unwrap();
         assert!(limit.starts_with(['2', '3', '{']), "{program}: {calls}");
@@ -245,7 +244,7 @@ fn the_client_asks_for_the_user_of_the_other_end() {
     assert_eq!(client(&["-r"]).out(), "Joe\n");
     let question = thread.join().unwrap();
     assert!(question.starts_with(&format!("{port} , ")), "{question}");
-    // Now nobody answers.
+    // From here on no server answers.
     let refused = client(&["-r"]);
     assert_eq!(refused.out(), "\n");
     let warning = refused.err();

@@ -1,4 +1,5 @@
-//! User and group ids: numbers, and all that belongs to one at once.
+//! User and group ids: they must be numbers, and groups are dropped with the
+//! user.
 
 use nix::sys::signal::Signal;
 
@@ -45,7 +46,7 @@ fn name_instead_of_id_is_refused_with_the_command() {
     }
 }
 
-/// All that the server of this command line says.
+/// The messages of the server with this command line.
 fn said(server: Cmd) -> String {
     let server = server.start();
     server.port();

@@ -1,4 +1,4 @@
-//! The private key in a process of its own.
+//! The key guard: the private key in a separate process.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +12,8 @@ use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
 
 const GUARD: &[&str] = &["--key-guard"];
 
-/// A server whose client has not said anything yet, and the two halves of its
-/// engine: the one that hears the network, and the guard.
+/// A server whose client has not sent anything yet, and the two processes of
+/// its engine: the network half and the guard.
 fn halves(server: &Running) -> [i32; 2] {
     eventually("both halves wait", || {
         let engines = server.group().into_iter().map(Pid::as_raw);
@@ -45,7 +45,7 @@ fn silent(options: &[&str], pair: &str) -> (Running, std::net::TcpStream) {
     (server, near)
 }
 
-/// A client that comes when the guard is no longer what it was.
+/// A client that connects after something happened to the guard.
 fn late_client(network: std::net::TcpStream) -> Running {
     cmd(["s6-tlsc", "-klocalhost", "true"])
         .env("CAFILE", certs().path("ca.pem"))
@@ -110,7 +110,8 @@ fn network_half_never_has_the_key() {
             for number in [&scalar, &backwards] {
                 assert!(found(&seen, &pieces(number, &[])).is_empty());
             }
-            // What is there at any rate, so that finding nothing means something.
+            // The search must find what is certainly there; otherwise finding
+            // nothing proves nothing.
             let seen = memory(guard).unwrap();
             assert!(!found(&seen, &pieces(&public, &[])).is_empty());
         }
@@ -198,7 +199,7 @@ fn the_halves_end_together() {
     let (server, network) = silent(&[], "p256");
     let [_, guard] = halves(&server);
     kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
-    // It is noticed when it is needed.
+    // The loss is noticed when the guard is needed.
     let client = late_client(network);
     server
         .finish()
@@ -236,9 +237,8 @@ fn guard_that_cannot_be_signalled_ends_with_the_network_half() {
     drop(near);
 }
 
-/// A server with SNIDIR whose guard is stopped while it opens the pair, which
-/// takes as long as a file system that hangs; its halves; and a client that
-/// waits for it.
+/// A server with SNIDIR whose guard is stopped while it opens the pair, as by a
+/// hanging file system; the two processes; and a client that waits.
 fn hanging(options: &[&str], user: Option<&str>) -> (Running, [i32; 2], Running) {
     let dir = TempDir::new();
     let (near, far) = tcp_pair();

@@ -1,10 +1,11 @@
-//! Keys of kinds that cannot be used, or not by everybody, and keys that are
-//! broken: what is said of them.
+//! Keys that are unusable, not supported by every peer, or broken: the messages
+//! about them.
 
 use crate::util::tls::{HELLO, connect, serve, tlsc, tlsd};
 use crate::util::{TempDir, certs, cmd, need};
 
-/// The line of a server with this key and this certificate, which it cannot use.
+/// The fatal line of a server with this key and certificate, which it cannot
+/// use.
 fn refused(key: impl AsRef<std::ffi::OsStr>, pair: &str, words: &[&str]) {
     let server = cmd(["s6-tlsd-io", "0", "1"])
         .env("KEYFILE", key)

@@ -1,4 +1,4 @@
-//! The line at the end of each connection, and what reads it.
+//! The log line of a connection.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -13,7 +13,8 @@ const FIELDS: [&str; 13] = [
     "code", "end",
 ];
 
-/// The fields of the line that `prog` printed last of all, and only once.
+/// The fields of the log line of `prog`, which must be its last line and its
+/// only one.
 fn line(prog: &str, err: &str) -> BTreeMap<String, String> {
     let start = format!("{prog}: info: ");
     let own: Vec<&str> = err.lines().filter(|line| line.starts_with(prog)).collect();
@@ -46,7 +47,7 @@ fn server(options: &[&str], program: &str) -> (crate::util::Running, TcpStream) 
     (server.start(), near)
 }
 
-/// What became of a server whose peer does this.
+/// The result of a server whose peer does this.
 fn ended(options: &[&str], peer: impl FnOnce(&mut TcpStream)) -> Output {
     let (server, mut near) = server(options, "exec cat");
     peer(&mut near);
@@ -181,7 +182,7 @@ fn early_failure_has_a_log_line() {
     let output = client(&["6", "7"]).run().code(111);
     let expected = [("code", "111"), ("end", "system"), ("remote", "-")];
     expect("s6-tlsc-io", &output.err(), &expected);
-    // Wrong usage is no connection.
+    // Wrong usage has no log line.
     for args in [&["6"][..], &["-K", "x", "6", "7"]] {
         let err = client(args).run().code(100).err();
         assert!(!err.contains(" end="), "{err}");

@@ -1,5 +1,4 @@
-//! Programs that get no more memory: each says so in one line and ends, and
-//! a server goes on.
+//! Lack of memory: a program prints one line and ends, a server goes on.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,7 +6,7 @@ use std::net::TcpStream;
 use crate::util::tls::{engine, start, tlsc, tlsd};
 use crate::util::{Cmd, Ended, TempDir, bin_dir, certs, cmd, eventually, need, noise};
 
-/// Lets a process have no more memory than it has, or as much as it wants.
+/// Limits a process to the memory that it has now, or removes the limit.
 fn limit(pid: i32, limit: &str) {
     cmd(["prlimit", &format!("--as={limit}:"), "--pid"])
         .arg(pid.to_string())
@@ -50,7 +49,7 @@ fn program_out_of_memory_says_so() {
         &["s6-tcpserver-access", "true"],
         &["proxy-server", "true"],
     ] {
-        // It gets as far as a second copy of its environment.
+        // It fails at a second copy of its environment.
         let prelude = format!("ulimit -Sv {}", loaded(argv[0]) + 2300);
         let output = much(cmd(argv)).prelude(&prelude).run();
         output.fatal(111, &format!("{}: fatal: out of memory", argv[0]));
@@ -122,7 +121,7 @@ fn a_super_server_outlives_lack_of_memory() {
             assert!(echoes(port));
         }
         limit(pid, "4096");
-        // Its children do not get as far as their program.
+        // Its children fail before they execute the program.
         for _ in 0..3 {
             let before = server.stderr.text().len();
             let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();

@@ -1,5 +1,5 @@
-//! The lines of doc/migrating.md, run as they stand there, with addresses and
-//! ports of the test: the foreign one and ours do the same.
+//! The command lines of doc/migrating.md, run with addresses and ports of the
+//! test: the foreign program and ours do the same.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let dir = TempDir::new();
-        // Enough of HTTP for web clients.
+        // Enough HTTP for web clients.
         dir.program(
             "prog",
             "#!/bin/sh\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n'\n",
@@ -64,7 +64,7 @@ impl Place {
         ] {
             dir.file(to, certs().read(from));
         }
-        // The name by which Debian has it.
+        // Debian's name of the program.
         let stunnel = find_in("stunnel4", &path()).unwrap_or_default();
         let script = format!("#!/bin/sh\nexec {} \"$@\"\n", stunnel.display());
         dir.program("bin/stunnel", script);
@@ -75,7 +75,7 @@ impl Place {
         }
     }
 
-    /// The page's command, here.
+    /// The page's command, with the test's ports.
     fn command(&self, line: &Line) -> Cmd {
         let command = line
             .command
@@ -110,7 +110,7 @@ impl Place {
         server
     }
 
-    /// What a client of the TLS port reads, with these options.
+    /// The data that a client of the TLS port reads, with these options.
     fn visit(&self, options: &[&str]) -> String {
         cmd(["s6-tlsclient", "-h"])
             .args(options)
@@ -124,10 +124,10 @@ impl Place {
     }
 }
 
-/// What `prog` says.
+/// The output of `prog`.
 const HELLO: &str = "HTTP/1.0 200 OK\r\n\r\nhello\n";
 
-/// The clients of others on the TLS port, and what each gets.
+/// Foreign clients of the TLS port, and what each receives.
 fn visitors(place: &Place) -> [(&'static str, Cmd, &'static str); 4] {
     let ca = place.dir.join("ca.pem").to_str().unwrap().to_owned();
     let port = place.tls.to_string();
@@ -165,7 +165,7 @@ fn visitors(place: &Place) -> [(&'static str, Cmd, &'static str); 4] {
     ]
 }
 
-/// Each of them gets all of it, and an end that it takes for one.
+/// Each receives everything, and an end that it accepts.
 fn visited_in_order(place: &Place, what: &str) {
     for (name, client, expected) in visitors(place) {
         if !need(&[name]) {
@@ -240,8 +240,8 @@ fn each_line_for_coming_from_elsewhere_works() {
     }
 }
 
-/// What the page says of servers of others: without a close_notify they throw
-/// away what they would have answered.
+/// As the page says, foreign servers discard their answer after an end without
+/// close_notify.
 #[test]
 fn our_clients_may_end_first_and_get_the_whole_answer() {
     if !need(&["socat", "stunnel4", "s6-ioconnect"]) {

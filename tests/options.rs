@@ -1,4 +1,4 @@
-//! The command lines of all programs: each mistake has its line.
+//! The command lines of all programs: each mistake has its message.
 
 use std::ffi::OsString;
 
@@ -20,7 +20,7 @@ const LONG: [(&str, &[&str]); 9] = [
     ("s6-tcpserver-socketbinder", &["0.0.0.0", "1", "true"]),
 ];
 
-/// Those that have none.
+/// The programs without long options.
 const TERSE: [&str; 5] = [
     "s6-tcpserver",
     "s6-tcpserverd",
@@ -183,8 +183,8 @@ fn a_notification_goes_nowhere_else() {
     }
 }
 
-/// Programs that show their command lines instead of doing their work, or
-/// just run what is behind their options and their two operands.
+/// Fake programs: they print their command lines, or just run what follows
+/// their options and two operands.
 fn fakes() -> TempDir {
     let dir = TempDir::new();
     for name in ["s6-tlsd-io", "s6-tlsc-io"] {
@@ -200,7 +200,7 @@ fn fakes() -> TempDir {
     dir
 }
 
-/// A command line up to its program, which asks for TLS if it has to.
+/// A command line without its program, which requests TLS where needed.
 fn chain(program: &Program, options: &[String], dir: &TempDir) -> Cmd {
     let operands: &[&str] = match program.name {
         "s6-tlsserver" => &["-H", "127.0.0.1", "0", "true"],
@@ -229,7 +229,7 @@ fn arrived(
         Some(value) => format!("--{}={value}", spec.long),
         None => format!("--{}", spec.long),
     };
-    // Clients that are not asked for a certificate have none to be pinned.
+    // A pin needs -Y: only then is the client asked for a certificate.
     let asking = spec.long == "pin"
         && program
             .option_spec(Id::Server(Server::ClientCert))
@@ -254,8 +254,8 @@ fn every_option_of_an_engine_arrives_there() {
             .filter_map(|spec| Some((spec, spec.id()?)))
         {
             for program in programs {
-                // The programs around an engine make its -d, and s6-tlsserver
-                // and s6-tlsclient spell its -v in another way.
+                // Launchers choose -d themselves, and s6-tlsserver and
+                // s6-tlsclient have another form of -v.
                 let Some(known) = program.option_spec(id) else {
                     let own = [Tls::NotificationFd, Tls::Verbosity].map(Id::Tls);
                     assert!(own.contains(&id), "{}: {}", program.name, spec.long);

@@ -1,4 +1,4 @@
-//! `--peer-info`: what it says, compared with what openssl and others know.
+//! `--peer-info`: its variables, compared with what openssl and others report.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::util::tls::{VERSIONS, connect, openssl_server, serve, tlsc, tlsd};
 use crate::util::{Cmd, TempDir, accept, certs, cmd, listener, need};
 
-/// Shows every variable of the notification, each with a NUL behind it.
+/// Prints every variable of the notification, each followed by a NUL.
 const SHOW: &str = "env -0 | grep -az '^SSL_' >&2";
 
 /// The label that RFC 9266 gives to tls-exporter.
 const LABEL: &str = "EXPORTER-Channel-Binding";
 
-/// The variables that a program showed.
+/// The variables that a program printed.
 struct Variables(BTreeMap<String, String>);
 
 impl Variables {
@@ -38,7 +38,7 @@ impl Variables {
     }
 }
 
-/// What openssl says of a certificate file: one line, without its name.
+/// One line of openssl about a certificate file, without its label.
 fn openssl(file: &str, question: &[&str]) -> String {
     let output = cmd(["openssl", "x509", "-noout", "-in", file]).args(question);
     let line = output.run().success().out();
@@ -58,7 +58,7 @@ fn base64(bytes: &[u8]) -> String {
     cmd(["base64", "-w0"]).input(bytes).run().success().out()
 }
 
-/// The client of `serve` is openssl, with a certificate of its own.
+/// openssl as the client of `serve`, with a certificate.
 fn rich_client(port: u16, args: &[&str]) -> Cmd {
     cmd(["openssl", "s_client", "-quiet"])
         .args(["-connect", &format!("127.0.0.1:{port}")])
@@ -68,7 +68,7 @@ fn rich_client(port: u16, args: &[&str]) -> Cmd {
         .args(args)
 }
 
-/// Checks all that is said of client-rich.pem, with its issuer behind it.
+/// Checks all variables about client-rich.pem, which is followed by its issuer.
 fn expect_rich(variables: &Variables, prefix: &str) {
     let file = certs().path("client-rich.pem");
     let subject = openssl(&file, &[&["-subject"][..], &NAMES].concat());
@@ -130,7 +130,7 @@ fn server_reports_everything_of_a_client_that_openssl_knows() {
             .env("KEYFILE", certs().path("p256.key"))
             .env("CERTFILE", certs().path("p256.pem"))
             .env("CAFILE", certs().path("ca.pem"))
-            // Inherited variables that would pass for the client's.
+            // Inherited variables that could be taken for the client's.
             .env("SSL_CLIENT_SAN_DNS_2", "forged.test")
             .env("SSL_CLIENT_CERT_CHAIN_1", "forged")
             .start();
@@ -182,8 +182,8 @@ fn client_reports_everything_of_a_server() {
     }
 }
 
-/// Both ends of a connection of ours, with these options; each shows what it
-/// knows.
+/// Both ends of a connection between our programs, with these options; each
+/// prints its variables.
 fn both(server: Cmd, client: Cmd) -> [Variables; 2] {
     let (server, client) = connect(server, client);
     [server, client].map(|output| Variables::of(&output.success().stderr))
@@ -219,7 +219,7 @@ fn peer_info_is_off_by_default() {
     assert_eq!(client.0.len(), 4, "{:?}", client.0);
 }
 
-/// The certificates of the fuzzing of this, as files.
+/// The certificates of the fuzzing corpus, as files.
 fn odd_certificates() -> Vec<(String, Vec<u8>)> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/peer_info");
     let entries = std::fs::read_dir(corpus).unwrap().flatten();
@@ -252,7 +252,7 @@ fn odd_certificates_are_named_as_openssl_names_them() {
             .args(serves)
             .args(NAMES);
         let output = question.run();
-        // What openssl cannot read, or tell, it does not serve either.
+        // Certificates that openssl cannot read or print are left out.
         let subject = output.out();
         let Some(subject) = subject.trim_end_matches('\n').strip_prefix("subject=") else {
             continue;
@@ -276,7 +276,7 @@ fn odd_certificates_are_named_as_openssl_names_them() {
 
 /// `openssl s_server` with a certificate in DER.
 fn served(certificate: &str, key: &str) -> (crate::util::Running, u16) {
-    // The pair that is named last counts.
+    // The last pair on the command line counts.
     let args = [
         "-cert",
         certificate,
@@ -294,7 +294,7 @@ fn exporter_agrees_with_openssl() {
     if !need(&["openssl"]) {
         return;
     }
-    // An empty context is none in TLS 1.3 only.
+    // Only in TLS 1.3 is an empty context the same as none.
     let (server, port) = serve(
         &["--peer-info"],
         "p256",

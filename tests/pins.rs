@@ -1,4 +1,4 @@
-//! `--pin`: certificates and keys that are known beforehand.
+//! `--pin`: certificates and keys that are known in advance.
 
 use crate::util::tls::{ENGINES, VERSIONS, call, door, visit};
 use crate::util::{TempDir, certs, cmd, need};
@@ -32,7 +32,7 @@ fn server_without_anchors_accepts_pinned_clients_only() {
     }
     let other = of_certificate("p256");
     for version in VERSIONS {
-        // Nobody asks who has issued it, until when it is good and for what.
+        // Issuer, dates and usage are not checked.
         for pair in ["client-own", "client-expired", "client-server", "version1"] {
             for pin in [of_certificate(pair), of_key(pair)] {
                 let door = door(&["-y", &other, &pin]);

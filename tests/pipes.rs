@@ -1,5 +1,5 @@
-//! The pipes between an engine and its program: large while data flow, small
-//! again after that, and never all that a user may have.
+//! The pipes between an engine and its program: enlarged during a bulk
+//! transfer, small again afterwards, and within the user's limit.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use crate::util::tls::{start, tlsc};
 use crate::util::{Cmd, TempDir, certs, cmd, eventually, idle, need, pipe};
 
-/// How many bytes a pipe holds.
+/// The capacity of a pipe in bytes.
 fn size(pipe: impl AsFd) -> i32 {
     fcntl(pipe, FcntlArg::F_GETPIPE_SZ).unwrap()
 }
@@ -41,7 +41,7 @@ fn a_pipe_that_a_program_left_full_is_small_again_once_it_is_drained() {
         largest = size(&output).max(largest);
     }
     assert!(largest > former, "{largest}");
-    // It reads nothing for a while, in which everything else becomes small.
+    // It does not read for a while, during which everything else shrinks.
     idle(Duration::from_millis(1500));
     output.read_exact(&mut vec![0; left]).unwrap();
     eventually("the pipe is small", || {
@@ -67,8 +67,8 @@ fn pipe_of_a_paused_client_is_small_again_once_it_was_read() {
         (size(&sizes) > former).then_some(())
     });
     client.wait_err("paused");
-    // Where the machine is busy the program may be ahead of the engine, and fill
-    // the pipe again. Then it is tried again as soon as there is space.
+    // On a busy machine the program may fill the pipe again before the engine
+    // shrinks it. The engine tries again as soon as there is space.
     let mut rounds = 0;
     while size(&sizes) > former {
         rounds += 1;
@@ -84,7 +84,7 @@ fn pipe_of_a_paused_client_is_small_again_once_it_was_read() {
     program.join().unwrap().unwrap();
 }
 
-/// A user that nobody else is.
+/// A user without other processes.
 const USER: &str = "64217";
 
 /// The command as that user.
@@ -93,7 +93,7 @@ fn as_user(argv: &[&str]) -> Cmd {
     cmd(drop).args(argv)
 }
 
-/// Takes all the pages for pipes that the user may have but for 208, says so,
+/// Uses all but 208 of the pipe pages that the user may have, prints a line,
 /// and waits.
 const FILL: &str = "
 import fcntl, os, sys
@@ -107,7 +107,7 @@ print('full', flush=True)
 sys.stdin.read()
 ";
 
-/// Makes five pipes, and says how large the smallest one is.
+/// Makes five pipes, and prints the capacity of the smallest.
 const OTHER: &str = "
 import fcntl, os
 pipes = [os.pipe() for _ in range(5)]

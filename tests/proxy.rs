@@ -1,4 +1,4 @@
-//! proxy-server: headers in pieces, cut short and garbled.
+//! proxy-server: headers that are split, truncated or malformed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -183,7 +183,7 @@ fn a_line_without_its_carriage_return_is_refused_at_once() {
     ] {
         let mut running = cmd(["proxy-server", "true"]).input_pipe().start();
         running.write(line);
-        // Nothing more comes, and no end.
+        // Neither more data nor an end follows.
         let output = running.finish_open();
         assert_eq!(output.ended, Ended::Exited(1), "{line:?}: {}", output.err());
     }

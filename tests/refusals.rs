@@ -1,4 +1,4 @@
-//! Handshakes that cannot be: what the peer is told, and what the log says.
+//! Handshakes that fail: the alert for the peer, and the log line.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -16,7 +16,7 @@ enum Middle {
     Missing,
     Empty,
     Cut,
-    /// A directory stands for what root cannot read either.
+    /// A directory, as a file that even root cannot read.
     Unreadable,
 }
 
@@ -38,7 +38,7 @@ impl Middle {
         }
     }
 
-    /// The file as it should be, by one rename.
+    /// Renames the complete file into place.
     fn end(self, path: &Path, content: &[u8]) {
         if let Self::Unreadable = self {
             std::fs::remove_dir(path).unwrap();
@@ -129,7 +129,7 @@ fn a_directory_of_anchors_may_be_renewed_in_place() {
         for others in [false, true] {
             let dir = TempDir::new();
             if others {
-                // With others there, nobody knows that one is missing.
+                // With other anchors present, a missing one cannot be noticed.
                 if let Middle::Missing = middle {
                     continue;
                 }
@@ -167,8 +167,8 @@ fn a_pair_in_a_directory_may_be_renewed_in_place() {
     }
 }
 
-/// Half a pair in front of a whole one: which counts is known when the renewal
-/// is over.
+/// Half a pair before a complete one: the end of the renewal decides which
+/// counts.
 #[cfg(target_os = "linux")]
 #[test]
 fn wildcard_does_not_replace_a_pair_in_renewal() {

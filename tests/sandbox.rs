@@ -1,5 +1,5 @@
-//! The engines lock themselves in: what the system says of one that serves,
-//! and what others can learn of it.
+//! The engines' sandbox: the state of a serving engine in /proc, and what other
+//! processes can read of it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,8 +9,8 @@ use nix::sys::stat::Mode;
 use crate::util::tls::{HELLO, INTERNAL_ERROR, connect, engine, start, tlsc, tlsd};
 use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, tcp_pair};
 
-/// A connection that is past its handshake, and stays: the process ids of the
-/// server's engine and the client's.
+/// A connection after its handshake that stays open: the pids of the server's
+/// engine and the client's.
 fn serving(server: Cmd, client: &[&str]) -> (Running, Running, [i32; 2]) {
     let (server, client) = start(server, tlsc(client, "echo up >&7; exec cat <&6"));
     client.wait_out("up\n");
@@ -26,8 +26,8 @@ fn status(pid: i32, field: &str) -> String {
     value.unwrap().trim().to_owned()
 }
 
-/// Whether this kernel has all that the sandbox uses: one that has the newest
-/// of it, MDWE, has the rest but for Landlock.
+/// Whether this kernel has all that the sandbox uses: MDWE is the newest part,
+/// so a kernel with MDWE has the rest except Landlock.
 fn whole() -> bool {
     let release = nix::sys::utsname::uname().unwrap();
     let release = release.release().to_str().unwrap().to_owned();
@@ -116,7 +116,7 @@ fn no_sandbox_turns_it_off() {
     assert_eq!(server.stderr.text() + &client.stderr.text(), "");
 }
 
-/// A server around `cat` for an ordinary user, who has copies of its files.
+/// A server that runs `cat`, for an ordinary user, with copies of its files.
 fn ordinary(options: &[&str], dir: &TempDir) -> Cmd {
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let file = |name: &str| {
@@ -176,7 +176,7 @@ fn engine_memory_is_hidden_while_it_reads_the_key() {
         let server = ordinary(options, &dir).env("KEYFILE", &fifo);
         let server = server.fd(0, far.try_clone().unwrap()).fd(1, far).start();
         let pid = engine(&server);
-        // It waits for the key: the end for writing can be had.
+        // It waits for the key: the fifo can be opened for writing.
         let _writer = eventually("the engine reads", || open_fifo(&fifo));
         assert_eq!(readable(pid, "maps"), visible);
         std::fs::remove_file(&fifo).unwrap();
@@ -206,8 +206,8 @@ fn engine_memory_is_hidden_after_setuid() {
         let trace = std::fs::read_to_string(dir.join(name)).unwrap();
         let calls = trace.lines().filter_map(|line| line.split_once(' '));
         let calls: Vec<_> = calls.map(|(pid, call)| (pid, call.trim_start())).collect();
-        // The kernel makes a process with another identity as visible as
-        // fs.suid_dumpable says, which is 0 on most machines, but not on all.
+        // After a change of identity the kernel makes a process dumpable if
+        // fs.suid_dumpable says so; it is 0 on most machines, but not on all.
         let mut dropped = 0;
         for (at, (pid, _)) in calls.iter().enumerate() {
             if !calls[at].1.starts_with("setresuid(65534,") {
@@ -313,7 +313,8 @@ fn engine_that_cannot_enter_the_sandbox_serves_nobody() {
                 text.contains("-io: fatal: unable to enter the sandbox: "),
                 "{text}"
             );
-            // Whoever it was, the peer is told: a client by then has greeted.
+            // In both cases the peer gets an alert; the client has sent its
+            // ClientHello by then.
             let mut said = Vec::new();
             std::io::Read::read_to_end(&mut near, &mut said).unwrap();
             assert!(said.ends_with(&INTERNAL_ERROR), "{fault}: {said:?}");
@@ -366,8 +367,8 @@ fn engine_makes_no_forbidden_call() {
         let trace = std::fs::read_to_string(dir.join(name)).unwrap();
         let refused: Vec<&str> = trace.lines().filter(|l| l.contains(" EPERM ")).collect();
         assert!(refused.is_empty(), "{refused:#?}");
-        // Nothing that comes from the network or the program is read before
-        // that; a client has greeted by then.
+        // The engine reads nothing from the network or the program before that;
+        // the client has sent its ClientHello by then.
         let place = |call: &str| trace.find(call).unwrap_or_else(|| panic!("{name}: {call}"));
         let locked_in = place("seccomp(SECCOMP_SET_MODE_FILTER");
         assert!(place(" recvfrom(") > locked_in, "{name}");

@@ -1,4 +1,4 @@
-//! Two machines behind haproxy, each a network namespace, and one of them goes.
+//! Two machines behind haproxy, each a network namespace; one of them fails.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need};
 /// Clients at a time: half of them on each machine.
 const CLIENTS: usize = 8;
 
-/// What haproxy is told: as doc/scaling.md says, with shorter times.
+/// The configuration of haproxy in doc/scaling.md, with shorter times.
 const HAPROXY: &str = "
 defaults
     mode tcp
@@ -40,7 +40,7 @@ const WORK: &str = "
 /// process in it lives.
 struct Front(Running);
 
-/// A process in a network namespace that it shares with nobody.
+/// A process in a network namespace of its own.
 fn alone(script: &str, tickets: &Path) -> Running {
     let network = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let process = cmd(["unshare", "-n", "sh", "-ec", script])
@@ -55,7 +55,8 @@ fn alone(script: &str, tickets: &Path) -> Running {
     process
 }
 
-/// A machine that serves its name and then an echo, as soon as it is connected.
+/// A machine that serves its name and then an echo, once its network is
+/// connected.
 fn machine(name: &str, address: &str, tickets: &Path) -> Running {
     let script = format!(
         "until ip link set eth0 up 2>/dev/null; do sleep 0.05; done
@@ -108,7 +109,7 @@ impl Front {
             .env("CAFILE", certs().path("ca.pem"))
     }
 
-    /// The name of the machine that a new client gets to, if it gets to one.
+    /// The name of the machine that serves a new client, if any.
     fn newcomer(&self) -> Option<String> {
         let client = self.client("read -r host <&6; echo \"$host\"");
         let output = client.run();
@@ -223,7 +224,7 @@ fn failed_machine_loses_only_its_connections() {
         .partition(|client| client.wait_out("\n").starts_with("on one"));
     assert_eq!([first.len(), second.len()], [CLIENTS / 2; 2]);
 
-    // Nobody hears from it any more: neither an end nor a reset.
+    // It no longer answers: neither with an end nor with a reset.
     within(one.pid(), &["ip", "address", "flush", "dev", "eth0"])
         .run()
         .success();

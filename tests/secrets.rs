@@ -1,4 +1,4 @@
-//! What becomes of the private key.
+//! The private key in memory, messages and system calls.
 
 use std::collections::HashSet;
 use std::fs::{File, Permissions};
@@ -25,7 +25,7 @@ fn engine(server: &Running) -> i32 {
         let pids = server.group().into_iter().map(|pid| pid.as_raw());
         let mut pids = pids.filter(|pid| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            // It sleeps for nothing but the network.
+            // Waiting for the network is the only sleep.
             stat.unwrap_or_default().contains(" (s6-tlsd-io) S ")
         });
         pids.next()
@@ -97,7 +97,8 @@ fn the_key_file_leaves_nothing_in_memory() {
         };
         let content = certs().read(key);
         let public = certs().read(&format!("{certificate}.der"));
-        // What is there at any rate, so that finding nothing means something.
+        // The search must find what is certainly there; otherwise finding
+        // nothing proves nothing.
         let certificate = pieces(&public, &[]);
         assert!(
             !found(&memory, &certificate).is_empty(),
@@ -216,7 +217,7 @@ fn no_message_holds_any_of_the_key() {
         let mut content = certs().read(name);
         // In the middle of the DER is the public key, which CERTFILE has, too.
         let middle = content.len() / if name.ends_with(".der") { 6 } else { 2 };
-        // Keys are made by chance: this may be what is there already.
+        // Keys are random: the byte may have this value already.
         content[middle] = if content[middle] == b'!' { b'?' } else { b'!' };
         let key = dir.file(name, &content);
         std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
@@ -246,7 +247,8 @@ fn no_message_holds_any_of_the_key() {
     }
 }
 
-/// What the engine has done when it reads the key, and how often it does.
+/// The system calls of the engine before it reads the key, and how often it
+/// reads it.
 #[test]
 fn the_key_is_read_once_and_as_root() {
     if !need(&["strace"]) {

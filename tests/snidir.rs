@@ -18,7 +18,7 @@ fn server(options: &[&str], dir: &Path, program: &str) -> Cmd {
         .env("SNIDIR", dir)
 }
 
-/// What a client that asks for `name` and takes any certificate hears.
+/// The output of a client that asks for `name` and accepts any certificate.
 fn visit(server: Cmd, name: &str) -> (Output, Output) {
     let name = format!("-k{name}");
     connect(server, tlsc(&[&name, "--no-verify-cert"], HELLO))
@@ -132,7 +132,7 @@ fn a_name_without_a_pair_is_refused_at_level_2() {
     }
 }
 
-/// With `.key` behind it, a name of so many bytes is none that a file can have.
+/// With `.key` appended, a name of this length is too long for a file.
 #[test]
 fn a_name_that_is_too_long_for_a_file_has_no_pair() {
     let dir = TempDir::new();
@@ -202,7 +202,7 @@ fn renew(live: &Path, number: usize) {
     for file in ["cert", "privkey", "chain", "fullchain"] {
         let link = live.join(format!("{file}.pem"));
         let _ = std::fs::remove_file(&link);
-        // Longer than it takes, so that it is met.
+        // Longer than a connection takes, so that connections meet it.
         idle(Duration::from_millis(1));
         symlink(format!("../../archive/a.example/{file}{number}.pem"), link).unwrap();
     }
@@ -332,7 +332,7 @@ fn files_with_a_unicode_name_are_a_warning() {
                 "{err}"
             );
         }
-        // Whoever asks in that form is served from files that bear it.
+        // A client that sends this form gets the files of this name.
         assert_eq!(shown(&client), if level == "-k1" { "p256" } else { "none" });
     }
     copy("rsa", &dir.join("xn--bcher-kva.test.key"));

@@ -1,6 +1,6 @@
-//! Many clients that do all that clients do, good and bad, against one
-//! `s6-tlsserver` for minutes: `make soak`. Nothing may be lost, left behind,
-//! or busy while nobody does anything.
+//! Many well-behaved and misbehaving clients against one `s6-tlsserver` for
+//! minutes: `make soak`. No data may be lost, nothing may be left behind, and
+//! idle processes may not use CPU time.
 
 mod client;
 mod processes;
@@ -27,26 +27,27 @@ const CLIENTS: usize = 24;
 /// The time between two pauses.
 const WORK: Duration = Duration::from_secs(8);
 
-/// How long nobody may use the processor in a pause.
+/// How long no process may use CPU time in a pause.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What the super-server's memory may grow by: its tables, no connection.
+/// How much the super-server's memory may grow: by its tables, not by
+/// connections.
 const SLACK: u64 = 128;
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Act {
-    /// Some rounds, and an end.
+    /// Some round trips, and an end.
     Echo,
-    /// The same by `s6-tlsclient`.
+    /// Round trips and an end by `s6-tlsclient`.
     Program,
-    /// It is gone in the middle of it.
+    /// It disappears in the middle of a transfer.
     Vanish,
-    /// A record that is none.
+    /// An invalid record.
     Spoil,
     /// No TLS at all.
     Garbage,
-    /// A handshake that is not gone on with.
+    /// A handshake that stops half-way.
     Abandon,
 }
 
@@ -54,7 +55,7 @@ enum Act {
 struct Stage {
     port: u16,
     over: AtomicBool,
-    /// Whether clients are to hold still, and how many do.
+    /// Whether clients must pause, and how many do.
     pause: Mutex<(bool, usize)>,
     changed: Condvar,
     done: Mutex<BTreeMap<Act, u64>>,
@@ -81,7 +82,7 @@ impl Stage {
         }
     }
 
-    /// Holds still as long as there is a pause.
+    /// Waits while there is a pause.
     fn rest(&self) {
         let mut pause = self.pause.lock().unwrap();
         if !pause.0 {
@@ -100,7 +101,8 @@ impl Stage {
         self.pause.lock().unwrap().0
     }
 
-    /// Has all clients hold still, each with a connection, while `check` runs.
+    /// Makes all clients pause, each with an open connection, while `check`
+    /// runs.
     fn pause(&self, check: impl FnOnce()) {
         let mut pause = self.pause.lock().unwrap();
         pause.0 = true;
@@ -199,7 +201,7 @@ impl Stage {
         if random.below(2) == 0 {
             garbage.splice(..0, *b"GET / HTTP/1.0\r\n\r\n");
         }
-        // The type of a record that there is not.
+        // A record type that does not exist.
         garbage[0] |= 0x40;
         let mut socket = connect(self.port)?;
         socket.write_all(&garbage).map_err(other)?;
@@ -215,7 +217,7 @@ impl Stage {
         let mut socket = connect(self.port)?;
         socket.write_all(&hello[..cut]).map_err(other)?;
         match random.below(40) {
-            // The server's patience ends.
+            // The server's time limit ends the connection.
             0 => {}
             1..=12 => return Ok(()),
             13..=24 => {
@@ -267,8 +269,8 @@ impl Random {
     }
 }
 
-/// Everybody rests with a connection: then there are two processes for each,
-/// and none of them uses the processor. Returns the memory of the largest.
+/// All clients are idle with an open connection: there are two processes for
+/// each, and none uses CPU time. Returns the memory of the largest.
 fn check_pause(server: &Running) -> u64 {
     eventually("nothing but the clients' connections is left", || {
         (server.group().len() == 1 + 2 * CLIENTS).then_some(())
@@ -281,7 +283,7 @@ fn check_pause(server: &Running) -> u64 {
     server.group().into_iter().map(memory).max().unwrap_or(0)
 }
 
-/// What was seen while it ran.
+/// Observations during the run.
 #[derive(Default)]
 struct Seen {
     engines: Engines,
@@ -310,7 +312,7 @@ impl Seen {
         });
     }
 
-    /// What is left when every client has gone.
+    /// What is left after every client has closed.
     fn rest(&mut self, server: &Running) -> Footprint {
         eventually("nothing is left but the server", || {
             self.engines.collect();
@@ -397,8 +399,8 @@ fn soak() {
     check_log(&server.finish().success().err());
 }
 
-/// What the server and the engines have said: why handshakes failed, and how
-/// the program or, before there was one, the engine has ended.
+/// The messages of the server and the engines: why handshakes failed, and how
+/// the program ended, or the engine if there was no program yet.
 fn check_log(log: &str) {
     let mut ends = BTreeMap::<&str, u64>::new();
     for line in log.lines() {
@@ -410,7 +412,7 @@ fn check_log(log: &str) {
         };
         let (how, _) = how.split_once(" count").unwrap();
         *ends.entry(how).or_default() += 1;
-        // A wrapper passes on that a signal has ended its engine.
+        // A launcher reports that a signal killed its engine.
         let code = how.strip_prefix("exitcode ").map(str::parse::<u8>);
         assert!(code.is_none_or(|code| code.unwrap() < 128), "{line:?}");
     }

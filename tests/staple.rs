@@ -1,4 +1,4 @@
-//! `OCSPFILE`: what is stapled to the server's certificate.
+//! `OCSPFILE`: the OCSP response stapled to the server's certificate.
 
 use nix::sys::signal::Signal;
 
@@ -15,7 +15,7 @@ fn server(options: &[&str], response: impl AsRef<std::ffi::OsStr>) -> Cmd {
         .env("OCSPFILE", response)
 }
 
-/// What openssl sees of such a server.
+/// The output of openssl at such a server.
 fn seen(port: u16, args: &[&str]) -> String {
     let client = cmd(["openssl", "s_client", "-CAfile", &certs().path("ca.pem")])
         .args(args)
@@ -128,7 +128,7 @@ fn invalid_response_is_a_warning() {
     }
     let line = "s6-tlsd-io: warning: unable to read /nonexistent: No such file or directory\n";
     warns("/nonexistent".as_ref(), line);
-    // As long as can be.
+    // The longest possible.
     let longest = dir.file("longest", der(65527 - 4));
     let server = server(&[], &longest).start();
     let client = cmd(["openssl", "s_client", "-tls1_3", "-status", "-connect"])
@@ -139,11 +139,11 @@ fn invalid_response_is_a_warning() {
         "{}",
         client.out()
     );
-    // openssl thinks little of it.
+    // openssl rejects it.
     assert!(!said(server).contains("warning"));
 }
 
-/// All that the server and its engines say.
+/// All messages of the server and its engines.
 fn said(server: Running) -> String {
     server.signal(Signal::SIGTERM);
     server.finish().success().err()
@@ -165,7 +165,7 @@ fn no_ocspfile_staples_nothing_and_program_sees_ocspfile_only_with_z() {
     let shown = seen(port, &["-status"]);
     assert!(shown.contains("OCSP response: no response sent"), "{shown}");
     drop(plain);
-    // Shells do not hand on names with a colon.
+    // Shells do not pass on names with a colon.
     for (option, seen) in [("-Z", true), ("-z", false)] {
         let server = cmd(["s6-tlsserver", "-1H", option, "127.0.0.1", "0", "env"])
             .env("KEYFILE", certs().path("p256.key"))

@@ -10,11 +10,11 @@ use nix::sys::signal::Signal;
 use crate::util::tls::{HELLO, connect, tlsc, tlsd};
 use crate::util::{Cmd, Ended, TempDir, accept, cmd, listener, pipe};
 
-/// Says on descriptor 5 which of 0, 1 and 2 are open.
+/// Prints on descriptor 5 which of 0, 1 and 2 are open.
 const OPEN: &str =
     "open=; for i in 0 1 2; do [ ! -e /proc/$$/fd/$i ] || open=$open$i; done; echo $open >&5";
 
-/// What the program at the end of `command` says on descriptor 5.
+/// The output of the program at the end of `command` on descriptor 5.
 fn told(command: Cmd) -> String {
     let (reader, writer) = pipe();
     command.fd(5, writer).run().success();

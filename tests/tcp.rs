@@ -69,7 +69,7 @@ fn identities_are_taken_as_told() {
         "11\n2\n2 13 14\n\n"
     );
     assert_eq!(run(&["-G", ""]).success().out(), "0\n0\n0\n111213,14\n");
-    // The trap of -u alone, which the servers warn of.
+    // -u alone, of which the servers warn.
     assert_eq!(
         run(&[
             "-G",

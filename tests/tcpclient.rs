@@ -1,5 +1,5 @@
-//! s6-tcpclient: whom it connects to, when it gives up, what it hands on.
-//! Lookups have their own tests.
+//! s6-tcpclient: which address it connects to, when it gives up, what it passes
+//! on. Lookups have their own tests.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -26,8 +26,8 @@ fn warned(ip: &str, port: u16, why: &str) -> String {
 
 const GAVE_UP: &str = "s6-tcpclient: fatal: unable to connect to a suitable IP address\n";
 
-/// An address that never answers: its queue is full. It is one as long as
-/// what is returned with it lives.
+/// An address that never answers, because its queue is full, while the value
+/// returned with it lives.
 fn black_hole(ip: &str) -> (u16, TcpListener, Vec<TcpStream>) {
     let listener = TcpListener::bind((ip, 0)).unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();

@@ -87,7 +87,7 @@ fn reached_limit_is_logged_once_and_again_when_free() {
     let mut clients: Vec<_> = (0..5).map(|_| connect()).collect();
     let reached = "s6-tcpserverd: warning: limit of 2 connections reached: further clients wait\n";
     assert_eq!(server.wait_err(reached), reached);
-    // Each place that becomes free is taken by a client that waits.
+    // A waiting client takes each place that becomes free.
     while clients.len() > 1 {
         served(&mut clients[1]);
         clients.remove(0);
@@ -263,7 +263,8 @@ fn verbosity_chooses_the_lines() {
 
 #[test]
 fn descriptor_exhaustion_pauses_and_goes_on() {
-    // Three standard ones, the listener's twin, the poll and the pipe of signals.
+    // Three standard ones, the duplicate of the listener, the poll and the
+    // signal pipe.
     let (server, port) = {
         let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "sleep", "60"])
             .prelude("ulimit -n 20")

@@ -13,7 +13,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use crate::util::tls::{tlsc, tlsd};
 use crate::util::{Capture, Cmd, Terminal, certs, cmd, tcp_pair, terminal};
 
-/// How a descriptor of the terminal comes to be there for each direction.
+/// How the two directions get a descriptor of the terminal.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     OneNumber,

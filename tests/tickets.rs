@@ -1,5 +1,5 @@
-//! Sessions that are resumed (RFC 5077, RFC 8446 section 2.2) with keys from
-//! a file.
+//! Session resumption (RFC 5077, RFC 8446 section 2.2) with ticket keys from a
+//! file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn another_server_with_the_same_file_resumes() {
                 "{version:?}"
             );
             second.wait_err("SSL_PROTOCOL=");
-            // And again, from what the resumed one has left.
+            // And again, with the ticket of the resumed session.
             assert!(
                 visit(port, version, Some(&session), &session),
                 "{version:?}"
@@ -156,7 +156,7 @@ fn no_tickets_without_ticketkeyfile_or_with_client_certificates() {
             assert!(!again, "{version:?}");
         }
     }
-    // Nor is one accepted that another server has given.
+    // A ticket of another server is not accepted either.
     let (_giving, giving) = server(&[], &file);
     for version in VERSIONS {
         let session = dir.join("given");

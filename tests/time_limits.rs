@@ -25,7 +25,7 @@ fn handshake_timeout_is_never_restarted() {
         .fd(1, network())
         .run();
     assert_eq!(quiet.code(98).err(), "");
-    // It does not outlive the handshake.
+    // The limit ends with the handshake.
     let started = std::time::Instant::now();
     let limit = std::time::Duration::from_secs(4);
     let (_server, mut client) = start(

@@ -61,7 +61,7 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
         ("CADIR", "/etc/passwd", ["/etc/passwd", "Not a directory"]),
         ("CAFILE", "/nonexistent", ["/nonexistent", "No such file"]),
         ("CAFILE", "/dev/null", ["/dev/null", "no certificate"]),
-        // A kind of key that cannot be verified with.
+        // A type of key that cannot verify signatures here.
         (
             "CAFILE",
             &certs().path("odd.pem"),
@@ -87,11 +87,11 @@ fn client_sends_hello_before_it_reads_anchors() {
         .fd(6, near.try_clone().unwrap())
         .fd(7, near)
         .start();
-    // The greeting is there, and stays for the server.
+    // The ClientHello has arrived, and stays there for the server.
     let mut kind = [0];
     far.peek(&mut kind).unwrap();
     assert_eq!(kind, [HANDSHAKE]);
-    // Only now does anybody write the file.
+    // Only now is the file written.
     std::fs::write(&pipe, certs().read("ca.pem")).unwrap();
     let server = tlsd(&[], "p256", ECHO)
         .fd(0, far.try_clone().unwrap())
@@ -145,7 +145,7 @@ fn anchors_of_every_kind_are_trusted() {
             "selfleaf.pem",
             &["-k", "127.0.0.1"],
         ),
-        // It may say what nobody understands.
+        // It may have unknown critical extensions.
         (
             "selfodd.key",
             "selfodd.pem",
@@ -235,7 +235,7 @@ fn untrusted_server_is_refused_with_the_reason() {
         ("expired", ca(), &[], "expired"),
         ("future", ca(), &[], "not yet valid"),
         ("noca-chain", ca(), name, "certificate of remote refused"),
-        // Anchors that are shown themselves are looked at, too.
+        // A certificate that is itself an anchor is checked, too.
         ("expired", path("expired"), name, "expired"),
         (
             "selfleaf",
@@ -249,7 +249,7 @@ fn untrusted_server_is_refused_with_the_reason() {
             &["-k", "other.test"],
             "not valid for this name",
         ),
-        // An anchor that is no CA vouches for nobody but itself.
+        // An anchor that is not a CA certificate vouches only for itself.
         ("pinned", pinned.clone(), name, "unknown issuer"),
         ("pinned-chain", pinned, name, "an issuer's keyUsage"),
         ("clientonly", ca(), name, "purpose"),

@@ -31,7 +31,7 @@ fn on(machine: &Running, argv: &str) -> Cmd {
 }
 
 impl Link {
-    /// None, with a word, where networks cannot be made.
+    /// None, with a message, if network namespaces cannot be made.
     fn new() -> Option<Self> {
         if !need(&["ip", "unshare", "nsenter"]) {
             return None;
@@ -75,8 +75,8 @@ impl Link {
         shown.split(':').next().unwrap().to_owned()
     }
 
-    /// What a program that is connected to `host` on the other machine shows
-    /// of itself, and what that machine has to say.
+    /// The output of a program connected to `host` on the other machine, and
+    /// that machine's messages.
     fn client(&self, options: &str, host: &str, port: u16) -> String {
         let client = format!("s6-tcpclient -H {options} {host} {port} sh -c");
         let show = "echo \"here $TCPREMOTEIP $TCPLOCALIP\"; cat <&6";
@@ -91,7 +91,7 @@ fn addresses_of_both_ends_have_a_zone() {
     let Some(link) = Link::new() else {
         return;
     };
-    // Rules know no zone.
+    // Rules have no zone.
     let rules = TempDir::new();
     rules.file("ip6/fe80::1_128/allow", "");
     let access = format!("s6-tcpserver-access -Hi {}", rules.path().display());
@@ -228,7 +228,7 @@ fn missing_interface_is_named() {
         let output = cmd(argv.split(' ')).run().code(111);
         assert_eq!(output.err().lines().collect::<Vec<_>>(), lines, "{argv}");
     }
-    // Who asks nobody there needs no interface.
+    // Without a query the interface is not needed.
     let access = cmd(["s6-tcpserver-access", "-H", "true"])
         .env("PROTO", "TCP")
         .env("TCPLOCALIP", "fe80::2%nowhere0")

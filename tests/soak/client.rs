@@ -1,5 +1,5 @@
-//! What clients do to the server: TLS by rustls in this process, on sockets
-//! that never block, with a limit for every step.
+//! The clients: TLS by rustls in this process, on non-blocking sockets, with a
+//! time limit for every step.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
@@ -27,7 +27,7 @@ pub enum Trouble {
     Payload,
     /// The close_notify was not answered.
     CloseNotify,
-    /// A mistake was not answered by the alert that belongs to it.
+    /// A violation was not answered by the right alert.
     Alert(String),
     /// Something else.
     Other(String),
@@ -207,7 +207,7 @@ impl Client {
         Ok(self.ended)
     }
 
-    /// Sends some of `data`, and is gone without a word.
+    /// Sends some of `data`, then closes without close_notify.
     pub fn vanish(mut self, data: &[u8]) -> Result<()> {
         let (mut sent, mut got) = (0, 0);
         self.drive("sending", |client| {
@@ -221,7 +221,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a record that is none; the alert for it has to come.
+    /// Sends an invalid record, for which an alert must come.
     pub fn spoil(mut self, garbage: &[u8]) -> Result<()> {
         let length = u16::try_from(garbage.len()).unwrap().to_be_bytes();
         let record = [&[23, 3, 3], &length[..], garbage].concat();

@@ -1,5 +1,5 @@
-//! What can be seen of processes in /proc: how engines end, and what the
-//! super-server has open.
+//! Processes in /proc: how engines end, and which descriptors the super-server
+//! has open.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Takes note of those that have ended.
+    /// Reaps those that have ended.
     pub fn collect(&mut self) {
         let own = std::process::id().to_string();
         for (pid, stat) in processes() {

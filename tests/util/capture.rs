@@ -47,7 +47,7 @@ impl Capture {
         capture
     }
 
-    /// What was never there to be read.
+    /// Nothing: the stream was not captured.
     pub fn nothing() -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Ended, TempDir, cmd};
 
-/// How long it may take to make them. A machine that is busy needs minutes, and
-/// this is nobody's time but theirs.
+/// The time limit for making them. A busy machine needs minutes, and no test's
+/// own deadline includes this.
 const LIMIT: Duration = Duration::from_secs(600);
 
 const SCRIPT: &str = include_str!("certs.sh");
@@ -94,7 +94,7 @@ fn made() -> Result<PathBuf, String> {
         fs::copy(entry.path(), new.join(entry.file_name())).unwrap();
     }
     fs::write(new.join("script"), SCRIPT).unwrap();
-    // Another run may have been quicker; what it made is as good.
+    // Another run may have been faster; its files are as good.
     let _ = fs::remove_dir_all(&ready);
     if fs::rename(&new, &ready).is_err() {
         let _ = fs::remove_dir_all(&new);
@@ -106,7 +106,7 @@ fn made() -> Result<PathBuf, String> {
 pub fn run(script: &str, dir: &Path, limit: Duration) -> Result<(), String> {
     let seconds = format!("{}", limit.as_secs_f64());
     let script = cmd(["timeout", &seconds, "sh", "-c", script]).cwd(dir);
-    // That it is slow is to be told by its end, not by ours.
+    // Our deadline must not end it before its own limit does.
     let output = script.deadline(2 * limit + super::DEADLINE).run();
     match output.ended {
         Ended::Exited(0) => Ok(()),

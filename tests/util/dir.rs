@@ -1,4 +1,4 @@
-//! Directories that go when they are dropped.
+//! Directories that are removed when they are dropped.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ impl TempDir {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("s6-tls.{}.{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
-        // Programs that drop their identity have to reach it.
+        // Programs that drop their identity must be able to reach it.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }

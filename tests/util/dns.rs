@@ -19,11 +19,11 @@ pub enum Answer {
     Code(u8),
     /// It does not fit over UDP; over TCP it is this.
     Truncated(IpAddr),
-    /// Bytes that mean nothing.
+    /// Random bytes.
     Garbage,
     /// First with a wrong id, then these addresses.
     WrongFirst(IpAddr),
-    /// The name of an address, once somebody else waits at the barrier too.
+    /// The name of an address, once another thread waits at the barrier, too.
     Together(Arc<Barrier>, &'static str),
     /// Silence.
     Nothing,

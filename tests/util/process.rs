@@ -39,8 +39,8 @@ impl Running {
     ) -> Self {
         let (sender, exited) = channel();
         std::thread::spawn(move || {
-            // Only looked at: as long as it is not taken note of, its number
-            // and that of its group are not given to others.
+            // WNOWAIT: until it is reaped, its pid and process group id are not
+            // reused.
             let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
             while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
             let _ = sender.send(());
@@ -150,8 +150,7 @@ impl Running {
         kill(self.pid, signal).unwrap();
     }
 
-    /// The processes of its group, those that have ended but were not taken
-    /// note of excepted.
+    /// The processes of its group, except zombies.
     pub fn group(&self) -> Vec<Pid> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -171,7 +170,7 @@ impl Running {
         found
     }
 
-    /// Time on the processor of all processes of its group that still run.
+    /// CPU time of all processes of its group that still run.
     pub fn cpu(&self) -> Duration {
         let files = self
             .group()
@@ -192,7 +191,7 @@ impl Running {
         found.unwrap_or_else(|| self.fail(&format!("did not print {text:?}")))
     }
 
-    /// Its end, which has been announced. It is left to be taken note of.
+    /// Its end, which has been announced. It is not reaped here.
     fn status(&self) -> Ended {
         use nix::sys::wait::WaitStatus;
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;

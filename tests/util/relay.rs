@@ -1,4 +1,4 @@
-//! A relay between two connections that hears what goes through it.
+//! A relay between two connections that records what goes through it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -35,7 +35,8 @@ fn carry(mut from: TcpStream, mut to: TcpStream, piece: usize, edit: Edit) -> Ve
     edit(&mut heard);
     let mut bytes = heard.clone();
     loop {
-        // A side that has failed reads no more: the other one is to know.
+        // A side that has failed no longer reads: the other one must learn of
+        // it.
         let sent = bytes
             .chunks(piece)
             .try_for_each(|piece| to.write_all(piece));

@@ -1,4 +1,4 @@
-//! A command: what the program is given.
+//! A command, and the state that its program inherits.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;

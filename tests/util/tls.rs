@@ -8,18 +8,17 @@ use super::{
     tcp_pair,
 };
 
-/// The server's program: shows what it knows on standard error, and echoes.
+/// The server's program: prints its variables on standard error, and echoes.
 pub const ECHO: &str = "env | grep -E '^SSL_' | sort >&2; exec cat";
 
-/// The client's program: says hello, and shows the answer and what it knows.
+/// The client's program: sends hello, and prints the answer and its variables.
 pub const HELLO: &str = "echo hello >&7; exec 7>&-; cat <&6; env | grep -E '^SSL_' | sort";
 
 /// A fatal alert that nothing protects (RFC 8446 section 6).
 pub const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
-/// Options that all engines of a run get besides: with ENGINE_OPTIONS in the
-/// environment, the same tests hold for an engine that is something else
-/// inside, such as two processes.
+/// Additional options of all engines, from ENGINE_OPTIONS in the environment:
+/// the same tests then run with --key-guard, for example.
 fn besides() -> Vec<String> {
     let options = std::env::var("ENGINE_OPTIONS").unwrap_or_default();
     options.split_whitespace().map(str::to_owned).collect()
@@ -141,7 +140,7 @@ pub const ENGINES: [(&str, &[&str]); 8] = [
     ("s6-tlsclient", &["127.0.0.1", "1", "true"]),
 ];
 
-/// Shows what a program knows of its peer's certificate.
+/// Prints what a program knows of its peer's certificate.
 const SHOW: &str = "env | grep -E '^SSL_(PEER_CERT|CLIENT_VERIFY|SERVER_VERIFY)' | sort";
 
 /// `s6-tlsserver` with these options, whose program shows its clients what it
@@ -154,7 +153,7 @@ pub fn door(options: &[&str]) -> Cmd {
         .env("CERTFILE", certs().path("p256.pem"))
 }
 
-/// A connection with an end of openssl's: what came of it.
+/// The result of a connection with openssl at one end.
 pub struct Visit {
     /// What the program that we ran showed.
     shown: String,
@@ -164,8 +163,8 @@ pub struct Visit {
     engine: String,
 }
 
-/// Somebody with openssl and the certificate `pair`, if any, at a server that
-/// is still to be started.
+/// openssl as a client with the certificate `pair`, if any, at a server that is
+/// still to be started.
 pub fn visit(server: Cmd, version: &str, pair: Option<&str>) -> Visit {
     let server = server.start();
     let to = format!("127.0.0.1:{}", server.port());
@@ -210,8 +209,8 @@ pub fn call(
 }
 
 impl Visit {
-    /// Fails unless the program was run, for somebody with the certificate
-    /// `pair` who was verified so.
+    /// Fails unless the program ran for a peer with the certificate `pair` and
+    /// this value of `_VERIFY`.
     pub fn accepted(&self, verify: &str, pair: &str) {
         let hash = format!("SSL_PEER_CERT_HASH=SHA256:{}\n", certs().hash(pair));
         let verify = format!("_VERIFY={verify}\n");
@@ -221,7 +220,7 @@ impl Visit {
         assert!(self.engine.contains(" code=0 end=closed\n"), "{said}");
     }
 
-    /// Fails unless it was run for somebody without a certificate.
+    /// Fails unless the program ran for a peer without a certificate.
     pub fn accepted_without(&self) {
         assert_eq!(self.shown, "SSL_CLIENT_VERIFY=NONE\n", "{}", self.engine);
     }

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Size of reads and writes.
 const BLOCK: usize = 65536;
 
-/// What the servers' program says to a visitor.
+/// The line that the servers' program sends to a client.
 pub const GREETING: &str = "ok";
 
 /// What can go wrong with a transfer.
@@ -249,7 +249,7 @@ impl Stream {
         }
     }
 
-    /// Says goodbye if the peer is still there.
+    /// Sends a close_notify if the peer is still there.
     pub fn close(self) {
         if let Self::Tls(mut tls) = self {
             tls.conn.send_close_notify();

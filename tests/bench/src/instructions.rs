@@ -23,8 +23,8 @@ const RECORDED: &str = "tests/bench/instructions";
 /// How far a count may be from the recorded one.
 const TOLERANCE: f64 = 0.05;
 
-/// What is pumped in one turn: three records, which fit into a pipe as a
-/// whole. So the engine always finds all of them, and does the same each time.
+/// The size of a transfer: three records, which fit into a pipe together. So
+/// the engine always finds all of them, and does the same each time.
 const PIECE: usize = 3 * 16384;
 
 /// How many of them.
@@ -184,8 +184,8 @@ impl Write for Network {
 }
 
 impl Bench<'_> {
-    /// A program on a network that ends where something is expected of it: its
-    /// own count, not that of what it starts.
+    /// Runs a program whose network ends at once. Counts the program itself,
+    /// not what it starts.
     fn alone(&self, program: &[&str]) -> Result<u64> {
         let null = File::options().read(true).write(true).open("/dev/null")?;
         let run = |child: Child<'_>| {
@@ -225,7 +225,7 @@ impl Bench<'_> {
                 program_out,
             } = pipes;
             drop((network.sent, program_in));
-            // What it still says is taken, so that it ends in peace.
+            // Reads its remaining output, so that it can exit.
             let mut rest = Vec::new();
             for mut pipe in [network.received, program_out] {
                 pipe.read_to_end(&mut rest)?;

@@ -1,4 +1,4 @@
-//! What the figures were taken on.
+//! The machine of the measurement.
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The benchmark: s6-tlsserver beside its peers under one load, and counts of
-//! instructions. doc/performance.md tells what is measured and how.
+//! The benchmark: s6-tlsserver and its peers under the same load, and counts of
+//! instructions. doc/performance.md says what is measured and how.
 //!
 //! - `bench full DIR TARGET [OTHER]`: measures the programs in DIR, built for
 //!   TARGET, and those in OTHER, built for the host; writes doc/performance.md,
@@ -38,7 +38,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Any failure, in words.
+/// Any failure, as a message.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The project's tree.
@@ -75,7 +75,7 @@ fn measured(size: &measure::Size, bin: &OsStr, target: &OsStr, other: &[OsString
     let work = work::Work::new()?;
     let peers = peers::all(Path::new(bin), other.first().map(Path::new))?;
     let mut machine = machine::describe();
-    // Among the lines that stand in the summary.
+    // The summary shows the first lines.
     machine.insert(1, format!("s6-tls built for {}", target.to_string_lossy()));
     let results = measure::run(size, &work, &peers)?;
     let report = report::Report {

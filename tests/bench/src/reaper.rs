@@ -1,5 +1,5 @@
-//! The process between the benchmark and a server: it adopts what the server
-//! leaves behind, and knows in the end what all of them have cost.
+//! The process between the benchmark and a server: it adopts orphans of the
+//! server, and reports the CPU time of all.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -15,10 +15,10 @@ use unix::{Pid, Signal};
 
 use crate::{Result, processes};
 
-/// How the benchmark calls itself for this.
+/// The benchmark's argument for this mode.
 pub const MODE: &str = "__subreaper";
 
-/// How long after SIGTERM everything has to be gone.
+/// How long after SIGTERM all processes must have ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a server until standard input ends, takes note of everything that
@@ -61,7 +61,7 @@ pub fn run(server: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-/// Takes note of all children that have ended; whether there are others.
+/// Reaps all children that have ended; returns whether others remain.
 fn reap() -> Result<bool> {
     loop {
         match unix::spawn::reap_any() {

@@ -24,10 +24,10 @@ const SUMMARY: &[(&str, &str)] = &[
     ("ping", "round trip, µs"),
 ];
 
-/// What nobody has measured.
+/// The mark for a missing figure.
 const NOTHING: &str = "–";
 
-/// Everything that is told.
+/// Everything in the report.
 pub struct Report<'a> {
     /// Lines about the machine. The first three stand in the summary.
     pub machine: &'a [String],

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A row of the table.
 pub struct Row {
-    /// How the program calls it.
+    /// Its identifier in the program.
     pub id: &'static str,
-    /// What it says.
+    /// Its title.
     pub title: &'static str,
     /// Digits after the point.
     pub digits: usize,
@@ -191,8 +191,8 @@ impl Results {
         median(self.figures.get(&(row, peer))?.values().copied().collect())
     }
 
-    /// The median of the rounds' ratios. Each is of two figures that were
-    /// taken one after the other, on a machine in the same mood.
+    /// The median of the rounds' ratios. Each is of two figures measured one
+    /// after the other, under the same conditions.
     pub fn ratio(&self, row: &'static str, peer: usize, to: usize) -> Option<f64> {
         let figures = self.figures.get(&(row, peer))?;
         let others = self.figures.get(&(row, to))?;

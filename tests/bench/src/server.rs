@@ -71,8 +71,8 @@ impl Server {
         processes::below(self.reaper.id())
     }
 
-    /// Waits for the end of what the connections have started, then ends it.
-    /// What everything that ever ran below it has cost.
+    /// Waits until the processes of the connections have ended, then ends the
+    /// server. Returns the cost of all its processes.
     pub fn stop(mut self) -> Result<Cost> {
         let until = Instant::now() + PATIENCE;
         while self.processes().len() > self.alone && Instant::now() < until {
@@ -105,7 +105,7 @@ impl Server {
         Ok(())
     }
 
-    /// What it said last, behind `what`.
+    /// `what`, and the last line of its messages.
     fn failure(&self, what: &str) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);

@@ -35,7 +35,7 @@ pub fn time(bin: &Path, variable: &str, anchors: &str, starts: usize) -> Result<
     env.set("PATH", path);
     env.unset("CADIR");
     env.set(variable, anchors);
-    // So that its complaint about the end is not in the way.
+    // Hides its message about the end.
     let null = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
 
     let mut times = Vec::with_capacity(starts);

@@ -1,4 +1,4 @@
-//! One peer's turn: a server of its, the load, and the figures.
+//! One peer's turn: its server, the load, and the figures.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,15 +24,15 @@ pub type Figures = Vec<(&'static str, f64)>;
 pub enum Task {
     /// Connections one after the other, with full handshakes.
     Handshakes(&'static Handshakes),
-    /// The same with resumed ones.
+    /// Connections one after the other, with resumed sessions.
     Resumed,
     /// Many bytes.
     Bulk(Way, Piece),
     /// Few bytes, there and back.
     Ping,
-    /// The memory of connections that have never done much.
+    /// The memory of connections that have transferred little.
     Idle,
-    /// The same when they have.
+    /// The memory of connections after a large transfer.
     IdleAfter,
     /// Connections beside few and many that are open.
     Growth,
@@ -63,7 +63,7 @@ pub struct Handshakes {
 enum Chain {
     /// No more than is needed, and echo.
     Plain,
-    /// The same, and the smallest program.
+    /// As `Plain`, with the smallest program.
     Smallest,
     /// A change of identity.
     Identity,
@@ -71,11 +71,11 @@ enum Chain {
     Access,
     /// The key in another process.
     Guarded,
-    /// The same, and the pair out of a directory of so many.
+    /// As `Guarded`, with the pair from a directory of so many.
     Directory(usize),
 }
 
-/// The full handshakes; the first is the one that everything else is like.
+/// The full handshakes. The first is the base of all others.
 pub static HANDSHAKES: [Handshakes; 13] = [
     handshakes(["tls13.rate", "tls13.cpu", "tls13.faults"], &TLS13, "p256"),
     Handshakes {
@@ -181,7 +181,7 @@ pub enum Way {
 /// How much the program reads or writes at a time.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Piece {
-    /// As much as most programs do, 8 KiB.
+    /// As most programs do: 8 KiB.
     Ordinary,
     /// 64 KiB.
     Large,
@@ -229,8 +229,8 @@ impl Turn<'_> {
                 self.handshakes(kind)
             }
             Task::Resumed if !floor => self.resumed(),
-            // Its two directions wait for each other for ever: it writes to the
-            // program, which writes to it.
+            // It would deadlock: it writes to the program while the program
+            // writes to it.
             Task::Bulk(Way::Both, _) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
                 Ok(Vec::new())
             }
@@ -434,9 +434,9 @@ impl Turn<'_> {
         Ok(vec![("idle.after", self.grown(&server, &before, &held))])
     }
 
-    /// What each connection has made the server grow by, when it rests: new
-    /// processes, and old ones that have become larger. One that has forked
-    /// shares what was its own before.
+    /// How much the server has grown per idle connection: by new processes, and
+    /// by old ones that have become larger. A process that has forked shares
+    /// memory that was private before.
     fn grown(&self, server: &Server, before: &BTreeMap<u32, u64>, held: &[Stream]) -> f64 {
         std::thread::sleep(self.size.rest);
         let kib = private(server).into_iter().map(|(pid, now)| {
@@ -454,8 +454,8 @@ impl Turn<'_> {
         ])
     }
 
-    /// CPU ms of a connection while `open` others are open: what these have
-    /// cost themselves is measured alone and subtracted.
+    /// CPU ms of a connection while `open` others are open. The cost of the
+    /// open ones is measured separately and subtracted.
     fn cost_beside(&self, open: usize) -> Result<f64> {
         let with = |time| -> Result<(u32, f64)> {
             let (server, target) = self.serve(&["cat"])?;

@@ -16,118 +16,39 @@ const fn row(id: &'static str, title: &'static str, digits: usize) -> Row {
     Row { id, title, digits }
 }
 
-/// The table.
-pub const ROWS: &[Row] = &[
-    row("tls13.rate", "**TLS 1.3, P-256**: connections/s", 0),
-    row("tls13.cpu", "CPU ms per connection", 2),
-    row("tls13.faults", "page faults per connection", 0),
-    row(
-        "hybrid.rate",
-        "**TLS 1.3, P-256, X25519MLKEM768**: connections/s",
-        0,
-    ),
-    row("hybrid.cpu", "CPU ms per connection", 2),
-    row("hybrid.faults", "page faults per connection", 0),
-    row("tls12.rate", "**TLS 1.2, P-256**: connections/s", 0),
-    row("tls12.cpu", "CPU ms per connection", 2),
-    row("tls12.faults", "page faults per connection", 0),
-    row("rsa.rate", "**TLS 1.3, RSA-2048**: connections/s", 0),
-    row("rsa.cpu", "CPU ms per connection", 2),
-    row("rsa.faults", "page faults per connection", 0),
-    row("ed25519.rate", "**TLS 1.3, Ed25519**: connections/s", 0),
-    row("ed25519.cpu", "CPU ms per connection", 2),
-    row("ed25519.faults", "page faults per connection", 0),
-    row(
-        "client.rate",
-        "**TLS 1.3, P-256, client certificate**: connections/s",
-        0,
-    ),
-    row("client.cpu", "CPU ms per connection", 2),
-    row("client.faults", "page faults per connection", 0),
-    row("resumed.rate", "**TLS 1.3, resumed**: connections/s", 0),
-    row("resumed.cpu", "CPU ms per connection", 2),
-    row("resumed.faults", "page faults per connection", 0),
-    row(
-        "smallest.rate",
-        "**TLS 1.3, P-256, the smallest program instead of `echo`**: connections/s",
-        0,
-    ),
-    row("smallest.cpu", "CPU ms per connection", 2),
-    row("smallest.faults", "page faults per connection", 0),
-    row(
-        "identity.rate",
-        "**TLS 1.3, P-256, with `-u` and `-g`**: connections/s",
-        0,
-    ),
-    row("identity.cpu", "CPU ms per connection", 2),
-    row("identity.faults", "page faults per connection", 0),
-    row(
-        "access.rate",
-        "**TLS 1.3, P-256, with rules on addresses, `-i`**: connections/s",
-        0,
-    ),
-    row("access.cpu", "CPU ms per connection", 2),
-    row("access.faults", "page faults per connection", 0),
-    row(
-        "guarded.rate",
-        "**TLS 1.3, P-256, with `--key-guard`**: connections/s",
-        0,
-    ),
-    row(
-        "guarded.cpu",
-        "CPU ms per connection, the guard's own apart",
-        2,
-    ),
-    row(
-        "guarded.faults",
-        "page faults per connection, the guard's own apart",
-        0,
-    ),
-    row(
-        "sni10.rate",
-        "**TLS 1.3, P-256, SNIDIR with 10 pairs**: connections/s",
-        0,
-    ),
-    row(
-        "sni10.cpu",
-        "CPU ms per connection, the guard's own apart",
-        2,
-    ),
-    row(
-        "sni10.faults",
-        "page faults per connection, the guard's own apart",
-        0,
-    ),
-    row(
-        "sni1000.rate",
-        "**TLS 1.3, P-256, SNIDIR with 1,000 pairs**: connections/s",
-        0,
-    ),
-    row(
-        "sni1000.cpu",
-        "CPU ms per connection, the guard's own apart",
-        2,
-    ),
-    row(
-        "sni1000.faults",
-        "page faults per connection, the guard's own apart",
-        0,
-    ),
-    row(
-        "sni10000.rate",
-        "**TLS 1.3, P-256, SNIDIR with 10,000 pairs**: connections/s",
-        0,
-    ),
-    row(
-        "sni10000.cpu",
-        "CPU ms per connection, the guard's own apart",
-        2,
-    ),
-    row(
-        "sni10000.faults",
-        "page faults per connection, the guard's own apart",
-        0,
-    ),
+/// The table: three rows for each kind of connection, with an addition to the
+/// titles of its costs, then the other rows.
+macro_rules! table {
+    ([$($id:literal, $title:literal, $costs:literal;)*] $($row:expr,)*) => {
+        &[
+            $(
+                row(concat!($id, ".rate"), concat!("**", $title, "**: connections/s"), 0),
+                row(concat!($id, ".cpu"), concat!("CPU ms per connection", $costs), 2),
+                row(concat!($id, ".faults"), concat!("page faults per connection", $costs), 0),
+            )*
+            $($row,)*
+        ]
+    };
+}
+
+/// The rows, in the order of the table.
+pub const ROWS: &[Row] = table![
+    [
+        "tls13", "TLS 1.3, P-256", "";
+        "hybrid", "TLS 1.3, P-256, X25519MLKEM768", "";
+        "tls12", "TLS 1.2, P-256", "";
+        "rsa", "TLS 1.3, RSA-2048", "";
+        "ed25519", "TLS 1.3, Ed25519", "";
+        "client", "TLS 1.3, P-256, client certificate", "";
+        "resumed", "TLS 1.3, resumed", "";
+        "smallest", "TLS 1.3, P-256, the smallest program instead of `echo`", "";
+        "identity", "TLS 1.3, P-256, with `-u` and `-g`", "";
+        "access", "TLS 1.3, P-256, with rules on addresses, `-i`", "";
+        "guarded", "TLS 1.3, P-256, with `--key-guard`", ", the guard's own apart";
+        "sni10", "TLS 1.3, P-256, SNIDIR with 10 pairs", ", the guard's own apart";
+        "sni1000", "TLS 1.3, P-256, SNIDIR with 1,000 pairs", ", the guard's own apart";
+        "sni10000", "TLS 1.3, P-256, SNIDIR with 10,000 pairs", ", the guard's own apart";
+    ]
     row("down.cpu", "**Download**: CPU s/GB", 2),
     row("down.rate", "GB/s", 2),
     row("down64.cpu", "written by 64 KiB: CPU s/GB", 2),

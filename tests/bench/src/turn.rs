@@ -75,100 +75,76 @@ enum Chain {
     Directory(usize),
 }
 
+/// Full handshakes of TLS 1.3 with a P-256 key, in the rows that begin with `$id`.
+macro_rules! handshakes {
+    ($id:literal) => {
+        Handshakes {
+            rows: [
+                concat!($id, ".rate"),
+                concat!($id, ".cpu"),
+                concat!($id, ".faults"),
+            ],
+            version: &TLS13,
+            key: "p256",
+            client_certificate: false,
+            hybrid: false,
+            chain: Chain::Plain,
+        }
+    };
+}
+
 /// The full handshakes. The first is the base of all others.
 pub static HANDSHAKES: [Handshakes; 13] = [
-    handshakes(["tls13.rate", "tls13.cpu", "tls13.faults"], &TLS13, "p256"),
+    handshakes!("tls13"),
     Handshakes {
         hybrid: true,
-        ..handshakes(
-            ["hybrid.rate", "hybrid.cpu", "hybrid.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("hybrid")
     },
-    handshakes(["tls12.rate", "tls12.cpu", "tls12.faults"], &TLS12, "p256"),
-    handshakes(["rsa.rate", "rsa.cpu", "rsa.faults"], &TLS13, "rsa"),
-    handshakes(
-        ["ed25519.rate", "ed25519.cpu", "ed25519.faults"],
-        &TLS13,
-        "ed25519",
-    ),
+    Handshakes {
+        version: &TLS12,
+        ..handshakes!("tls12")
+    },
+    Handshakes {
+        key: "rsa",
+        ..handshakes!("rsa")
+    },
+    Handshakes {
+        key: "ed25519",
+        ..handshakes!("ed25519")
+    },
     Handshakes {
         client_certificate: true,
-        ..handshakes(
-            ["client.rate", "client.cpu", "client.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("client")
     },
     Handshakes {
         chain: Chain::Smallest,
-        ..handshakes(
-            ["smallest.rate", "smallest.cpu", "smallest.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("smallest")
     },
     Handshakes {
         chain: Chain::Identity,
-        ..handshakes(
-            ["identity.rate", "identity.cpu", "identity.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("identity")
     },
     Handshakes {
         chain: Chain::Access,
-        ..handshakes(
-            ["access.rate", "access.cpu", "access.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("access")
     },
     Handshakes {
         chain: Chain::Guarded,
-        ..handshakes(
-            ["guarded.rate", "guarded.cpu", "guarded.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("guarded")
     },
     Handshakes {
         chain: Chain::Directory(10),
-        ..handshakes(["sni10.rate", "sni10.cpu", "sni10.faults"], &TLS13, "p256")
+        ..handshakes!("sni10")
     },
     Handshakes {
         chain: Chain::Directory(1000),
-        ..handshakes(
-            ["sni1000.rate", "sni1000.cpu", "sni1000.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("sni1000")
     },
     Handshakes {
         chain: Chain::Directory(10000),
-        ..handshakes(
-            ["sni10000.rate", "sni10000.cpu", "sni10000.faults"],
-            &TLS13,
-            "p256",
-        )
+        ..handshakes!("sni10000")
     },
 ];
-
-const fn handshakes(
-    rows: [&'static str; 3],
-    version: &'static rustls::SupportedProtocolVersion,
-    key: &'static str,
-) -> Handshakes {
-    Handshakes {
-        rows,
-        version,
-        key,
-        client_certificate: false,
-        hybrid: false,
-        chain: Chain::Plain,
-    }
-}
 
 /// A direction, as the client sees it.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -18,9 +18,10 @@ fn resident(pid: i32) -> u64 {
 #[test]
 fn stalled_reader_costs_neither_time_nor_memory() {
     // Only root may read the memory use of an engine in its sandbox.
-    let options: &[&str] = match nix::unistd::geteuid().is_root() {
-        true => &[],
-        false => &["--no-sandbox"],
+    let options: &[&str] = if nix::unistd::geteuid().is_root() {
+        &[]
+    } else {
+        &["--no-sandbox"]
     };
     // Neither side reads: all buffers fill up and stay full.
     let writer = "exec head -c 50000000 /dev/zero";
@@ -80,9 +81,10 @@ const BULK: u64 = 4 * 32 * 16 + 5 * 18 + 256 + 64;
 
 #[test]
 fn a_client_keeps_no_anchors_when_it_has_verified_the_chain() {
-    let options: &[&str] = match nix::unistd::geteuid().is_root() {
-        true => &["-k", "localhost"],
-        false => &["-k", "localhost", "--no-sandbox"],
+    let options: &[&str] = if nix::unistd::geteuid().is_root() {
+        &["-k", "localhost"]
+    } else {
+        &["-k", "localhost", "--no-sandbox"]
     };
     let dir = TempDir::new();
     let many = dir.file("many.pem", certs().read("ca.pem").repeat(2000));
@@ -101,9 +103,10 @@ fn a_client_keeps_no_anchors_when_it_has_verified_the_chain() {
 
 #[test]
 fn an_engine_is_large_only_while_data_flow() {
-    let options: &[&str] = match nix::unistd::geteuid().is_root() {
-        true => &[],
-        false => &["--no-sandbox"],
+    let options: &[&str] = if nix::unistd::geteuid().is_root() {
+        &[]
+    } else {
+        &["--no-sandbox"]
     };
     // Both ways at once, then nothing more.
     let server = "echo hi >&2; read x; exec 3<&0; cat <&3 >/dev/null &

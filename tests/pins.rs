@@ -115,9 +115,10 @@ fn client_without_anchors_accepts_pinned_servers_only() {
             let visit = call(&options, version, pair, |client| {
                 client.env("CAFILE", "/nonexistent")
             });
-            match good {
-                true => visit.accepted("SUCCESS", pair),
-                false => visit.refused("bad certificate", &unpinned(pair)),
+            if good {
+                visit.accepted("SUCCESS", pair)
+            } else {
+                visit.refused("bad certificate", &unpinned(pair))
             }
         }
     }

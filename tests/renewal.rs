@@ -145,9 +145,12 @@ fn a_directory_of_anchors_may_be_renewed_in_place() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pair_in_a_directory_may_be_renewed_in_place() {
-    let content = |file: &str| match file.contains("key") {
-        true => certs().read("p256.key"),
-        false => certs().read("p256.pem"),
+    let content = |file: &str| {
+        if file.contains("key") {
+            certs().read("p256.key")
+        } else {
+            certs().read("p256.pem")
+        }
     };
     for pair in [
         ["localhost/privkey.pem", "localhost/fullchain.pem"],

@@ -104,21 +104,20 @@ fn the_key_file_leaves_nothing_in_memory() {
             !found(&memory, &certificate).is_empty(),
             "{key}: no certificate"
         );
-        let der = match content.starts_with(b"-----") {
-            false => content.clone(),
-            true => {
-                cmd([
-                    "openssl",
-                    "pkey",
-                    "-outform",
-                    "DER",
-                    "-in",
-                    &certs().path(key),
-                ])
-                .run()
-                .success()
-                .stdout
-            }
+        let der = if content.starts_with(b"-----") {
+            cmd([
+                "openssl",
+                "pkey",
+                "-outform",
+                "DER",
+                "-in",
+                &certs().path(key),
+            ])
+            .run()
+            .success()
+            .stdout
+        } else {
+            content.clone()
         };
         for secret in [&content, &der] {
             let found = found(&memory, &pieces(secret, &public));

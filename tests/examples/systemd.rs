@@ -71,9 +71,10 @@ fn survives(unit: &str, mut service: Running, port: u16) {
         .input_pipe()
         .start();
     client.wait_out("connected\n");
-    match unit.lines().any(|line| line == "KillMode=process") {
-        true => service.signal(Signal::SIGTERM),
-        false => killpg(service.pid(), Signal::SIGTERM).unwrap(),
+    if unit.lines().any(|line| line == "KillMode=process") {
+        service.signal(Signal::SIGTERM)
+    } else {
+        killpg(service.pid(), Signal::SIGTERM).unwrap()
     }
     assert_eq!(service.wait(), Ended::Exited(0));
     client.write("GET / HTTP/1.0\r\n\r\n");

@@ -251,9 +251,10 @@ impl Peer {
 
 /// The path of a program, for those who do not look in PATH.
 fn found(program: &str) -> PathBuf {
-    match program.contains('/') {
-        true => program.into(),
-        false => work::find(program).unwrap_or_default(),
+    if program.contains('/') {
+        program.into()
+    } else {
+        work::find(program).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! doc/examples/certbot: renewed as certbot does it, while clients come.
+//! doc/examples/certbot: a renewal as certbot does it, while clients connect.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,9 +14,8 @@ use crate::util::{Running, certs, cmd, listens};
 struct Certbot(PathBuf);
 
 impl Certbot {
-    /// The version `number` of the certificate for `name`. As certbot does it:
-    /// the files first, and then one link after the other is taken away and
-    /// made again.
+    /// Installs version `number` of the certificate for `name`, as certbot
+    /// does: it writes the files, then removes and recreates each link.
     fn renew(&self, name: &str, number: u32, pair: &str) {
         let (archive, live) = (
             self.0.join("archive").join(name),
@@ -42,8 +41,8 @@ impl Certbot {
     }
 }
 
-/// A client that stays as long as its input, and says which certificate it was
-/// shown.
+/// A client that stays until its input ends, and prints the certificate that it
+/// received.
 fn client(port: u16) -> Running {
     cmd(["s6-tlsclient", "-h", "localhost", &port.to_string()])
         .args(["sh", "-c", "echo $SSL_PEER_CERT_HASH; exec s6-ioconnect"])
@@ -53,7 +52,7 @@ fn client(port: u16) -> Running {
 }
 
 #[test]
-fn renewals_are_served_without_a_hook_and_nobody_is_refused() {
+fn renewal_is_served_without_a_hook_and_refuses_nobody() {
     let Some(example) = Example::new("certbot", "", &["s6-envdir", "s6-ioconnect"]) else {
         return;
     };
@@ -62,7 +61,7 @@ fn renewals_are_served_without_a_hook_and_nobody_is_refused() {
     let live = certbot.0.join("live");
     fs::set_permissions(&live, PermissionsExt::from_mode(0o700)).unwrap();
     example.set("SNIDIR", live.to_str().unwrap());
-    // The test's directory is root's alone, and the program nobody's.
+    // Only root may enter the test's directory, and the program runs as nobody.
     fs::set_permissions(example.dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let server = example.start("./run");
     listens(example.port);
@@ -95,7 +94,8 @@ fn renewals_are_served_without_a_hook_and_nobody_is_refused() {
     old.wait_out("still here\n");
 }
 
-/// How often somebody came, and was always served.
+/// Connects until `over`; returns the number of connections, all of them
+/// served.
 fn visit_until(over: &AtomicBool, port: u16) -> u32 {
     let mut visits = 0;
     while !over.load(Ordering::Relaxed) {

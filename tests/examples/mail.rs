@@ -44,12 +44,12 @@ fn mail_comes_in_over_starttls() {
 }
 
 #[test]
-fn mail_that_cannot_be_kept_is_not_taken() {
+fn mail_that_cannot_be_stored_is_refused() {
     let Some(example) = Example::new("smtp-starttls", "", &["python3", "swaks", "s6-envdir"])
     else {
         return;
     };
-    // As `mkdir` by root leaves it.
+    // As after `mkdir` by root.
     let maildir = maildir(&example);
     std::os::unix::fs::chown(&maildir, Some(0), Some(0)).unwrap();
     let server = example.start("./run");

@@ -1,4 +1,4 @@
-//! The example for systemd, whose part the test plays.
+//! The example for systemd; the test acts as systemd.
 
 use std::fs;
 use std::net::TcpListener;
@@ -44,7 +44,7 @@ fn systemd_hands_over_a_socket() {
     .success();
     assert!(!verified.err().contains("https."), "{}", verified.err());
 
-    // What systemd would do with it.
+    // Does what systemd would do with the unit.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let start = text
@@ -62,8 +62,8 @@ fn systemd_hands_over_a_socket() {
     survives(&text, service, port);
 }
 
-/// A restart, which signals as the unit's `KillMode` has it, leaves an open
-/// connection alone.
+/// A restart, with signals as in the unit's `KillMode`, does not end an open
+/// connection.
 fn survives(unit: &str, mut service: Running, port: u16) {
     let mut client = cmd(["s6-tlsclient", "-h", "localhost", &port.to_string()])
         .args(["sh", "-c", "echo connected; exec s6-ioconnect"])

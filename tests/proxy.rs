@@ -97,7 +97,7 @@ fn invalid_header_has_its_exit_code() {
 }
 
 #[test]
-fn proxys_tls_variables_survive_s6_tlsd() {
+fn tls_variables_of_the_proxy_survive_s6_tlsd() {
     let ssl = [
         &[0x01, 0, 0, 0, 0][..],
         &[0x21, 0, 7],

@@ -26,22 +26,33 @@ pub fn load(
     certificate_file: &OsStr,
 ) -> Result<CertifiedKey, Fatal> {
     files.load(|reader| {
-        let open = |path: &OsStr| reader.open(path);
-        read(files.voice(), &open, key_file, certificate_file)
+        let key = PairFile {
+            path: key_file,
+            open: &|| reader.open(key_file),
+        };
+        let certificate = PairFile {
+            path: certificate_file,
+            open: &|| reader.open(certificate_file),
+        };
+        read(files.voice(), &key, &certificate)
     })
 }
 
-/// How a file is opened.
-pub type Open<'a> = &'a dyn Fn(&OsStr) -> Result<OpenFile, Failure>;
+/// One of the two files of a pair.
+pub struct PairFile<'a> {
+    /// Its path, for messages.
+    pub path: &'a OsStr,
+    /// Opens it.
+    pub open: &'a dyn Fn() -> Result<OpenFile, Failure>,
+}
 
-/// One attempt to do the same with files that are opened by `open`.
+/// Reads the files of a pair once, and makes sure that they belong together.
 pub fn read(
     voice: &Context,
-    open: Open<'_>,
-    key_file: &OsStr,
-    certificate_file: &OsStr,
+    key: &PairFile<'_>,
+    certificate: &PairFile<'_>,
 ) -> Result<CertifiedKey, Failure> {
-    let pair = read_both(voice, open, key_file, certificate_file);
+    let pair = read_both(voice, key, certificate);
     // Keys are moved while they are decoded.
     unix::memory::wipe_stack();
     pair
@@ -51,24 +62,23 @@ pub fn read(
 #[inline(never)]
 fn read_both(
     voice: &Context,
-    open: Open<'_>,
-    key_file: &OsStr,
-    certificate_file: &OsStr,
+    key: &PairFile<'_>,
+    certificate: &PairFile<'_>,
 ) -> Result<CertifiedKey, Failure> {
-    let (secret, mode) = read_key(open, key_file)?;
-    let chain = read_chain(open, certificate_file)?;
+    let (secret, mode) = read_key(key)?;
+    let chain = read_chain(certificate)?;
     match signer(&secret, &chain) {
         Ok(signer) => {
-            warn_if_open_to_all(voice, key_file, mode);
+            warn_if_open_to_all(voice, key.path, mode);
             Ok(CertifiedKey::new(chain, signer))
         }
-        Err(_) if !crypto::has_random_bytes() => Err(no_random_bytes(key_file)),
+        Err(_) if !crypto::has_random_bytes() => Err(no_random_bytes(key.path)),
         Err(Unfit::Key) => Err(Failure::lasting(unusable(
-            key_file,
+            key.path,
             &key_fault::text(&secret),
         ))),
-        Err(Unfit::Curve) => Err(unusable(certificate_file, EXPLICIT).into()),
-        Err(Unfit::Pair) => Err(strangers(key_file, certificate_file).into()),
+        Err(Unfit::Curve) => Err(unusable(certificate.path, EXPLICIT).into()),
+        Err(Unfit::Pair) => Err(strangers(key.path, certificate.path).into()),
     }
 }
 
@@ -139,12 +149,12 @@ fn warn_if_open_to_all(voice: &Context, key_file: &OsStr, mode: Mode) {
     }
 }
 
-fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mode), Failure> {
-    let file = open(path)?;
-    let mode = file.mode();
-    let content = file.content().map_err(|errno| unreadable(path, errno))?;
+fn read_key(file: &PairFile<'_>) -> Result<(PrivateKeyDer<'static>, Mode), Failure> {
+    let opened = (file.open)()?;
+    let mode = opened.mode();
+    let content = (opened.content()).map_err(|errno| unreadable(file.path, errno))?;
     let key = read::private_key(&content).map_err(|error| {
-        let fatal = unusable(path, error.text());
+        let fatal = unusable(file.path, error.text());
         match error {
             PemError::Encrypted => Failure::lasting(fatal),
             _ => fatal.into(),
@@ -153,12 +163,12 @@ fn read_key(open: Open<'_>, path: &OsStr) -> Result<(PrivateKeyDer<'static>, Mod
     Ok((key, mode))
 }
 
-fn read_chain(open: Open<'_>, path: &OsStr) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let content = open(path)?.content();
-    let content = content.map_err(|errno| unreadable(path, errno))?;
-    let chain = read::certificates(content).map_err(|error| unusable(path, error.text()))?;
+fn read_chain(file: &PairFile<'_>) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let content = (file.open)()?.content();
+    let content = content.map_err(|errno| unreadable(file.path, errno))?;
+    let chain = read::certificates(content).map_err(|error| unusable(file.path, error.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
-        return Err(unusable(path, PemError::Malformed.text()).into());
+        return Err(unusable(file.path, PemError::Malformed.text()).into());
     }
     Ok(chain)
 }

@@ -14,7 +14,8 @@ use rustls::sign::CertifiedKey;
 use unix::Errno;
 
 use crate::CONTEXT;
-use crate::credentials::{a_label, certified_key};
+use crate::credentials::a_label;
+use crate::credentials::certified_key::{self, PairFile};
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
@@ -153,24 +154,28 @@ impl SniDirectory {
         }
     }
 
-    /// Loads the pair at `place`. With an `interim` one a better place may be in
-    /// the middle of a renewal.
+    /// Loads the pair at `place`. It is an `interim` result if a better place
+    /// may be in the middle of a renewal.
     fn load(&self, place: &Place, interim: bool) -> Attempt<Found> {
         let (key, certificate) = (self.shown(&place.key), self.shown(&place.certificate));
-        let open = |path: &OsStr| {
-            let file = if path == key {
-                &place.key
-            } else {
-                &place.certificate
-            };
-            let opened = OpenFile::beneath(&self.fd, file);
-            opened.map_err(|errno| unreadable(path, errno).into())
+        let key = PairFile {
+            path: &key,
+            open: &|| self.open_file(&place.key),
         };
-        match certified_key::read(self.files.voice(), &open, &key, &certificate) {
+        let certificate = PairFile {
+            path: &certificate,
+            open: &|| self.open_file(&place.certificate),
+        };
+        match certified_key::read(self.files.voice(), &key, &certificate) {
             Ok(pair) if interim => Attempt::Interim(Ok(Some(pair))),
             Ok(pair) => Attempt::Final(Ok(Some(pair))),
             Err(failure) => failure.into(),
         }
+    }
+
+    fn open_file(&self, file: &str) -> Result<OpenFile, Failure> {
+        let opened = OpenFile::beneath(&self.fd, file);
+        opened.map_err(|errno| unreadable(&self.shown(file), errno).into())
     }
 
     /// The path of a file in it, for people.

@@ -17,6 +17,7 @@ mod exit;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod host_name;
 mod keyguard;
 mod report;
 pub mod server;

@@ -18,6 +18,7 @@ use crate::credentials::{certified_key, ocsp};
 use crate::exit;
 use crate::files::patience::Files;
 use crate::files::variable;
+use crate::host_name;
 
 /// The certificates of a server. Names are those of the variables and files,
 /// never those inside the certificates.
@@ -70,7 +71,7 @@ impl Certificates {
             pair.ocsp = ocsp::load(context, &files, b"OCSPFILE");
         }
         for name in names(context) {
-            let pair = self.named.get_mut(&normal(name));
+            let pair = self.named.get_mut(&host_name::normalize(name));
             if let Some(pair) = pair.and_then(Arc::get_mut) {
                 pair.ocsp = ocsp::load(context, &files, &[b"OCSPFILE:", name].concat());
             }
@@ -103,9 +104,9 @@ impl Certificates {
         let Some(name) = name else {
             return Ok(self.default.clone());
         };
-        let wanted = normal(name.as_bytes());
-        let named = self.named.get(&wanted);
-        if let Some(pair) = named.or_else(|| self.named.get(&wildcard(&wanted)?)) {
+        let wanted = host_name::normalize(name.as_bytes());
+        let wildcard = || self.named.get(&host_name::wildcard(&wanted)?);
+        if let Some(pair) = self.named.get(&wanted).or_else(wildcard) {
             return Ok(Some(Arc::clone(pair)));
         }
         let found = match &self.directory {
@@ -219,7 +220,10 @@ fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<Certi
         };
         let key_file = path(b"KEYFILE:")?.unwrap_or_default();
         let pair = certified_key::load(files, key_file, certificate_file)?;
-        if pairs.insert(normal(name), Arc::new(pair)).is_some() {
+        if pairs
+            .insert(host_name::normalize(name), Arc::new(pair))
+            .is_some()
+        {
             return Err(Fatal::new(
                 CONTEXT,
                 format!(
@@ -235,48 +239,4 @@ fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<Certi
         }
     }
     Ok(pairs)
-}
-
-/// The form in which names are compared: in lower case, without the final dot
-/// that some clients send (RFC 6066 section 3 forbids it).
-fn normal(name: &[u8]) -> Vec<u8> {
-    name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
-}
-
-/// The wildcard that covers `name`: its first label replaced, if at least two
-/// remain.
-fn wildcard(name: &[u8]) -> Option<Vec<u8>> {
-    let dot = name.iter().position(|byte| *byte == b'.')?;
-    let parent = &name[dot..];
-    let labels = parent
-        .split(|byte| *byte == b'.')
-        .filter(|label| !label.is_empty());
-    (labels.count() >= 2).then(|| [b"*", parent].concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wildcard_replaces_the_first_label_and_leaves_two() {
-        for (name, expected) in [
-            ("a.b.org", Some("*.b.org")),
-            ("x.a.b.org", Some("*.a.b.org")),
-            ("b.org", None),
-            ("org", None),
-            ("b.org.", None),
-        ] {
-            let expected = expected.map(|name| name.as_bytes().to_vec());
-            assert_eq!(wildcard(name.as_bytes()), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn neither_case_nor_a_final_dot_matters() {
-        for name in ["a.b.org", "A.b.ORG", "a.b.org."] {
-            assert_eq!(normal(name.as_bytes()), b"a.b.org", "{name}");
-        }
-        assert_eq!(normal(b"a.."), b"a.");
-    }
 }

@@ -19,6 +19,7 @@ use crate::credentials::certified_key::{self, PairFile};
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
+use crate::host_name;
 
 /// The directory, open for as long as it may be needed.
 pub struct SniDirectory {
@@ -186,9 +187,6 @@ impl SniDirectory {
     }
 }
 
-/// The longest host name (RFC 1035 section 2.3.4, without the final dot).
-const MAX_NAME: usize = 253;
-
 /// Where a pair may be: the names of its files in the directory, without any
 /// `..` and with at most one `/`. Both are the same if one file holds both.
 #[derive(Debug, Eq, PartialEq)]
@@ -211,19 +209,19 @@ impl Place {
 /// The places of the pair for `name`, in the order in which they count. There
 /// are none for what is no host name: nothing else gets near the directory.
 pub fn places(name: &str) -> Vec<Place> {
-    host_name(name).map_or_else(Vec::new, of_name)
+    host_name::checked(name).map_or_else(Vec::new, of_name)
 }
 
 /// The same under the name in Unicode, if it has another one there.
 pub fn unicode_places(name: &str) -> Vec<Place> {
-    let name = host_name(name).and_then(|name| a_label::unicode(&name));
+    let name = host_name::checked(name).and_then(|name| a_label::unicode(&name));
     name.map_or_else(Vec::new, of_name)
 }
 
 /// The places under a name and its wildcards.
 fn of_name(name: String) -> Vec<Place> {
-    let parent = name.split_once('.').map(|(_, parent)| parent);
-    let parent = parent.filter(|parent| parent.contains('.'));
+    let parent = host_name::wildcard_parent(name.as_bytes());
+    let parent = parent.and_then(|parent| std::str::from_utf8(parent).ok());
     let wildcards = parent.map(|parent| [format!("_.{parent}"), format!("*.{parent}")]);
     let stems = [name].into_iter().chain(wildcards.into_iter().flatten());
     stems.flat_map(|stem| of_stem(&stem)).collect()
@@ -246,17 +244,6 @@ fn of_stem(stem: &str) -> [Place; PLACES] {
     ]
 }
 
-/// `name` in lower case and without a final dot, if it consists of letters,
-/// digits, `-`, `_` and dots, and no label is empty.
-fn host_name(name: &str) -> Option<String> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let good = name.len() <= MAX_NAME
-        && name.bytes().all(allowed)
-        && name.split('.').all(|label| !label.is_empty());
-    good.then(|| name.to_ascii_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,26 +263,19 @@ mod tests {
 
     #[test]
     fn only_a_host_name_gets_near_the_directory() {
-        let long = "a".repeat(254);
         for name in [
             "",
-            ".",
             "..",
             "../x",
             "a/b",
-            "a..b",
             ".a",
-            "a b",
             "a\0",
             "\u{e4}.org",
-            "*",
             "*.b.org",
-            "a.b.org..",
-            &long,
         ] {
             assert_eq!(places(name), [], "{name:?}");
         }
-        for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1", &long[1..]] {
+        for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1"] {
             assert!(!places(name).is_empty(), "{name:?}");
         }
     }

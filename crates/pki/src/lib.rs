@@ -3,11 +3,12 @@
 //!
 //! [`read`] decodes one file, [`der_store`] many files into one buffer; both find
 //! PEM blocks with [`pem`]. [`x509`] reads the fields of certificates and lists,
-//! [`private_key`] the forms of keys.
+//! [`private_key`] the forms of keys; [`key_fault`] says why a key cannot be used.
 #![forbid(unsafe_code)]
 
 pub mod der_store;
 mod error;
+pub mod key_fault;
 pub mod pem;
 pub mod private_key;
 pub mod read;

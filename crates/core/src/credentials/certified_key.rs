@@ -8,13 +8,13 @@ use nix::sys::stat::Mode;
 use pki::PemError;
 use pki::x509::public_key::PublicKey;
 use pki::x509::{Certificate, kind};
-use pki::{private_key, read};
+use pki::{key_fault, private_key, read};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
+use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::Files;
-use crate::files::{OpenFile, key_fault};
 use crate::{CONTEXT, crypto};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes

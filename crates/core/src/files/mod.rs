@@ -1,7 +1,6 @@
 //! Reading the small files that keys, certificates and trust anchors are in.
 
 pub mod error;
-pub mod key_fault;
 pub mod patience;
 mod stream;
 pub mod variable;

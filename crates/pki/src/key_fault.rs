@@ -1,12 +1,13 @@
-//! What is said of a private key that cannot be used. Nothing of that is secret.
+//! Why a private key cannot be used, in words for logs: they hold nothing secret.
 
-use pki::private_key;
-use pki::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
-use pki::x509::kind;
-use pki::x509::public_key::bits;
-use rustls::pki_types::PrivateKeyDer;
+use pki_types::PrivateKeyDer;
 
-/// What can be used.
+use crate::private_key;
+use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
+use crate::x509::kind;
+use crate::x509::public_key::bits;
+
+/// The keys that can be used, for messages.
 const USABLE: &str = "RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA P-256 or P-384, \
                       Ed25519 can be used";
 
@@ -21,12 +22,12 @@ const EXPONENT_BITS: usize = 33;
 /// A.1.2).
 const MULTI_PRIME: &[u8] = &[1];
 
-/// What is said of a curve that has parameters instead of a name. Those of the
-/// sizes of P-256 and P-384 are tried.
+/// The fault of a curve with explicit parameters instead of a name. Those of the sizes
+/// of P-256 and P-384 are tried.
 const EXPLICIT: &str = "its curve is written out (explicit parameters) and is neither P-256 nor \
                         P-384";
 
-/// Why `key`, which ring does not take, is unusable.
+/// Why `key`, which ring refuses, cannot be used.
 pub fn text(key: &PrivateKeyDer<'_>) -> String {
     let fault = match key {
         PrivateKeyDer::Pkcs1(key) => of_rsa(key.secret_pkcs1_der()),
@@ -66,7 +67,7 @@ fn of_explicit() -> String {
     format!("unusable private key: {EXPLICIT} ({USABLE})")
 }
 
-/// The same for an RSAPrivateKey (RFC 8017 appendix A.1.2).
+/// What is wrong with an RSAPrivateKey (RFC 8017 appendix A.1.2).
 fn of_rsa(key: &[u8]) -> Option<String> {
     let (mut rest, _) = expect(key, SEQUENCE)?;
     let mut numbers = Vec::new();
@@ -94,9 +95,10 @@ fn of_rsa(key: &[u8]) -> Option<String> {
     if let Some(small) = small.filter(|exponent| *exponent < EXPONENT) {
         return Some(of_type(&format!("RSA with exponent {small}")));
     }
-    let why = match (p.len(), p) < (q.len(), q) {
-        true => "its first prime is smaller than its second, which must not be",
-        false => "its numbers contradict each other (openssl rsa -check -noout)",
+    let why = if (p.len(), p) < (q.len(), q) {
+        "its first prime is smaller than its second, which must not be"
+    } else {
+        "its numbers contradict each other (openssl rsa -check -noout)"
     };
     Some(format!("unusable private key: {why}"))
 }
@@ -108,8 +110,6 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use pki::x509::der::element_of;
-
     use super::*;
 
     fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_rsa_key_is_too_small_or_contradicts_itself() {
+    fn an_rsa_key_of_wrong_size_exponent_or_numbers_is_named() {
         let modulus = [&[0][..], &[0x80; 256]].concat();
         let e = &[1, 0, 1][..];
         let [small, large] = [&[0, 0xf0, 1][..], &[0, 0xf1, 1]];
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_anywhere_has_a_text() {
+    fn a_key_cut_short_has_no_fault_to_name() {
         let algorithm = der(SEQUENCE, &der(OBJECT_IDENTIFIER, b"\x2b\x65\x71"));
         let fields = [der(INTEGER, &[0]), algorithm, der(OCTET_STRING, b"key")];
         let info = der(SEQUENCE, &fields.concat());

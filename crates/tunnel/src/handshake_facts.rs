@@ -1,7 +1,7 @@
 //! What rustls's callbacks learn during the handshake and rustls does not tell
 //! afterwards.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustls::pki_types::CertificateDer;
 use unix::quoted::quoted;
@@ -119,7 +119,7 @@ impl HandshakeFacts {
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        unix::lock(&self.facts)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod fd;
 pub mod fork;
 pub mod heap;
+mod lock;
 #[cfg(target_os = "linux")]
 pub mod lockdown;
 pub mod memory;
@@ -27,6 +28,7 @@ pub mod tasks;
 pub mod user;
 
 pub use env::Env;
+pub use lock::lock;
 pub use nix::errno::Errno;
 pub use nix::sys::signal::Signal;
 pub use nix::unistd::Pid;

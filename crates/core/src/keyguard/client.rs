@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use rustls::client::ResolvesClientCert;
@@ -94,7 +94,7 @@ impl GuardClient {
     }
 
     fn socket(&self) -> MutexGuard<'_, Option<OwnedFd>> {
-        self.0.socket.lock().unwrap_or_else(PoisonError::into_inner)
+        unix::lock(&self.0.socket)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cli::{Context, EngineOptions, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -62,14 +62,13 @@ pub struct TrustCell(Arc<Mutex<Option<VerificationPolicy>>>);
 impl TrustCell {
     /// Sets the policy.
     pub fn set(&self, policy: VerificationPolicy) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy);
+        *unix::lock(&self.0) = Some(policy);
     }
 
     /// Takes the policy. If it was not set, no peer is trusted.
     pub fn take(&self) -> Result<VerificationPolicy, Error> {
-        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::General("nothing says whom to trust".to_owned());
-        place.take().ok_or_else(missing)
+        unix::lock(&self.0).take().ok_or_else(missing)
     }
 }
 

@@ -5,7 +5,7 @@
 //! TLS 1.2 all of them go through the PRF of the cipher suite. No secret is
 //! kept.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cli::EngineOptions;
 use rustls::crypto::tls12::Prf;
@@ -14,6 +14,7 @@ use rustls::crypto::{ActiveKeyExchange, CryptoProvider};
 use rustls::{
     CipherSuiteCommon, Error, KeyLog, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite,
 };
+use unix::lock;
 
 const LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
@@ -168,10 +169,6 @@ impl Prf for WatchedPrf {
             lock(&self.exported).value = Some(value);
         }
     }
-}
-
-fn lock(exported: &Mutex<Exported>) -> MutexGuard<'_, Exported> {
-    exported.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ use tunnel::handshake_facts::HandshakeFacts;
 use tunnel::session::Session;
 
 use crate::credentials::resolver::Certificates;
-use crate::event_loop::{AfterClientHello, Guard};
+use crate::event_loop::{AfterClientHello, EventLoop, Guard};
 use crate::files::patience::Files;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
-use crate::setup::{self, Ready, Setup};
+use crate::setup::{self, Privileged, Ready, Setup};
 use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ServerVerifier;
@@ -44,101 +44,114 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             app_out: 1,
         },
     };
-    setup.run(
-        context,
-        |context| read(context, &options, started),
-        |state| finish(state, &options),
-    )
+    let line = setup.log_line(context);
+    let prepared = prepare(context, setup, &options);
+    setup::run(context, line, prepared)
 }
 
-/// Loaded before privileges are dropped.
-struct PrivilegedState {
-    /// The server's name.
-    name: Option<ServerName<'static>>,
-    /// Whom to trust.
-    sources: Sources,
-    /// What we show if the server asks.
-    key: Option<KeyLocation>,
-    /// Where it leaves its troubles.
-    facts: HandshakeFacts,
-}
-
-fn read(
+/// Takes the steps of [`setup`]. Not inlined, so that the stack that this takes is
+/// free when data flow.
+#[inline(never)]
+fn prepare(
     context: &Context,
+    setup: Setup,
+    options: &ClientOptions,
+) -> Result<Box<EventLoop>, Fatal> {
+    let files = Files::new(context, &options.engine, setup.started);
+    let facts = HandshakeFacts::default();
+    // 1. Nobody may look into the memory that the key will be in.
+    let started = setup.started;
+    let privileged = Privileged::new(setup, context)?;
+    // 2. Variables first, then files that often only root may read.
+    let name = options
+        .server_name
+        .as_deref()
+        .map(server_name)
+        .transpose()?;
+    let sources = Sources::new(context, &files, anchors(context, options)?);
+    let key = load_key(context, &files, options, started, &facts)?;
+    // 3. From here on the process may read and do less.
+    let unprivileged = privileged.drop_privileges()?;
+    // 4. Trust anchors and revocation lists are loaded after the ClientHello is sent.
+    let ready = connection(options, name, key, sources, facts)?;
+    // 5. Ready for the first byte from the network.
+    unprivileged.event_loop(ready)
+}
+
+/// Loads the key and the certificate for servers that ask for one, in this process
+/// or in the guard's. None if there is to be none.
+fn load_key(
+    context: &Context,
+    files: &Files,
     options: &ClientOptions,
     started: Instant,
-) -> Result<PrivilegedState, Fatal> {
-    let name = options.server_name.as_deref().map(server_name);
-    let name = name.transpose()?;
-    let anchors = anchors(context, options)?;
-    let files = Files::new(context, &options.engine, started);
-    let facts = HandshakeFacts::default();
+    facts: &HandshakeFacts,
+) -> Result<Option<KeyLocation>, Fatal> {
+    if !options.client_certificate {
+        return Ok(None);
+    }
     let load = || {
         Ok(PrivateMaterial {
-            certificates: Certificates::load(context, &files, SniLevel::Ignore)?,
+            certificates: Certificates::load(context, files, SniLevel::Ignore)?,
             sessions: None,
         })
     };
+    if !options.engine.key_guard {
+        return load().map(KeyLocation::InProcess).map(Some);
+    }
     let guard_setup = process::GuardSetup {
         role: Role::Client,
         context,
         options: &options.engine,
         started,
-        facts: &facts,
-    };
-    let key = match options.client_certificate {
-        false => None,
-        true => Some(process::load_keys(
-            &guard_setup,
-            options.engine.key_guard,
-            load,
-        )?),
-    };
-    Ok(PrivilegedState {
-        name,
-        sources: Sources::new(context, &files, anchors),
-        key,
         facts,
-    })
+    };
+    let client = process::fork(&guard_setup, load)?;
+    Ok(Some(KeyLocation::Guarded(client)))
 }
 
-/// Which anchors there are. With a pin none are needed.
+/// The trust anchors. They may be missing only if there is a pin.
 fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
-    let pinned = !options.engine.pins.is_empty();
-    match (options.webpki_roots, pinned) {
-        (true, _) => Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS))),
-        (false, true) => Source::from_environment(context),
-        (false, false) => match Source::from_environment(context)? {
-            None => Err(Fatal::user(
-                "CADIR or CAFILE not set, and no --webpki-roots given",
-            )),
-            source => Ok(source),
-        },
+    if options.webpki_roots {
+        return Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS)));
     }
+    let anchors = Source::from_environment(context)?;
+    if anchors.is_none() && options.engine.pins.is_empty() {
+        return Err(Fatal::user(
+            "CADIR or CAFILE not set, and no --webpki-roots given",
+        ));
+    }
+    Ok(anchors)
 }
 
-fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fatal> {
-    let server_name = match &state.name {
+/// The connection, and what else the event loop needs.
+fn connection(
+    options: &ClientOptions,
+    name: Option<ServerName<'static>>,
+    key: Option<KeyLocation>,
+    sources: Sources,
+    facts: HandshakeFacts,
+) -> Result<Ready, Fatal> {
+    let server_name = match &name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
-    let mut provider = crypto::provider(&options.engine.groups, state.facts.records());
+    let mut provider = crypto::provider(&options.engine.groups, facts.records());
     let exporter = Exporter::asked_for(&options.engine, &mut provider);
-    let anchored = state.sources.anchors.is_some() && !options.accept_any_certificate;
+    let anchored = sources.anchors.is_some() && !options.accept_any_certificate;
     let policy = TrustCell::default();
-    let (pair, guard) = state.key.map_or((None, None), client_credentials);
+    let (pair, guard) = key.map_or((None, None), client_credentials);
     let config = Config {
         provider,
-        name: state.name,
+        name,
         policy: policy.clone(),
         pair,
         protocols: &options.engine.alpn,
         exporter: exporter.clone(),
     };
-    let facts = state.facts.clone();
     Ok(Ready {
-        session: config.session(state.facts)?,
-        after_client_hello: Some(load_policy(state.sources, options, policy, facts)),
+        session: config.session(facts.clone())?,
+        after_client_hello: Some(load_policy(sources, options, policy, facts)),
         server_name,
         peer_info: exporter.map(|exporter| PeerInfo {
             exporter,
@@ -149,12 +162,14 @@ fn finish(state: PrivilegedState, options: &ClientOptions) -> Result<Ready, Fata
     })
 }
 
-/// What is held, for rustls; and for the loop, where it is in another process.
+/// The credentials for rustls, and the guard for the event loop, if there is one.
 fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>, Option<Guard>) {
     match key {
         KeyLocation::InProcess(material) => {
-            let pair = material.certificates.default_pair();
-            let pair = pair.map(|pair| Arc::new(SingleCertAndKey::from(pair)) as _);
+            let pair = material
+                .certificates
+                .default_pair()
+                .map(|pair| Arc::new(SingleCertAndKey::from(pair)) as _);
             (pair, None)
         }
         KeyLocation::Guarded(guard_client) => {
@@ -165,8 +180,7 @@ fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>,
 }
 
 /// Loads the verification policy into the cell while the server prepares its
-/// answer. Anchors have to be there and readable even
-/// if any certificate will do.
+/// answer. Even if any certificate is accepted, the anchors must be readable.
 fn load_policy(
     mut sources: Sources,
     options: &ClientOptions,
@@ -185,17 +199,18 @@ fn load_policy(
     })
 }
 
-/// A host name or an address.
+/// Reads a host name or an address.
 fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     let invalid = || {
-        let why = match name.as_encoded_bytes().is_ascii() {
-            true => "neither host name nor address",
-            false => NEEDS_A_LABEL,
+        let why = if name.as_encoded_bytes().is_ascii() {
+            "neither host name nor address"
+        } else {
+            NEEDS_A_LABEL
         };
         let name = name.to_string_lossy();
         Fatal::new(SETUP, format!("invalid server name {name}: {why}"))
     };
-    // A zone is this host's affair, and stands in no certificate.
+    // The zone of an address means something on this host only: no certificate has one.
     if let Some(address) = Address::parse(name.as_encoded_bytes()) {
         return Ok(ServerName::IpAddress(IpAddr::from(address.ip).into()));
     }
@@ -203,7 +218,7 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
 }
 
-/// What a connection is made of.
+/// What rustls makes the connection of.
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,
@@ -236,11 +251,11 @@ impl Config<'_> {
             config.key_log = exporter;
         }
         config.enable_sni = self.name.is_some();
-        // Without a name none is sent and none is checked; but rustls wants one.
+        // rustls wants a name. Without one, this is neither sent nor checked.
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
         let name = self.name.unwrap_or(nobody);
-        let connection = UnbufferedClientConnection::new(Arc::new(config), name);
-        let connection = connection.map_err(setup::failed)?;
+        let connection =
+            UnbufferedClientConnection::new(Arc::new(config), name).map_err(setup::failed)?;
         Ok(Session::Client(Box::new(connection), facts))
     }
 }
@@ -250,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_named_or_addressed() {
+    fn a_server_name_is_a_host_name_or_an_address() {
         let name = |text: &str| server_name(OsStr::new(text)).ok();
         for text in ["127.0.0.1", "127.000.0.01", "::ffff:1.2.3.4", "::"] {
             let address = matches!(name(text), Some(ServerName::IpAddress(_)));

@@ -20,13 +20,13 @@ use crate::credentials::resolver::{self, Certificates, SniResolver};
 use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
-use crate::event_loop::Guard;
+use crate::event_loop::{EventLoop, Guard};
 use crate::files::patience::Files;
 use crate::files::variable;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
-use crate::setup::{self, Ready, Setup};
+use crate::setup::{self, Privileged, Ready, Setup};
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ClientVerifier;
@@ -45,60 +45,72 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
             app_out: fdw,
         },
     };
-    setup.run(
-        context,
-        |context| read(context, &options, started),
-        |state| finish(state, &options),
-    )
+    let line = setup.log_line(context);
+    let prepared = prepare(context, setup, &options);
+    setup::run(context, line, prepared)
 }
 
-/// Loaded before privileges are dropped.
-struct PrivilegedState {
-    key: KeyLocation,
-    /// Where it leaves what it learns of the client.
-    facts: HandshakeFacts,
-    /// Whether sessions are resumed.
-    resumes: bool,
-    /// Whom to trust.
-    sources: Sources,
-}
-
-fn read(
+/// Takes the steps of [`setup`]. Not inlined, so that the stack that this takes is
+/// free when data flow.
+#[inline(never)]
+fn prepare(
     context: &Context,
+    setup: Setup,
     options: &ServerOptions,
-    started: Instant,
-) -> Result<PrivilegedState, Fatal> {
-    let anchors = match options.asks_for_certificate() && !options.any_client_certificate {
-        false => None,
-        true => Source::from_environment(context)?,
-    };
-    if anchors.is_none() && needs_anchors(options) {
+) -> Result<Box<EventLoop>, Fatal> {
+    let files = Files::new(context, &options.engine, setup.started);
+    let facts = HandshakeFacts::default();
+    // 1. Nobody may look into the memory that the key will be in.
+    let started = setup.started;
+    let privileged = Privileged::new(setup, context)?;
+    // 2. Variables first, then files that often only root may read.
+    let sources = Sources::new(context, &files, anchors(context, options)?);
+    let key = load_keys(context, &files, options, started, &facts)?;
+    // 3. From here on the process may read and do less.
+    let unprivileged = privileged.drop_privileges()?;
+    // 4. Trust anchors and revocation lists are no secrets.
+    let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
+    let ready = connection(context, options, key, policy, facts)?;
+    // 5. Ready for the first byte from the network.
+    unprivileged.event_loop(ready)
+}
+
+/// The trust anchors, if certificates of clients are verified.
+fn anchors(context: &Context, options: &ServerOptions) -> Result<Option<Source>, Fatal> {
+    if !options.asks_for_certificate() || options.any_client_certificate {
+        return Ok(None);
+    }
+    let anchors = Source::from_environment(context)?;
+    if anchors.is_none() && options.engine.pins.is_empty() {
         return Err(Fatal::user("CADIR or CAFILE not set"));
     }
-    let files = Files::new(context, &options.engine, started);
-    let facts = HandshakeFacts::default();
+    Ok(anchors)
+}
+
+/// Loads keys, certificates and tickets, in this process or in the guard's.
+fn load_keys(
+    context: &Context,
+    files: &Files,
+    options: &ServerOptions,
+    started: Instant,
+    facts: &HandshakeFacts,
+) -> Result<KeyLocation, Fatal> {
+    // SNIDIR is read when the client's name is known, and so by the guard.
     let guarded = options.engine.key_guard || resolver::has_directory(context, options.sni());
-    let load = || private_material(context, &files, options, guarded);
+    if !guarded {
+        return private_material(context, files, options, false).map(KeyLocation::InProcess);
+    }
     let guard_setup = process::GuardSetup {
         role: Role::Server,
         context,
         options: &options.engine,
         started,
-        facts: &facts,
-    };
-    let key = process::load_keys(&guard_setup, guarded, load)?;
-    Ok(PrivilegedState {
-        key,
         facts,
-        resumes: context.env.get("TICKETKEYFILE").is_some() && resumes(options),
-        sources: Sources::new(context, &files, anchors),
+    };
+    process::fork(&guard_setup, || {
+        private_material(context, files, options, true)
     })
-}
-
-fn needs_anchors(options: &ServerOptions) -> bool {
-    options.asks_for_certificate()
-        && !options.any_client_certificate
-        && options.engine.pins.is_empty()
+    .map(KeyLocation::Guarded)
 }
 
 fn private_material(
@@ -109,10 +121,10 @@ fn private_material(
 ) -> Result<PrivateMaterial, Fatal> {
     resolver::check_level(context, options.sni())?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
-    let keys = variable::path(context, "TICKETKEYFILE")?;
-    let keys = keys.map(|path| TicketKeys::load(files, path));
-    // What is wrong with the file is told even where it is of no use.
-    let keys = keys.transpose()?;
+    // A fault of the file is reported even if no session is resumed.
+    let keys = variable::path(context, "TICKETKEYFILE")?
+        .map(|path| TicketKeys::load(files, path))
+        .transpose()?;
     certificates.staple(context, files);
     Ok(PrivateMaterial {
         certificates,
@@ -120,32 +132,38 @@ fn private_material(
     })
 }
 
-/// What is resumed with these keys: nothing where the options forbid it, and with
-/// a guard nothing of TLS 1.2, whose tickets would let the half that hears the
-/// network decrypt recorded connections.
+/// The sessions that are resumed with these keys; None if the options forbid it.
+/// With a guard, sessions of TLS 1.2 are not: their tickets would let the
+/// network-facing process decrypt recorded connections.
 fn sessions(keys: TicketKeys, options: &ServerOptions, guarded: bool) -> Option<Sessions> {
-    let versions = match guarded {
-        true => Versions::Tls13,
-        false => Versions::Both,
+    let versions = if guarded {
+        Versions::Tls13
+    } else {
+        Versions::Both
     };
     resumes(options).then(|| Sessions::new(keys, versions))
 }
 
-/// Whether the options let sessions be resumed. What is said of a client's
-/// certificate is what was verified on this connection, so they do not where
-/// one is asked for.
+/// Whether the options let sessions be resumed. They do not if clients are asked
+/// for certificates: those are to be verified on each connection.
 fn resumes(options: &ServerOptions) -> bool {
     !options.asks_for_certificate()
 }
 
-fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fatal> {
-    let facts = state.facts;
-    let verification = setup::verification(state.sources.anchors.is_some(), &options.engine);
-    let policy = VerificationPolicy::load(&state.sources, &options.engine, facts.clone())?;
+/// The connection, and what else the event loop needs.
+fn connection(
+    context: &Context,
+    options: &ServerOptions,
+    key: KeyLocation,
+    policy: VerificationPolicy,
+    facts: HandshakeFacts,
+) -> Result<Ready, Fatal> {
+    let verification = setup::verification(policy.anchors.is_some(), &options.engine);
     let verifier = verifier(policy, options.client_certificate);
     let mut provider = crypto::provider(&options.engine.groups, facts.records());
     let exporter = Exporter::asked_for(&options.engine, &mut provider);
-    let (credentials, guard) = server_credentials(state.key, &facts, state.resumes);
+    let resumes = context.env.get("TICKETKEYFILE").is_some() && resumes(options);
+    let (credentials, guard) = server_credentials(key, &facts, resumes);
     let config = Config {
         provider,
         verifier,
@@ -155,7 +173,7 @@ fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fata
     };
     Ok(Ready {
         session: config.session(facts.clone())?,
-        // The names of the anchors are in what it says first.
+        // The client speaks first, and is sent the names of the anchors in the answer.
         after_client_hello: None,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {
@@ -167,14 +185,13 @@ fn finish(state: PrivilegedState, options: &ServerOptions) -> Result<Ready, Fata
     })
 }
 
-/// What is shown to clients.
+/// What a server proves its identity with, for rustls.
 struct ServerCredentials {
     certificates: Arc<dyn ResolvesServerCert>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
 
-/// What is `held`, for rustls; and for the loop, where it is in another
-/// process.
+/// The credentials for rustls, and the guard for the event loop, if there is one.
 fn server_credentials(
     key: KeyLocation,
     facts: &HandshakeFacts,
@@ -207,7 +224,7 @@ fn server_credentials(
     }
 }
 
-/// Who is asked for a certificate, and which one will do.
+/// Whether clients are asked for a certificate, and how it is verified.
 fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
     match wanted {
         ClientCertificate::None => Arc::new(NoClientAuth),
@@ -216,7 +233,7 @@ fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn Cl
     }
 }
 
-/// What a connection is made of.
+/// What rustls makes the connection of.
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ClientCertVerifier>,
@@ -235,8 +252,7 @@ impl Config<'_> {
             .with_cert_resolver(self.credentials.certificates);
         config.ignore_client_order = true;
         config.alpn_protocols = self.protocols.to_vec();
-        // A ticket that is bound to the memory of this process, which serves
-        // one connection, is of no use.
+        // This process serves one connection: sessions in its memory would be of no use.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         if let Some(tickets) = self.credentials.tickets {
@@ -245,8 +261,8 @@ impl Config<'_> {
             config.max_tls13_tickets = TICKETS;
         }
         // Early data is never accepted: without tickets there is nothing to
-        // resume, and with a ticketer rustls takes none. But what a client
-        // sends in the hope of it has to be skipped (RFC 8446 4.2.10).
+        // resume, and with a ticketer rustls takes none. But if a client sends
+        // some, it has to be skipped (RFC 8446 section 4.2.10).
         config.max_early_data_size = SKIPPED_EARLY_DATA;
         if let Some(exporter) = self.exporter {
             config.key_log = exporter;
@@ -274,7 +290,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn nothing_is_sealed_where_a_certificate_is_asked_for_nor_for_tls_1_2_with_a_guard() {
+    fn tickets_are_sealed_without_client_certificates_and_with_a_guard_for_tls_1_3() {
         let seals = |client_certificate, guarded, version| {
             let mut options = ServerOptions::default();
             options.client_certificate = client_certificate;

@@ -1,7 +1,18 @@
-//! What both engines do, in this order, before the first byte from the
-//! network.
+//! The start of an engine: what both programs do before the first byte from
+//! the network. Each has a function `prepare` that takes these steps in order:
+//!
+//! 1. [`Privileged::new`] hides the memory of the process, and reads TLS_UID and
+//!    TLS_GID.
+//! 2. The program reads its variables and loads the keys, which often only root
+//!    may read. A key guard is forked off for that, and loads them instead.
+//! 3. [`Privileged::drop_privileges`] takes the inherited descriptors and changes
+//!    the identity. The guard closes these descriptors by their numbers, so they
+//!    must have no owner yet when it is forked off.
+//! 4. The program loads trust anchors and revocation lists, and makes the
+//!    connection. A client loads them in [`Ready::after_client_hello`].
+//! 5. [`Unprivileged::event_loop`] makes the engine that runs with the connection.
 
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::time::Instant;
 
 use cli::address::Endpoint;
@@ -21,7 +32,7 @@ use crate::report::log_line::{self, LogLine};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
 
-/// What the command line says that is the same for both.
+/// What both programs take from their command line.
 pub struct Setup {
     /// When the program was started.
     pub started: Instant,
@@ -35,26 +46,27 @@ pub struct Setup {
 pub struct Ready {
     /// The connection.
     pub session: Session,
-    /// What is done when a first message, if there is one, is on its way.
+    /// What is left to be done once the first message is sent.
     pub after_client_hello: Option<AfterClientHello>,
-    /// Client: the name that it asks for.
+    /// In a client: the name that it asks for.
     pub server_name: Option<String>,
-    /// What else the notification says.
+    /// What the notification says besides the session, with `--peer-info`.
     pub peer_info: Option<PeerInfo>,
-    /// The process that holds the key, if it is another one.
+    /// The key guard, if there is one.
     pub guard: Option<Guard>,
 }
 
-/// What is said of a certificate that is accepted: by `anchors`, if there are
-/// any, or by the pins among the options, or just so.
+/// How an accepted certificate was judged: verified if there are `anchors` or
+/// pins, and unverified otherwise.
 pub fn verification(anchors: bool, options: &EngineOptions) -> Verification {
-    match anchors || !options.pins.is_empty() {
-        true => Verification::Verified,
-        false => Verification::Unverified,
+    if anchors || !options.pins.is_empty() {
+        Verification::Verified
+    } else {
+        Verification::Unverified
     }
 }
 
-/// rustls makes no connection.
+/// The error if rustls cannot make a connection.
 pub fn failed(error: rustls::Error) -> Fatal {
     let code = match error {
         rustls::Error::FailedToGetRandomBytes => Fatal::SYSTEM,
@@ -66,7 +78,7 @@ pub fn failed(error: rustls::Error) -> Fatal {
     )
 }
 
-/// What the loop has to know of the guard, while there is one.
+/// The guard, for the event loop; None once it was let go.
 pub fn guard(client: &GuardClient) -> Option<Guard> {
     let number = client.number()?;
     let client = client.clone();
@@ -77,83 +89,100 @@ pub fn guard(client: &GuardClient) -> Option<Guard> {
 }
 
 impl Setup {
-    /// Runs an engine to its end.
-    ///
-    /// `read` looks at the variables and reads what only the user that started
-    /// the program may read: the keys. `finish` does the rest under the
-    /// identity that the engine keeps; trust anchors are read there or in
-    /// [`Ready::after_client_hello`]. No descriptor is claimed, and so none kept from a
-    /// key guard, before `read`.
-    pub fn run<State>(
-        self,
-        context: &mut Context,
-        read: impl FnOnce(&Context) -> Result<State, Fatal>,
-        finish: impl FnOnce(State) -> Result<Ready, Fatal>,
-    ) -> Result<u8, Fatal> {
-        context.verbosity = self.options.verbosity;
-        let mut line = (context.verbosity >= 2).then(|| self.log_line(context));
-        let event_loop = self.event_loop(context, read, finish);
-        // All of it has been read, and it would take memory as long as data flow.
-        context.env = Env::default();
-        let result = event_loop.and_then(|mut event_loop| event_loop.run(context, line.as_mut()));
-        match line {
-            Some(line) => line.finish(context, result),
-            None => result,
-        }
-    }
-
-    /// The engine, ready to run. Not inlined, so that the stack that this
-    /// takes is free when data flow.
-    #[inline(never)]
-    fn event_loop<State>(
-        self,
-        context: &Context,
-        read: impl FnOnce(&Context) -> Result<State, Fatal>,
-        finish: impl FnOnce(State) -> Result<Ready, Fatal>,
-    ) -> Result<Box<EventLoop>, Fatal> {
-        self.hide();
-        let identity = Identity::from_environment(context)?;
-        let state = read(context)?;
-        let notification = event_loop::notification(self.options.notification)?;
-        let descriptors = Descriptors::new(self.descriptors)?;
-        if let Some(identity) = identity {
-            identity.take()?;
-            self.hide();
-        }
-        let ready = finish(state)?;
-        let pump = Pump::new(
-            ready.session,
-            event_loop::rules(&self.options),
-            self.started,
-        )
-        .map_err(|errno| Fatal::system("allocate buffers", errno))?;
-        Ok(Box::new(EventLoop {
-            pump,
-            descriptors,
-            options: self.options,
-            after_client_hello: ready.after_client_hello,
-            guard: ready.guard,
-            notification,
-            server_name: ready.server_name,
-            peer_info: ready.peer_info,
-        }))
-    }
-
-    /// Keeps the key from other processes, and again once the identity has
-    /// changed: that makes the process as visible as fs.suid_dumpable says.
+    /// Keeps other processes of the same user from the memory of this one.
     fn hide(&self) {
         if self.options.sandbox {
             sandbox::hide();
         }
     }
 
-    /// The line of this connection, of which no more is known yet than who
-    /// the peer is.
-    fn log_line(&self, context: &Context) -> LogLine {
+    /// Sets the verbosity, and begins the log line if there is to be one: it
+    /// knows the address of the peer so far.
+    pub fn log_line(&self, context: &mut Context) -> Option<LogLine> {
+        context.verbosity = self.options.verbosity;
+        if context.verbosity < 2 {
+            return None;
+        }
         let remote = log_line::remote_in_environment(&context.env);
         let socket = || unix::net::remote_of(self.descriptors.net_in).map(Endpoint::from);
-        let remote = remote.or_else(socket);
-        LogLine::new(self.started, remote)
+        Some(LogLine::new(self.started, remote.or_else(socket)))
+    }
+}
+
+/// A process with the identity that it was started with.
+pub struct Privileged {
+    setup: Setup,
+    identity: Option<Identity>,
+}
+
+impl Privileged {
+    /// Keeps other processes from the memory, before there is a key in it, and
+    /// reads TLS_UID and TLS_GID.
+    pub fn new(setup: Setup, context: &Context) -> Result<Self, Fatal> {
+        setup.hide();
+        let identity = Identity::from_environment(context)?;
+        Ok(Self { setup, identity })
+    }
+
+    /// Takes the inherited descriptors, and changes to the identity of TLS_UID
+    /// and TLS_GID.
+    pub fn drop_privileges(self) -> Result<Unprivileged, Fatal> {
+        let setup = self.setup;
+        let notification = event_loop::notification(setup.options.notification)?;
+        let descriptors = Descriptors::new(setup.descriptors)?;
+        if let Some(identity) = self.identity {
+            identity.take()?;
+            // With another identity, fs.suid_dumpable decides anew.
+            setup.hide();
+        }
+        Ok(Unprivileged {
+            setup,
+            notification,
+            descriptors,
+        })
+    }
+}
+
+/// A process with the identity that it keeps.
+pub struct Unprivileged {
+    setup: Setup,
+    notification: Option<OwnedFd>,
+    descriptors: Descriptors,
+}
+
+impl Unprivileged {
+    /// The engine with this connection, ready to run.
+    pub fn event_loop(self, ready: Ready) -> Result<Box<EventLoop>, Fatal> {
+        let options = self.setup.options;
+        let rules = event_loop::rules(&options);
+        let pump = Pump::new(ready.session, rules, self.setup.started)
+            .map_err(|errno| Fatal::system("allocate buffers", errno))?;
+        Ok(Box::new(EventLoop {
+            pump,
+            descriptors: self.descriptors,
+            options,
+            after_client_hello: ready.after_client_hello,
+            guard: ready.guard,
+            notification: self.notification,
+            server_name: ready.server_name,
+            peer_info: ready.peer_info,
+        }))
+    }
+}
+
+/// Runs the engine to its end, and prints the log line. If it could not be
+/// prepared, that is the result.
+pub fn run(
+    context: &mut Context,
+    mut line: Option<LogLine>,
+    prepared: Result<Box<EventLoop>, Fatal>,
+) -> Result<u8, Fatal> {
+    // Nothing reads the variables any more. They would take memory as long as data flow.
+    context.env = Env::default();
+    let result = prepared.and_then(|mut event_loop| event_loop.run(context, line.as_mut()));
+    match line {
+        Some(line) => line.finish(context, result),
+        None => result,
     }
 }
 
@@ -162,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_cannot_be_made_says_whose_fault_it_is() {
+    fn a_failed_setup_is_a_system_error_only_without_random_bytes() {
         let line = |error| {
             let fatal = failed(error);
             (fatal.code(), fatal.message().to_owned())

@@ -15,7 +15,7 @@ use super::channel::{self, ChannelError};
 use super::client::GuardClient;
 use super::message::{MAX_REQUEST, MAX_RESPONSE, Response};
 use super::policy::SigningPolicy;
-use super::{KeyLocation, PrivateMaterial, Role};
+use super::{PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::exit;
 
@@ -33,28 +33,15 @@ pub struct GuardSetup<'a> {
     pub facts: &'a HandshakeFacts,
 }
 
-/// What `load` gives: in this process, or with a guard if it is to be
-/// `guarded`.
-pub fn load_keys(
-    setup: &GuardSetup<'_>,
-    guarded: bool,
-    load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
-) -> Result<KeyLocation, Fatal> {
-    match guarded {
-        false => load().map(KeyLocation::InProcess),
-        true => self::guarded(setup, load),
-    }
-}
-
-/// Forks the guard off, which loads its secrets by `load` and gives up what it
-/// does not need, and waits until it is ready.
+/// Forks off the guard and waits until it is ready. The guard loads its secrets by
+/// `load`, and then gives up what it does not need.
 ///
-/// Nothing secret may have been read yet, and there is one thread. The guard's
-/// own failures are returned here, as if this process had done the loading.
-fn guarded(
+/// The caller has read nothing secret yet, and has one thread. Failures of the
+/// guard are returned here, as if this process had done the loading.
+pub fn fork(
     setup: &GuardSetup<'_>,
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
-) -> Result<KeyLocation, Fatal> {
+) -> Result<GuardClient, Fatal> {
     let failed = |errno: Errno| Fatal::system("start the key guard", errno);
     let confinement = Confinement {
         identity: Identity::from_environment(setup.context)?,
@@ -77,9 +64,7 @@ fn guarded(
             }
             ready(&ours, deadline, setup.options.verbosity)?;
             let facts = setup.facts.clone();
-            Ok(KeyLocation::Guarded(GuardClient::new(
-                ours, deadline, facts,
-            )))
+            Ok(GuardClient::new(ours, deadline, facts))
         }
     }
 }

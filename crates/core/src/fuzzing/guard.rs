@@ -1,4 +1,4 @@
-//! What reaches the guard, or what it reads later than all else.
+//! What the guard receives, and what it reads during the handshake.
 
 use rustls::pki_types::UnixTime;
 
@@ -12,15 +12,15 @@ use crate::keyguard::message::{HEADER, MAX_RESPONSE, Request, Response, header};
 use crate::keyguard::policy::SigningPolicy;
 use crate::testing;
 
-/// What a taken-over half may ask: messages of a kind, a length and so many
-/// bytes. However it asks, it gets what a handshake needs and no more.
+/// Messages of a taken-over engine, each a kind, a length and so many bytes: it
+/// gets no more than a handshake needs.
 pub fn conversation(mut input: &[u8]) -> bool {
     let material = PrivateMaterial {
         certificates: Certificates::only(testing::pair()),
         sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
     let mut policy = SigningPolicy::new(Role::Server, material);
-    let mut given = [0; 3];
+    let mut granted = [0; 3];
     while let [kind, length, rest @ ..] = input {
         let (content, rest) = rest.split_at(usize::from(*length).min(rest.len()));
         input = rest;
@@ -28,21 +28,24 @@ pub fn conversation(mut input: &[u8]) -> bool {
         let bytes = matches!(response, Response::Bytes(_));
         match Request::parse(*kind, content) {
             Some(Request::Signature(_, text)) => {
-                given[0] += usize::from(bytes);
+                granted[0] += usize::from(bytes);
                 assert!(!bytes || !is_in_a_sequence(text));
             }
             Some(Request::Seal(state)) => {
-                given[1] += usize::from(bytes);
+                granted[1] += usize::from(bytes);
                 assert!(!bytes || is_resumable(state, Versions::Tls13));
             }
-            Some(Request::Open(_)) => given[2] += usize::from(bytes),
+            Some(Request::Open(_)) => granted[2] += usize::from(bytes),
             _ => assert!(!bytes),
         }
-        arrives(&response);
+        parsed_as_encoded(&response);
         let _ = Response::parse(*kind, content.to_vec());
     }
-    assert!(given[0] <= 2 && given[1] <= 2 && given[2] <= 1, "{given:?}");
-    given != [0; 3]
+    assert!(
+        granted[0] <= 2 && granted[1] <= 2 && granted[2] <= 1,
+        "{granted:?}"
+    );
+    granted != [0; 3]
 }
 
 /// Whether `text` is the content of a SEQUENCE or SET behind a header of three
@@ -67,8 +70,8 @@ fn is_in_a_sequence(text: &[u8]) -> bool {
     })
 }
 
-/// An answer is heard as it was given.
-fn arrives(response: &Response) {
+/// A response is parsed as it was encoded.
+fn parsed_as_encoded(response: &Response) {
     let message = response.encode();
     let (head, content) = message.split_first_chunk::<HEADER>().unwrap();
     let (kind, length) = header(head, MAX_RESPONSE).unwrap();

@@ -1,9 +1,9 @@
-//! Entry points for fuzzing: they panic if an input shows a defect, and say
-//! whether it was understood. See fuzz/README.md.
+//! Entry points for fuzzing. They panic if an input shows a defect, and return
+//! whether it was valid. See fuzz/README.md.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a panic is what is looked for"
+    reason = "a panic reports a defect"
 )]
 
 pub mod guard;
@@ -43,8 +43,8 @@ const CERTIFICATE_FILE: &str = concat!(
     "/../pki/src/testdata/certificate.pem"
 );
 
-/// Files of keys and certificates, PEM or DER: what is in DER is taken whole,
-/// and a key and a chain out of anything can be put together.
+/// Files of keys and certificates, PEM or DER: DER is taken whole, and any key and
+/// chain can be put together.
 pub fn pem(input: &[u8]) -> bool {
     let der = der::is_der_sequence(input);
     let chain = read::certificates(input);
@@ -56,7 +56,7 @@ pub fn pem(input: &[u8]) -> bool {
             assert_eq!(key.secret_der(), input);
         }
     }
-    // Behind another file's certificates they are the same, and so are those.
+    // Decoding a file after others changes neither its certificates nor theirs.
     let mut listed = DerStore::default();
     for file in [CERTIFICATE, input, CERTIFICATE] {
         listed.bytes().extend_from_slice(file);
@@ -68,7 +68,7 @@ pub fn pem(input: &[u8]) -> bool {
     assert!(listed.iter().eq(expected.iter().map(|der| der.as_ref())));
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
-        // Those that may issue nothing are anchors for themselves alone.
+        // Certificates that may issue nothing are anchors only for themselves.
         assert!(anchors.roots(|_| true).len() <= chain.len());
     }
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
@@ -89,8 +89,8 @@ pub fn pem(input: &[u8]) -> bool {
     chain.iter().any(|der| Certificate::parse(der).is_some())
 }
 
-/// One certificate in DER: what is read of it lies in it, and none is
-/// trusted but the anchor itself.
+/// One certificate in DER: its fields lie inside of it, and only the anchor itself
+/// is trusted.
 pub fn x509(input: &[u8]) -> bool {
     let certificate = Certificate::parse(input);
     if strict::is_certificate(input) {
@@ -155,8 +155,8 @@ pub fn crl(input: &[u8]) -> bool {
     verdict == Err(CertificateError::Revoked.into())
 }
 
-/// A chain of certificates in DER, each behind its length in two bytes: what
-/// is said of it is well-formed, says each thing once, and the PEM is right.
+/// A chain of certificates in DER, each after its length in two bytes: the variables
+/// are well-formed, each is set once, and the PEM is the certificate.
 pub fn peer_info(input: &[u8]) -> bool {
     let mut chain = Vec::new();
     let mut rest = input;
@@ -188,8 +188,8 @@ pub fn peer_info(input: &[u8]) -> bool {
     block.contains("X_V_END=")
 }
 
-/// A level, the name that a client asks for, and names of variables, each
-/// ended by NUL: KEYFILE:x and CERTFILE:x are files that can be used.
+/// A level, the name that a client asks for, and names of variables (KEYFILE:x,
+/// CERTFILE:x) that are set to usable files. Each is ended by NUL.
 pub fn sni(input: &[u8]) -> bool {
     let mut strings = input.split(|byte| *byte == 0);
     let level = match strings.next() {
@@ -241,8 +241,8 @@ pub fn sni(input: &[u8]) -> bool {
     true
 }
 
-/// Whether `pattern` is `name`, or a wildcard for its first label; a final dot
-/// does not count.
+/// Whether `pattern` is `name`, or has a wildcard for its first label. A final dot
+/// does not count. Written apart from `host_name`, to check that.
 fn covers(pattern: &[u8], name: &[u8]) -> bool {
     let text = std::str::from_utf8(pattern).is_ok() && !pattern.is_empty();
     let [pattern, name] = [pattern, name].map(|name| name.strip_suffix(b".").unwrap_or(name));
@@ -256,8 +256,8 @@ fn covers(pattern: &[u8], name: &[u8]) -> bool {
         || wildcard.is_some_and(|(suffix, parent)| suffix.eq_ignore_ascii_case(parent)))
 }
 
-/// A share of X25519MLKEM768, of a client or of a server: one that is taken
-/// has the right length and gives a secret, any other one is an invalid share.
+/// A share of X25519MLKEM768, of a client or of a server: if it is accepted it has
+/// the right length and gives a secret, otherwise the error is an invalid share.
 pub fn key_share(input: &[u8]) -> bool {
     let invalid = Error::from(PeerMisbehaved::InvalidKeyShare);
     let group = &crypto::provider(&[Group::X25519MlKem768], &RecordStatus::default()).kx_groups[0];
@@ -277,9 +277,8 @@ pub fn key_share(input: &[u8]) -> bool {
     answered.is_ok() || completed.is_ok()
 }
 
-/// The size of pieces, and what a peer sends in place of its hellos. It is
-/// judged the same whole and in pieces, up to the first hello, and only a hello
-/// is refused.
+/// The size of pieces, and what a peer sends in place of its hellos. The result is
+/// the same whole and in pieces, up to the first hello, and only a hello is refused.
 pub fn hello(input: &[u8]) -> bool {
     let Some((size, messages)) = input.split_first() else {
         return false;

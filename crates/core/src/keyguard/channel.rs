@@ -1,4 +1,4 @@
-//! One end of the socket pair between the halves: whole messages, in and out.
+//! Sends and receives whole messages over the socket pair.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -9,12 +9,12 @@ use unix::poll;
 
 use super::message::{HEADER, header};
 
-/// Why no message comes.
+/// Why a message is not sent or received.
 #[derive(Debug, Eq, PartialEq)]
 pub enum ChannelError {
-    /// The other side is gone, or does not keep to the form of messages.
+    /// The other side is gone, or sent something that is no message.
     Closed,
-    /// It is too late.
+    /// The deadline has passed.
     TimedOut,
 }
 
@@ -35,8 +35,8 @@ pub fn send(
     Ok(())
 }
 
-/// Receives a message whose content has at most `limit` bytes, until
-/// `deadline`: its kind and its content.
+/// Receives a message of at most `limit` bytes of content, until `deadline`.
+/// Returns its kind and content.
 pub fn receive(
     socket: &OwnedFd,
     limit: usize,

@@ -1,8 +1,8 @@
-//! The guard as rustls sees it: something that has certificates, signs, and
-//! makes tickets. All of it happens in the other process.
+//! The engine's side of the guard: certificates, signing keys and tickets for
+//! rustls, all of them requested from the guard.
 //!
-//! A request blocks until it is answered: the one wait inside a step of the
-//! tunnel. It ends with the handshake's time limit.
+//! A request blocks until it is answered, or until the handshake's time limit. No
+//! other step of the tunnel waits.
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -23,7 +23,7 @@ use crate::credentials::resolver::CertSource;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::ticketer::LIFETIME;
 
-/// The line to the guard, which every part that rustls holds shares.
+/// The connection to the guard. Clones, which rustls holds, share it.
 #[derive(Clone)]
 pub struct GuardClient(Arc<Connection>);
 
@@ -34,9 +34,9 @@ struct Connection {
 }
 
 impl GuardClient {
-    /// A line over `socket`, which does not block if there is a `deadline`. An
-    /// answer that is not there by then, and a guard that fails or is gone, are
-    /// left in `facts`.
+    /// A client over `socket`, which does not block if there is a `deadline`. If the
+    /// guard fails, is gone or does not respond until then, the reason is recorded
+    /// in `facts`.
     pub fn new(socket: OwnedFd, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
         Self(Arc::new(Connection {
             socket: Mutex::new(Some(socket)),
@@ -45,12 +45,12 @@ impl GuardClient {
         }))
     }
 
-    /// Lets the guard go: the handshake is over.
+    /// Closes the socket, which ends the guard: the handshake is over.
     pub fn hang_up(&self) {
         *self.socket() = None;
     }
 
-    /// The number of the descriptor, while there is one.
+    /// The number of the socket's descriptor, while it is open.
     pub fn number(&self) -> Option<RawFd> {
         self.socket().as_ref().map(AsRawFd::as_raw_fd)
     }
@@ -124,8 +124,8 @@ impl ResolvesClientCert for GuardClient {
     }
 }
 
-/// rustls asks neither which version a ticket is for nor, in TLS 1.2, whether
-/// there are any before it opens one. The guard has none for TLS 1.2.
+/// rustls does not say which version a ticket is for, and in TLS 1.2 opens tickets
+/// without asking whether they are enabled. The guard has none for TLS 1.2.
 impl ProducesTickets for GuardClient {
     fn enabled(&self) -> bool {
         self.0.facts.has_tls13()
@@ -146,7 +146,7 @@ impl ProducesTickets for GuardClient {
     }
 }
 
-/// A private key that is somewhere else.
+/// A private key that the guard holds.
 #[derive(Debug)]
 struct GuardKey {
     client: GuardClient,

@@ -1,6 +1,5 @@
-//! What the two halves of an engine say to each other: the half that hears
-//! the network asks, the guard answers. Everything is a message: a kind, a
-//! length and so many bytes.
+//! The messages between engine and guard: the engine requests, the guard
+//! responds. A message is a kind, a length and so many bytes of content.
 
 use rustls::pki_types::CertificateDer;
 use rustls::{SignatureAlgorithm, SignatureScheme};
@@ -9,7 +8,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 /// what follows, most significant byte first.
 pub const HEADER: usize = 8;
 
-/// The most bytes that are signed.
+/// The most bytes that can be signed.
 pub const MAX_TEXT: usize = 64 << 10;
 
 /// The most bytes that a request may have: a signature's scheme and what is
@@ -20,49 +19,49 @@ pub const MAX_REQUEST: usize = 2 + MAX_TEXT;
 /// handshake message (RFC 8446 section 4).
 pub const MAX_RESPONSE: usize = 1 << 25;
 
-/// What the guard is asked.
+/// What the engine asks for.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Request<'a> {
-    /// The pair to show, for this name or for none.
+    /// The certificate to show to a client that sends this name, or none.
     Pair(Option<&'a [u8]>),
-    /// A signature over a message.
+    /// A signature by this scheme over this text.
     Signature(SignatureScheme, &'a [u8]),
-    /// A ticket that holds this state.
+    /// A ticket for a session of this state.
     Seal(&'a [u8]),
-    /// The state in a ticket.
+    /// The state of the session of this ticket.
     Open(&'a [u8]),
 }
 
-/// What the guard answers.
+/// What the guard responds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Response {
-    /// Unasked, and before anything else: all files are read.
+    /// Sent first, without a request: all files are read.
     Ready,
-    /// The engine ends with this code and message.
+    /// The engine is to end with this exit code and message.
     Failed(u8, String),
-    /// What the network sees of a pair.
+    /// The public part of what [`Request::Pair`] asks for.
     Pair(PublicCredential),
-    /// A signature, a ticket, or a state.
+    /// A signature, a ticket or a state.
     Bytes(Vec<u8>),
-    /// There is none, or no right to one.
+    /// There is none, or the policy forbids it.
     None,
 }
 
-/// A pair without its private key.
+/// A certificate chain, and the properties of its private key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PublicCredential {
-    /// The kind of the key.
+    /// The algorithm of the key.
     pub algorithm: SignatureAlgorithm,
-    /// How the key can sign, the best first.
+    /// The schemes by which the key can sign, in its order of preference.
     pub schemes: Vec<SignatureScheme>,
-    /// The chain, own certificate first.
+    /// The chain, the key's own certificate first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// What is stapled (RFC 6066 section 8).
+    /// The stapled OCSP response (RFC 6066 section 8).
     pub ocsp: Option<Vec<u8>>,
 }
 
-/// The kind of what follows `header` and its length; None if this is no
-/// header, or if more than `limit` bytes were to follow.
+/// The kind and the length of the content that follows `header`. None if it is no
+/// valid header, or announces more than `limit` bytes.
 pub fn header(header: &[u8; HEADER], limit: usize) -> Option<(u8, usize)> {
     let [kind, 0, 0, 0, length @ ..] = *header else {
         return None;
@@ -85,7 +84,7 @@ impl<'a> Request<'a> {
     const SEAL: u8 = 4;
     const OPEN: u8 = 5;
 
-    /// The message that asks this.
+    /// The message of this request.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Pair(None) => message(Self::ANY_PAIR, &[]),
@@ -98,7 +97,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The request of a message; None if it is none.
+    /// The request of a message; None if it is invalid.
     pub fn parse(kind: u8, content: &'a [u8]) -> Option<Self> {
         Some(match kind {
             Self::ANY_PAIR if content.is_empty() => Self::Pair(None),
@@ -121,7 +120,7 @@ impl Response {
     const BYTES: u8 = 4;
     const NONE: u8 = 5;
 
-    /// The message that answers this.
+    /// The message of this response.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Ready => message(Self::READY, &[]),
@@ -132,7 +131,7 @@ impl Response {
         }
     }
 
-    /// The response of a message; None if it is none.
+    /// The response of a message; None if it is invalid.
     pub fn parse(kind: u8, content: Vec<u8>) -> Option<Self> {
         Some(match kind {
             Self::READY => Self::Ready,
@@ -149,8 +148,8 @@ impl Response {
 }
 
 impl PublicCredential {
-    /// Algorithm, number of schemes, schemes; then, each behind its length,
-    /// what is stapled (nothing is a length of 0) and the certificates.
+    /// The algorithm, the number of schemes and the schemes; then, each after its
+    /// length, the OCSP response (length 0 if there is none) and the certificates.
     fn encode(&self) -> Vec<u8> {
         let mut out = vec![u8::from(self.algorithm), self.schemes.len() as u8];
         for scheme in &self.schemes {
@@ -170,8 +169,8 @@ impl PublicCredential {
     fn parse(content: &[u8]) -> Option<Self> {
         let ([algorithm, count], rest) = content.split_first_chunk()?;
         let (schemes, mut rest) = rest.split_at_checked(2 * usize::from(*count))?;
-        let schemes = schemes.chunks_exact(2);
-        let schemes = schemes.map(|pair| u16::from_be_bytes([pair[0], pair[1]]).into());
+        let schemes =
+            (schemes.chunks_exact(2)).map(|pair| u16::from_be_bytes([pair[0], pair[1]]).into());
         let stapled = part(&mut rest)?;
         let mut chain = Vec::new();
         while !rest.is_empty() {
@@ -186,7 +185,7 @@ impl PublicCredential {
     }
 }
 
-/// Takes the next part, behind its length, from the front of `rest`.
+/// Takes a length and so many bytes from the front of `rest`.
 fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, tail) = rest.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_question_arrives_as_it_was_asked() {
+    fn every_request_is_parsed_as_it_was_encoded() {
         for request in [
             Request::Pair(None),
             Request::Pair(Some(b"")),
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_arrives_as_it_was_given() {
+    fn every_response_is_parsed_as_it_was_encoded() {
         let public = PublicCredential {
             algorithm: SignatureAlgorithm::RSA,
             schemes: vec![
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_long_is_no_message() {
+    fn a_message_cut_short_or_too_long_is_invalid() {
         assert_eq!(header(&[1, 0, 0, 0, 0, 0, 0, 9], 8), None);
         assert_eq!(header(&[1, 0, 1, 0, 0, 0, 0, 0], 8), None);
         assert_eq!(

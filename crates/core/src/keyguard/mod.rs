@@ -1,8 +1,9 @@
-//! The guard: a process that holds the private keys and never hears the
-//! network, forked off before anything secret is read. The half that hears
-//! the network asks it over a socket pair ([`message`]) for the pair to show, for
-//! signatures and for tickets. [`policy`] is its side, [`client`] the other;
-//! [`process`] parts the two.
+//! The key guard: a process that holds the private keys and has no connection to
+//! the network. It is forked off before any secret is read. The engine asks it
+//! over a socket pair for the certificate to show, for signatures and for tickets.
+//!
+//! [`process`] forks and confines the guard, [`policy`] decides what it answers,
+//! and [`client`] is the engine's side. They exchange [`message`]s.
 
 mod channel;
 pub mod client;
@@ -34,24 +35,24 @@ pub enum Role {
 /// Loaded before privileges are dropped. The process that talks to the network
 /// does not need it.
 pub struct PrivateMaterial {
-    /// The pairs.
+    /// The keys with their certificates.
     pub certificates: Certificates,
-    /// What is resumed, if anything is.
+    /// The sessions that are resumed, if any are.
     pub sessions: Option<Sessions>,
 }
 
-/// Where an engine has its secrets.
+/// Which process has the private key.
 pub enum KeyLocation {
-    /// In this process.
+    /// This one.
     InProcess(PrivateMaterial),
-    /// With the guard at the other end.
+    /// The guard of this client.
     Guarded(client::GuardClient),
 }
 
 impl PrivateMaterial {
     /// The pair for `name`, which comes from the network.
     fn choose(&self, name: Option<&[u8]>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
-        // A host name in rustls's sense is ASCII.
+        // rustls accepts only host names in ASCII.
         match name.map(std::str::from_utf8).transpose() {
             Ok(name) => self.certificates.choose(name),
             Err(_) => Ok(None),

@@ -1,5 +1,5 @@
-//! The guard's side of the conversation, without I/O: what it may do for the
-//! other half, and how often.
+//! What the guard does for the engine, and how often: a taken-over engine gets no
+//! more than a handshake needs. Nothing here does I/O.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::signed_content::is_handshake_content;
 use super::{PrivateMaterial, Role};
 use crate::credentials::sessions::Sessions;
 
-/// Every scheme that a key of ours may be able to sign by.
+/// Every scheme by which the keys that can be loaded may sign.
 const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::RSA_PSS_SHA512,
     SignatureScheme::RSA_PSS_SHA384,
@@ -25,7 +25,7 @@ const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::ED25519,
 ];
 
-/// Holds the secrets, and answers.
+/// The secrets, the choice of the certificate, and what is left of each budget.
 pub struct SigningPolicy {
     role: Role,
     material: PrivateMaterial,
@@ -35,15 +35,15 @@ pub struct SigningPolicy {
     opens: u8,
 }
 
-/// What was chosen, once for the whole connection.
+/// The choice, which is made once for the connection.
 struct Choice {
     name: Option<Vec<u8>>,
     pair: Option<Arc<CertifiedKey>>,
 }
 
 impl SigningPolicy {
-    /// A policy that has done nothing yet. A handshake needs one signature,
-    /// opens one ticket and makes two; a second signature is allowed for.
+    /// A policy with all of its budgets. A handshake needs one signature, opens one
+    /// ticket and makes two; the budget allows a second signature.
     pub fn new(role: Role, material: PrivateMaterial) -> Self {
         Self {
             role,
@@ -55,17 +55,17 @@ impl SigningPolicy {
         }
     }
 
-    /// Whether the pair was chosen: no file is needed any more.
+    /// Whether the certificate was chosen: no more files are needed.
     pub fn has_chosen(&self) -> bool {
         self.chosen.is_some()
     }
 
-    /// Closes what only the choice needs.
+    /// Closes SNIDIR, which only the choice needs.
     pub fn close_files(&mut self) {
         self.material.certificates.close_directory();
     }
 
-    /// The response to the message of this kind and content.
+    /// The response to a message of this kind and content.
     pub fn respond(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Response {
         let bytes = match Request::parse(kind, content) {
             Some(Request::Pair(name)) => return self.pair(name),
@@ -77,8 +77,8 @@ impl SigningPolicy {
         bytes.map_or(Response::None, Response::Bytes)
     }
 
-    /// The first request decides; later ones, as after a HelloRetryRequest,
-    /// get the same pair if they ask for the same name.
+    /// The first request decides. Later ones, as after a HelloRetryRequest, get the
+    /// same certificate if they have the same name.
     fn pair(&mut self, name: Option<&[u8]>) -> Response {
         let mut failed = None;
         let choice = self.chosen.get_or_insert_with(|| Choice {
@@ -113,8 +113,8 @@ impl SigningPolicy {
 
     fn open(&mut self, ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let left = self.opens.checked_sub(1)?;
-        // A client may offer several (RFC 8446 section 4.2.11), and those that
-        // do not open tell nobody anything.
+        // A client may offer several (RFC 8446 section 4.2.11). Those that do not
+        // open reveal nothing, so they cost nothing.
         let state = self.sessions()?.open(self.shown()?, ticket, now)?;
         self.opens = left;
         Some(state)
@@ -124,13 +124,13 @@ impl SigningPolicy {
         self.material.sessions.as_ref()
     }
 
-    /// The certificate of the pair that was chosen.
+    /// The chosen certificate.
     fn shown(&self) -> Option<&CertificateDer<'static>> {
         self.chosen.as_ref()?.pair.as_ref()?.cert.first()
     }
 }
 
-/// Takes one from what is left; None if nothing is.
+/// Takes one from a budget; None if nothing is left.
 fn spend(left: &mut u8) -> Option<()> {
     *left = left.checked_sub(1)?;
     Some(())
@@ -145,7 +145,7 @@ fn public(pair: &CertifiedKey) -> PublicCredential {
     }
 }
 
-/// How `key` can sign, in the order in which it prefers to.
+/// The schemes by which `key` can sign, in its order of preference.
 fn schemes(key: &dyn SigningKey) -> Vec<SignatureScheme> {
     let mut offered = SCHEMES.to_vec();
     let mut schemes = Vec::new();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn two_signatures_two_tickets_one_opened_and_no_more() {
+    fn the_budget_is_two_signatures_two_seals_and_one_open() {
         let mut policy = policy();
         let text = verify();
         let state = sessions::for_tests(0x0304);
@@ -209,11 +209,11 @@ mod tests {
             (Request::Open(&ticket), 1),
         ] {
             let responses: Vec<_> = (0..4).map(|_| ask(&mut policy, &request)).collect();
-            let given = responses
+            let granted = responses
                 .iter()
                 .filter(|response| is_bytes(response))
                 .count();
-            assert_eq!(given, left, "{request:?}");
+            assert_eq!(granted, left, "{request:?}");
             assert!(
                 responses[left..]
                     .iter()
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_tickets_before_a_pair_is_chosen_nor_for_tls_1_2() {
+    fn tickets_need_a_chosen_pair_and_tls_1_3() {
         let state = sessions::for_tests(0x0304);
         let mut other = policy();
         ask(&mut other, &Request::Pair(None));
@@ -252,16 +252,16 @@ mod tests {
         ask(&mut policy, &Request::Pair(None));
         let tls12 = sessions::for_tests(0x0303);
         assert_eq!(ask(&mut policy, &Request::Seal(&tls12)), Response::None);
-        // What a server without a guard, which has the same file, has given.
+        // A ticket of a server without a guard that has the same TICKETKEYFILE.
         let both = Sessions::new(TicketKeys::for_tests(), Versions::Both);
         let shown = &testing::pair().cert[0];
-        let given = both.seal(shown, &tls12, UnixTime::now()).unwrap();
-        assert_eq!(ask(&mut policy, &Request::Open(&given)), Response::None);
+        let foreign = both.seal(shown, &tls12, UnixTime::now()).unwrap();
+        assert_eq!(ask(&mut policy, &Request::Open(&foreign)), Response::None);
         assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
     }
 
     #[test]
-    fn nothing_is_signed_before_a_pair_is_chosen_nor_what_no_handshake_signs() {
+    fn a_signature_needs_a_chosen_pair_and_handshake_content() {
         let mut policy = policy();
         let text = verify();
         let signature = Request::Signature(P256, &text);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_decides() {
+    fn the_first_name_decides_the_choice() {
         let mut policy = policy();
         let first = ask(&mut policy, &Request::Pair(Some(b"a.example")));
         assert!(matches!(first, Response::Pair(_)));
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_question_gets_no_answer() {
+    fn an_invalid_request_gets_nothing() {
         let mut policy = policy();
         for kind in 0..=255 {
             for content in [&[][..], &[0], &[0xff; 40]] {
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_prefers_what_it_prefers_when_it_is_here() {
+    fn the_schemes_of_a_p256_key_are_its_own() {
         let pair = testing::pair();
         assert_eq!(schemes(&*pair.key), [P256]);
     }

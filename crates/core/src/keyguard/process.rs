@@ -1,4 +1,4 @@
-//! The two processes: when they part, and what each of them gives up.
+//! The guard's process: how it is forked off, confined and ended.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
@@ -19,9 +19,9 @@ use super::{PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::exit;
 
-/// The engine that a guard is for.
+/// The engine that starts a guard.
 pub struct GuardSetup<'a> {
-    /// Which side.
+    /// Which side of the handshake it is.
     pub role: Role,
     /// Its variables.
     pub context: &'a Context,
@@ -29,7 +29,7 @@ pub struct GuardSetup<'a> {
     pub options: &'a EngineOptions,
     /// When it was started.
     pub started: Instant,
-    /// Where its trouble with the guard is left.
+    /// Where failures of the guard are recorded.
     pub facts: &'a HandshakeFacts,
 }
 
@@ -69,15 +69,15 @@ pub fn fork(
     }
 }
 
-/// What becomes of the guard once it needs no file any more.
+/// How the guard is confined once it needs no more files.
 struct Confinement {
-    /// Who it is then.
+    /// The identity that it changes to.
     identity: Option<Identity>,
-    /// Whether it locks itself in.
+    /// Whether it enters the sandbox.
     sandbox: bool,
 }
 
-/// In the network's half: waits until the guard has loaded everything.
+/// In the engine: waits until the guard has loaded everything.
 fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<(), Fatal> {
     let received = channel::receive(socket, MAX_RESPONSE, deadline);
     match received.map(|(kind, content)| Response::parse(kind, content)) {
@@ -101,55 +101,55 @@ fn serve(
     confinement: Confinement,
     socket: &OwnedFd,
 ) -> Result<(), ChannelError> {
-    let mut later = Some(|| confinement.enter(socket));
+    let mut confine = Some(|| confinement.enter(socket));
     let loaded = load().and_then(|material| {
-        alone(socket, material.certificates.number())?;
+        close_others(socket, material.certificates.number())?;
         if !material.certificates.needs_files() {
-            later.take().map_or(Ok(()), |lock_in| lock_in())?;
+            confine.take().map_or(Ok(()), |confine| confine())?;
         }
         Ok(material)
     });
     match loaded {
-        Ok(material) => converse(SigningPolicy::new(role, material), later, socket),
-        Err(fatal) => say(socket, &failed(&fatal)),
+        Ok(material) => answer(SigningPolicy::new(role, material), confine, socket),
+        Err(fatal) => send(socket, &failed(&fatal)),
     }
 }
 
-/// Answers until the other half hangs up, or something fails. Once the pair is
-/// chosen the guard locks itself in, if it is still to do that `later`.
-fn converse(
+/// Answers requests until the engine closes the socket, or something fails. If
+/// the guard still has to `confine` itself, it does so once the certificate is
+/// chosen, as that may take files.
+fn answer(
     mut policy: SigningPolicy,
-    mut later: Option<impl FnOnce() -> Result<(), Fatal>>,
+    mut confine: Option<impl FnOnce() -> Result<(), Fatal>>,
     socket: &OwnedFd,
 ) -> Result<(), ChannelError> {
-    say(socket, &Response::Ready)?;
+    send(socket, &Response::Ready)?;
     loop {
         let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
-        // The file system may hang, and the other half not wait for it.
-        let bound = later.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
+        // If the file system hangs and the engine ends, so must the guard.
+        let bound = confine.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
         if let Some(Err(Errno::EPIPE)) = bound {
             return Err(ChannelError::Closed);
         }
         let mut response = policy.respond(kind, &content, UnixTime::now());
         drop(bound);
-        if let Some(lock_in) = later.take_if(|_| policy.has_chosen()) {
+        if let Some(confine) = confine.take_if(|_| policy.has_chosen()) {
             policy.close_files();
-            if let Err(fatal) = lock_in() {
+            if let Err(fatal) = confine() {
                 response = failed(&fatal);
             }
         }
-        say(socket, &response)?;
+        send(socket, &response)?;
         if matches!(response, Response::Failed(..)) {
             return Ok(());
         }
     }
 }
 
-/// Leaves everything to the other half but the socket, SNIDIR and standard
-/// error. What it has in hand besides was not opened here, and is closed by its
-/// number. That has to wait until files are read: one may be a descriptor that
-/// the engine was given (`/dev/fd/9`).
-fn alone(socket: &OwnedFd, directory: Option<RawFd>) -> Result<(), Fatal> {
+/// Closes all descriptors but the socket, SNIDIR and standard error. The others are
+/// inherited and have no owner here, so they are closed by their numbers. Files must
+/// have been read before: one may be an inherited descriptor (`/dev/fd/9`).
+fn close_others(socket: &OwnedFd, directory: Option<RawFd>) -> Result<(), Fatal> {
     let socket = socket.as_raw_fd();
     let highest = directory.map_or(socket, |directory| directory.max(socket));
     unix::fd::close_inherited(highest).map_err(|errno| Fatal::system("close descriptors", errno))
@@ -159,7 +159,7 @@ fn failed(fatal: &Fatal) -> Response {
     Response::Failed(fatal.code(), fatal.message().to_owned())
 }
 
-fn say(socket: &OwnedFd, response: &Response) -> Result<(), ChannelError> {
+fn send(socket: &OwnedFd, response: &Response) -> Result<(), ChannelError> {
     channel::send(socket, &response.encode(), None)
 }
 
@@ -169,7 +169,7 @@ impl Confinement {
             identity.take()?;
         }
         if self.sandbox {
-            // With another identity it is as visible as fs.suid_dumpable says.
+            // With another identity, fs.suid_dumpable decides anew who may look into the memory.
             sandbox::hide();
             Profile::guard(&socket.as_raw_fd())
                 .enter()
@@ -189,9 +189,9 @@ mod tests {
     use crate::keyguard::message::Request;
     use crate::testing;
 
-    /// What a guard that can, or cannot, lock itself in after the choice answers
-    /// to `requests`, of which the last one may find it gone.
-    fn responses(lock_in: Result<(), Fatal>, questions: &[Request<'_>]) -> Vec<Option<Response>> {
+    /// What a guard responds to `requests` if `confined` is how confining it after the
+    /// choice ends. None: the guard is gone.
+    fn responses(confined: Result<(), Fatal>, requests: &[Request<'_>]) -> Vec<Option<Response>> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
         let material = PrivateMaterial {
@@ -199,37 +199,37 @@ mod tests {
             sessions: None,
         };
         let policy = SigningPolicy::new(Role::Server, material);
-        let guard = spawn(move || converse(policy, Some(|| lock_in), &theirs));
-        let hear = || {
+        let guard = spawn(move || answer(policy, Some(|| confined), &theirs));
+        let receive = || {
             let (kind, content) = channel::receive(&ours, MAX_RESPONSE, None).ok()?;
             Response::parse(kind, content)
         };
-        assert_eq!(hear(), Some(Response::Ready));
+        assert_eq!(receive(), Some(Response::Ready));
         let ask = |request: &Request<'_>| {
             channel::send(&ours, &request.encode(), None).ok()?;
-            hear()
+            receive()
         };
-        let responses = questions.iter().map(ask).collect();
+        let responses = requests.iter().map(ask).collect();
         drop(ours);
         let _ = guard.join().unwrap();
         responses
     }
 
     #[test]
-    fn a_guard_that_cannot_lock_itself_in_ends() {
-        let questions = [Request::Pair(None), Request::Pair(None)];
-        let failed = responses(Err(Fatal::new(111, "why")), &questions);
+    fn a_guard_that_cannot_be_confined_ends() {
+        let requests = [Request::Pair(None), Request::Pair(None)];
+        let failed = responses(Err(Fatal::new(111, "why")), &requests);
         let why = Response::Failed(111, "why".to_owned());
         assert_eq!(failed, [Some(why), None]);
-        for response in responses(Ok(()), &questions) {
+        for response in responses(Ok(()), &requests) {
             assert!(matches!(response, Some(Response::Pair(_))), "{response:?}");
         }
     }
 
     #[test]
-    fn it_stays_until_there_is_a_choice() {
-        let questions = [Request::Seal(b""), Request::Pair(None)];
-        let responses = responses(Err(Fatal::new(111, "why")), &questions);
+    fn a_guard_is_confined_only_after_the_choice() {
+        let requests = [Request::Seal(b""), Request::Pair(None)];
+        let responses = responses(Err(Fatal::new(111, "why")), &requests);
         assert_eq!(responses[0], Some(Response::None));
         assert!(matches!(responses[1], Some(Response::Failed(..))));
     }

@@ -1,26 +1,27 @@
-//! What a handshake of ours lets a key sign, and nothing else: whoever has taken
-//! over the half that hears the network gets no signature over a text of its
-//! own choice, such as a certificate, a revocation list or a document.
+//! What keys sign in a handshake. The guard signs nothing else, so a taken-over
+//! engine gets no signature over a text of its choice, such as a certificate, a
+//! revocation list or a document.
 
 use rustls::SignatureScheme;
 
 use super::Role;
 use super::document::is_document;
 
-/// RFC 8446 section 4.4.3: so many blanks, a context, a zero, a hash.
+/// The start of what TLS 1.3 signs: blanks, a context, a zero and a hash follow each
+/// other (RFC 8446 section 4.4.3).
 const BLANKS: [u8; 64] = [0x20; 64];
 
-/// A client's and a server's random.
+/// The length of a client's and a server's random together.
 const RANDOMS: usize = 64;
 
-/// The end of the random of a server that speaks TLS 1.3 and uses TLS 1.2 (RFC
-/// 8446 section 4.1.3). Our server always speaks TLS 1.3.
+/// The end of the random if a server that has TLS 1.3 negotiates TLS 1.2 (RFC 8446
+/// section 4.1.3). Our server always has TLS 1.3.
 const DOWNGRADE: &[u8; 8] = b"DOWNGRD\x01";
 
 /// ECCurveType named_curve (RFC 8422 section 5.4).
 const NAMED_CURVE: u8 = 3;
 
-/// The first byte of a point that is not compressed (RFC 8422 section 5.4.1).
+/// The first byte of an uncompressed point (RFC 8422 section 5.4.1).
 const UNCOMPRESSED: u8 = 4;
 
 /// HandshakeType (RFC 5246 section 7.4, RFC 6066 section 8).
@@ -33,9 +34,9 @@ const SERVER_HELLO_DONE: u8 = 14;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 const CERTIFICATE_STATUS: u8 = 22;
 
-/// The messages that a client of TLS 1.2 signs, and the fewest bytes that each
-/// contains. Together they are longer than any key exchange that a server
-/// signs, so a key that serves both roles cannot have one taken for the other.
+/// The messages that a client of TLS 1.2 signs, and the least length of each.
+/// Together they are longer than any key exchange that a server signs. So if one
+/// key serves both roles, neither text can pass for the other.
 const TRANSCRIPT: [(u8, usize); 8] = [
     (CLIENT_HELLO, 38),
     (SERVER_HELLO, 38),
@@ -47,8 +48,8 @@ const TRANSCRIPT: [(u8, usize); 8] = [
     (CLIENT_KEY_EXCHANGE, 33),
 ];
 
-/// Whether `message`, signed by `scheme`, is what this side of a handshake
-/// proves the possession of its key with, in TLS 1.3 or 1.2.
+/// Whether `message`, signed by `scheme`, is what this side of a handshake signs to
+/// prove possession of its key, in TLS 1.3 or 1.2.
 pub fn is_handshake_content(role: Role, scheme: SignatureScheme, message: &[u8]) -> bool {
     let tls12 = || match role {
         Role::Server => key_exchange(message),
@@ -79,8 +80,7 @@ fn certificate_verify(role: Role, message: &[u8]) -> bool {
 }
 
 /// TLS 1.2, server: both randoms and the parameters of an ECDHE key exchange
-/// (RFC 8422 section 5.4). The first 56 bytes and those of the point are
-/// whatever the network half wants.
+/// (RFC 8422 section 5.4). The engine chooses the first 56 bytes and the point.
 fn key_exchange(message: &[u8]) -> bool {
     let Some((randoms, exchange)) = message.split_at_checked(RANDOMS) else {
         return false;
@@ -97,7 +97,7 @@ fn key_exchange(message: &[u8]) -> bool {
         && !is_document(message)
 }
 
-/// Whether `bytes` are a length of one byte and so many bytes.
+/// Whether `bytes` consist of a length of one byte and so many bytes.
 fn is_counted(bytes: &[u8]) -> bool {
     let content = bytes.split_first();
     content.is_some_and(|(length, content)| content.len() == usize::from(*length))
@@ -108,7 +108,7 @@ fn is_counted(bytes: &[u8]) -> bool {
 fn transcript(mut messages: &[u8]) -> bool {
     for (kind, shortest) in TRANSCRIPT {
         if kind == SERVER_KEY_EXCHANGE {
-            // A server may staple (RFC 6066 section 8).
+            // A stapled OCSP response (RFC 6066 section 8).
             messages = message(messages, CERTIFICATE_STATUS).map_or(messages, |(_, rest)| rest);
         }
         let Some((content, rest)) = message(messages, kind) else {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_verify_is_signed_by_its_own_side_only() {
+    fn a_certificate_verify_is_signed_for_its_own_role_only() {
         let of_server = b"TLS 1.3, server CertificateVerify\0";
         let of_client = b"TLS 1.3, client CertificateVerify\0";
         for hash in [32, 48] {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_1_3_signs_nothing_by_pkcs1() {
+    fn a_certificate_verify_is_not_signed_by_pkcs1() {
         let text = verify(b"TLS 1.3, server CertificateVerify\0", 32);
         for (scheme, signed) in [
             (SignatureScheme::RSA_PKCS1_SHA256, false),
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    /// The text of a key exchange, whose randoms begin with `start`.
+    /// The signed text of a key exchange; its randoms begin with `start`.
     fn exchange(start: &[u8], curve: [u8; 2], point: &[u8]) -> Vec<u8> {
         let mut randoms = [9; RANDOMS];
         randoms[..start.len()].copy_from_slice(start);
@@ -207,13 +207,13 @@ mod tests {
         exchange(start, [0, 0x1d], &[5; 32])
     }
 
-    /// A point in the form of these curves.
+    /// A point of this length that begins with `first`.
     fn point(first: u8, length: usize) -> Vec<u8> {
         [&[first][..], &vec![5; length - 1]].concat()
     }
 
     #[test]
-    fn a_key_exchange_is_that_of_a_curve_of_ours() {
+    fn a_key_exchange_is_signed_for_supported_curves_only() {
         for (low, first, length) in [(0x1d, 4, 32), (0x17, 4, 65), (0x18, 4, 97)] {
             let text = exchange(b"", [0, low], &point(first, length));
             assert!(server(&text));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_exchange_has_the_sentinel_of_a_server_that_speaks_tls_1_3() {
+    fn a_key_exchange_without_the_downgrade_sentinel_is_not_signed() {
         for byte in 0..8 {
             let mut text = x25519(b"");
             text[56 + byte] ^= 1;
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_exchange_that_is_a_document_is_not_signed() {
+    fn a_key_exchange_that_is_a_der_document_is_not_signed() {
         for (low, length) in [(0x17, 65), (0x18, 97)] {
             let total = RANDOMS + 4 + length;
             let exchange = |start: &[u8]| exchange(start, [0, low], &point(4, length));
@@ -294,10 +294,10 @@ mod tests {
         }
     }
 
-    /// A revocation list of a hundred bytes, for an issuer with a short name:
-    /// the sentinel, the curve and the point are in a serial number.
+    /// A revocation list of a hundred bytes, for an issuer with a short name: the
+    /// sentinel, the curve and the point lie in a serial number.
     #[test]
-    fn nor_is_a_short_one() {
+    fn a_key_exchange_that_is_a_short_revocation_list_is_not_signed() {
         let algorithm = encode(SEQUENCE, &encode(6, &[0x2b, 0x65, 0x70]));
         let common_name = [encode(6, &[0x55, 4, 3]), encode(12, b"server")].concat();
         let issuer = encode(SEQUENCE, &encode(SET, &encode(SEQUENCE, &common_name)));
@@ -311,35 +311,35 @@ mod tests {
         list[64..68].copy_from_slice(&[3, 0, 0x1d, 32]);
         assert_eq!(list.len(), 100);
         assert!(!server(&list));
-        // A random that only begins like that.
+        // A random that only begins like one.
         assert!(server(&x25519(&[SEQUENCE, 98])));
         list[0] = 0x32;
         assert!(server(&list));
     }
 
     /// A handshake message.
-    fn said(kind: u8, content: &[u8]) -> Vec<u8> {
+    fn handshake_message(kind: u8, content: &[u8]) -> Vec<u8> {
         let length = u8::try_from(content.len()).unwrap();
         [&[kind, 0, 0, length], content].concat()
     }
 
-    /// What a client signs, in its pieces.
+    /// The messages that a client signs.
     fn messages() -> Vec<Vec<u8>> {
         let hello = [&[3, 3][..], &[7; 36]].concat();
         vec![
-            said(CLIENT_HELLO, &hello),
-            said(SERVER_HELLO, &hello),
-            said(CERTIFICATE, &[0, 0, 0]),
-            said(SERVER_KEY_EXCHANGE, &[3; 40]),
-            said(CERTIFICATE_REQUEST, &[0; 4]),
-            said(SERVER_HELLO_DONE, &[]),
-            said(CERTIFICATE, &[0, 0, 0]),
-            said(CLIENT_KEY_EXCHANGE, &[&[32][..], &[5; 32]].concat()),
+            handshake_message(CLIENT_HELLO, &hello),
+            handshake_message(SERVER_HELLO, &hello),
+            handshake_message(CERTIFICATE, &[0, 0, 0]),
+            handshake_message(SERVER_KEY_EXCHANGE, &[3; 40]),
+            handshake_message(CERTIFICATE_REQUEST, &[0; 4]),
+            handshake_message(SERVER_HELLO_DONE, &[]),
+            handshake_message(CERTIFICATE, &[0, 0, 0]),
+            handshake_message(CLIENT_KEY_EXCHANGE, &[&[32][..], &[5; 32]].concat()),
         ]
     }
 
     #[test]
-    fn a_transcript_is_the_messages_of_a_handshake_in_their_order() {
+    fn a_transcript_is_signed_with_all_messages_in_order_only() {
         let all = messages();
         assert!(client(&all.concat()));
         assert!(!server(&all.concat()));
@@ -351,7 +351,7 @@ mod tests {
             assert!(!client(&some.concat()), "{missing} is elsewhere");
         }
         let mut stapled = all.clone();
-        stapled.insert(3, said(CERTIFICATE_STATUS, &[1, 0, 0, 0]));
+        stapled.insert(3, handshake_message(CERTIFICATE_STATUS, &[1, 0, 0, 0]));
         assert!(client(&stapled.concat()));
         let whole = all.concat();
         assert!(!client(&whole[..whole.len() - 1]));
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_of_a_transcript_has_its_form() {
+    fn a_transcript_with_a_malformed_message_is_not_signed() {
         for (place, content) in [
             (0, &[&[3, 1][..], &[7; 36]].concat()[..]),
             (0, &[3; 37]),
@@ -372,7 +372,7 @@ mod tests {
             (7, &[64; 65]),
         ] {
             let mut some = messages();
-            some[place] = said(TRANSCRIPT[place].0, content);
+            some[place] = handshake_message(TRANSCRIPT[place].0, content);
             assert!(!client(&some.concat()), "{place} {content:?}");
         }
     }

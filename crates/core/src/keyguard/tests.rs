@@ -1,4 +1,4 @@
-//! Both halves, in one process and over a real socket pair.
+//! Client and guard in one process, over a real socket pair.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -31,8 +31,8 @@ use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 
-/// A line to a guard that answers `answers` requests and is gone then.
-/// At the end it tells the kinds of those.
+/// A client of a guard that gives so many `responses` and is gone then. The thread
+/// returns the kinds of the requests.
 fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<Vec<u8>>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let material = PrivateMaterial {
@@ -40,7 +40,7 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
         sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
     };
     let mut policy = SigningPolicy::new(Role::Server, material);
-    let keeping = spawn(move || {
+    let guarding = spawn(move || {
         let socket = OwnedFd::from(theirs);
         let mut asked = Vec::new();
         while asked.len() < responses {
@@ -54,11 +54,11 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
         asked
     });
     let deadline = Instant::now() + Duration::from_secs(60);
-    let remote = GuardClient::new(ours.into(), Some(deadline), facts.clone());
-    (remote, keeping)
+    let guard_client = GuardClient::new(ours.into(), Some(deadline), facts.clone());
+    (guard_client, guarding)
 }
 
-fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
+fn server(guard_client: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
     let mut config = ServerConfig::builder_with_provider(crypto::provider(
         &[cli::Group::X25519],
         &RecordStatus::default(),
@@ -67,10 +67,10 @@ fn server(remote: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
     .unwrap()
     .with_no_client_auth()
     .with_cert_resolver(Arc::new(SniResolver {
-        source: remote.clone(),
+        source: guard_client.clone(),
         facts: facts.clone(),
     }));
-    config.ticketer = Arc::new(remote.clone());
+    config.ticketer = Arc::new(guard_client.clone());
     config
 }
 
@@ -93,14 +93,14 @@ fn client(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// A whole handshake with a guarded server, and whether it resumed a session.
+/// A handshake with a guarded server; returns whether it resumed a session.
 fn handshake(
-    (remote, facts): (&GuardClient, &HandshakeFacts),
+    (guard_client, facts): (&GuardClient, &HandshakeFacts),
     client: &Arc<ClientConfig>,
 ) -> Result<HandshakeKind, Error> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), name)?;
-    let mut server = ServerConnection::new(Arc::new(server(remote, facts)))?;
+    let mut server = ServerConnection::new(Arc::new(server(guard_client, facts)))?;
     while client.is_handshaking() || server.wants_write() || client.wants_write() {
         let mut flight = Vec::new();
         client.write_tls(&mut flight).unwrap();
@@ -114,17 +114,16 @@ fn handshake(
     Ok(server.handshake_kind().unwrap())
 }
 
-/// What a guard is asked in a handshake that ends well, and whether that resumes
-/// a session.
+/// The requests of a successful handshake, and whether it resumed a session.
 fn asked(client: &Arc<ClientConfig>, tls13: bool) -> (HandshakeKind, Vec<u8>) {
     let facts = HandshakeFacts::default();
     facts.client_has_tls13(tls13);
-    let (remote, keeping) = guard(usize::MAX, &facts);
-    let kind = handshake((&remote, &facts), client).unwrap();
+    let (guard_client, guarding) = guard(usize::MAX, &facts);
+    let kind = handshake((&guard_client, &facts), client).unwrap();
     assert_eq!(facts.abort_reason(), None);
     assert_eq!(facts.server_name().as_deref(), Some("localhost"));
-    remote.hang_up();
-    (kind, keeping.join().unwrap())
+    guard_client.hang_up();
+    (kind, guarding.join().unwrap())
 }
 
 /// The kinds of requests.
@@ -134,7 +133,7 @@ const SEAL: u8 = 4;
 const OPEN: u8 = 5;
 
 #[test]
-fn a_handshake_of_tls_1_3_needs_four_answers_and_the_next_one_resumes() {
+fn a_handshake_of_tls_1_3_makes_four_requests_and_the_next_one_resumes() {
     let client = client(&TLS13);
     let first = (HandshakeKind::Full, vec![PAIR, SIGNATURE, SEAL, SEAL]);
     assert_eq!(asked(&client, true), first);
@@ -143,67 +142,67 @@ fn a_handshake_of_tls_1_3_needs_four_answers_and_the_next_one_resumes() {
 }
 
 #[test]
-fn a_handshake_of_tls_1_2_asks_for_no_ticket() {
+fn a_handshake_of_tls_1_2_requests_no_ticket() {
     let full = (HandshakeKind::Full, vec![PAIR, SIGNATURE]);
     assert_eq!(asked(&client(&TLS12), false), full);
 }
 
 #[test]
-fn a_guard_is_asked_for_nothing_that_it_does_not_give() {
+fn a_client_requests_no_tickets_for_tls_1_2() {
     let facts = HandshakeFacts::default();
-    let (remote, keeping) = guard(usize::MAX, &facts);
+    let (guard_client, guarding) = guard(usize::MAX, &facts);
     for tls13 in [false, true] {
         facts.client_has_tls13(tls13);
-        assert_eq!(remote.enabled(), tls13);
-        assert_eq!(remote.decrypt(b"stale"), None);
-        assert_eq!(remote.encrypt(&sessions::for_tests(0x0303)), None);
+        assert_eq!(guard_client.enabled(), tls13);
+        assert_eq!(guard_client.decrypt(b"stale"), None);
+        assert_eq!(guard_client.encrypt(&sessions::for_tests(0x0303)), None);
     }
-    remote.hang_up();
-    assert_eq!(keeping.join().unwrap(), [OPEN]);
+    guard_client.hang_up();
+    assert_eq!(guarding.join().unwrap(), [OPEN]);
 }
 
 #[test]
-fn a_guard_that_is_gone_ends_the_handshake_at_any_question() {
+fn a_guard_that_is_gone_ends_the_handshake_at_any_request() {
     for responses in 0..2 {
         let facts = HandshakeFacts::default();
-        let (remote, keeping) = guard(responses, &facts);
-        assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+        let (guard_client, guarding) = guard(responses, &facts);
+        assert!(handshake((&guard_client, &facts), &client(&TLS13)).is_err());
         assert_eq!(facts.abort_reason(), Some(HandshakeAbort::GuardGone));
-        keeping.join().unwrap();
+        guarding.join().unwrap();
     }
 }
 
 #[test]
-fn a_guard_that_is_silent_costs_no_more_than_the_time_limit() {
+fn a_guard_that_does_not_respond_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = GuardClient::new(ours.into(), Some(deadline), facts.clone());
-    assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+    let guard_client = GuardClient::new(ours.into(), Some(deadline), facts.clone());
+    assert!(handshake((&guard_client, &facts), &client(&TLS13)).is_err());
     assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     drop(theirs);
 }
 
 #[test]
-fn nor_does_one_that_does_not_even_take_the_question() {
+fn a_guard_that_does_not_read_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let ours = OwnedFd::from(ours);
     while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
     let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let remote = GuardClient::new(ours, Some(deadline), facts.clone());
-    assert!(handshake((&remote, &facts), &client(&TLS13)).is_err());
+    let guard_client = GuardClient::new(ours, Some(deadline), facts.clone());
+    assert!(handshake((&guard_client, &facts), &client(&TLS13)).is_err());
     assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     assert!(Instant::now() >= deadline);
     drop(theirs);
 }
 
 #[test]
-fn a_text_that_is_too_long_is_not_even_sent() {
+fn a_text_too_long_to_be_signed_is_not_sent() {
     let facts = HandshakeFacts::default();
-    let (remote, keeping) = guard(3, &facts);
-    let pair = remote.choose(None).unwrap().unwrap();
+    let (guard_client, guarding) = guard(3, &facts);
+    let pair = guard_client.choose(None).unwrap().unwrap();
     let signer = pair
         .key
         .choose_scheme(&[SignatureScheme::ECDSA_NISTP256_SHA256])
@@ -211,15 +210,15 @@ fn a_text_that_is_too_long_is_not_even_sent() {
     let error = signer.sign(&vec![0; MAX_TEXT + 1]).unwrap_err();
     assert_eq!(Violation::of(&error), Some(Violation::LongHandshake));
     assert_eq!(facts.abort_reason(), None);
-    // The longest is not signed either, but asked for.
+    // The longest is sent, and the guard refuses to sign it.
     assert!(signer.sign(&vec![0; MAX_TEXT]).is_err());
     assert_eq!(facts.abort_reason(), None);
-    remote.hang_up();
-    keeping.join().unwrap();
+    guard_client.hang_up();
+    guarding.join().unwrap();
 }
 
 #[test]
-fn a_message_is_whole_however_it_comes_and_bounded() {
+fn a_message_is_received_whole_and_within_its_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
     let message = Request::Seal(b"state").encode();

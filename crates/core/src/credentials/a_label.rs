@@ -1,30 +1,27 @@
-//! Names that are not ASCII, as people write them and as the protocol has them.
+//! The Unicode form of internationalized host names.
 //!
-//! A client asks for A-labels (RFC 5890 section 2.3.2.1: `xn--` and Punycode),
-//! so a file with the name in Unicode is never used. It is looked for only to
-//! tell its owner.
+//! A client asks for A-labels (RFC 5890 section 2.3.2.1: `xn--` and Punycode), so
+//! a file with the name in Unicode is never used. It is looked for only to warn
+//! its owner.
 
-/// A label's prefix that says that Punycode follows (RFC 5890 section 2.3.1).
+/// The prefix of an A-label, which Punycode follows (RFC 5890 section 2.3.1).
 const PREFIX: &str = "xn--";
 
-/// The name in Unicode, if one of its labels is an A-label. `name` is a host
-/// name in lower case.
+/// `name` in Unicode, if one of its labels is an A-label. It must be a host name in
+/// lower case.
 pub fn unicode(name: &str) -> Option<String> {
     if !name.split('.').any(|label| label.starts_with(PREFIX)) {
         return None;
     }
-    let labels = name
-        .split('.')
-        .map(|label| match label.strip_prefix(PREFIX) {
-            Some(encoded) => decode(encoded),
-            None => Some(label.to_owned()),
-        });
+    let labels = (name.split('.')).map(|label| match label.strip_prefix(PREFIX) {
+        Some(encoded) => decode(encoded),
+        None => Some(label.to_owned()),
+    });
     Some(labels.collect::<Option<Vec<_>>>()?.join("."))
 }
 
-/// What Punycode stands for (RFC 3492 section 6.2), if that is not ASCII alone.
-/// What it adds is not ASCII, so there is no dot and no slash that was not
-/// there before.
+/// Decodes Punycode (RFC 3492 section 6.2); None if it is invalid or ASCII alone.
+/// Only characters beyond ASCII are added, and so no dot and no slash.
 fn decode(encoded: &str) -> Option<String> {
     let (basic, deltas) = encoded.rsplit_once('-').unwrap_or(("", encoded));
     let mut text: Vec<char> = basic.chars().collect();
@@ -80,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_labels_are_decoded() {
+    fn a_name_with_a_labels_is_decoded() {
         for (name, expected) in [
             ("xn--bcher-kva.example", "bücher.example"),
             ("www.xn--bcher-kva.xn--p1ai", "www.bücher.рф"),
@@ -97,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_a_label_or_a_bad_one_has_no_other_form() {
+    fn a_name_without_valid_a_labels_has_no_unicode_form() {
         for name in [
             "example.org",
             "axn--bcher-kva.org",

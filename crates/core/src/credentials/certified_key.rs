@@ -17,9 +17,9 @@ use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::Files;
 use crate::{CONTEXT, crypto};
 
-/// Loads the key in `key_file` and the chain in `certificate_file`, and makes
-/// sure that they belong together. Nothing else is asked of the certificate:
-/// what we show is its owner's business.
+/// Loads the key in `key_file` and the chain in `certificate_file`, and makes sure
+/// that they belong together. Nothing else of the certificate is checked: its
+/// owner may show what peers accept.
 pub fn load(
     files: &Files,
     key_file: &OsStr,
@@ -53,12 +53,12 @@ pub fn read(
     certificate: &PairFile<'_>,
 ) -> Result<CertifiedKey, Failure> {
     let pair = read_both(voice, key, certificate);
-    // Keys are moved while they are decoded.
+    // Decoding has left copies of the key there.
     unix::memory::wipe_stack();
     pair
 }
 
-/// Not inlined, so that all it leaves on the stack is below its caller.
+/// Not inlined, so that all it leaves on the stack is below the frame of `read`.
 #[inline(never)]
 fn read_both(
     voice: &Context,
@@ -78,7 +78,7 @@ fn read_both(
             &key_fault::text(&secret),
         ))),
         Err(Unfit::Curve) => Err(unusable(certificate.path, EXPLICIT).into()),
-        Err(Unfit::Pair) => Err(strangers(key.path, certificate.path).into()),
+        Err(Unfit::Pair) => Err(mismatch(key.path, certificate.path).into()),
     }
 }
 
@@ -89,7 +89,7 @@ fn no_random_bytes(key_file: &OsStr) -> Failure {
     Failure::lasting(Fatal::new(Fatal::SYSTEM, text))
 }
 
-fn strangers(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
+fn mismatch(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
     let (key, certificate) = (
         key_file.to_string_lossy(),
         certificate_file.to_string_lossy(),
@@ -98,49 +98,54 @@ fn strangers(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
     Fatal::new(CONTEXT, text)
 }
 
+/// What is wrong with the certificate in [`Unfit::Curve`].
 const EXPLICIT: &str = "the curve of its key is written out (explicit parameters) and is neither \
                         P-256 nor P-384, or the private key is another one; a named curve is \
                         needed (openssl ec -param_enc named_curve), and a new certificate";
 
-/// Why a key and a chain make no pair.
+/// Why a key and a chain cannot be used together.
 enum Unfit {
-    /// The key is not of a kind that can be used.
+    /// The key is of a kind that cannot be used.
     Key,
-    /// The certificate writes its curve out, and that is none of ours, or they do
-    /// not belong together.
+    /// The certificate has explicit parameters of a curve. Either that is no
+    /// supported curve, or key and certificate do not belong together.
     Curve,
     /// They do not belong together.
     Pair,
 }
 
-/// What signs with `key`, if it is that of the first certificate in `chain`.
+/// The signing key, if `key` belongs to the first certificate in `chain`.
 fn signer(
     key: &PrivateKeyDer<'_>,
     chain: &[CertificateDer<'_>],
 ) -> Result<Arc<dyn SigningKey>, Unfit> {
     let certificate = chain.first().and_then(|der| Certificate::parse(der));
-    let shown = certificate.and_then(|certificate| certificate.public_key());
-    let shown = shown.ok_or(Unfit::Pair)?;
+    let shown = certificate
+        .and_then(|certificate| certificate.public_key())
+        .ok_or(Unfit::Pair)?;
     let Ok(signer) = crypto::signing_key(key) else {
-        // ring wants to see an EC key's public key, uncompressed, and its curve by name.
+        // ring needs an EC key with its uncompressed public key and a named curve.
         let scalar = private_key::scalar(key).ok_or(Unfit::Key)?;
         let whole = private_key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
-        return crypto::signing_key(&whole).map_err(|_| match kind::is_explicit(shown.algorithm) {
-            true => Unfit::Curve,
-            false => Unfit::Pair,
+        return crypto::signing_key(&whole).map_err(|_| {
+            if kind::is_explicit(shown.algorithm) {
+                Unfit::Curve
+            } else {
+                Unfit::Pair
+            }
         });
     };
     let info = signer.public_key();
     let own = info.as_deref().and_then(PublicKey::parse);
-    match own.is_none_or(|own| own.is(&shown)) {
-        true => Ok(signer),
-        false => Err(Unfit::Pair),
+    if own.is_none_or(|own| own.is(&shown)) {
+        Ok(signer)
+    } else {
+        Err(Unfit::Pair)
     }
 }
 
-/// A key that everybody may read is worth a warning to those who look for
-/// one; one that a group may read is not, for there are groups for that
-/// purpose.
+/// Warns, from verbosity 2 on, of a key that everybody may read. A group may read
+/// it: there are groups for that purpose.
 fn warn_if_open_to_all(voice: &Context, key_file: &OsStr, mode: Mode) {
     if mode.contains(Mode::S_IROTH) {
         let path = key_file.to_string_lossy();

@@ -1,5 +1,5 @@
-//! What we show: the pairs of key and certificate, what is stapled to them, and
-//! the choice among them by the name that the client asks for.
+//! The credentials of an engine: keys with their certificates, stapled OCSP
+//! responses, the choice among them by the client's server name, and session tickets.
 
 pub mod a_label;
 pub mod certified_key;

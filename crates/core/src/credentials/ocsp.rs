@@ -1,5 +1,5 @@
-//! What is stapled to our certificate: the response of an OCSP responder about
-//! it (RFC 6066 section 8), from OCSPFILE.
+//! The OCSP response that is stapled to a certificate (RFC 6066 section 8), from
+//! OCSPFILE.
 
 use std::ffi::OsStr;
 
@@ -10,13 +10,13 @@ use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
 use crate::files::variable;
 
-/// The longest response that fits into the extensions of a certificate in TLS
-/// 1.3, with its own headers and theirs (RFC 8446 section 4.4.2).
+/// The longest response that fits, with its header, into the extensions of a
+/// certificate in TLS 1.3 (RFC 8446 section 4.4.2).
 const LONGEST: usize = 0xffff - 8;
 
-/// The response in the file that `name` names, if that is set: it is passed on
-/// as it is. One that cannot be is worth a warning, for without it clients do
-/// as they did before.
+/// The response in the file that variable `name` names, if it is set. It is not
+/// interpreted. If it cannot be used there is a warning and no response: clients
+/// do without.
 pub fn load(context: &Context, files: &Files, name: &[u8]) -> Option<Vec<u8>> {
     let response = match variable::path(context, name) {
         Ok(path) => path.map(|path| files.load(|reader| read(reader, path)))?,

@@ -1,4 +1,4 @@
-//! Which certificate a server shows, by the name that the client asks for
+//! The choice of a server's certificate by the name that the client asks for
 //! (server_name, RFC 6066 section 3).
 
 use std::collections::BTreeMap;
@@ -20,8 +20,8 @@ use crate::files::patience::Files;
 use crate::files::variable;
 use crate::host_name;
 
-/// The certificates of a server. Names are those of the variables and files,
-/// never those inside the certificates.
+/// The certificates of a server with their keys. They are chosen by the names of
+/// variables and files, never by the names inside the certificates.
 pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
     named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
@@ -29,8 +29,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Loads what `level` asks for: KEYFILE with CERTFILE, KEYFILE:x with
-    /// CERTFILE:x; and opens SNIDIR.
+    /// Loads the pairs of KEYFILE and CERTFILE, and of KEYFILE:x and CERTFILE:x, and
+    /// opens SNIDIR, as far as they count at this `level`.
     pub fn load(context: &Context, files: &Files, level: SniLevel) -> Result<Self, Fatal> {
         let default = match level {
             SniLevel::Require => None,
@@ -53,7 +53,7 @@ impl Certificates {
         })
     }
 
-    /// One pair for everybody.
+    /// One pair for all clients.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn only(pair: CertifiedKey) -> Self {
         Self {
@@ -63,8 +63,8 @@ impl Certificates {
         }
     }
 
-    /// Loads what is stapled to the pairs: OCSPFILE and OCSPFILE:x. They share a
-    /// time to wait, apart from that of what cannot be done without.
+    /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have
+    /// their own time to wait, as they must not use up that of keys.
     pub fn staple(&mut self, context: &Context, files: &Files) {
         let files = files.apart();
         if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
@@ -83,7 +83,7 @@ impl Certificates {
         self.default
     }
 
-    /// Whether files are still to be read when the name is known.
+    /// Whether files are read once the name is known: SNIDIR is open.
     pub fn needs_files(&self) -> bool {
         self.directory.is_some()
     }
@@ -93,13 +93,13 @@ impl Certificates {
         self.directory.as_ref().map(SniDirectory::number)
     }
 
-    /// Closes SNIDIR: no more is chosen from it.
+    /// Closes SNIDIR.
     pub fn close_directory(&mut self) {
         self.directory = None;
     }
 
-    /// The certificate for a client that asks for `name`, or for none. An
-    /// error is a pair that is there and cannot be used.
+    /// The certificate for a client that asks for `name`, or for none. It is an
+    /// error if there is a pair that cannot be used.
     pub fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
         let Some(name) = name else {
             return Ok(self.default.clone());
@@ -125,8 +125,8 @@ pub fn has_directory(context: &Context, level: SniLevel) -> bool {
     level != SniLevel::Ignore && context.env.get("SNIDIR").is_some()
 }
 
-/// SNIDIR without an SNI level is no mistake as long as there is a pair of
-/// KEYFILE; without one, what is missing is the level.
+/// Refuses SNIDIR without KEYFILE at a level that needs KEYFILE. With it, SNIDIR
+/// may be set: it is only not used.
 pub fn check_level(context: &Context, level: SniLevel) -> Result<(), Fatal> {
     let missing = |name| context.env.get(name).is_none();
     if missing("SNIDIR") || !missing("KEYFILE") {
@@ -151,9 +151,9 @@ fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
     certified_key::load(files, key, certificate)
 }
 
-/// What knows the pair for a name.
+/// Where [`SniResolver`] gets certificates from.
 pub trait CertSource: Send + Sync {
-    /// The pair for this name, or for none.
+    /// The certificate and key for this name, or for none.
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort>;
 }
 
@@ -163,11 +163,11 @@ impl CertSource for Certificates {
     }
 }
 
-/// Chooses for rustls, and leaves what it learns of the client.
+/// Chooses the certificate for rustls, and records what it learns of the client.
 pub struct SniResolver<C> {
-    /// What is chosen from.
+    /// Where the certificates come from.
     pub source: C,
-    /// Where to leave it.
+    /// Where the client's wishes, or the reason to abort, are recorded.
     pub facts: HandshakeFacts,
 }
 
@@ -196,14 +196,14 @@ impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
     }
 }
 
-/// The names for which there is a KEYFILE:x.
+/// The names x of all variables KEYFILE:x.
 fn names(context: &Context) -> impl Iterator<Item = &[u8]> {
     let variables = context.env.iter().map(|(variable, _)| variable);
     let names = variables.filter_map(|variable| variable.strip_prefix(b"KEYFILE:"));
     names.filter(|name| !name.is_empty())
 }
 
-/// The pairs whose variables bear a name.
+/// Loads the pairs of KEYFILE:x and CERTFILE:x.
 fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<CertifiedKey>>, Fatal> {
     let mut pairs = BTreeMap::new();
     for name in names(context) {

@@ -1,5 +1,5 @@
-//! Which sessions are resumed: what rustls writes of one before it is sealed
-//! into a ticket, and what is bound to it.
+//! The sessions that are resumed: their state, as rustls encodes it, is checked
+//! before it is sealed into a ticket and after it was opened.
 
 use std::fmt;
 
@@ -20,11 +20,11 @@ pub struct Sessions {
 /// The versions of TLS whose sessions are resumed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Versions {
-    /// TLS 1.2 and 1.3. A ticket of TLS 1.2 is sent in clear, and whoever opens
-    /// it can decrypt the connection that it was made in.
+    /// TLS 1.2 and 1.3. A ticket of TLS 1.2 is sent in the clear, and whoever can
+    /// open it can decrypt the connection that it was made in.
     Both,
-    /// TLS 1.3, where a resumed session has a key exchange of its own (RFC 8446
-    /// section 2.2).
+    /// TLS 1.3 only, where a resumed session has a key exchange of its own (RFC
+    /// 8446 section 2.2).
     Tls13,
 }
 
@@ -34,16 +34,15 @@ impl Sessions {
         Self { keys, versions }
     }
 
-    /// A ticket made at `now` of a session's `state`, which opens only where
-    /// the key of the certificate `shown` is shown. None if the session may not
-    /// be resumed.
+    /// A ticket of a session's `state`, made at `now`. It opens only if a certificate
+    /// with the same key as `shown` is shown. None if the session may not be resumed.
     pub fn seal(&self, shown: &CertificateDer<'_>, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         is_resumable(state, self.versions).then_some(())?;
         self.keys.seal(&identity(shown)?, state, now)
     }
 
-    /// The state in a ticket of [`Sessions::seal`], if it is not too old and
-    /// may be resumed.
+    /// The state in a ticket of [`Sessions::seal`], if the ticket is not too old and
+    /// the session may be resumed.
     pub fn open(
         &self,
         shown: &CertificateDer<'_>,
@@ -57,9 +56,9 @@ impl Sessions {
 
 /// Makes tickets for rustls, and opens them.
 pub struct Ticketer {
-    /// Whose they are.
+    /// The sessions in them.
     pub sessions: Sessions,
-    /// What knows the certificate that is shown.
+    /// Which certificate is shown.
     pub facts: HandshakeFacts,
 }
 
@@ -89,16 +88,16 @@ impl fmt::Debug for Ticketer {
     }
 }
 
-/// Who a server is to a client that resumes: the SHA-256 of the
-/// SubjectPublicKeyInfo that it shows.
+/// What a ticket is bound to: the SHA-256 of the SubjectPublicKeyInfo of the
+/// certificate.
 fn identity(shown: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let certificate = Certificate::parse(shown)?;
     Some(crypto::sha256(certificate.public_key_info()))
 }
 
-/// Whether the session of this `state`, in rustls's form, may be resumed: its
-/// version is among `versions`, and no client certificate came with it. Tickets
-/// are for servers that ask for none.
+/// Whether the session of this `state`, as rustls encodes it, may be resumed: its
+/// version is among `versions`, and it has no client certificate, as a server that
+/// asks for one makes no tickets.
 pub fn is_resumable(state: &[u8], versions: Versions) -> bool {
     let allowed = |version| match versions {
         Versions::Both => matches!(version, TLS12 | TLS13),
@@ -110,33 +109,33 @@ pub fn is_resumable(state: &[u8], versions: Versions) -> bool {
 const TLS12: u16 = 0x0303;
 const TLS13: u16 = 0x0304;
 
-/// What stands where a client's certificate would follow.
+/// The byte that says that no client certificate follows.
 const NO_CERTIFICATE: u8 = 0;
 
-/// The version of a session, and the byte that tells whether a client's
-/// certificate follows. In front of it are the server name, if there is one, the
-/// cipher suite, the secret and whether it is an extended one (RFC 7627).
+/// The version of a session, and the byte that says whether a client certificate
+/// follows. The fields are: server name, if there is one; version; cipher suite;
+/// secret; whether that is an extended master secret (RFC 7627); that byte.
 fn head(state: &[u8]) -> Option<(u16, u8)> {
     let rest = match state.split_first()? {
         (0, rest) => rest,
-        (1, rest) => behind_counted(rest)?,
+        (1, rest) => after_counted(rest)?,
         _ => return None,
     };
     let (version, rest) = rest.split_first_chunk()?;
     let (_suite, rest) = rest.split_first_chunk::<2>()?;
-    let [_extended, certificate, ..] = behind_counted(rest)? else {
+    let [_extended, certificate, ..] = after_counted(rest)? else {
         return None;
     };
     Some((u16::from_be_bytes(*version), *certificate))
 }
 
 /// What follows a length of one byte and so many bytes.
-fn behind_counted(bytes: &[u8]) -> Option<&[u8]> {
+fn after_counted(bytes: &[u8]) -> Option<&[u8]> {
     let (length, rest) = bytes.split_first()?;
     rest.get(usize::from(*length)..)
 }
 
-/// A session's state for tests: no name, this version, no certificate.
+/// The state of a session of this version, without name and certificate.
 #[cfg(test)]
 pub fn for_tests(version: u16) -> Vec<u8> {
     let suite = [0x13, 0x01];
@@ -161,7 +160,7 @@ mod tests {
         testing::pair().cert.remove(0)
     }
 
-    /// A state with this name and this byte in front of a certificate.
+    /// A state with this name, version and byte for the client certificate.
     fn state(name: Option<&[u8]>, version: u16, certificate: u8) -> Vec<u8> {
         let plain = for_tests(version);
         let name = match name {
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_1_2_is_resumed_only_where_it_may_be() {
+    fn a_session_is_resumable_by_its_version() {
         for (version, both, tls13) in [
             (TLS12, true, false),
             (TLS13, true, true),
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_is_looked_at_too() {
+    fn a_ticket_of_tls_1_2_does_not_open_for_tls_1_3_alone() {
         let [both, guarded] = [Versions::Both, Versions::Tls13].map(sessions);
         let state = for_tests(TLS12);
         let ticket = both.seal(&shown(), &state, NOW).unwrap();
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_opens_where_the_same_key_is_shown() {
+    fn a_ticket_opens_for_certificates_with_the_same_key_only() {
         let sessions = sessions(Versions::Both);
         let state = for_tests(TLS13);
         let ticket = sessions.seal(&shown(), &state, NOW).unwrap();
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_session_is_none() {
+    fn an_invalid_state_is_not_resumable() {
         let state = state(Some(b"a.example"), TLS13, 0);
         for length in 0..state.len() - 5 {
             assert!(!is_resumable(&state[..length], Versions::Both), "{length}");

@@ -1,5 +1,5 @@
-//! SNIDIR: a directory of pairs, of which only the one for the name that the
-//! client asks for is opened. The layouts are those of certbot and dehydrated
+//! SNIDIR: a directory of keys and certificates. Only the pair for the name that
+//! the client asks for is opened. The layouts are those of certbot and dehydrated
 //! (`NAME/privkey.pem`) and of flat directories (`NAME.key`).
 
 use std::cell::RefCell;
@@ -21,18 +21,18 @@ use crate::files::patience::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
 use crate::host_name;
 
-/// The directory, open for as long as it may be needed.
+/// The open directory.
 pub struct SniDirectory {
     files: Files,
     path: OsString,
     fd: OwnedFd,
 }
 
-/// A pair, or none, or why it cannot be used.
+/// A pair, None if there is none, or why it cannot be used.
 type Found = Result<Option<CertifiedKey>, Fatal>;
 
 impl SniDirectory {
-    /// Opens it. What is read later is read by `files`, too.
+    /// Opens the directory at `path`. `files` also reads the pairs later.
     pub fn open(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let failed = |errno| {
@@ -47,13 +47,13 @@ impl SniDirectory {
         })
     }
 
-    /// The number of its descriptor.
+    /// The number of the directory's descriptor.
     pub fn number(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 
-    /// The pair for `name`, which comes from the network. Half a pair that was
-    /// waited for in vain is a warning.
+    /// The pair for `name`. The peer chose that, so it may be anything. Warns of half a
+    /// pair that stays half.
     pub fn pair(&self, name: &str) -> Found {
         let places = places(name);
         let half = RefCell::new(None);
@@ -64,9 +64,9 @@ impl SniDirectory {
         found
     }
 
-    /// Looks once for the first whole pair. Half a pair is none, but it may be in
-    /// the middle of a renewal: nothing behind it is final. What is wrong with
-    /// the first half comes to be in `half`.
+    /// Looks once for the first whole pair. Half a pair is not used, but it may be in
+    /// the middle of a renewal: then a pair in a later place is not final. What is
+    /// wrong with the first half is recorded in `half`.
     fn search(&self, places: &[Place], half: &RefCell<Option<Fatal>>) -> Attempt<Found> {
         let mut half = half.borrow_mut();
         *half = None;
@@ -95,7 +95,7 @@ impl SniDirectory {
         }
     }
 
-    /// Which of these places is the first that has a whole pair.
+    /// The number of the first place that has a whole pair.
     fn first_whole(&self, places: &[Place]) -> Result<Option<usize>, Failure> {
         for (number, place) in places.iter().enumerate() {
             if self.has(&place.key)? && self.has(&place.certificate)? {
@@ -105,8 +105,7 @@ impl SniDirectory {
         Ok(None)
     }
 
-    /// Warns of files for `name`, for which there is no pair, that bear its name
-    /// in Unicode.
+    /// Warns if there are no files for `name`, but files with its name in Unicode.
     pub fn warn_of_unicode(&self, name: &str) {
         let is_there = |place: &Place| OpenFile::beneath(&self.fd, &place.key).is_ok();
         if let Some(place) = unicode_places(name).into_iter().find(is_there) {
@@ -149,7 +148,7 @@ impl SniDirectory {
     fn has(&self, file: &str) -> Result<bool, Failure> {
         match OpenFile::beneath(&self.fd, file) {
             Ok(_) => Ok(true),
-            // A file system may have no room for such a name.
+            // Some file systems allow only shorter names.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
             Err(errno) => Err(unreadable(&self.shown(file), errno).into()),
         }
@@ -179,7 +178,7 @@ impl SniDirectory {
         opened.map_err(|errno| unreadable(&self.shown(file), errno).into())
     }
 
-    /// The path of a file in it, for people.
+    /// The path of a file in the directory, for messages.
     fn shown(&self, file: &str) -> OsString {
         [&self.path, OsStr::new("/"), OsStr::new(file)]
             .into_iter()
@@ -187,8 +186,8 @@ impl SniDirectory {
     }
 }
 
-/// Where a pair may be: the names of its files in the directory, without any
-/// `..` and with at most one `/`. Both are the same if one file holds both.
+/// Where a pair may be: the names of its files in the directory, with no `..` and at
+/// most one `/`. They are equal if one file holds key and chain.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Place {
     /// The private key.
@@ -198,7 +197,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The name of the directory in which it is, if that is not SNIDIR itself.
+    /// The directory in SNIDIR that it is in; empty for SNIDIR itself.
     fn directory(&self) -> &str {
         self.key
             .split_once('/')
@@ -206,13 +205,13 @@ impl Place {
     }
 }
 
-/// The places of the pair for `name`, in the order in which they count. There
-/// are none for what is no host name: nothing else gets near the directory.
+/// The places of the pair for `name`, in order of preference. None if it is not a
+/// host name: no other text may become a path.
 pub fn places(name: &str) -> Vec<Place> {
     host_name::checked(name).map_or_else(Vec::new, of_name)
 }
 
-/// The same under the name in Unicode, if it has another one there.
+/// The places of the pair for `name` in Unicode, if that differs.
 pub fn unicode_places(name: &str) -> Vec<Place> {
     let name = host_name::checked(name).and_then(|name| a_label::unicode(&name));
     name.map_or_else(Vec::new, of_name)
@@ -227,7 +226,7 @@ fn of_name(name: String) -> Vec<Place> {
     stems.flat_map(|stem| of_stem(&stem)).collect()
 }
 
-/// How many places there are under one name. The first is a directory of its own.
+/// How many places there are under one name. Only the first is in a directory.
 const PLACES: usize = 4;
 
 /// The places under one name.
@@ -249,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_looked_for_itself_and_then_by_its_wildcards() {
+    fn the_places_are_of_the_name_and_then_of_its_wildcards() {
         let keys: Vec<_> = places("A.b.Org.")
             .into_iter()
             .map(|place| place.key)
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_name_gets_near_the_directory() {
+    fn only_host_names_have_places() {
         for name in [
             "",
             "..",

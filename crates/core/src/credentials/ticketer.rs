@@ -1,6 +1,6 @@
-//! Session tickets under the keys of TICKETKEYFILE (RFC 5077, RFC 8446
-//! section 4.6.1), so that a client resumes with any process and any machine
-//! that has the file.
+//! Session tickets, sealed with the keys of TICKETKEYFILE (RFC 5077, RFC 8446
+//! section 4.6.1). A client resumes with any process on any machine that has the
+//! file.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -14,16 +14,16 @@ use crate::crypto::sealing::SealingKey;
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::patience::{Files, Reader};
 
-/// Seconds for which a ticket opens.
+/// For how many seconds a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;
 
 /// By how many seconds the clocks of machines that share keys may differ.
 const SKEW: u64 = 60;
 
-/// At most so many keys in a file.
+/// The most keys in a file.
 const MAX_KEYS: usize = 16;
 
-/// At least so many bytes in a line.
+/// The fewest bytes in a line.
 const MIN_SECRET: usize = 32;
 
 /// The keys of TICKETKEYFILE: the first seals, all open.
@@ -41,8 +41,8 @@ pub enum TicketKeyError {
 }
 
 impl TicketKeys {
-    /// Reads the file at `path`. It holds secrets, so nobody but owner and
-    /// group may have access to it.
+    /// Reads the file at `path`. It holds secrets, so others than owner and group
+    /// must not have access to it.
     pub fn load(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         files.load(|reader| Self::read(reader, path))
     }
@@ -57,7 +57,7 @@ impl TicketKeys {
         Self::parse(&content).map_err(|error| unusable(path, &error.to_string()).into())
     }
 
-    /// One key that no file has.
+    /// A key that is in no file.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn for_tests() -> Self {
         Self(SealingKey::derive(b"secret").into_iter().collect())
@@ -82,15 +82,15 @@ impl TicketKeys {
         Ok(Self(keys))
     }
 
-    /// A ticket made at `now` out of a session's `state`, for this `context`.
+    /// A ticket of a session's `state`, made at `now`, that opens for this `context`.
     pub fn seal(&self, context: &[u8], state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let made = now.as_secs().to_be_bytes();
         let plain = [&made[..], state].concat();
         self.0.first()?.seal(context, &plain)
     }
 
-    /// The state in a ticket that one of the keys has sealed for this `context`,
-    /// not too long before `now`.
+    /// The state in a ticket, if one of the keys sealed it for this `context` not
+    /// too long before `now`.
     pub fn open(&self, context: &[u8], ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let plain = self.0.iter().find_map(|key| key.open(context, ticket))?;
         let (made, state) = plain.split_first_chunk()?;
@@ -103,8 +103,9 @@ impl TicketKeys {
 /// The key of one line: base64 of the secret.
 fn key(line: &[u8]) -> Result<SealingKey, &'static str> {
     let in_pieces = line.iter().any(u8::is_ascii_whitespace);
-    let secret = read::secret(line).ok().filter(|_| !in_pieces);
-    let secret = secret.ok_or("not base64")?;
+    let secret = (read::secret(line).ok())
+        .filter(|_| !in_pieces)
+        .ok_or("not base64")?;
     if secret.len() < MIN_SECRET {
         return Err("fewer than 32 bytes");
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_defect_names_its_line() {
+    fn an_invalid_file_is_refused_with_the_line_at_fault() {
         let short = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
         for (text, error) in [
             (String::new(), "no key"),

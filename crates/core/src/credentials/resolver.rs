@@ -167,7 +167,7 @@ impl CertSource for Certificates {
 pub struct SniResolver<C> {
     /// Where the certificates come from.
     pub source: C,
-    /// Where the client's wishes, or the reason to abort, are recorded.
+    /// Where the client's offer, or the reason to abort, is recorded.
     pub facts: HandshakeFacts,
 }
 

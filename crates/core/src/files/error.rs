@@ -1,4 +1,4 @@
-//! What is said of a file that cannot be used.
+//! Why a file cannot be used, and whether that may pass.
 
 use std::ffi::OsStr;
 
@@ -8,7 +8,7 @@ use unix::Errno;
 use crate::CONTEXT;
 use crate::files::patience::Attempt;
 
-/// Why an attempt to load files came to nothing.
+/// Why an attempt to load files failed.
 #[derive(Debug)]
 pub struct Failure {
     fatal: Fatal,
@@ -16,7 +16,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// No renewal passes through this.
+    /// A failure that is not tried again: no renewal causes it.
     pub fn lasting(fatal: Fatal) -> Self {
         Self {
             fatal,
@@ -25,8 +25,8 @@ impl Failure {
     }
 }
 
-/// It may pass: a file that is missing, empty, cut, unreadable or does not fit
-/// may be in the middle of a renewal.
+/// A failure that may pass: a file that is missing, empty, cut short or unreadable,
+/// or does not belong to another one, may be in the middle of a renewal.
 impl From<Fatal> for Failure {
     fn from(fatal: Fatal) -> Self {
         Self {
@@ -38,9 +38,10 @@ impl From<Fatal> for Failure {
 
 impl<T> From<Failure> for Attempt<Result<T, Fatal>> {
     fn from(failure: Failure) -> Self {
-        match failure.lasting {
-            true => Self::Final(Err(failure.fatal)),
-            false => Self::Interim(Err(failure.fatal)),
+        if failure.lasting {
+            Self::Final(Err(failure.fatal))
+        } else {
+            Self::Interim(Err(failure.fatal))
         }
     }
 }
@@ -51,8 +52,8 @@ pub fn unusable(path: &OsStr, why: &str) -> Fatal {
     Fatal::new(CONTEXT, format!("unable to use {path}: {why}"))
 }
 
-/// `unable to read PATH: STRERROR`. Identities are dropped on the way: if
-/// access is denied, the message says to whom.
+/// `unable to read PATH: STRERROR`. If access is denied, the message names the uid:
+/// it changes during the start.
 pub fn unreadable(path: &OsStr, errno: Errno) -> Fatal {
     let path = path.to_string_lossy();
     let what = match errno {

@@ -1,4 +1,4 @@
-//! Reading the small files that keys, certificates and trust anchors are in.
+//! Reads small files: keys, certificates, trust anchors, revocation lists.
 
 pub mod error;
 pub mod patience;
@@ -13,8 +13,8 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use unix::Errno;
 
-/// More than any key, chain or set of anchors; it keeps a device or a pipe
-/// that never ends from filling the memory.
+/// The most bytes of a file: more than any that is of use. A device or a pipe without
+/// end does not fill the memory.
 const LIMIT: usize = 64 << 20;
 
 /// A file that is open for reading.
@@ -26,15 +26,15 @@ pub struct OpenFile {
 enum Source {
     /// A regular file or a directory.
     File(OwnedFd),
-    /// What came through a pipe, a terminal or another device.
+    /// The content of a pipe, a terminal or another device.
     Stream(Vec<u8>),
 }
 
 impl OpenFile {
-    /// The file at `path`, of whatever kind. If it is a pipe or a device it is
-    /// read here: ETIMEDOUT if its end has not come `until` then.
+    /// Opens the file at `path`, of any kind. A pipe or a device is also read:
+    /// ETIMEDOUT if its end has not come `until` then.
     pub fn at(path: &OsStr, until: Instant) -> Result<Self, Errno> {
-        // Opening a pipe would wait for somebody who writes to it.
+        // Without O_NONBLOCK, opening a pipe waits for a writer.
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let mut opened = Self::new(open(path, flags, Mode::empty())?)?;
         if let Source::File(file) = &opened.source {
@@ -47,16 +47,15 @@ impl OpenFile {
         Ok(opened)
     }
 
-    /// The regular file `name` in an open directory. EINVAL if it is of
-    /// another kind: a pipe could be waited for without end.
+    /// Opens the regular file `name` in an open directory. EINVAL if it is of another
+    /// kind: a pipe could block for ever.
     pub fn in_directory(directory: impl AsFd, name: &CStr) -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         Self::regular(openat(directory, name, flags, Mode::empty())?)
     }
 
-    /// The regular file `name`, or `directory/name`, in an open directory. No
-    /// link in that one leads out of it; what the inner directory holds may be
-    /// links to anywhere.
+    /// Opens the regular file `name`, or `inner/name`, in an open directory. Symbolic
+    /// links of that directory must not lead out of it; those of `inner` may.
     pub fn beneath(directory: impl AsFd, path: &str) -> Result<Self, Errno> {
         let Some((inner, name)) = path.split_once('/') else {
             return Self::regular(open_beneath(directory, path, OFlag::O_NONBLOCK)?);
@@ -82,8 +81,7 @@ impl OpenFile {
         })
     }
 
-    /// The same once more, if it came through a pipe or a device, which cannot
-    /// be read again.
+    /// A copy, if it came through a pipe or a device: these cannot be read again.
     pub fn copy(&self) -> Option<Self> {
         match &self.source {
             Source::File(_) => None,
@@ -94,7 +92,7 @@ impl OpenFile {
         }
     }
 
-    /// Who may read and write it.
+    /// Its permissions.
     pub fn mode(&self) -> Mode {
         Mode::from_bits_truncate(self.stat.st_mode)
     }
@@ -106,8 +104,7 @@ impl OpenFile {
         Ok(content)
     }
 
-    /// Reads its content to the end of `store`, which stays as it is if that
-    /// fails.
+    /// Appends its content to `store`, which is unchanged if that fails.
     pub fn append_to(self, store: &mut Vec<u8>) -> Result<(), Errno> {
         let start = store.len();
         let end = match &self.source {
@@ -121,8 +118,8 @@ impl OpenFile {
         end.map(drop)
     }
 
-    /// Reads `file` to behind the content of `store`. Where it ends there; what
-    /// follows has no meaning.
+    /// Appends the content of `file` to `store`. Returns where it ends there; the bytes
+    /// that follow have no meaning.
     fn fill(&self, file: &OwnedFd, store: &mut Vec<u8>) -> Result<usize, Errno> {
         let start = store.len();
         let size = usize::try_from(self.stat.st_size).unwrap_or(0);
@@ -132,7 +129,7 @@ impl OpenFile {
         // One byte more than the size, so that the end is seen without growing.
         let room = if size > 0 { size + 1 } else { 4096 };
         if store.capacity() == 0 {
-            // Memory that comes from the system is zero without being touched.
+            // Fresh memory of the system is zero already: this touches none of it.
             *store = vec![0; room];
         } else {
             store.resize(start + room, 0);
@@ -157,13 +154,13 @@ impl OpenFile {
     }
 }
 
-/// Whether there is a directory `name` in another one.
+/// Whether `directory` has a directory `name` in it.
 pub fn has_directory(directory: impl AsFd, name: &str) -> bool {
     open_beneath(directory, name, OFlag::O_DIRECTORY).is_ok()
 }
 
-/// Opens `name` for reading without leaving `directory` (openat2(2)). Where
-/// the system cannot promise that, the name, which has no `/`, has to do.
+/// Opens `name`, which has no `/`, for reading without leaving `directory`
+/// (openat2(2)). If the system lacks that call, symbolic links may lead out.
 fn open_beneath(directory: impl AsFd, name: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     #[cfg(target_os = "linux")]
@@ -179,7 +176,7 @@ fn open_beneath(directory: impl AsFd, name: &str, flags: OFlag) -> Result<OwnedF
     openat(directory, name, flags, Mode::empty())
 }
 
-/// Which kind of file it is.
+/// The type of a file.
 fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
@@ -189,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_whole_whatever_its_size() {
+    fn a_file_of_any_size_is_read_whole() {
         let read = |path: &OsStr| OpenFile::at(path, Instant::now()).and_then(OpenFile::content);
         let path = std::env::temp_dir().join(format!("s6-tls-file-{}", std::process::id()));
         for size in [0, 1, 4095, 4096, 4097, 100_000] {
@@ -200,13 +197,13 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));
         assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));
-        // Files whose size the system does not tell.
+        // Files whose size the system does not know.
         assert!(read(OsStr::new("/proc/self/status")).unwrap().len() > 100);
         assert_eq!(read(OsStr::new("/dev/zero")).err(), Some(Errno::EFBIG));
     }
 
     #[test]
-    fn files_are_read_one_behind_the_other() {
+    fn files_are_appended_and_an_unreadable_one_changes_nothing() {
         let mut store = Vec::new();
         let mut append = |path: &str| {
             let opened = OpenFile::at(OsStr::new(path), Instant::now());

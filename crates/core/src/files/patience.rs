@@ -1,8 +1,6 @@
-//! How long an engine waits for its files: every wait is bounded here.
-//!
-//! Two kinds of waiting exist. A file that cannot be used may be in the middle
-//! of a renewal, so it is read again after a pause. A pipe or a terminal may
-//! have nothing to say yet, so it is waited for.
+//! How long an engine waits for its files. There are two reasons to wait, each with
+//! a limit: a file that cannot be used may be in the middle of a renewal, so it is
+//! read again after a pause; a pipe or a terminal may not have written yet.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,14 +19,14 @@ use crate::exit;
 use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable};
 
-/// All pauses of one process together, in milliseconds: a third of a second.
+/// The most milliseconds of all pauses together.
 const PAUSES: u32 = 333;
 
-/// The first pause, in milliseconds. Each further one of the same file is twice
+/// The first pause, in milliseconds. Each further pause for the same file is twice
 /// as long.
 const FIRST_PAUSE: u32 = 10;
 
-/// How long a pipe or a terminal is waited for without `-K`.
+/// How long to wait for the end of a pipe or a terminal without `-K`.
 const STREAM: Duration = Duration::from_secs(10);
 
 /// How the files of one engine are read. Clones share the time for pauses.
@@ -37,37 +35,36 @@ pub struct Files(Arc<Terms>);
 
 #[derive(Debug)]
 struct Terms {
-    /// Who warns. It has no variables.
+    /// Prints warnings; it has no variables.
     voice: Context,
     /// The time for pauses at the start, in milliseconds.
     pauses: u32,
-    /// What is left of that.
+    /// The time that is left of it.
     left: AtomicU32,
-    /// Until when pipes and terminals are waited for.
+    /// When to give up on pipes and terminals.
     streams_until: Instant,
-    /// What is said after that, if the handshake's time limit is the reason.
+    /// The error then, if that is the handshake's time limit.
     late: Option<Fatal>,
 }
 
-/// What one attempt to read files came to.
+/// The result of one attempt to read files.
 pub enum Attempt<T> {
-    /// This will not change.
+    /// No later attempt will give another one.
     Final(T),
-    /// This is what it comes to if no later attempt gives something better.
+    /// It counts if no later attempt gives a final one.
     Interim(T),
 }
 
-/// Opens the files of one attempt after the other.
+/// Opens files, for one attempt after another.
 pub struct Reader<'a> {
     files: &'a Files,
-    /// What came through pipes and terminals, which can be read only once.
+    /// The content of pipes and terminals, which can be read only once.
     streams: RefCell<BTreeMap<OsString, OpenFile>>,
 }
 
 impl Files {
-    /// For an engine with these options that was `started` then. Pauses take no
-    /// more than half of the handshake's time limit, and so never decide how the
-    /// handshake ends.
+    /// For an engine with these options that was `started` then. Pauses take at most
+    /// half of the handshake's time limit, so they alone never exceed it.
     pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
@@ -80,7 +77,7 @@ impl Files {
         })
     }
 
-    /// Nothing is waited for.
+    /// Without any waiting.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn at_once(context: &Context) -> Self {
         Self::with(Terms::new(context, 0))
@@ -90,8 +87,8 @@ impl Files {
         Self(Arc::new(terms))
     }
 
-    /// The same with a time for pauses of its own, for files that are not
-    /// needed: they must not use up the time of those that are.
+    /// A copy with its own time for pauses, for files that are optional: they must not
+    /// use up the time for those that are needed.
     pub fn apart(&self) -> Self {
         let terms = &self.0;
         Self::with(Terms {
@@ -101,12 +98,12 @@ impl Files {
         })
     }
 
-    /// What can warn of files.
+    /// Prints warnings about files.
     pub fn voice(&self) -> &Context {
         &self.0.voice
     }
 
-    /// What `attempt` loads. A failure that may pass is tried again as long as
+    /// Returns what `attempt` loads. A failure that may pass is tried again while
     /// there is time for pauses.
     pub fn load<T>(&self, attempt: impl Fn(&Reader<'_>) -> Result<T, Failure>) -> Result<T, Fatal> {
         self.until_final(|reader| match attempt(reader) {
@@ -115,8 +112,8 @@ impl Files {
         })
     }
 
-    /// The final result of `attempt`, or its interim one when there is no more
-    /// time for pauses.
+    /// Repeats `attempt` until its result is final or there is no more time for
+    /// pauses.
     pub fn until_final<T>(&self, attempt: impl Fn(&Reader<'_>) -> Attempt<T>) -> T {
         let reader = Reader {
             files: self,
@@ -132,13 +129,13 @@ impl Files {
         }
     }
 
-    /// Waits for so many milliseconds, or for what is left; false if nothing is.
+    /// Waits for so many milliseconds, or for what is left of them; false if nothing is.
     fn pause(&self, milliseconds: u32) -> bool {
         let left = self.0.left.load(Ordering::Relaxed);
         let pause = milliseconds.min(left);
         self.0.left.store(left - pause, Ordering::Relaxed);
         if pause > 0 {
-            // The sandbox knows poll, but no sleep.
+            // The sandbox allows poll, but no sleep.
             let timeout = PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO);
             let _ = poll(&mut [], timeout);
         }
@@ -165,7 +162,7 @@ impl Terms {
 }
 
 impl Reader<'_> {
-    /// The file at `path`. What is no regular file is read at once, and later
+    /// Opens the file at `path`. If it is no regular file it is read now, and later
     /// attempts get the same content.
     pub fn open(&self, path: &OsStr) -> Result<OpenFile, Failure> {
         if let Some(copy) = self.streams.borrow().get(path).and_then(OpenFile::copy) {
@@ -205,7 +202,7 @@ mod tests {
         Files::with(Terms::new(&testing::context(), pauses))
     }
 
-    /// How many attempts there are if none is final, and how long they take.
+    /// How many attempts there are if none is final, and how long all take.
     fn attempts(files: &Files) -> (u32, Duration) {
         let (count, started) = (Cell::new(0), Instant::now());
         files.until_final(|_| {
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_share_the_time_have_it_once() {
+    fn clones_share_the_time_for_pauses() {
         let files = files(25);
         let (count, elapsed) = attempts(&files.clone());
         assert_eq!(count, 3, "pauses of 10 and 15 ms");
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_final_ends_it() {
+    fn a_lasting_failure_is_not_tried_again() {
         let count = Cell::new(0);
         let loaded = files(1000).load(|_| {
             count.set(count.get() + 1);
@@ -241,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_take_half_of_the_handshake_at_most() {
+    fn pauses_take_at_most_half_of_the_handshake_limit() {
         for (limit, pauses) in [
             (None, 333),
             (Some(0), 0),

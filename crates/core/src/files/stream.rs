@@ -1,5 +1,4 @@
-//! What is read from pipes, terminals and other devices: they may be silent for
-//! as long as they like.
+//! Reads pipes, terminals and other devices, which may take any time to write.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -9,9 +8,9 @@ use unix::Errno;
 
 use crate::files::LIMIT;
 
-/// Reads `file`, which does not block, to its end. ETIMEDOUT if that has not
-/// come `until` then, EFBIG if it is too long. A `pipe` that nobody has written
-/// to and nobody has open for writing has not begun yet.
+/// Reads `file`, which does not block, to its end. ETIMEDOUT if that has not come
+/// `until` then, EFBIG if it is too long. The end of a `pipe` counts only after a
+/// writer has opened it.
 pub fn read(file: &OwnedFd, pipe: bool, until: Instant) -> Result<Vec<u8>, Errno> {
     let mut content = vec![0; 4096];
     let mut end = 0;
@@ -37,7 +36,8 @@ pub fn read(file: &OwnedFd, pipe: bool, until: Instant) -> Result<Vec<u8>, Errno
     Ok(content)
 }
 
-/// Waits until there is something to read, or the end: whether it is that.
+/// Waits until there is something to read, or the end. Returns whether it is only the
+/// end.
 fn wait(file: &OwnedFd, until: Instant) -> Result<bool, Errno> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// What a pipe gives whose other end is treated like this.
+    /// Reads a pipe while `other_end` uses its other end.
     fn through(other_end: impl FnOnce(OwnedFd) + Send) -> Result<Vec<u8>, Errno> {
         let (reader, writer) = unix::fd::pipe().unwrap();
         unix::fd::nonblocking(&reader).unwrap();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_to_its_end_however_slow_it_is() {
+    fn a_slow_pipe_is_read_to_its_end() {
         let content: Vec<u8> = (0..100_000).map(|i| i as u8).collect();
         let read = through(|writer| {
             for part in content.chunks(30_000) {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_is_silent_is_given_up() {
+    fn a_silent_pipe_times_out() {
         let (reader, _writer) = unix::fd::pipe().unwrap();
         unix::fd::nonblocking(&reader).unwrap();
         let until = Instant::now() + Duration::from_millis(20);

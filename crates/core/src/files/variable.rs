@@ -1,4 +1,4 @@
-//! The variables that name files.
+//! Environment variables that name files.
 
 use std::ffi::OsStr;
 
@@ -6,7 +6,7 @@ use cli::{Context, Fatal};
 
 use crate::CONTEXT;
 
-/// The path in variable `name`, if it is set. An empty one names no file: 96.
+/// The path in variable `name`, if it is set. It is an error (96) if it is empty.
 pub fn path(context: &Context, name: impl AsRef<[u8]>) -> Result<Option<&OsStr>, Fatal> {
     let value = context.env.get(name.as_ref());
     match value {
@@ -15,13 +15,13 @@ pub fn path(context: &Context, name: impl AsRef<[u8]>) -> Result<Option<&OsStr>,
     }
 }
 
-/// The same; unset is wrong usage.
+/// The path in variable `name`. Unset is wrong usage (100), empty is 96.
 pub fn required<'a>(context: &'a Context, name: &str) -> Result<&'a OsStr, Fatal> {
     context.require(name)?;
     path(context, name)?.ok_or_else(|| Fatal::new(CONTEXT, empty(name)))
 }
 
-/// What is said of a variable that is set and names no file.
+/// The message about a variable that is set but empty.
 pub fn empty(name: impl AsRef<[u8]>) -> String {
     let name = String::from_utf8_lossy(name.as_ref());
     format!("{name} is set but empty: it must be a path")

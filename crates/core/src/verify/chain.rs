@@ -1,5 +1,5 @@
-//! The chain from the peer's certificate to an anchor (RFC 5280 section 6).
-//! webpki builds and verifies it; what it does not look at is added here.
+//! The chain from the peer's certificate to a trust anchor (RFC 5280 section 6).
+//! webpki builds and verifies it. Checks that webpki lacks are added here.
 
 use pki::x509::der::{SEQUENCE, element_of};
 use pki::x509::public_key::PublicKey;
@@ -16,24 +16,24 @@ use crate::crypto;
 use crate::verify::crl::{Issued, Refused, RevocationLists};
 use crate::verify::trust_anchors::Anchors;
 
-/// What a peer shows, and what it is to be good for.
+/// The certificates that a peer sent, and their purpose.
 pub struct Chain<'a> {
     /// The peer's own certificate.
     pub end_entity: &'a CertificateDer<'a>,
-    /// What it sent behind that, in any order.
+    /// The other certificates that it sent, in any order.
     pub intermediates: &'a [CertificateDer<'a>],
     /// The extended key usage (RFC 5280 section 4.2.1.12): a client's or a
     /// server's.
     pub usage: KeyUsage,
-    /// Its common name will count as a host name. Constraints on names do not
-    /// reach there, so no issuer may have any that limit host names.
+    /// Whether its common name counts as a host name. Name constraints do not apply
+    /// to common names, so no issuer may have any that limit host names.
     pub common_name_counts: bool,
 }
 
 impl Chain<'_> {
-    /// It leads to one of `anchors`, `now`, and by `revocations`, if there are
-    /// any, nothing on the way is revoked. If a list is why not, `explain` is
-    /// told which, where the error cannot say that.
+    /// Checks that it leads to one of `anchors`, is valid `now`, and is not revoked by
+    /// `revocations`, if there are any. If a list is the reason and the error does not
+    /// name it, `explain` gets the text that does.
     pub fn verify(
         &self,
         anchors: &Anchors,
@@ -46,7 +46,7 @@ impl Chain<'_> {
         let issuers = self.fit_issuers();
         let wanted = self.named_issuers();
         let roots = anchors.roots(|subject| wanted.contains(&subject));
-        // Each path is asked about on its own: a refused one may not be the only one.
+        // Each path is checked on its own: if one is refused there may be another.
         let refusal = Cell::new(None);
         let acceptable = |path: &VerifiedPath<'_>| {
             if self.common_name_counts {
@@ -64,7 +64,7 @@ impl Chain<'_> {
         let (all, verify_path) = (algorithms.all, Some(&acceptable as _));
         let path =
             end_entity.verify_for_usage(all, &roots, &issuers, now, self.usage, None, verify_path);
-        // A path that is good but for its lists says more than one that is not.
+        // The refusal of a path that is valid but for its lists says more than others.
         let path = path.map(drop).map_err(|error| {
             let Some(refused) = refusal.take() else {
                 return error;
@@ -75,7 +75,7 @@ impl Chain<'_> {
         self.judge(path, &roots)
     }
 
-    /// What it means that there is a path, or why there is none to `roots`.
+    /// Whether a path is accepted, or why there is none to `roots`.
     fn judge(
         &self,
         path: Result<(), webpki::Error>,
@@ -104,21 +104,23 @@ impl Chain<'_> {
         }
     }
 
-    /// The intermediates that may issue certificates: webpki does not look at
-    /// the keyUsage of issuers.
+    /// The intermediates that may issue certificates: webpki does not check the
+    /// keyUsage of issuers.
     fn fit_issuers(&self) -> Vec<CertificateDer<'_>> {
-        let fit = self.intermediates.iter();
-        let fit = fit.filter(|der| may_sign_certificates(der));
-        fit.map(|der| CertificateDer::from(der.as_ref())).collect()
+        (self.intermediates.iter())
+            .filter(|der| may_sign_certificates(der))
+            .map(|der| CertificateDer::from(der.as_ref()))
+            .collect()
     }
 
-    /// Whether an issuer was left out for its keyUsage.
+    /// Whether an issuer was left out because of its keyUsage.
     fn has_unfit_issuer(&self) -> bool {
         let unfit = |issuer: &Certificate<'_>| !issuer.allows(KeyUse::KeyCertSign);
         self.issuers().any(|issuer| unfit(&issuer))
     }
 
-    /// What about an issuer's RSA key is why a signature cannot be verified.
+    /// The refusal of an issuer's RSA key whose signatures cannot be verified because
+    /// of its size or exponent.
     fn unverifiable_issuer(&self, roots: &[TrustAnchor<'_>]) -> Option<Refusal> {
         self.issuer_keys(roots).find_map(|key| {
             let (bits, exponent) = (key.rsa_bits()?, key.rsa_exponent_bits()?);
@@ -132,14 +134,14 @@ impl Chain<'_> {
         })
     }
 
-    /// The kind of an issuer's key whose signatures cannot be verified.
+    /// The type of an issuer's key whose signatures cannot be verified.
     fn unknown_issuer_key(&self, roots: &[TrustAnchor<'_>]) -> Option<String> {
         let mut kinds = self.issuer_keys(roots).map(|key| key.algorithm);
         let unknown = kinds.find(|algorithm| !crypto::can_verify(algorithm));
         unknown.map(kind::name)
     }
 
-    /// The keys of the anchors and intermediates that may be issuers.
+    /// The keys of anchors and intermediates that may have issued the chain.
     fn issuer_keys<'a>(
         &'a self,
         roots: &'a [TrustAnchor<'_>],
@@ -150,7 +152,7 @@ impl Chain<'_> {
         keys.chain(issuers)
     }
 
-    /// Whether the date that cannot be read is one before 1970.
+    /// Whether a certificate begins before 1970, which webpki cannot read.
     fn begins_before_1970(&self) -> bool {
         let own = Certificate::parse(self.end_entity).into_iter();
         let mut all = own.chain(self.issuers());
@@ -160,16 +162,16 @@ impl Chain<'_> {
     /// The intermediates that another certificate names as its issuer.
     fn issuers(&self) -> impl Iterator<Item = Certificate<'_>> {
         let named = self.named_issuers();
-        let all = self.intermediates.iter();
-        let all = all.filter_map(|der| Certificate::parse(der));
+        let all = (self.intermediates.iter()).filter_map(|der| Certificate::parse(der));
         all.filter(move |issuer| named.contains(&issuer.subject().0))
     }
 
-    /// Whom the certificates that the peer showed name as their issuers.
+    /// The names of issuers in all certificates that the peer sent.
     fn named_issuers(&self) -> Vec<&[u8]> {
-        let shown = [self.end_entity].into_iter().chain(self.intermediates);
-        let shown = shown.filter_map(|der| Certificate::parse(der));
-        shown.map(|below| below.issuer().0).collect()
+        let sent = [self.end_entity].into_iter().chain(self.intermediates);
+        sent.filter_map(|der| Certificate::parse(der))
+            .map(|certificate| certificate.issuer().0)
+            .collect()
     }
 }
 
@@ -177,7 +179,7 @@ fn may_sign_certificates(der: &CertificateDer<'_>) -> bool {
     Certificate::parse(der).is_some_and(|issuer| issuer.allows(KeyUse::KeyCertSign))
 }
 
-/// No issuer of this path may issue for some host names only.
+/// Checks that no issuer of this path has constraints that limit host names.
 fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
     let anchor = path.anchor().name_constraints.as_ref();
     let mut limited = anchor.is_some_and(|constraints| limit_host_names(constraints));
@@ -185,13 +187,14 @@ fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> 
         let der = issuer.der();
         limited |= Certificate::parse(&der).is_none_or(|issuer| issuer.limits_host_names());
     }
-    match limited {
-        true => Err(webpki::Error::NameConstraintViolation),
-        false => Ok(()),
+    if limited {
+        Err(webpki::Error::NameConstraintViolation)
+    } else {
+        Ok(())
     }
 }
 
-/// Nothing on this path is revoked by these lists.
+/// Checks that these lists revoke nothing on this path.
 fn check_revocation(
     lists: &RevocationLists,
     path: &VerifiedPath<'_>,
@@ -200,12 +203,15 @@ fn check_revocation(
     let issuers: Vec<_> = path.intermediate_certificates().collect();
     let ders: Vec<_> = issuers.iter().map(|issuer| issuer.der()).collect();
     let end_entity = path.end_entity().der();
-    let shown: Vec<_> = once(&end_entity).chain(&ders).collect();
+    let path_ders: Vec<_> = once(&end_entity).chain(&ders).collect();
     let serials = once(path.end_entity().serial()).chain(issuers.iter().map(|own| own.serial()));
     let issued = serials.enumerate().map(|(depth, serial)| {
-        let issuer = shown.get(depth + 1).map(|der| parsed(der)).transpose()?;
+        let issuer = path_ders
+            .get(depth + 1)
+            .map(|der| parsed(der))
+            .transpose()?;
         Ok(Issued {
-            certificate: parsed(shown[depth])?,
+            certificate: parsed(path_ders[depth])?,
             serial,
             is_ca: depth > 0,
             issuer_key: match &issuer {
@@ -222,13 +228,13 @@ fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, webpki::Er
     Certificate::parse(der).ok_or(webpki::Error::BadDer)
 }
 
-/// The SubjectPublicKeyInfo of an anchor, which has only its content.
+/// The SubjectPublicKeyInfo of an anchor. `TrustAnchor` has only its content.
 fn anchor_key(anchor: &TrustAnchor<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, webpki::Error> {
     let key = element_of(SEQUENCE, &[&anchor.subject_public_key_info]);
     key.map(Into::into).ok_or(webpki::Error::BadDer)
 }
 
-/// Reads what webpki does not show.
+/// Reads the fields that webpki does not make public.
 pub fn fields<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
     Certificate::parse(der).ok_or_else(|| CertificateError::BadEncoding.into())
 }

@@ -1,7 +1,7 @@
-//! Which certificates are revoked: the lists of CRLFILE (RFC 5280 section 5).
-//! webpki reads them and verifies their signatures. Which list counts for a
-//! certificate is decided here: webpki asks the first one of an issuer's name,
-//! and an issuer with an old and a new key has two.
+//! The certificate revocation lists of CRLFILE (RFC 5280 section 5). webpki reads
+//! them and verifies their signatures. The list for a certificate is chosen here:
+//! webpki uses the first that matches the name of the issuer, but an issuer with an
+//! old and a new key has two.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ pub struct RevocationLists {
     check: CrlCheck,
 }
 
-/// A list that webpki can read to its end, and what is needed to choose it.
+/// A list that webpki can read to its end, and the fields by which it is chosen.
 #[derive(Debug)]
 struct List {
     der: Vec<u8>,
@@ -41,8 +41,8 @@ struct List {
 }
 
 impl RevocationLists {
-    /// Reads the lists in the file at `path`. They are asked about as much of
-    /// a chain as `check` says.
+    /// Reads the lists in the file at `path`. `check` says how much of a chain they
+    /// are asked about.
     pub fn load(files: &Files, path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
         files.load(|reader| {
             let content = reader.open(path)?.content();
@@ -51,8 +51,8 @@ impl RevocationLists {
         })
     }
 
-    /// The lists of a file with this content. The error is what is wrong with
-    /// it, to follow the file's name.
+    /// The lists of a file with this content. The error says what is wrong with it; it
+    /// is to follow the name of the file.
     pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
         let lists = read::revocation_lists(content).map_err(PemError::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();
@@ -62,18 +62,18 @@ impl RevocationLists {
         })
     }
 
-    /// Nothing on `path` is revoked. It begins with the peer's own certificate.
+    /// Checks that nothing on `path`, which begins with the peer's own certificate, is
+    /// revoked.
     pub fn check(&self, path: &[Issued<'_>], now: UnixTime) -> Result<(), Refused> {
-        let asked = match self.check {
+        let depth = match self.check {
             CrlCheck::Leaf => 1,
             CrlCheck::Chain => path.len(),
         };
-        let mut from_anchor = path.iter().take(asked).rev();
+        let mut from_anchor = path.iter().take(depth).rev();
         from_anchor.try_for_each(|issued| self.check_one(issued, now))
     }
 
-    /// This certificate is not revoked. What can refuse it comes in the order of
-    /// webpki.
+    /// Checks that this certificate is not revoked. The checks are in webpki's order.
     fn check_one(&self, issued: &Issued<'_>, now: UnixTime) -> Result<(), Refused> {
         let list = self.list_for(issued)?;
         let next_update = u64::try_from(list.next_update).unwrap_or_default();
@@ -97,8 +97,8 @@ impl RevocationLists {
         }
     }
 
-    /// The newest list that covers this certificate and is signed by the key
-    /// that has signed the certificate.
+    /// The newest list that covers this certificate and is signed by the key that
+    /// signed the certificate.
     fn list_for(&self, issued: &Issued<'_>) -> Result<&List, Refused> {
         let certificate = &issued.certificate;
         let name = certificate.issuer().0;
@@ -126,7 +126,7 @@ impl RevocationLists {
     }
 }
 
-/// A certificate of a path, and who has issued it.
+/// A certificate of a path, with what is needed of its issuer.
 pub struct Issued<'a> {
     /// The certificate.
     pub certificate: Certificate<'a>,
@@ -141,19 +141,20 @@ pub struct Issued<'a> {
 }
 
 impl Issued<'_> {
-    /// The issuer's name, for people.
+    /// The issuer's name, for messages.
     fn issuer_name(&self) -> String {
-        let name = self.certificate.issuer().line();
-        let name = name.map(|name| quoted(name.as_bytes()));
-        name.unwrap_or_else(|| "an issuer without a name".to_owned())
+        (self.certificate.issuer().line()).map_or_else(
+            || "an issuer without a name".to_owned(),
+            |name| quoted(name.as_bytes()),
+        )
     }
 }
 
-/// Why a path is refused for its lists.
+/// Why a path is refused by the lists.
 pub struct Refused {
     /// The error, which decides the alert.
     pub error: Error,
-    /// What is said of it if the error does not say enough.
+    /// The text for the message, if the error alone does not say enough.
     pub why: Option<String>,
 }
 
@@ -171,12 +172,12 @@ impl From<Error> for Refused {
 }
 
 impl List {
-    /// Whether it is signed by this key, a SubjectPublicKeyInfo.
+    /// Whether this key, a SubjectPublicKeyInfo, has signed it.
     fn is_signed_by(&self, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
         Signed::parse(&self.der).is_some_and(|signed| is_signed_by(&signed, key))
     }
 
-    /// The error of a signature that no key can verify, if it has such a one.
+    /// The error for a signature by an unsupported algorithm, if it has one.
     fn unknown_signature(&self) -> Option<Error> {
         let algorithm = Signed::parse(&self.der)?.algorithm;
         let mut known = crypto::signature_algorithms().all.iter();
@@ -232,16 +233,16 @@ fn is_signed_by(signed: &Signed<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool 
     })
 }
 
-/// webpki can read it, all of its entries included. They are looked through
-/// for each certificate and not kept: a table of them would cost more.
+/// Checks that webpki can read the list with all of its entries. They are not kept:
+/// for the few certificates of one chain, a table would cost more than a search.
 fn readable(der: &[u8]) -> Result<(), Error> {
     let list = BorrowedCertRevocationList::from_der(der)?;
     list.into_iter().try_for_each(|entry| entry.map(drop))
 }
 
-/// The newest first; of lists of one issuer, scope and key only that: whoever
-/// appends to a file does not mean what is in front of it. Lists that do not say
-/// by which key they are signed may be of different ones.
+/// Sorts `lists`, newest first. Of those with the same issuer, scope and key only the
+/// newest is kept: a newer list that is appended to a file replaces the older one.
+/// Lists without a key identifier may be signed by different keys, so all are kept.
 fn newest(mut lists: Vec<List>) -> Vec<List> {
     lists.sort_by(|a, b| {
         let key = |list: &List| (list.issuer.clone(), list.scope.clone());

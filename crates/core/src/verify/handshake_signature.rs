@@ -1,5 +1,5 @@
-//! Whether the peer owns the key of its certificate: the signature that it
-//! makes in the handshake (RFC 8446 section 4.4.3, RFC 5246 section 7.4.3).
+//! The signature in the handshake by which the peer proves possession of the key of
+//! its certificate (RFC 8446 section 4.4.3, RFC 5246 section 7.4.3).
 
 use pki::x509::{Certificate, kind};
 use rustls::client::danger::HandshakeSignatureValid;
@@ -18,9 +18,8 @@ use crate::verify::chain::fields;
 
 /// Verifies a signature in TLS 1.2.
 ///
-/// webpki reads certificates of version 3 only, without critical extensions
-/// that it does not know. Of the others, which only those get this far that
-/// are not verified any further, the key is all that is needed.
+/// webpki reads only certificates of version 3 without unknown critical extensions.
+/// Others get here only if no chain is verified. Then their key is read instead.
 pub fn tls12(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -34,7 +33,7 @@ pub fn tls12(
     verified.map_err(|error| because_of_key(certificate, error))
 }
 
-/// The same in TLS 1.3.
+/// Verifies a signature in TLS 1.3, of certificates as in [`tls12`].
 pub fn tls13(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -51,8 +50,8 @@ pub fn tls13(
     verified.map_err(|error| because_of_key(certificate, error))
 }
 
-/// In TLS 1.2 a scheme does not say on which curve a key is, so any of its
-/// algorithms may be the one.
+/// Verifies by the key alone. In TLS 1.2 a scheme does not determine the curve, so
+/// each of its algorithms is tried.
 fn tls12_with_raw_key(
     message: &[u8],
     certificate: &CertificateDer<'_>,
@@ -65,14 +64,15 @@ fn tls12_with_raw_key(
     let scheme = schemes.find(|(scheme, _)| *scheme == signature.scheme);
     let mut candidates = scheme.iter().flat_map(|(_, algorithms)| algorithms.iter());
     let signature = signature.signature();
-    match candidates.any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()) {
-        true => Ok(HandshakeSignatureValid::assertion()),
-        false => Err(CertificateError::BadSignature.into()),
+    if candidates.any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok()) {
+        Ok(HandshakeSignatureValid::assertion())
+    } else {
+        Err(CertificateError::BadSignature.into())
     }
 }
 
-/// Why a signature by the key of `certificate` was not accepted, if that is
-/// because of the key.
+/// The refusal of the key of `certificate` if that is why its signature failed, and
+/// `error` otherwise.
 fn because_of_key(certificate: &CertificateDer<'_>, error: Error) -> Error {
     let key = Certificate::parse(certificate).and_then(|certificate| certificate.public_key());
     let Some(key) = key else {

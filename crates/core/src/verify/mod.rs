@@ -1,5 +1,5 @@
-//! Whom we trust: anchors, pins, revocation lists, and the verification of what
-//! the peer shows.
+//! Verification of the peer: its chain by trust anchors and revocation lists, its
+//! certificate by pins, its name, and its signature in the handshake.
 
 pub mod chain;
 pub mod crl;

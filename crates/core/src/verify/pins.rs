@@ -1,4 +1,4 @@
-//! Pins: certificates or keys that are known beforehand (`--pin`).
+//! Pins: digests of the certificates or keys that are accepted (`--pin`).
 
 use cli::Pin;
 use pki::x509::Certificate;
@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::crypto;
 
-/// Whether `certificate` is one of those that `pins` stand for.
+/// Whether `certificate` or its key has one of these `pins`.
 pub fn contain(pins: &[Pin], certificate: &CertificateDer<'_>) -> bool {
     let whole = Pin::Certificate(crypto::sha256(certificate));
     let key = Certificate::parse(certificate);
@@ -23,7 +23,7 @@ mod tests {
     const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
 
     #[test]
-    fn a_certificate_has_the_pin_of_itself_and_that_of_its_key() {
+    fn a_pin_of_the_certificate_or_its_key_matches() {
         let der = read::certificates(CERTIFICATE).unwrap().remove(0);
         let key = Certificate::parse(&der).unwrap().public_key_info();
         let [of_der, of_key] = [&der, key].map(crypto::sha256);
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_no_key_to_be_known_by() {
+    fn a_malformed_certificate_matches_by_itself_but_not_by_its_key() {
         let der = CertificateDer::from(b"none".to_vec());
         assert!(!contain(&[Pin::PublicKey(crypto::sha256(b""))], &der));
         assert!(contain(&[Pin::Certificate(crypto::sha256(&der))], &der));

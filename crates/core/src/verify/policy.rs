@@ -1,4 +1,4 @@
-//! Which certificates are accepted: what both verifiers ask alike.
+//! The verification policy: which certificates an engine accepts.
 
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
@@ -18,31 +18,31 @@ use crate::verify::pins;
 use crate::verify::trust_anchors::{Anchors, Source};
 use crate::{CONTEXT, crypto};
 
-/// What a certificate must be. If all are None, any certificate
-/// is accepted as long as the peer proves possession of its key.
+/// What a certificate must be. If nothing is set, any certificate is accepted as
+/// long as the peer proves possession of its key.
 #[derive(Debug, Default)]
 pub struct VerificationPolicy {
-    /// It leads to one of these.
+    /// Its chain must lead to one of these.
     pub anchors: Option<Anchors>,
-    /// It is one of these, if there are any.
+    /// It must have one of these, if there are any.
     pub pins: Vec<Pin>,
-    /// Nothing on the way to an anchor is revoked.
+    /// They must not revoke it, or with `CrlCheck::Chain` its issuers.
     pub revocations: Option<RevocationLists>,
-    /// Where the reason of a refusal is left if rustls has no error for it.
+    /// Where the reason for a refusal is recorded if rustls has no error for it.
     pub facts: HandshakeFacts,
 }
 
-/// Where it is read from.
+/// The files that a policy is loaded from.
 pub struct Sources {
-    /// None: no chain is verified.
+    /// The trust anchors; None: no chain is verified.
     pub anchors: Option<Source>,
-    /// The revocation lists for that.
+    /// The revocation lists.
     pub crl_file: Option<OsString>,
     files: Files,
 }
 
 impl Sources {
-    /// These anchors, and the lists of CRLFILE.
+    /// These anchors, and the revocation lists of CRLFILE.
     pub fn new(context: &Context, files: &Files, anchors: Option<Source>) -> Self {
         Self {
             anchors,
@@ -52,10 +52,9 @@ impl Sources {
     }
 }
 
-/// Where a verifier finds it, once. A client reads its anchors only after its
-/// ClientHello was sent, and its verifier is made before that; and rustls keeps
-/// the verifier for as long as the connection, which needs no anchors any more
-/// when it has verified the one chain.
+/// A place for a policy, which a verifier takes out of it once. A client makes its
+/// verifier before its ClientHello and loads the policy after it. And rustls keeps
+/// the verifier as long as the connection, but the policy is freed after use.
 #[derive(Clone, Debug, Default)]
 pub struct TrustCell(Arc<Mutex<Option<VerificationPolicy>>>);
 
@@ -79,30 +78,30 @@ impl From<VerificationPolicy> for TrustCell {
 }
 
 impl VerificationPolicy {
-    /// Reads what `options` ask for: the anchors of `sources`, and for chains
-    /// that lead there the revocation lists.
+    /// Loads the anchors of `sources`, and if there are any the revocation lists.
+    /// Pins and the depth of the check are those of `options`.
     pub fn load(
         sources: &Sources,
         options: &EngineOptions,
         facts: HandshakeFacts,
     ) -> Result<Self, Fatal> {
         let files = &sources.files;
-        let anchors = sources.anchors.as_ref();
-        let crl_file = sources.crl_file.as_deref().filter(|_| anchors.is_some());
+        let source = sources.anchors.as_ref();
+        let crl_file = sources.crl_file.as_deref().filter(|_| source.is_some());
         if crl_file.is_some_and(OsStr::is_empty) {
             return Err(Fatal::new(CONTEXT, variable::empty("CRLFILE")));
         }
-        let anchors = anchors.map(|source| Anchors::load(files, source));
+        let anchors = |source| Anchors::load(files, source);
         let lists = |path| RevocationLists::load(files, path, options.crl_check);
         Ok(Self {
-            anchors: anchors.transpose()?,
+            anchors: source.map(anchors).transpose()?,
             pins: options.pins.clone(),
             revocations: crl_file.map(lists).transpose()?,
             facts,
         })
     }
 
-    /// The peer's own certificate is one of the pins, or there are none.
+    /// Checks that the peer's own certificate has one of the pins, if there are any.
     pub fn check_pins(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         if self.pins.is_empty() || pins::contain(&self.pins, certificate) {
             return Ok(());
@@ -110,12 +109,12 @@ impl VerificationPolicy {
         let hash = crypto::fingerprint(certificate);
         self.facts
             .refuse(format!("remote certificate {hash} is not among the pins"));
-        // Of the errors whose alert is bad_certificate the one that fits best.
+        // The error with the alert bad_certificate that fits best.
         Err(CertificateError::NotValidForName.into())
     }
 
-    /// The chain leads to an anchor, if there are any. A certificate that is
-    /// itself an anchor is good on its dates, any other one needs its chain.
+    /// Checks that the chain leads to an anchor, if there are any. Of a certificate
+    /// that is itself an anchor, only the dates are checked.
     pub fn verify(
         &self,
         chain: &Chain<'_>,

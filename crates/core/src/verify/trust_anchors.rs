@@ -20,26 +20,24 @@ use crate::files::patience::{Attempt, Files, Reader};
 use crate::files::{OpenFile, variable};
 use crate::{CONTEXT, crypto};
 
-/// Whom the engine trusts. Parsed lazily: usually one of some
-/// 140 is needed.
+/// The trust anchors of an engine. Parsed lazily: usually one of some 140 is needed.
 #[derive(Debug)]
 pub struct Anchors {
-    /// The certificates that were read, usable or not. A peer that shows
-    /// exactly a usable one of these is accepted, whether or not it is marked
-    /// as a CA.
+    /// The certificates that were read, usable or not. A peer that has exactly one of
+    /// the usable ones is accepted, whether or not it is marked as a CA.
     listed: DerStore,
-    /// Those that are there without certificates.
+    /// Anchors that are part of the program.
     compiled_in: &'static [TrustAnchor<'static>],
 }
 
-/// Where the anchors are.
+/// Where the anchors come from.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Source {
     /// A directory of files.
     Directory(OsString),
     /// One file.
     File(OsString),
-    /// None: the anchors are part of the program.
+    /// No file: the anchors are part of the program.
     CompiledIn(&'static [TrustAnchor<'static>]),
 }
 
@@ -67,8 +65,8 @@ impl Anchors {
         }
     }
 
-    /// Reads a whole directory. An entry that may be in the middle of a renewal
-    /// is left out, with a warning, if it stays as it is.
+    /// Reads a directory. An entry that may be in the middle of a renewal is tried
+    /// again, and then left out with a warning.
     fn load_directory(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let loaded = files.until_final(|_| match directory(path) {
             Ok((listed, spoilt)) => match (Self::new(listed), spoilt) {
@@ -85,8 +83,8 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// Those of `listed` that can be anchors. If none can, the kind of key of the
-    /// first whose signatures cannot be verified.
+    /// The anchors in `listed`. The error, if none of them can be used, is the type of
+    /// the first key whose signatures cannot be verified.
     fn new(mut listed: DerStore) -> Result<Self, Option<String>> {
         listed.shrink();
         let anchors = Self {
@@ -94,13 +92,14 @@ impl Anchors {
             compiled_in: &[],
         };
         let any = anchors.usable(|_| true, |_| ()).next().is_some();
-        match any {
-            true => Ok(anchors),
-            false => Err(anchors.listed.iter().find_map(unknown_kind)),
+        if any {
+            Ok(anchors)
+        } else {
+            Err(anchors.listed.iter().find_map(unknown_kind))
         }
     }
 
-    /// The anchors in PEM text.
+    /// The anchors in a PEM text.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut listed = DerStore::default();
@@ -123,25 +122,23 @@ impl Anchors {
         listed.any(|der| der == certificate.as_ref()) && is_known(certificate)
     }
 
-    /// What a chain may end in: those that may issue certificates, as far as
-    /// `wanted` says yes to their subject, the content of a Name.
+    /// The anchors that may issue certificates, for chains to end in. `wanted` selects
+    /// them by their subject, the content of a Name.
     pub fn roots(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<TrustAnchor<'static>> {
-        // webpki lets every root issue certificates, whatever it says.
+        // webpki does not check whether a root may issue certificates.
         let issues = |root: &Certificate<'_>| wanted(root.subject().0) && root.may_issue();
-        let compiled_in = self.compiled_in.iter();
-        let compiled_in = compiled_in.filter(|anchor| wanted(&anchor.subject));
+        let compiled_in = (self.compiled_in.iter()).filter(|anchor| wanted(&anchor.subject));
         let listed = self.usable(issues, |anchor| anchor.to_owned());
         listed.chain(compiled_in.cloned()).collect()
     }
 
-    /// The subjects of those that were read.
+    /// The subjects of the anchors that were read.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(&anchor.subject);
         self.usable(|_| true, name).collect()
     }
 
-    /// What `take` makes of those that were read and can be anchors, as far as
-    /// `wanted` says yes.
+    /// What `take` makes of each usable certificate that is `wanted`.
     fn usable<T>(
         &self,
         wanted: impl Fn(&Certificate<'_>) -> bool,
@@ -160,13 +157,13 @@ impl Anchors {
     }
 }
 
-/// Whether the kind of its key can be verified.
+/// Whether signatures by the type of its key can be verified.
 fn is_known(certificate: &Certificate<'_>) -> bool {
     let key = certificate.public_key();
     key.is_some_and(|key| crypto::can_verify(key.algorithm))
 }
 
-/// What the kind of a certificate's key is called, if it cannot be verified.
+/// The type of a certificate's key, if its signatures cannot be verified.
 fn unknown_kind(der: &[u8]) -> Option<String> {
     let algorithm = Certificate::parse(der)?.public_key()?.algorithm;
     (!crypto::can_verify(algorithm)).then(|| kind::name(algorithm))
@@ -181,8 +178,8 @@ fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<DerStore, Failure> {
     Ok(listed)
 }
 
-/// The certificates of every file that counts in a directory, and what is wrong
-/// with the first that is [spoilt](Skipped::spoilt). All that cannot be used are skipped.
+/// The certificates of all files that count in a directory. Files that cannot be used
+/// are skipped; the error of the first that is [spoilt](Skipped::spoilt) is returned, too.
 fn directory(path: &OsStr) -> Result<(DerStore, Option<Fatal>), Failure> {
     let failed = |errno| unreadable(path, errno);
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -214,10 +211,10 @@ enum Skipped {
 }
 
 impl Skipped {
-    /// What to say of entry `name` in `directory` if it may be in the middle of
-    /// a renewal. Other files than those of certificates, directories and pipes
-    /// are none of that. Nor is a link that leads nowhere: systems leave such
-    /// links in hashed directories, and each start would wait for them.
+    /// The error of entry `name` in `directory` if it may be in the middle of a
+    /// renewal. None for files without certificates, directories and pipes. None also
+    /// for links that lead nowhere: systems leave such links in hashed directories, and
+    /// each start would wait for them.
     fn spoilt(&self, directory: &OsStr, name: &CStr) -> Option<Fatal> {
         let name = OsStr::from_bytes(name.to_bytes());
         let path: OsString = [directory, OsStr::new("/"), name].into_iter().collect();
@@ -240,23 +237,22 @@ fn names(directory: &mut Dir) -> Result<Vec<u8>, Errno> {
     Ok(names)
 }
 
-/// The names that count: hashed ones if there are any, else all that do not
+/// The names that count: the hashed ones if there are any, otherwise all that do not
 /// begin with a dot.
 fn counting(names: &[u8]) -> Vec<&CStr> {
-    let all = names.split_inclusive(|byte| *byte == 0);
-    let all = all.filter_map(|name| CStr::from_bytes_with_nul(name).ok());
+    let all = (names.split_inclusive(|byte| *byte == 0))
+        .filter_map(|name| CStr::from_bytes_with_nul(name).ok());
     let (hashed, others): (Vec<_>, Vec<_>) = all.partition(|name| is_hashed(name.to_bytes()));
     if !hashed.is_empty() {
         return hashed;
     }
-    let others = others.into_iter();
-    others
+    (others.into_iter())
         .filter(|name| !name.to_bytes().starts_with(b"."))
         .collect()
 }
 
-/// Whether a name is one that `openssl rehash` makes: eight hex digits, a
-/// dot, a decimal number.
+/// Whether `openssl rehash` makes such a name: eight hex digits, a dot, a decimal
+/// number.
 fn is_hashed(name: &[u8]) -> bool {
     let Some((hash, number)) = name.split_at_checked(8) else {
         return false;
@@ -280,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_made_by_rehash_are_recognised() {
+    fn names_of_openssl_rehash_are_recognised() {
         for (name, hashed) in [
             ("0a1b2c3d.0", true),
             ("0a1b2c3d.12", true),
@@ -297,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_nowhere_is_skipped_without_a_word() {
+    fn a_dangling_link_is_skipped_without_a_warning() {
         let spoilt = |errno| Skipped::Unread(errno).spoilt(OsStr::new("d"), c"0a1b2c3d.0");
         assert_eq!(spoilt(Errno::ENOENT), None);
         assert!(spoilt(Errno::EACCES).is_some());
     }
 
     #[test]
-    fn hashed_names_count_alone() {
+    fn only_hashed_names_count_if_there_are_any() {
         assert_eq!(counting(b".\0a.pem\0..\0.hidden\0b\0"), [c"a.pem", c"b"]);
         assert_eq!(counting(b"a.pem\0.\x0001234567.0\0..\0"), [c"01234567.0"]);
         assert!(counting(b".\0..\0").is_empty());

@@ -1,9 +1,8 @@
-//! Who the peer is: the chain, the dates, the name.
+//! The verifiers of server and client certificates, for rustls.
 //!
-//! webpki does the work. Three decisions of the suite are added: a
-//! certificate that is itself listed as an anchor is accepted as it is, a
-//! certificate without any subjectAltName may match by its common name, and
-//! no name at all is checked when none was given.
+//! webpki verifies chain, dates and name. These rules are added: a certificate that
+//! is itself an anchor is accepted without a chain; a certificate without
+//! subjectAltName may match by its common name; no name is checked if none was given.
 
 use pki::x509::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -22,9 +21,9 @@ use crate::verify::chain::{Chain, fields};
 use crate::verify::handshake_signature;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 
-/// What both verifiers do alike, each in a trait of its own: the peer has to
-/// own the key of its certificate.
-macro_rules! owns_its_key {
+/// The methods that both verifier traits have in common: the peer has to prove
+/// possession of the key of its certificate.
+macro_rules! verify_handshake_signature {
     () => {
         fn verify_tls12_signature(
             &self,
@@ -50,14 +49,14 @@ macro_rules! owns_its_key {
     };
 }
 
-/// How a client judges the server's certificate.
+/// Verifies the certificate of a server.
 #[derive(Debug)]
 pub struct ServerVerifier {
-    /// What its certificate must be.
+    /// What the certificate must be.
     pub policy: TrustCell,
-    /// Its name, which is checked if there are anchors; None: no name is.
+    /// The name that is checked if there are anchors; None: any name is accepted.
     pub name: Option<ServerName<'static>>,
-    /// The signatures that can be verified.
+    /// The signature algorithms that are accepted.
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -92,10 +91,10 @@ impl ServerCertVerifier for ServerVerifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    owns_its_key!();
+    verify_handshake_signature!();
 }
 
-/// How a server judges the client's certificate.
+/// Verifies the certificate of a client.
 #[derive(Debug)]
 pub struct ClientVerifier {
     policy: VerificationPolicy,
@@ -105,8 +104,8 @@ pub struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    /// Certificates must be as `trust` has it; clients without one are let in
-    /// unless it is `mandatory`. They are told the names of the anchors.
+    /// Certificates must meet `policy`. Clients without one are accepted unless it is
+    /// `mandatory`. The names of the anchors are sent to them.
     pub fn new(policy: VerificationPolicy, mandatory: bool) -> Self {
         let subjects = policy.anchors.as_ref().map(|anchors| anchors.subjects());
         Self {
@@ -144,13 +143,13 @@ impl ClientCertVerifier for ClientVerifier {
         Ok(ClientCertVerified::assertion())
     }
 
-    owns_its_key!();
+    verify_handshake_signature!();
 }
 
-/// The names of anchors that a client is told, to choose its certificate by:
-/// none if they are too long together. They share a list, a message and, in
-/// TLS 1.3, a block of extensions, all of 64 KiB at most (RFC 8446 section
-/// 4.2.4, RFC 5246 section 7.4.4); without them a client may show any.
+/// The names of anchors that are sent to clients, to choose a certificate by. None if
+/// they do not fit: their list, and in TLS 1.3 all extensions together, are limited
+/// to 64 KiB (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). Without names a client
+/// may choose any.
 fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
     const OTHER_FIELDS: usize = 1024;
     let length: usize = subjects.iter().map(|name| 2 + name.as_ref().len()).sum();
@@ -160,8 +159,8 @@ fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
     subjects
 }
 
-/// `name` is one of the certificate's subjectAltNames (RFC 9525), or its
-/// common name if it has none of those at all.
+/// Checks that `name` is one of the certificate's subjectAltNames (RFC 9525), or if
+/// it has none its common name.
 fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
     let fields = fields(certificate)?;
     if fields.has_alternative_names() {
@@ -181,8 +180,8 @@ fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
     }
 }
 
-/// Says which name was wanted and which ones the certificate has, if that is
-/// why it is refused.
+/// Records which name is wanted and which ones the certificate has, if that is the
+/// error.
 fn explain(
     error: &Error,
     certificate: &CertificateDer<'_>,
@@ -210,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_anchors_are_hints_as_long_as_they_fit() {
+    fn names_of_anchors_are_sent_only_if_they_fit() {
         let names = |count| vec![DistinguishedName::from(vec![0; 1022]); count];
         assert_eq!(hints(names(62)).len(), 62);
         assert_eq!(hints(names(63)).len(), 0);

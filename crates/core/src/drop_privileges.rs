@@ -1,16 +1,17 @@
-//! TLS_UID and TLS_GID: who the engine is once it has read the key.
+//! TLS_UID and TLS_GID: the identity of an engine after it has read the key.
 
 use cli::{Context, Fatal, Whose};
 use unix::{Errno, user};
 
-/// The identity to take on. Nothing of it counts unless the real user is root.
+/// The identity to change to. It is ignored unless the real user is root.
 pub struct Identity {
     uid: u32,
     gid: u32,
 }
 
 impl Identity {
-    /// Reads the two variables; None if this is not for us to do.
+    /// Reads the two variables. None if the identity stays: they are 0, or the real user
+    /// is not root.
     pub fn from_environment(context: &Context) -> Result<Option<Self>, Fatal> {
         if user::real_uid() != 0 {
             return Ok(None);
@@ -20,8 +21,8 @@ impl Identity {
         Ok((uid != 0 || gid != 0).then_some(Self { uid, gid }))
     }
 
-    /// Drops to it, supplementary groups first.
-    pub fn take(&self) -> Result<(), Fatal> {
+    /// Changes to it: clears supplementary groups, then sets gid and uid if not 0.
+    pub fn assume(&self) -> Result<(), Fatal> {
         let failed = |what: &'static str| move |errno: Errno| Fatal::system(what, errno);
         user::set_groups(&[]).map_err(failed("clear supplementary groups"))?;
         if self.gid != 0 {

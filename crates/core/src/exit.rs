@@ -1,12 +1,11 @@
-//! The end of a connection as its program reports it: an exit code and a
-//! message.
+//! The exit code and the message for the outcome of a connection.
 
 use cli::Fatal;
 use tunnel::handshake_facts::HandshakeAbort;
 use tunnel::outcome::{EndReason, Outcome};
 
-/// What to print, and the exit code; `verbosity` 0 leaves out the line
-/// about the handshake's limit.
+/// The exit code, or the error to print. With `verbosity` 0 the line about the
+/// handshake's time limit is left out.
 pub fn result(outcome: Outcome, verbosity: u32) -> Result<u8, Fatal> {
     match outcome.reason {
         EndReason::Closed => Ok(outcome.code()),
@@ -15,7 +14,7 @@ pub fn result(outcome: Outcome, verbosity: u32) -> Result<u8, Fatal> {
     }
 }
 
-/// The reason to abort a handshake with: `fatal` ends this process as well.
+/// The reason to abort a handshake, from the error that ends the process.
 pub fn abort(fatal: &Fatal) -> HandshakeAbort {
     HandshakeAbort::Failed(fatal.code(), fatal.message().to_owned())
 }
@@ -27,12 +26,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_of_system_errors_is_that_of_all_programs() {
+    fn the_code_of_system_errors_is_equal_in_tunnel_and_cli() {
         assert_eq!(SYSTEM, Fatal::SYSTEM);
     }
 
     #[test]
-    fn only_the_line_about_the_handshakes_limit_can_be_left_out() {
+    fn verbosity_0_leaves_out_only_the_handshake_timeout() {
         let line = |outcome: Outcome, verbosity| {
             let fatal = result(outcome, verbosity).unwrap_err();
             (fatal.code(), fatal.line("p"))

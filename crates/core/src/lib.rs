@@ -1,11 +1,11 @@
 //! The TLS engines, `s6-tlsd-io` and `s6-tlsc-io`: a `tunnel` between four
 //! descriptors.
 //!
-//! [`server`] and [`client`] are the two programs, and [`setup`] is the order
-//! of their start. Before the first byte [`files`] are read: the [`credentials`]
-//! that an engine shows, and what it needs to [`verify`] the peer. A [`keyguard`]
-//! may hold the private key. Then the [`event_loop`] runs, and [`report`] says
-//! what came of it.
+//! [`server`] and [`client`] are the two programs, [`setup`] is their start. They
+//! read [`files`] before the first byte from the network: their [`credentials`],
+//! and what they need to [`verify`] the peer. A [`keyguard`] may hold the private
+//! key. Then the [`event_loop`] runs the tunnel, and [`report`] describes the
+//! connection to the program and to logs.
 #![forbid(unsafe_code)]
 
 pub mod client;

@@ -131,7 +131,7 @@ impl Privileged {
         let notification = event_loop::notification(setup.options.notification)?;
         let descriptors = Descriptors::new(setup.descriptors)?;
         if let Some(identity) = self.identity {
-            identity.take()?;
+            identity.assume()?;
             // With another identity, fs.suid_dumpable decides anew.
             setup.hide();
         }

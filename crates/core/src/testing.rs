@@ -1,4 +1,4 @@
-//! A pair and what trusts it, for tests.
+//! A key and its certificate, for tests.
 #![allow(clippy::unwrap_used, reason = "the test data is usable")]
 
 #[cfg(test)]
@@ -11,10 +11,10 @@ use crate::crypto;
 /// The private key, ECDSA P-256.
 pub const KEY: &[u8] = include_bytes!("../../pki/src/testdata/key.pem");
 
-/// Its certificate, for localhost, which is its own issuer.
+/// Its self-signed certificate, for localhost.
 pub const CERTIFICATE: &[u8] = include_bytes!("../../pki/src/testdata/certificate.pem");
 
-/// A program without arguments and variables.
+/// The context of a program without arguments and variables.
 #[cfg(test)]
 pub fn context() -> Context {
     Context {
@@ -26,7 +26,7 @@ pub fn context() -> Context {
     }
 }
 
-/// Both.
+/// Key and certificate.
 pub fn pair() -> CertifiedKey {
     let key = read::private_key(KEY).unwrap();
     let chain = read::certificates(CERTIFICATE).unwrap();

@@ -1,4 +1,4 @@
-//! The key exchange groups that rustls is given, by the names of `--groups`.
+//! The key exchange groups of `--groups`, for rustls.
 
 use cli::Group;
 use rustls::crypto::SupportedKxGroup;
@@ -6,7 +6,7 @@ use rustls::crypto::ring::kx_group::{SECP256R1, SECP384R1, X25519};
 
 use super::hybrid::X25519MlKem768;
 
-/// What makes the exchange in `group`.
+/// The implementation of `group`.
 pub fn exchange(group: Group) -> &'static dyn SupportedKxGroup {
     match group {
         Group::X25519MlKem768 => &X25519MlKem768,
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_group_is_the_one_that_its_name_says() {
+    fn each_group_has_the_name_of_its_implementation() {
         for group in Group::ALL {
             let name = format!("{:?}", exchange(group).name());
             assert_eq!(name, group.name());

@@ -1,8 +1,7 @@
-//! X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem): key exchange by ML-KEM-768
-//! (FIPS 203) and by X25519, whose secrets are used together. Who wants to
-//! read the connection has to break both.
+//! X25519MLKEM768 (draft-ietf-tls-ecdhe-mlkem): key exchange by ML-KEM-768 (FIPS 203)
+//! and X25519 together. An attacker has to break both.
 //!
-//! In each share and in the secret the part of ML-KEM comes first.
+//! In each share and in the secret, the part of ML-KEM comes first.
 
 use fips203::SharedSecretKey;
 use fips203::ml_kem_768::{CT_LEN, CipherText, DecapsKey, EK_LEN, EncapsKey, KG};
@@ -16,12 +15,11 @@ use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 use zeroize::Zeroizing;
 
-/// The group, in TLS 1.3 only. Neither share is made before a handshake asks
-/// for it.
+/// The group, in TLS 1.3 only. Keys are generated only when a handshake needs them.
 #[derive(Debug)]
 pub struct X25519MlKem768;
 
-/// A client's offer, and what it takes to use the answer.
+/// A client's share, and the private keys for the server's share.
 struct Offer {
     x25519: Box<dyn ActiveKeyExchange>,
     ml_kem: DecapsKey,
@@ -46,7 +44,7 @@ impl SupportedKxGroup for X25519MlKem768 {
 
     fn start_and_complete(&self, offer: &[u8]) -> Result<CompletedKeyExchange, Error> {
         let (key, x25519_share) = split::<EK_LEN>(offer)?;
-        // A coefficient that is not reduced is refused here (FIPS 203 7.2).
+        // Refuses coefficients that are not reduced (FIPS 203 section 7.2).
         let key = EncapsKey::try_from_bytes(*key).map_err(|_| invalid_share())?;
         let x25519 = X25519.start_and_complete(x25519_share)?;
         let (ml_kem, ciphertext) = key.encaps_from_seed(&*random()?);
@@ -75,13 +73,13 @@ impl ActiveKeyExchange for Offer {
         let (ciphertext, x25519_share) = split::<CT_LEN>(answer)?;
         let ciphertext = CipherText::try_from_bytes(*ciphertext).map_err(|_| invalid_share())?;
         let x25519 = self.x25519.complete(x25519_share)?;
-        // A ciphertext for another key gives a secret that nobody has: then
-        // it is Finished that does not fit.
+        // A ciphertext for another key gives a secret that the peer does not have:
+        // then Finished does not verify.
         let ml_kem = self.ml_kem.try_decaps(&ciphertext);
         Ok(combined(ml_kem.map_err(|_| invalid_share())?, &x25519))
     }
 
-    /// X25519 is offered on its own too, with the same share.
+    /// X25519 is also offered alone, with the same share.
     fn hybrid_component(&self) -> Option<(NamedGroup, &[u8])> {
         Some((self.x25519.group(), self.x25519.pub_key()))
     }
@@ -103,8 +101,8 @@ impl ActiveKeyExchange for Offer {
     }
 }
 
-/// The parts of a share: `N` bytes of ML-KEM, and X25519's. rustls answers
-/// one of another length with illegal_parameter.
+/// The parts of a share: `N` bytes of ML-KEM, and X25519's. A share of another length
+/// is invalid, and rustls sends illegal_parameter.
 fn split<const N: usize>(share: &[u8]) -> Result<(&[u8; N], &[u8]), Error> {
     match share.split_first_chunk() {
         Some((ml_kem, x25519)) if x25519.len() == X25519_LEN => Ok((ml_kem, x25519)),
@@ -121,7 +119,7 @@ fn combined(ml_kem: SharedSecretKey, x25519: &SharedSecret) -> SharedSecret {
     SharedSecret::from([&ml_kem[..], x25519.secret_bytes()].concat())
 }
 
-/// What FIPS 203 calls d, z and m.
+/// Random bytes for d, z and m of FIPS 203.
 fn random() -> Result<Zeroizing<[u8; 32]>, Error> {
     let mut bytes = Zeroizing::new([0; 32]);
     match SystemRandom::new().fill(&mut *bytes) {
@@ -154,8 +152,8 @@ mod tests {
         assert_eq!(counts["decapsulate"], 4);
     }
 
-    /// One test; `fields` are in hexadecimal digits, those of the tests before
-    /// it among them.
+    /// Runs one test. `fields` are in hexadecimal digits, and include those of earlier
+    /// tests.
     fn known_answer(test: &str, fields: &HashMap<&str, &str>) {
         match test {
             "keygen" => {
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_get_the_same_secret_of_both_exchanges() {
+    fn both_sides_get_the_same_combined_secret() {
         let offer = X25519MlKem768.start().unwrap();
         assert_eq!(offer.pub_key().len(), 1216);
         let answer = X25519MlKem768.start_and_complete(offer.pub_key()).unwrap();
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ciphertext_of_somebody_else_gives_another_secret() {
+    fn a_changed_ciphertext_gives_another_secret() {
         let offer = X25519MlKem768.start().unwrap();
         let mut answer = X25519MlKem768.start_and_complete(offer.pub_key()).unwrap();
         answer.pub_key[0] ^= 1;

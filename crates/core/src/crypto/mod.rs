@@ -1,5 +1,5 @@
-//! The cryptography of the engines: ring's, in the form that rustls takes, and
-//! what ring does not have. No other part of this crate names a library for it.
+//! The cryptography of the engines: ring's, as rustls takes it, and what ring lacks.
+//! No other part of this crate uses a cryptographic library directly.
 
 mod groups;
 mod hybrid;
@@ -17,10 +17,9 @@ use rustls::sign::SigningKey;
 use tunnel::record_status::RecordStatus;
 use tunnel::suites;
 
-/// Cipher suites, signatures, randomness, and key exchange in these groups:
-/// whatever a connection of either side uses. A client prefers the first group
-/// and sends a share for it; a server takes the client's order. What is noted
-/// of the connection's records is in `records`.
+/// The provider of one connection, of a client or a server, with these `groups`. A
+/// client sends a key share for the first group; a server follows the client's order.
+/// `records` gets what the cipher suites note about records.
 pub fn provider(groups: &[Group], records: &RecordStatus) -> Arc<CryptoProvider> {
     let provider = backend::default_provider();
     Arc::new(CryptoProvider {
@@ -30,19 +29,19 @@ pub fn provider(groups: &[Group], records: &RecordStatus) -> Arc<CryptoProvider>
     })
 }
 
-/// The signatures that can be verified, those in certificates included.
+/// The signature algorithms that can be verified, in handshakes and certificates.
 pub fn signature_algorithms() -> WebPkiSupportedAlgorithms {
     backend::default_provider().signature_verification_algorithms
 }
 
-/// Whether signatures of a key of this kind can be verified: the content of an
-/// AlgorithmIdentifier.
+/// Whether signatures by a key of this type can be verified. `algorithm` is the
+/// content of an AlgorithmIdentifier.
 pub fn can_verify(algorithm: &[u8]) -> bool {
     let mut known = signature_algorithms().all.iter();
     known.any(|known| known.public_key_alg_id().as_ref() == algorithm)
 }
 
-/// What signs with `key`. The key's bytes are not kept.
+/// The signer of `key`. It does not keep the encoded bytes of the key.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error> {
     sign::any_supported_type(key)
 }
@@ -80,8 +79,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest
 }
 
-/// `SHA256:` and the digest of a certificate in lower-case hex: what `--pin`
-/// takes.
+/// `SHA256:` and the digest of a certificate in lower-case hex, as `--pin` takes it.
 pub fn fingerprint(certificate: &[u8]) -> String {
     Pin::Certificate(sha256(certificate)).text()
 }

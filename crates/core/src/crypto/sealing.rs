@@ -1,24 +1,24 @@
-//! Sealing session tickets: AES-256-GCM, each under a key of its own that comes
-//! out of a secret and a random salt by HKDF-SHA-256 (RFC 5077 section 4, RFC
-//! 5869). So there is no bound on how many one secret seals.
+//! Seals session tickets by AES-256-GCM. Each has its own key, which HKDF-SHA-256
+//! derives from a secret and a random salt (RFC 5077 section 4, RFC 5869). So one
+//! secret can seal any number of tickets.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Bytes of the name that stands in front of what a key has sealed.
+/// Length of the key name at the start of a ticket.
 const NAME: usize = 16;
 
-/// Bytes of the salt behind it.
+/// Length of the salt that follows it.
 const SALT: usize = 32;
 
-/// A key that seals and opens. What it has sealed begins with its name.
+/// A key that seals and opens tickets. They begin with its name.
 pub struct SealingKey {
     name: [u8; NAME],
     secret: Prk,
 }
 
-/// How many bytes HKDF is to give.
+/// How many bytes HKDF is to derive.
 struct Length(usize);
 
 impl KeyType for Length {
@@ -28,15 +28,15 @@ impl KeyType for Length {
 }
 
 impl SealingKey {
-    /// The key and the name that `secret` gives, the same on every machine.
-    /// None if the library refuses, which it does for no secret.
+    /// Derives key and name from `secret`, equally on every machine. None if ring fails,
+    /// which it does for no secret.
     pub fn derive(secret: &[u8]) -> Option<Self> {
         let secret = Salt::new(HKDF_SHA256, &[]).extract(secret);
         let name = expand(&secret, &[b"s6-tls ticket name"])?;
         Some(Self { name, secret })
     }
 
-    /// Name, a random salt and `plain` sealed, which opens only for the same
+    /// The name, a random salt, and `plain` sealed; it opens only for the same
     /// `context`. None if the system has no random bytes.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
         let mut salt = [0; SALT];
@@ -44,19 +44,19 @@ impl SealingKey {
         let mut sealed = [&self.name, &salt[..], plain].concat();
         let text = &mut sealed[NAME + SALT..];
         let key = self.key(&salt)?;
-        let aad = Aad::from(self.bound(context));
+        let aad = Aad::from(self.associated_data(context));
         let tag = key.seal_in_place_separate_tag(nonce(), aad, text).ok()?;
         sealed.extend_from_slice(tag.as_ref());
         Some(sealed)
     }
 
-    /// What [`SealingKey::seal`] was given; None if `sealed` is not wholly
-    /// what this key made for this `context`.
+    /// The plaintext of [`SealingKey::seal`]. None if this key did not make `sealed` for
+    /// this `context`, or it was changed.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let rest = sealed.strip_prefix(&self.name)?;
         let (salt, text) = rest.split_first_chunk()?;
         let mut plain = text.to_vec();
-        let aad = Aad::from(self.bound(context));
+        let aad = Aad::from(self.associated_data(context));
         let opened = self.key(salt)?.open_in_place(nonce(), aad, &mut plain);
         let length = opened.ok()?.len();
         plain.truncate(length);
@@ -70,13 +70,13 @@ impl SealingKey {
         Some(LessSafeKey::new(key))
     }
 
-    /// What is authenticated with the ticket.
-    fn bound(&self, context: &[u8]) -> Vec<u8> {
+    /// The associated data of a ticket.
+    fn associated_data(&self, context: &[u8]) -> Vec<u8> {
         [&self.name, context].concat()
     }
 }
 
-/// The only nonce of a key that seals once.
+/// A fixed nonce: each key seals only once.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sealed_opens_under_the_same_secret_only() {
+    fn a_ticket_opens_with_the_same_secret_and_context_only() {
         let key = SealingKey::derive(&[7; 32]).unwrap();
         let sealed = key.seal(b"who", b"state").unwrap();
         let same = SealingKey::derive(&[7; 32]).unwrap();
@@ -104,12 +104,12 @@ mod tests {
         let again = key.seal(b"who", b"state").unwrap();
         assert_eq!(again[..NAME], sealed[..NAME]);
         assert_ne!(again[NAME..][..SALT], sealed[NAME..][..SALT]);
-        // Another salt is another key, and so there is another text.
+        // Another salt gives another key, and so another ciphertext.
         assert_ne!(again[NAME + SALT..], sealed[NAME + SALT..]);
     }
 
     #[test]
-    fn no_byte_can_be_changed_and_none_can_miss() {
+    fn a_changed_or_cut_ticket_does_not_open() {
         let key = SealingKey::derive(&[7; 32]).unwrap();
         let sealed = key.seal(b"who", b"state").unwrap();
         for i in 0..sealed.len() {

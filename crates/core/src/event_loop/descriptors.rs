@@ -1,10 +1,9 @@
 //! The four descriptors of an engine.
 //!
-//! They are shared with other processes, which may go on using them. So a
-//! socket is never switched to non-blocking mode: each call asks for that by
-//! itself. A terminal is opened anew, for whoever is stopped by a key puts
-//! nothing back. Other descriptors are switched, and get their former flags
-//! back before they are closed.
+//! Other processes share them and may go on using them. So a socket is never
+//! switched to non-blocking mode: each call asks for that by a flag. A terminal is
+//! opened anew, because a process that is stopped by a key restores nothing. Other
+//! descriptors are switched, and get their former flags back before they are closed.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Instant;
@@ -27,26 +26,24 @@ pub struct Descriptors(PerEnd<Option<Descriptor>>);
 struct Descriptor {
     fd: OwnedFd,
     socket: bool,
-    /// What is known of it as a pipe to or from the program.
+    /// The size of the pipe, if it is one to or from the program.
     pipe: Option<Pipe>,
-    /// Which descriptors are the same open file, and thus have one set of
-    /// flags: the first end among them.
+    /// The first end that is the same open file, and so has the same flags.
     group: End,
-    /// The flags before, if they were changed.
+    /// The former flags, if they were changed.
     former: Option<OFlag>,
 }
 
 impl Descriptors {
-    /// Takes over the descriptors with these numbers; a number may be there
-    /// twice.
+    /// Takes over the descriptors with these numbers. Two ends may have one number.
     pub fn new(numbers: PerEnd<RawFd>) -> Result<Self, Fatal> {
         let mut descriptors = Self(PerEnd::default());
         for (i, end) in End::ALL.into_iter().enumerate() {
             let number = numbers[end];
-            // A terminal that was opened anew has left its number.
-            let mut others = End::ALL[..i].iter();
-            let same = others.find(|other| numbers[**other] == number);
-            let same = same.and_then(|same| descriptors.0[*same].as_ref());
+            // If a terminal was opened anew, the number is no longer valid.
+            let same = (End::ALL[..i].iter())
+                .find(|other| numbers[**other] == number)
+                .and_then(|same| descriptors.0[*same].as_ref());
             let descriptor = match same {
                 Some(same) => same.for_another(end),
                 None => {
@@ -72,20 +69,21 @@ impl Descriptors {
         self.numbers_of(|descriptor| descriptor.socket)
     }
 
-    /// The numbers of those whose flags are put back before they are closed.
+    /// The numbers of those whose flags are restored before they are closed.
     pub fn switched(&self) -> Vec<RawFd> {
         self.numbers_of(|descriptor| descriptor.former.is_some())
     }
 
-    /// The numbers of those whose pipes [`Ends::resize`] may resize.
+    /// The numbers of the pipes that [`Ends::resize`] may resize.
     pub fn pipes(&self) -> Vec<RawFd> {
         self.numbers_of(|descriptor| descriptor.pipe.is_some())
     }
 
     fn numbers_of(&self, wanted: impl Fn(&Descriptor) -> bool) -> Vec<RawFd> {
-        let ends = End::ALL.into_iter().filter_map(|end| self.0[end].as_ref());
-        let wanted = ends.filter(|descriptor| wanted(descriptor));
-        wanted.map(|descriptor| descriptor.fd.as_raw_fd()).collect()
+        let open = End::ALL.into_iter().filter_map(|end| self.0[end].as_ref());
+        open.filter(|descriptor| wanted(descriptor))
+            .map(|descriptor| descriptor.fd.as_raw_fd())
+            .collect()
     }
 
     fn pipe(&self, end: End) -> Option<(BorrowedFd<'_>, &Pipe)> {
@@ -93,15 +91,14 @@ impl Descriptors {
         Some((descriptor.fd.as_fd(), descriptor.pipe.as_ref()?))
     }
 
-    /// Whether a pipe may grow and leave room for other pipes of the user. Only
-    /// the pipe to the program can tell; without it the system alone decides.
+    /// Whether a pipe may grow and still leave room for other pipes of the user. Only
+    /// the pipe to the program can be asked; without it the system alone decides.
     fn has_room(&self) -> bool {
         let pipe = self.pipe(End::AppOut);
         pipe.is_none_or(|(fd, pipe)| pipe.has_room(fd))
     }
 
-    /// Waits until an end is ready for what `interest` says, or until
-    /// `deadline`.
+    /// Waits until an end is ready as `interest` says, or until `deadline`.
     pub fn wait(
         &self,
         interest: PerEnd<Interest>,
@@ -127,9 +124,9 @@ impl Descriptors {
         }))
     }
 
-    /// Has what was received acknowledged at once, where the system can do
-    /// that. A peer that has sent the last message of the handshake and does
-    /// not hear of it would keep its first data back (RFC 896).
+    /// Acknowledges what was received at once, where the system can. Until the last
+    /// message of its handshake is acknowledged, a peer may hold back its first data
+    /// (RFC 896).
     pub fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         if let Some(end) = self.0.net_in.as_ref().filter(|end| end.socket) {
@@ -154,8 +151,8 @@ impl Descriptors {
                 continue;
             }
             if flags(descriptor.fd.as_fd())?.contains(OFlag::O_NONBLOCK) {
-                // Changing another end has changed this one: it is the same
-                // open file as the nearest one that was changed.
+                // The change of another end has changed this one: it is the same open
+                // file as the last end that was changed and is the same file.
                 let mut others = End::ALL[..i].iter().rev();
                 let same = others.find(|other| self.shares(**other, end));
                 if let (Some(same), Some(descriptor)) = (same, self.0[end].as_mut()) {
@@ -171,8 +168,7 @@ impl Descriptors {
         Ok(())
     }
 
-    /// Whether two ends are the same file, and that file was changed for the
-    /// first of them.
+    /// Whether two ends are the same file, and the flags of the first were changed.
     fn shares(&self, first: End, second: End) -> bool {
         let file = |end: End| {
             let stat = fstat(&self.0[end].as_ref()?.fd).ok()?;
@@ -184,14 +180,14 @@ impl Descriptors {
         changed && file(first).is_some() && file(first) == file(second)
     }
 
-    /// Puts back the flags of `end`, unless another open end needs them as
-    /// they are.
+    /// Restores the flags of `end`, unless another end is the same open file.
     fn restore(&self, end: End) {
         let Some(descriptor) = &self.0[end] else {
             return;
         };
-        let others = End::ALL.into_iter().filter(|other| *other != end);
-        let mut others = others.filter_map(|other| self.0[other].as_ref());
+        let mut others = (End::ALL.into_iter())
+            .filter(|other| *other != end)
+            .filter_map(|other| self.0[other].as_ref());
         if others.any(|other| other.group == descriptor.group) {
             return;
         }
@@ -261,14 +257,14 @@ impl Drop for Descriptors {
 }
 
 impl Descriptor {
-    /// What was inherited as `fd`; a terminal is opened anew.
+    /// Makes an end of the inherited `fd`. A terminal is opened anew.
     fn inherited(fd: OwnedFd, end: End) -> Result<Self, Errno> {
         let kind = kind(fd.as_fd())?;
         let own = (kind == SFlag::S_IFCHR).then(|| terminal(fd.as_fd()));
         Ok(Self::of(own.flatten().unwrap_or(fd), kind, end))
     }
 
-    /// The same open file for another end.
+    /// A duplicate for another end.
     fn for_another(&self, end: End) -> Result<Self, Errno> {
         let fd = unix::fd::duplicate_above(&self.fd, 3)?;
         let kind = kind(fd.as_fd())?;
@@ -287,13 +283,13 @@ impl Descriptor {
     }
 }
 
-/// Whether `fd` is a socket, a pipe, a terminal...
+/// The file type of `fd`.
 fn kind(fd: BorrowedFd<'_>) -> Result<SFlag, Errno> {
     Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
 }
 
-/// The terminal that `fd` is, with flags that nobody shares. None also for the
-/// other end of a pseudo-terminal: to open its file makes a new one.
+/// Opens the terminal `fd` anew, with flags of its own. None if it is no terminal, or
+/// the master of a pseudo-terminal: opening its file would make a new one.
 fn terminal(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let path = nix::unistd::ttyname(fd).ok()?;
     if path.ends_with("ptmx") {

@@ -1,4 +1,4 @@
-//! The loop that brings pump and descriptors together.
+//! The poll loop: it waits for the descriptors and steps the pump.
 
 pub mod descriptors;
 mod pipe_size;
@@ -17,20 +17,19 @@ use crate::exit;
 use crate::report::log_line::LogLine;
 use crate::report::notification::{self, PeerInfo};
 
-/// What holds the key, as far as the loop has to know: it is needed until the
-/// handshake is over.
+/// The key guard, which is needed until the handshake is over.
 pub struct Guard {
-    /// The descriptor to ask it over.
+    /// The descriptor of the socket to it.
     pub number: RawFd,
-    /// Lets it go.
+    /// Closes that socket, which ends the guard.
     pub hang_up: Box<dyn FnOnce()>,
 }
 
-/// What can wait until the peer has our first message, but has to be done
-/// before anything is read from it.
+/// Work that is done after the ClientHello is sent and before anything is read from
+/// the peer.
 pub type AfterClientHello = Box<dyn FnOnce(&EngineOptions) -> Result<(), Fatal>>;
 
-/// A connection, and what the program was told to do with it.
+/// An engine, ready to run.
 pub struct EventLoop {
     /// The connection, ready to start.
     pub pump: Pump,
@@ -38,27 +37,28 @@ pub struct EventLoop {
     pub descriptors: Descriptors,
     /// The options of both engines.
     pub options: EngineOptions,
-    /// What is done when a first message, if there is one, is on its way.
+    /// What is left to be done once the first message is sent.
     pub after_client_hello: Option<AfterClientHello>,
-    /// The process that holds the key, if it is another one.
+    /// The key guard, if there is one.
     pub guard: Option<Guard>,
-    /// Where to report the end of the handshake.
+    /// The descriptor for the notification, if there is to be one.
     pub notification: Option<OwnedFd>,
-    /// Client: the name that it asks for.
+    /// In a client: the name that it asks for.
     pub server_name: Option<String>,
-    /// What else the notification says.
+    /// What the notification says besides the session, with `--peer-info`.
     pub peer_info: Option<PeerInfo>,
 }
 
 impl EventLoop {
-    /// Runs until nothing can be passed on any more. What came of it is left
+    /// Runs until the connection has ended. Its properties and its end are recorded
     /// in `line`.
     pub fn run(&mut self, context: &Context, line: Option<&mut LogLine>) -> Result<u8, Fatal> {
         unix::signal::ignore_sigpipe_forever();
         end_on_panic(context.prog.clone(), line.as_deref().cloned());
         let first = self.send_client_hello();
         if self.options.sandbox {
-            self.lock_in(context).map_err(|fatal| self.abort(fatal))?;
+            self.enter_sandbox(context)
+                .map_err(|fatal| self.abort(fatal))?;
         }
         let ended = self.drive(first);
         if let Some(line) = line {
@@ -73,15 +73,12 @@ impl EventLoop {
         exit::result(ended?, self.options.verbosity)
     }
 
-    /// The first step: a client sends its first message. What has to be read of
-    /// files for the answer is read while the server thinks of one; a failure
-    /// ends the handshake, whatever else happened.
+    /// The first step: a client sends its ClientHello. While the server prepares its
+    /// answer, the files for that are read. If that fails, the handshake does.
     fn send_client_hello(&mut self) -> Step {
         let step = self.silent_step();
         let after_client_hello = self.after_client_hello.take();
-        match after_client_hello.map_or(Ok(()), |after_client_hello| {
-            after_client_hello(&self.options)
-        }) {
+        match after_client_hello.map_or(Ok(()), |work| work(&self.options)) {
             Ok(()) => step,
             Err(fatal) => {
                 self.pump.abort(exit::abort(&fatal));
@@ -97,18 +94,17 @@ impl EventLoop {
             .step(&mut self.descriptors, PerEnd::default(), now)
     }
 
-    /// Tells the peer that there will be no connection, and reads nothing.
+    /// Sends the alert for `fatal` to the peer, and reads nothing.
     fn abort(&mut self, fatal: Fatal) -> Fatal {
         self.pump.abort(exit::abort(&fatal));
         self.silent_step();
         fatal
     }
 
-    /// Gives up everything but the descriptors, before the first byte from
-    /// the network. Not inlined, so that the stack that this takes is free when
-    /// data flow.
+    /// Enters the sandbox, before the first byte from the network: only the descriptors
+    /// remain. Not inlined, so that the stack that this takes is free when data flow.
     #[inline(never)]
-    fn lock_in(&self, context: &Context) -> Result<(), Fatal> {
+    fn enter_sandbox(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
         let guard = self.guard.as_ref().map(|guard| guard.number);
@@ -127,16 +123,14 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Takes steps, the first of which was `step`, until the connection has
-    /// ended.
+    /// Steps the pump until the connection has ended. `step` is the result of the first.
     fn drive(&mut self, mut step: Step) -> Result<Outcome, Fatal> {
         loop {
             let mut ready = PerEnd::default();
             match step {
                 Step::Again => {}
                 Step::Established => {
-                    // It may hold parts of the key, and the secrets of the
-                    // handshake.
+                    // It may hold parts of the key and secrets of the handshake.
                     unix::memory::wipe_stack();
                     self.established()?;
                 }
@@ -156,8 +150,8 @@ impl EventLoop {
         self.descriptors.wait(interest, deadline)
     }
 
-    /// The handshake is over: says so, and lets go what only that needs. Not
-    /// inlined, as above.
+    /// The handshake is over: ends the guard and writes the notification. Not inlined,
+    /// so that the stack that this takes is free when data flow.
     #[inline(never)]
     fn established(&mut self) -> Result<(), Fatal> {
         self.descriptors.acknowledge();
@@ -178,14 +172,14 @@ impl EventLoop {
         unix::fd::write_all(&fd, &block).map_err(|errno| Fatal::system("notify the program", errno))
     }
 
-    /// The server's name, as the client asks for it.
+    /// The server name that the client asks for.
     fn name(&self) -> Option<String> {
         let asked = || self.pump.session().asked_name();
         self.server_name.clone().or_else(asked)
     }
 }
 
-/// What these options mean for the connection.
+/// The rules of the pump by these options.
 pub fn rules(options: &EngineOptions) -> Rules {
     Rules {
         notify: options.close_notify,
@@ -195,8 +189,8 @@ pub fn rules(options: &EngineOptions) -> Rules {
     }
 }
 
-/// A panic, which would be a bug, ends the process like any other error: to
-/// abort takes a signal, and the sandbox has none.
+/// Makes a panic, which would be a bug, end the process like any other error. abort(3)
+/// takes a signal, which the sandbox forbids.
 fn end_on_panic(prog: String, line: Option<LogLine>) {
     std::panic::set_hook(Box::new(move |panic| {
         let fatal = Fatal::new(Fatal::SYSTEM, format!("bug: {panic}")).print(&prog);
@@ -207,14 +201,15 @@ fn end_on_panic(prog: String, line: Option<LogLine>) {
     }));
 }
 
-/// The descriptor for the notification; 0 is none.
+/// Takes the descriptor for the notification; 0 is none.
 pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
     if number == 0 {
         return Ok(None);
     }
-    let fd = RawFd::try_from(number).map_err(|_| unix::Errno::EBADF);
-    let fd = fd.and_then(unix::fd::take_inherited);
-    fd.map(Some)
+    RawFd::try_from(number)
+        .map_err(|_| unix::Errno::EBADF)
+        .and_then(unix::fd::take_inherited)
+        .map(Some)
         .map_err(|errno| Fatal::system("use the notification descriptor", errno))
 }
 
@@ -222,11 +217,11 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
 mod tests {
     use super::*;
 
-    const ITSELF: &str = "a_panic_inside_the_sandbox_is_one_line_and_an_exit_code";
+    const THIS_TEST: &str = "a_panic_inside_the_sandbox_is_one_line_and_an_exit_code";
 
     #[test]
     fn a_panic_inside_the_sandbox_is_one_line_and_an_exit_code() {
-        // The second time in a process of its own.
+        // The test starts itself in a process of its own, with INSIDE set.
         if std::env::var_os("INSIDE").is_some() {
             end_on_panic("p".to_owned(), None);
             let none = sandbox::Descriptors {
@@ -240,7 +235,7 @@ mod tests {
             panic!("no\nway out");
         }
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = again.arg(ITSELF).env("INSIDE", "1").output().unwrap();
+        let output = again.arg(THIS_TEST).env("INSIDE", "1").output().unwrap();
         let line = String::from_utf8(output.stderr).unwrap();
         assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
         assert!(line.ends_with("\\nno\\nway out\n"), "{line}");

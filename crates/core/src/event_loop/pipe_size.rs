@@ -1,4 +1,4 @@
-//! How much the pipes to and from the program hold.
+//! The sizes of the pipes to and from the program.
 
 use std::os::fd::BorrowedFd;
 
@@ -9,14 +9,14 @@ use unix::Errno;
 /// A pipe that can be resized.
 #[cfg(target_os = "linux")]
 pub struct Pipe {
-    /// How many bytes it held at first.
+    /// Its size at the start, in bytes.
     former: i32,
     size: Size,
 }
 
 #[cfg(target_os = "linux")]
 impl Pipe {
-    /// What `fd` is, if it is a pipe.
+    /// The pipe `fd`; None if it is none.
     pub fn of(fd: BorrowedFd<'_>) -> Option<Self> {
         use nix::fcntl::{FcntlArg, fcntl};
         Some(Self {
@@ -25,13 +25,13 @@ impl Pipe {
         })
     }
 
-    /// Whether `size` is more than it has now.
+    /// Whether `size` is larger than its size now.
     pub fn would_grow(&self, size: Size) -> bool {
         size == Size::Large && self.size == Size::Small && self.former < LARGE
     }
 
-    /// Whether its user may have [`ROOM`] more bytes in pipes. Only for a pipe
-    /// that nobody else writes to: a program that waits would fill it.
+    /// Whether its user may have [`ROOM`] more bytes in pipes: it has this size for a
+    /// moment. Nobody else may write to it, as a waiting program would fill it then.
     pub fn has_room(&self, fd: BorrowedFd<'_>) -> bool {
         let now = match self.size {
             Size::Small => self.former,
@@ -44,8 +44,8 @@ impl Pipe {
         room
     }
 
-    /// Gives the pipe `fd` another size, unless it is to grow where there is no
-    /// `room`. False if it holds too much to become small now.
+    /// Gives the pipe `fd` another size; it grows only if there is `room`. False if it
+    /// holds too much to shrink now.
     pub fn resize(&mut self, fd: BorrowedFd<'_>, size: Size, room: bool) -> bool {
         if size == self.size || self.former >= LARGE {
             return true;
@@ -58,31 +58,30 @@ impl Pipe {
         if size == Size::Small && done == Err(Errno::EBUSY) {
             return false;
         }
-        // Where it could not grow it is not tried again during this flow.
+        // If it could not grow, that is not tried again while these data flow.
         self.size = size;
         true
     }
 }
 
-/// Sets how many bytes a pipe holds. Without privileges a user has so many
-/// pages for pipes in all (pipe(7)): EPERM. EBUSY if it holds more.
+/// Sets the size of a pipe in bytes. EPERM if an unprivileged user would have too
+/// many pages in pipes (pipe(7)), EBUSY if the pipe holds more.
 #[cfg(target_os = "linux")]
 fn set(fd: BorrowedFd<'_>, bytes: i32) -> Result<(), Errno> {
     use nix::fcntl::{FcntlArg, fcntl};
     fcntl(fd, FcntlArg::F_SETPIPE_SZ(bytes)).map(drop)
 }
 
-/// How many bytes a pipe holds while data flow.
+/// The size of a pipe while data flow, in bytes.
 #[cfg(target_os = "linux")]
 const LARGE: i32 = Size::Large.pipe() as i32;
 
-/// How many bytes there must be room for before a pipe grows, so that some are
-/// left to others: the most that fs.pipe-max-size allows without privileges,
-/// unless it was changed.
+/// How many bytes there must be room for before a pipe grows, so that other pipes can
+/// grow, too: the default of fs.pipe-max-size.
 #[cfg(target_os = "linux")]
 const ROOM: i32 = 1 << 20;
 
-/// No pipe can be resized elsewhere.
+/// Other systems cannot resize pipes.
 #[cfg(not(target_os = "linux"))]
 pub enum Pipe {}
 

@@ -166,7 +166,7 @@ fn send(socket: &OwnedFd, response: &Response) -> Result<(), ChannelError> {
 impl Confinement {
     fn enter(&self, socket: &OwnedFd) -> Result<(), Fatal> {
         if let Some(identity) = &self.identity {
-            identity.take()?;
+            identity.assume()?;
         }
         if self.sandbox {
             // With another identity, fs.suid_dumpable decides anew who may look into the memory.

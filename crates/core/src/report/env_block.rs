@@ -1,18 +1,18 @@
-//! The form of the notification: strings ended by NUL, `NAME=value` to set a
-//! variable and `NAME` to unset it, and one more NUL at the very end.
+//! The format of the notification: strings, each ended by NUL, and one more NUL at
+//! the end. `NAME=value` sets a variable, `NAME` unsets it.
 
 /// A notification that is being written.
 #[derive(Default)]
 pub struct EnvBlock(Vec<u8>);
 
 impl EnvBlock {
-    /// Sets `name`, or unsets it if there is no `value`. A value that holds a
-    /// NUL, whose rest would pass for another variable, is as good as none.
+    /// Sets `name`, or unsets it if there is no `value`, or one with a NUL: the rest of
+    /// that would pass for another variable.
     pub fn say(&mut self, name: &str, value: Option<&str>) {
         self.say_bytes(name, value.map(str::as_bytes));
     }
 
-    /// The same with a value that may not be UTF-8.
+    /// As [`Self::say`], for a value that may not be UTF-8.
     pub fn say_bytes(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.extend_from_slice(name.as_bytes());
         if let Some(value) = value.filter(|value| !value.contains(&0)) {
@@ -22,8 +22,8 @@ impl EnvBlock {
         self.0.push(0);
     }
 
-    /// Sets `name_0`, `name_1` and so on, and unsets the one behind the last,
-    /// for an inherited variable would pass for one more.
+    /// Sets `name_0`, `name_1` and so on, and unsets the next one: if it was inherited
+    /// it would pass for one more.
     pub fn say_each(&mut self, name: &str, values: &[String]) {
         for (n, value) in values.iter().enumerate() {
             self.say(&format!("{name}_{n}"), Some(value));
@@ -31,7 +31,7 @@ impl EnvBlock {
         self.say(&format!("{name}_{}", values.len()), None);
     }
 
-    /// The whole of it.
+    /// The finished notification.
     pub fn finish(mut self) -> Vec<u8> {
         self.0.push(0);
         self.0
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_set_or_unset_in_its_order() {
+    fn variables_are_set_and_unset_in_order() {
         let mut env_block = EnvBlock::default();
         env_block.say("A", Some("1=2"));
         env_block.say("B", None);

@@ -1,8 +1,8 @@
-//! The names of what was agreed on, as programs and logs know them.
+//! The names of version, cipher suite and group that programs and logs get.
 
 use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
 
-/// The version's name as OpenSSL has it.
+/// The version as OpenSSL names it.
 pub fn protocol(state: &CommonState) -> Option<&'static str> {
     match state.protocol_version()? {
         ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
@@ -11,18 +11,18 @@ pub fn protocol(state: &CommonState) -> Option<&'static str> {
     }
 }
 
-/// The suite's name as OpenSSL has it, which is what programs know.
+/// The cipher suite as OpenSSL names it, which programs know.
 pub fn cipher(state: &CommonState) -> Option<&'static str> {
     cipher_name(state.negotiated_cipher_suite()?.suite())
 }
 
-/// The group's name in IANA's registry of TLS Supported Groups; None if there
-/// was no key exchange.
+/// The group as IANA's registry of TLS Supported Groups names it. None if there was
+/// no key exchange.
 pub fn group(state: &CommonState) -> Option<&'static str> {
     group_name(state.negotiated_key_exchange_group()?.name())
 }
 
-/// Whether an earlier session goes on, once that is known.
+/// Whether an earlier session was resumed, once that is known.
 pub fn is_resumed(state: &CommonState) -> Option<bool> {
     Some(state.handshake_kind()? == HandshakeKind::Resumed)
 }
@@ -61,7 +61,7 @@ mod tests {
     use crate::crypto;
 
     #[test]
-    fn all_that_the_provider_can_agree_on_has_a_name() {
+    fn every_suite_and_group_of_the_provider_has_a_name() {
         let provider = crypto::provider(&cli::Group::ALL, &RecordStatus::default());
         for suite in &provider.cipher_suites {
             assert!(cipher_name(suite.suite()).is_some(), "{suite:?}");

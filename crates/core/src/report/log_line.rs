@@ -1,4 +1,4 @@
-//! The line that says how a connection went, for logs and what reads them.
+//! The log line about a connection.
 
 use std::fmt;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use unix::quoted::quoted;
 use crate::crypto;
 use crate::report::labels;
 
-/// What the line says, as far as it is known yet.
+/// The fields of the line, as far as they are known.
 #[derive(Clone, Debug)]
 pub struct LogLine {
     started: Instant,
@@ -33,13 +33,13 @@ pub struct LogLine {
 }
 
 impl LogLine {
-    /// The line of an engine that was `started` then and is connected with
-    /// `remote`; so far nothing else is known.
+    /// The line of an engine that was `started` then and is connected to `remote`, with
+    /// no other fields yet.
     pub fn new(started: Instant, remote: Option<Endpoint>) -> Self {
         Self {
             started,
-            // Rules are written for an address of IPv4 as such, even if its
-            // socket is one of IPv6 (RFC 4291, 2.5.5.2).
+            // An IPv4 address is logged as such, even of an IPv6 socket (RFC 4291
+            // section 2.5.5.2): filters look for that.
             remote: remote.map(Endpoint::unmapped),
             protocol: None,
             cipher: None,
@@ -55,9 +55,9 @@ impl LogLine {
         }
     }
 
-    /// What came of the connection: what was agreed on, the chain by which the
-    /// peer has proved who it is, the server name that the client sent, and how
-    /// many bytes of cleartext came from the network and went to it.
+    /// Records the connection: what was negotiated, the peer's chain, the
+    /// server name that the client sent, and the bytes of cleartext received from and
+    /// sent to the network.
     pub fn connection(
         &mut self,
         state: &CommonState,
@@ -75,13 +75,13 @@ impl LogLine {
         [self.received, self.sent] = bytes;
     }
 
-    /// How it ended.
+    /// Records how the connection ended.
     pub fn end(&mut self, reason: EndReason) {
         self.end = Some(reason);
     }
 
-    /// Prints what `result` has to say and then this line, unless it is about
-    /// wrong usage. What is left of `result` is the exit code.
+    /// Prints the error of `result`, if it is one, and then this line. Returns the exit
+    /// code. Wrong usage is returned as it is, and prints no line.
     pub fn finish(mut self, context: &Context, result: Result<u8, Fatal>) -> Result<u8, Fatal> {
         self.code = match &result {
             Ok(code) => *code,
@@ -130,8 +130,8 @@ impl fmt::Display for LogLine {
     }
 }
 
-/// The peer's address as whoever accepted or made the connection left it in
-/// `${PROTO}REMOTEIP` and `${PROTO}REMOTEPORT`: behind a proxy it is not the
+/// The peer's address in `${PROTO}REMOTEIP` and `${PROTO}REMOTEPORT`, as the program
+/// that accepted or made the connection set them. Behind a proxy it differs from the
 /// socket's.
 pub fn remote_in_environment(env: &Env) -> Option<Endpoint> {
     let text = |name: &str| env.get(name)?.to_str();
@@ -157,7 +157,7 @@ mod tests {
         LogLine::new(Instant::now(), None)
     }
 
-    /// The line without the time, which nobody knows.
+    /// The line without the field ms=.
     fn text(line: &LogLine) -> String {
         let text = line.to_string();
         let (before, after) = text.split_once(" ms=").unwrap();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_are_there_in_their_order() {
+    fn all_fields_are_printed_in_order() {
         let line = LogLine {
             protocol: Some("TLSv1.3"),
             cipher: Some("TLS_AES_128_GCM_SHA256"),
@@ -200,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_ipv4_is_shown_as_one() {
+    fn an_ipv4_mapped_address_is_shown_as_ipv4() {
         let line = LogLine::new(Instant::now(), endpoint("::ffff:192.0.2.1", 5));
         assert!(line.to_string().starts_with("remote=192.0.2.1:5 "));
     }
 
     #[test]
-    fn what_the_peer_wrote_cannot_pass_for_another_field() {
+    fn values_of_the_peer_cannot_pass_for_another_field() {
         let line = LogLine {
             sni: Some("a end=closed\n\\x20é".into()),
             alpn: Some(vec![0, b'=', 0x7f]),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_names_the_peer_under_the_name_of_its_protocol() {
+    fn the_remote_address_is_read_from_variables_of_proto() {
         let remote = |env_block: &[(&str, &str)]| {
             let mut env = Env::default();
             env_block

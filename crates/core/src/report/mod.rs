@@ -1,5 +1,5 @@
-//! What is said about a connection: to the program once the handshake is over,
-//! to logs at the end, and why it failed.
+//! The reports about a connection: the notification to the program after the
+//! handshake, and the log line at the end.
 
 pub mod channel_binding;
 pub mod env_block;

@@ -1,4 +1,4 @@
-//! What the program is told about the connection once the handshake is over.
+//! The notification to the program once the handshake is over.
 
 use std::sync::Arc;
 
@@ -18,17 +18,16 @@ use crate::report::peer_info::{self, Verification};
 
 /// What `--peer-info` needs besides the session.
 pub struct PeerInfo {
-    /// Where the keying material of this connection is exported to.
+    /// The source of the channel binding `tls-exporter`.
     pub exporter: Arc<Exporter>,
-    /// How the peer's certificate was judged, if it has sent one.
+    /// How the peer's certificate was judged, if it sent one.
     pub verification: Verification,
-    /// In a server: what knows the certificate that was shown.
+    /// In a server: which certificate it has shown.
     pub server_facts: Option<HandshakeFacts>,
 }
 
-/// The notification. See [`EnvBlock`] for its form. The peer has proved who it
-/// is by `chain`, or has not. There is an application protocol only if one was to
-/// be agreed on.
+/// The notification, in the format of [`EnvBlock`]. `chain` is the peer's, empty if it
+/// sent none. The ALPN variable is there only if `alpn` was to be negotiated.
 pub fn write(
     state: &CommonState,
     chain: &[CertificateDer<'static>],
@@ -42,8 +41,7 @@ pub fn write(
     env_block.say("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = chain.first().map(|der| crypto::fingerprint(der));
     env_block.say("SSL_PEER_CERT_HASH", hash.as_deref());
-    let subject = chain.first();
-    let subject = subject.and_then(|der| Certificate::parse(der)?.subject().line());
+    let subject = (chain.first()).and_then(|der| Certificate::parse(der)?.subject().line());
     env_block.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     if alpn {
         env_block.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
@@ -73,8 +71,9 @@ impl PeerInfo {
             Some(facts) => ("SSL_CLIENT", facts.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
         };
-        let end_point = server.and_then(|der| server_end_point::of_certificate(&der));
-        let end_point = end_point.map(|digest| STANDARD.encode(digest));
+        let end_point = server
+            .and_then(|der| server_end_point::of_certificate(&der))
+            .map(|digest| STANDARD.encode(digest));
         env_block.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
         peer_info::say(env_block, prefix, chain, self.verification);
     }

@@ -1,9 +1,9 @@
-//! `tls-exporter` (RFC 9266): keying material that nothing else is made of.
+//! `tls-exporter` (RFC 9266): keying material that is exported for channel binding.
 //!
-//! rustls exports nothing from its unbuffered connections. So the value is
-//! taken where its secrets pass: in TLS 1.3 they are shown to a [`KeyLog`], in
-//! TLS 1.2 all of them go through the PRF of the cipher suite. No secret is
-//! kept.
+//! Upstream: rustls's unbuffered connections lack `export_keying_material`, which its
+//! other connections have. So the value is computed where its secrets pass: TLS 1.3
+//! shows them to a [`KeyLog`], and in TLS 1.2 they go through the PRF of the cipher
+//! suite. No secret is kept. Once rustls has that function, it replaces this module.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,13 +18,13 @@ use unix::lock;
 
 const LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// How rustls calls the exporter_secret of TLS 1.3 in its logs.
+/// The label of rustls's key log for the exporter_master_secret of TLS 1.3.
 const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
 
-/// How long a client's or a server's random is (RFC 5246 section 7.4.1.2).
+/// The length of a client's or a server's random (RFC 5246 section 7.4.1.2).
 const RANDOM: usize = 32;
 
-/// The binding of one connection.
+/// Computes the channel binding of one connection.
 #[derive(Debug)]
 pub struct Exporter {
     exported: Arc<Mutex<Exported>>,
@@ -33,14 +33,14 @@ pub struct Exporter {
 
 #[derive(Debug, Default)]
 struct Exported {
-    /// The master secret of TLS 1.2 is unique to the handshake (RFC 7627).
+    /// In TLS 1.2: whether the master secret is an extended one (RFC 7627), and so
+    /// unique to the handshake.
     extended: bool,
     value: Option<[u8; 32]>,
 }
 
 impl Exporter {
-    /// What `--peer-info` needs of a connection with `provider`: see
-    /// [`Self::new`].
+    /// An exporter if `--peer-info` asks for it; see [`Self::new`].
     pub fn asked_for(
         options: &EngineOptions,
         provider: &mut Arc<CryptoProvider>,
@@ -50,9 +50,9 @@ impl Exporter {
             .then(|| Self::new(Arc::make_mut(provider)))
     }
 
-    /// An exporter for the one connection that will be made with `provider`,
-    /// which is changed for that, and with this exporter as its [`KeyLog`].
-    /// The new suites stay in memory as long as the process.
+    /// An exporter for the one connection that will be made with `provider`, whose TLS
+    /// 1.2 suites are replaced, and with this exporter as its [`KeyLog`]. The new
+    /// suites are leaked: rustls takes only `'static` ones.
     pub fn new(provider: &mut CryptoProvider) -> Arc<Self> {
         let exported = Arc::default();
         let suites = &mut provider.cipher_suites;
@@ -69,8 +69,8 @@ impl Exporter {
         })
     }
 
-    /// The value once the handshake is over. None in TLS 1.2 without an
-    /// extended master secret, and when such a session was resumed.
+    /// The value, once the handshake is over. None in TLS 1.2 without an extended
+    /// master secret, or if a session of TLS 1.2 was resumed.
     pub fn value(&self) -> Option<[u8; 32]> {
         lock(&self.exported).value
     }
@@ -120,7 +120,7 @@ fn expand_label(
     expander.expand_slice(&info, output).ok()
 }
 
-/// `suite` with a PRF that is listened to.
+/// `suite` with a PRF that computes the value from the secrets that it gets.
 fn watch(
     suite: &'static Tls12CipherSuite,
     exported: &Arc<Mutex<Exported>>,
@@ -155,8 +155,8 @@ impl Prf for WatchedPrf {
             .for_key_exchange(output, kx, peer_pub_key, label, seed)
     }
 
-    /// The keys are made of the master secret and both randoms, and so is what
-    /// is exported (RFC 5705 section 4, with a context that is empty).
+    /// The keys are derived from the master secret and both randoms, and so is the
+    /// exported value (RFC 5705 section 4, with an empty context).
     fn for_secret(&self, output: &mut [u8], secret: &[u8], label: &[u8], seed: &[u8]) {
         self.prf.for_secret(output, secret, label, seed);
         if label != b"key expansion" || !lock(&self.exported).extended {
@@ -223,9 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_have_what_rustls_exports_from_its_other_connections() {
+    fn both_ends_have_the_value_that_rustls_exports_elsewhere() {
         let suites = rustls::crypto::ring::ALL_CIPHER_SUITES.iter();
-        // The key of the tests is none of RSA.
+        // The key of the tests is an ECDSA key.
         for suite in suites.filter(|suite| !format!("{suite:?}").contains("RSA")) {
             let version = match suite {
                 SupportedCipherSuite::Tls12(_) => &version::TLS12,

@@ -1,6 +1,6 @@
-//! Channel bindings (RFC 5056): values that both ends of one connection know,
-//! and nobody between two connections can have the same of both. Protocols
-//! inside of TLS make their proofs depend on them.
+//! Channel bindings (RFC 5056): values that both ends of a TLS connection know. A man
+//! in the middle has two connections, with different values. Authentication inside
+//! of TLS that depends on the value fails then.
 
 pub mod exporter;
 pub mod server_end_point;

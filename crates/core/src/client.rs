@@ -218,7 +218,7 @@ fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     ServerName::try_from(text.to_owned()).map_err(|_| invalid())
 }
 
-/// What rustls makes the connection of.
+/// The parts of the rustls configuration.
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     name: Option<ServerName<'static>>,

@@ -20,13 +20,12 @@ pub fn checked(name: &str) -> Option<String> {
     good.then_some(name)
 }
 
-/// What follows the first label of `name`, if a wildcard may take the place of
-/// that label: two labels must remain, so that none covers a top-level domain.
+/// The part of `name` after the first label, if a wildcard may replace that label: two
+/// labels must remain, so that no wildcard covers a top-level domain.
 pub fn wildcard_parent(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().position(|byte| *byte == b'.')?;
     let parent = &name[dot + 1..];
-    let labels = parent.split(|byte| *byte == b'.');
-    let labels = labels.filter(|label| !label.is_empty());
+    let labels = (parent.split(|byte| *byte == b'.')).filter(|label| !label.is_empty());
     (labels.count() >= 2).then_some(parent)
 }
 

@@ -185,7 +185,7 @@ fn connection(
     })
 }
 
-/// What a server proves its identity with, for rustls.
+/// The credentials of a server, for rustls.
 struct ServerCredentials {
     certificates: Arc<dyn ResolvesServerCert>,
     tickets: Option<Arc<dyn ProducesTickets>>,
@@ -233,7 +233,7 @@ fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn Cl
     }
 }
 
-/// What rustls makes the connection of.
+/// The parts of the rustls configuration.
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ClientCertVerifier>,

@@ -98,7 +98,7 @@ fn mismatch(key_file: &OsStr, certificate_file: &OsStr) -> Fatal {
     Fatal::new(CONTEXT, text)
 }
 
-/// What is wrong with the certificate in [`Unfit::Curve`].
+/// The message for [`Unfit::Curve`].
 const EXPLICIT: &str = "the curve of its key is written out (explicit parameters) and is neither \
                         P-256 nor P-384, or the private key is another one; a named curve is \
                         needed (openssl ec -param_enc named_curve), and a new certificate";
@@ -169,8 +169,9 @@ fn read_key(file: &PairFile<'_>) -> Result<(PrivateKeyDer<'static>, Mode), Failu
 }
 
 fn read_chain(file: &PairFile<'_>) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let content = (file.open)()?.content();
-    let content = content.map_err(|errno| unreadable(file.path, errno))?;
+    let content = (file.open)()?
+        .content()
+        .map_err(|errno| unreadable(file.path, errno))?;
     let chain = read::certificates(content).map_err(|error| unusable(file.path, error.text()))?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(file.path, PemError::Malformed.text()).into());

@@ -18,16 +18,14 @@ const LONGEST: usize = 0xffff - 8;
 /// interpreted. If it cannot be used there is a warning and no response: clients
 /// do without.
 pub fn load(context: &Context, files: &Files, name: &[u8]) -> Option<Vec<u8>> {
-    let response = match variable::path(context, name) {
-        Ok(path) => path.map(|path| files.load(|reader| read(reader, path)))?,
-        Err(fatal) => Err(fatal),
-    };
-    response.map_err(|fatal| context.warn(fatal.message())).ok()
+    let path = variable::path(context, name).transpose()?;
+    path.and_then(|path| files.load(|reader| read(reader, path)))
+        .map_err(|fatal| context.warn(fatal.message()))
+        .ok()
 }
 
 fn read(reader: &Reader<'_>, path: &OsStr) -> Result<Vec<u8>, Failure> {
-    let response = reader.open(path)?.content();
-    let response = response.map_err(|errno| unreadable(path, errno))?;
+    let response = (reader.open(path)?.content()).map_err(|errno| unreadable(path, errno))?;
     let why = match response.len() {
         _ if !is_der_sequence(&response) => "no OCSP response in DER",
         0..=LONGEST => return Ok(response),

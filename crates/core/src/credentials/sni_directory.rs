@@ -109,11 +109,12 @@ impl SniDirectory {
     pub fn warn_of_unicode(&self, name: &str) {
         let is_there = |place: &Place| OpenFile::beneath(&self.fd, &place.key).is_ok();
         if let Some(place) = unicode_places(name).into_iter().find(is_there) {
-            let path = self.shown(&place.key);
-            let path = path.to_string_lossy();
-            self.files
-                .voice()
-                .warn(&format!("{path} is of no use for {name}: {NEEDS_A_LABEL}"));
+            let key = self.shown(&place.key);
+            let text = format!(
+                "{} is of no use for {name}: {NEEDS_A_LABEL}",
+                key.to_string_lossy()
+            );
+            self.files.voice().warn(&text);
         }
     }
 
@@ -219,8 +220,8 @@ pub fn unicode_places(name: &str) -> Vec<Place> {
 
 /// The places under a name and its wildcards.
 fn of_name(name: String) -> Vec<Place> {
-    let parent = host_name::wildcard_parent(name.as_bytes());
-    let parent = parent.and_then(|parent| std::str::from_utf8(parent).ok());
+    let parent = host_name::wildcard_parent(name.as_bytes())
+        .and_then(|parent| std::str::from_utf8(parent).ok());
     let wildcards = parent.map(|parent| [format!("_.{parent}"), format!("*.{parent}")]);
     let stems = [name].into_iter().chain(wildcards.into_iter().flatten());
     stems.flat_map(|stem| of_stem(&stem)).collect()

@@ -29,7 +29,7 @@ const MIN_SECRET: usize = 32;
 /// The keys of TICKETKEYFILE: the first seals, all open.
 pub struct TicketKeys(Vec<SealingKey>);
 
-/// What is wrong with a file of keys.
+/// Why a file of keys cannot be used.
 #[derive(Debug, Eq, PartialEq)]
 pub enum TicketKeyError {
     /// Its line, and what is wrong with it.

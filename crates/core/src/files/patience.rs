@@ -168,8 +168,8 @@ impl Reader<'_> {
         if let Some(copy) = self.streams.borrow().get(path).and_then(OpenFile::copy) {
             return Ok(copy);
         }
-        let opened = OpenFile::at(path, self.files.0.streams_until);
-        let opened = opened.map_err(|errno| self.failed(path, errno))?;
+        let opened = OpenFile::at(path, self.files.0.streams_until)
+            .map_err(|errno| self.failed(path, errno))?;
         if let Some(copy) = opened.copy() {
             self.streams.borrow_mut().insert(path.to_owned(), copy);
         }

@@ -74,8 +74,8 @@ pub fn pem(input: &[u8]) -> bool {
     if let (Ok(key), Some(shown)) = (&key, chain.first()) {
         let shown = Certificate::parse(shown).and_then(|shown| shown.public_key());
         let scalar = private_key::scalar(key);
-        let whole = scalar.zip(shown);
-        let whole = whole.and_then(|(scalar, public)| private_key::ec_key(scalar, &public));
+        let whole =
+            (scalar.zip(shown)).and_then(|(scalar, public)| private_key::ec_key(scalar, &public));
         assert!(whole.is_none_or(|whole| private_key::scalar(&whole) == scalar));
     }
     let signer = key
@@ -150,9 +150,9 @@ pub fn crl(input: &[u8]) -> bool {
     let algorithms = crypto::signature_algorithms();
     let verdict = |lists| chain.verify(&anchors, lists, now, &algorithms, drop);
     assert_eq!(verdict(None), Ok(()));
-    let verdict = verdict(Some(&lists));
-    assert!(verdict.is_err());
-    verdict == Err(CertificateError::Revoked.into())
+    let with_lists = verdict(Some(&lists));
+    assert!(with_lists.is_err());
+    with_lists == Err(CertificateError::Revoked.into())
 }
 
 /// A chain of certificates in DER, each after its length in two bytes: the variables

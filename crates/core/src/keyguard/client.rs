@@ -68,8 +68,8 @@ impl GuardClient {
     }
 
     fn exchange(&self, request: &Request<'_>) -> Result<Response, ChannelError> {
-        let socket = self.socket();
-        let socket = socket.as_ref().ok_or(ChannelError::Closed)?;
+        let guarded = self.socket();
+        let socket = guarded.as_ref().ok_or(ChannelError::Closed)?;
         channel::send(socket, &request.encode(), self.0.deadline)?;
         let (kind, content) = channel::receive(socket, MAX_RESPONSE, self.0.deadline)?;
         Response::parse(kind, content).ok_or(ChannelError::Closed)

@@ -1,4 +1,4 @@
-//! What keys sign in a handshake. The guard signs nothing else, so a taken-over
+//! The texts that are signed in a handshake. The guard signs nothing else, so a taken-over
 //! engine gets no signature over a text of its choice, such as a certificate, a
 //! revocation list or a document.
 
@@ -74,9 +74,9 @@ fn certificate_verify(role: Role, message: &[u8]) -> bool {
         Role::Server => b"TLS 1.3, server CertificateVerify\0",
         Role::Client => b"TLS 1.3, client CertificateVerify\0",
     };
-    let hash = message.strip_prefix(&BLANKS);
-    let hash = hash.and_then(|rest| rest.strip_prefix(context));
-    hash.is_some_and(|hash| matches!(hash.len(), 32 | 48))
+    (message.strip_prefix(&BLANKS))
+        .and_then(|rest| rest.strip_prefix(context))
+        .is_some_and(|hash| matches!(hash.len(), 32 | 48))
 }
 
 /// TLS 1.2, server: both randoms and the parameters of an ECDHE key exchange
@@ -99,8 +99,7 @@ fn key_exchange(message: &[u8]) -> bool {
 
 /// Whether `bytes` consist of a length of one byte and so many bytes.
 fn is_counted(bytes: &[u8]) -> bool {
-    let content = bytes.split_first();
-    content.is_some_and(|(length, content)| content.len() == usize::from(*length))
+    (bytes.split_first()).is_some_and(|(length, content)| content.len() == usize::from(*length))
 }
 
 /// TLS 1.2, client: all handshake messages, from ClientHello to

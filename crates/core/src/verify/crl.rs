@@ -45,8 +45,8 @@ impl RevocationLists {
     /// are asked about.
     pub fn load(files: &Files, path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
         files.load(|reader| {
-            let content = reader.open(path)?.content();
-            let content = content.map_err(|errno| unreadable(path, errno))?;
+            let content =
+                (reader.open(path)?.content()).map_err(|errno| unreadable(path, errno))?;
             Self::parse(content, check).map_err(|why| unusable(path, why).into())
         })
     }

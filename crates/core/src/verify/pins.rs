@@ -9,8 +9,8 @@ use crate::crypto;
 /// Whether `certificate` or its key has one of these `pins`.
 pub fn contain(pins: &[Pin], certificate: &CertificateDer<'_>) -> bool {
     let whole = Pin::Certificate(crypto::sha256(certificate));
-    let key = Certificate::parse(certificate);
-    let key = key.map(|fields| Pin::PublicKey(crypto::sha256(fields.public_key_info())));
+    let key = Certificate::parse(certificate)
+        .map(|fields| Pin::PublicKey(crypto::sha256(fields.public_key_info())));
     pins.iter().any(|pin| *pin == whole || Some(*pin) == key)
 }
 

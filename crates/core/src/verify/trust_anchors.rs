@@ -138,7 +138,7 @@ impl Anchors {
         self.usable(|_| true, name).collect()
     }
 
-    /// What `take` makes of each usable certificate that is `wanted`.
+    /// Applies `take` to each usable certificate that is `wanted`.
     fn usable<T>(
         &self,
         wanted: impl Fn(&Certificate<'_>) -> bool,

@@ -56,8 +56,9 @@ impl Exporter {
     pub fn new(provider: &mut CryptoProvider) -> Arc<Self> {
         let exported = Arc::default();
         let suites = &mut provider.cipher_suites;
-        let tls13 = suites.iter().filter_map(SupportedCipherSuite::tls13);
-        let tls13 = tls13.collect();
+        let tls13 = (suites.iter())
+            .filter_map(SupportedCipherSuite::tls13)
+            .collect();
         for suite in suites {
             if let SupportedCipherSuite::Tls12(watched) = *suite {
                 *suite = SupportedCipherSuite::Tls12(watch(watched, &exported));

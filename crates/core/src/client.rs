@@ -20,7 +20,7 @@ use tunnel::session::Session;
 
 use crate::credentials::resolver::Certificates;
 use crate::event_loop::{AfterClientHello, EventLoop, Guard};
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;

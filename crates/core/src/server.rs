@@ -21,7 +21,7 @@ use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
 use crate::crypto;
 use crate::event_loop::{EventLoop, Guard};
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::files::variable;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;

@@ -14,7 +14,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable, unusable};
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::{CONTEXT, crypto};
 
 /// Loads the key in `key_file` and the chain in `certificate_file`, and makes sure
@@ -34,7 +34,7 @@ pub fn load(
             path: certificate_file,
             open: &|| reader.open(certificate_file),
         };
-        read(files.voice(), &key, &certificate)
+        read(files.context(), &key, &certificate)
     })
 }
 
@@ -48,11 +48,11 @@ pub struct PairFile<'a> {
 
 /// Reads the files of a pair once, and makes sure that they belong together.
 pub fn read(
-    voice: &Context,
+    context: &Context,
     key: &PairFile<'_>,
     certificate: &PairFile<'_>,
 ) -> Result<CertifiedKey, Failure> {
-    let pair = read_both(voice, key, certificate);
+    let pair = read_both(context, key, certificate);
     // Decoding has left copies of the key there.
     unix::memory::wipe_stack();
     pair
@@ -61,7 +61,7 @@ pub fn read(
 /// Not inlined, so that all it leaves on the stack is below the frame of `read`.
 #[inline(never)]
 fn read_both(
-    voice: &Context,
+    context: &Context,
     key: &PairFile<'_>,
     certificate: &PairFile<'_>,
 ) -> Result<CertifiedKey, Failure> {
@@ -69,7 +69,7 @@ fn read_both(
     let chain = read_chain(certificate)?;
     match signer(&secret, &chain) {
         Ok(signer) => {
-            warn_if_open_to_all(voice, key.path, mode);
+            warn_if_open_to_all(context, key.path, mode);
             Ok(CertifiedKey::new(chain, signer))
         }
         Err(_) if !crypto::has_random_bytes() => Err(no_random_bytes(key.path)),
@@ -120,15 +120,15 @@ fn signer(
     chain: &[CertificateDer<'_>],
 ) -> Result<Arc<dyn SigningKey>, Unfit> {
     let certificate = chain.first().and_then(|der| Certificate::parse(der));
-    let shown = certificate
+    let public_key = certificate
         .and_then(|certificate| certificate.public_key())
         .ok_or(Unfit::Pair)?;
     let Ok(signer) = crypto::signing_key(key) else {
         // ring needs an EC key with its uncompressed public key and a named curve.
         let scalar = private_key::scalar(key).ok_or(Unfit::Key)?;
-        let whole = private_key::ec_key(scalar, &shown).ok_or(Unfit::Pair)?;
+        let whole = private_key::ec_key(scalar, &public_key).ok_or(Unfit::Pair)?;
         return crypto::signing_key(&whole).map_err(|_| {
-            if kind::is_explicit(shown.algorithm) {
+            if kind::is_explicit(public_key.algorithm) {
                 Unfit::Curve
             } else {
                 Unfit::Pair
@@ -137,7 +137,7 @@ fn signer(
     };
     let info = signer.public_key();
     let own = info.as_deref().and_then(PublicKey::parse);
-    if own.is_none_or(|own| own.is(&shown)) {
+    if own.is_none_or(|own| own.is(&public_key)) {
         Ok(signer)
     } else {
         Err(Unfit::Pair)
@@ -146,11 +146,11 @@ fn signer(
 
 /// Warns, from verbosity 2 on, of a key that everybody may read. A group may read
 /// it: there are groups for that purpose.
-fn warn_if_open_to_all(voice: &Context, key_file: &OsStr, mode: Mode) {
+fn warn_if_open_to_all(context: &Context, key_file: &OsStr, mode: Mode) {
     if mode.contains(Mode::S_IROTH) {
         let path = key_file.to_string_lossy();
         let text = format!("private key {path} is readable by everybody");
-        voice.say(2, "warning", &text);
+        context.say(2, "warning", &text);
     }
 }
 

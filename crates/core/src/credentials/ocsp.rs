@@ -7,7 +7,7 @@ use cli::Context;
 use pki::x509::der::is_der_sequence;
 
 use crate::files::error::{Failure, unreadable, unusable};
-use crate::files::patience::{Files, Reader};
+use crate::files::retry::{Files, Reader};
 use crate::files::variable;
 
 /// The longest response that fits, with its header, into the extensions of a

@@ -16,7 +16,7 @@ use crate::CONTEXT;
 use crate::credentials::sni_directory::SniDirectory;
 use crate::credentials::{certified_key, ocsp};
 use crate::exit;
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::files::variable;
 use crate::host_name;
 
@@ -66,7 +66,7 @@ impl Certificates {
     /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have
     /// their own time to wait, as they must not use up that of keys.
     pub fn staple(&mut self, context: &Context, files: &Files) {
-        let files = files.apart();
+        let files = files.with_own_pauses();
         if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
             pair.ocsp = ocsp::load(context, &files, b"OCSPFILE");
         }

@@ -17,7 +17,7 @@ use crate::CONTEXT;
 use crate::credentials::a_label;
 use crate::credentials::certified_key::{self, PairFile};
 use crate::files::error::{Failure, unreadable, unusable};
-use crate::files::patience::{Attempt, Files};
+use crate::files::retry::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
 use crate::host_name;
 
@@ -59,7 +59,7 @@ impl SniDirectory {
         let half = RefCell::new(None);
         let found = self.files.until_final(|_| self.search(&places, &half));
         if let (Ok(_), Some(half)) = (&found, half.into_inner()) {
-            self.files.voice().warn(half.message());
+            self.files.context().warn(half.message());
         }
         found
     }
@@ -109,12 +109,12 @@ impl SniDirectory {
     pub fn warn_of_unicode(&self, name: &str) {
         let is_there = |place: &Place| OpenFile::beneath(&self.fd, &place.key).is_ok();
         if let Some(place) = unicode_places(name).into_iter().find(is_there) {
-            let key = self.shown(&place.key);
+            let key = self.full_path(&place.key);
             let text = format!(
                 "{} is of no use for {name}: {NEEDS_A_LABEL}",
                 key.to_string_lossy()
             );
-            self.files.voice().warn(&text);
+            self.files.context().warn(&text);
         }
     }
 
@@ -141,9 +141,9 @@ impl SniDirectory {
     }
 
     fn without(&self, there: &str, missing: &str) -> Fatal {
-        let missing = self.shown(missing);
+        let missing = self.full_path(missing);
         let why = format!("there is no {}", missing.to_string_lossy());
-        unusable(&self.shown(there), &why)
+        unusable(&self.full_path(there), &why)
     }
 
     fn has(&self, file: &str) -> Result<bool, Failure> {
@@ -151,14 +151,17 @@ impl SniDirectory {
             Ok(_) => Ok(true),
             // Some file systems allow only shorter names.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
-            Err(errno) => Err(unreadable(&self.shown(file), errno).into()),
+            Err(errno) => Err(unreadable(&self.full_path(file), errno).into()),
         }
     }
 
     /// Loads the pair at `place`. It is an `interim` result if a better place
     /// may be in the middle of a renewal.
     fn load(&self, place: &Place, interim: bool) -> Attempt<Found> {
-        let (key, certificate) = (self.shown(&place.key), self.shown(&place.certificate));
+        let (key, certificate) = (
+            self.full_path(&place.key),
+            self.full_path(&place.certificate),
+        );
         let key = PairFile {
             path: &key,
             open: &|| self.open_file(&place.key),
@@ -167,7 +170,7 @@ impl SniDirectory {
             path: &certificate,
             open: &|| self.open_file(&place.certificate),
         };
-        match certified_key::read(self.files.voice(), &key, &certificate) {
+        match certified_key::read(self.files.context(), &key, &certificate) {
             Ok(pair) if interim => Attempt::Interim(Ok(Some(pair))),
             Ok(pair) => Attempt::Final(Ok(Some(pair))),
             Err(failure) => failure.into(),
@@ -176,11 +179,11 @@ impl SniDirectory {
 
     fn open_file(&self, file: &str) -> Result<OpenFile, Failure> {
         let opened = OpenFile::beneath(&self.fd, file);
-        opened.map_err(|errno| unreadable(&self.shown(file), errno).into())
+        opened.map_err(|errno| unreadable(&self.full_path(file), errno).into())
     }
 
     /// The path of a file in the directory, for messages.
-    fn shown(&self, file: &str) -> OsString {
+    fn full_path(&self, file: &str) -> OsString {
         [&self.path, OsStr::new("/"), OsStr::new(file)]
             .into_iter()
             .collect()

@@ -12,7 +12,7 @@ use rustls::pki_types::UnixTime;
 use crate::CONTEXT;
 use crate::crypto::sealing::SealingKey;
 use crate::files::error::{Failure, unreadable, unusable};
-use crate::files::patience::{Files, Reader};
+use crate::files::retry::{Files, Reader};
 
 /// For how many seconds a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;

@@ -54,7 +54,7 @@ impl Descriptors {
             descriptors.0[end] = Some(descriptor.map_err(failed)?);
         }
         descriptors
-            .stop_blocking()
+            .set_nonblocking()
             .map_err(|errno| Fatal::system("set descriptors non-blocking", errno))?;
         Ok(descriptors)
     }
@@ -135,7 +135,7 @@ impl Descriptors {
     }
 
     /// Switches everything but sockets to non-blocking mode.
-    fn stop_blocking(&mut self) -> Result<(), Errno> {
+    fn set_nonblocking(&mut self) -> Result<(), Errno> {
         let mut before = PerEnd::from_fn(|_| OFlag::empty());
         for end in End::ALL {
             if let Some(descriptor) = self.0[end].as_ref().filter(|end| !end.socket) {

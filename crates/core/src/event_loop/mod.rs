@@ -76,7 +76,7 @@ impl EventLoop {
     /// The first step: a client sends its ClientHello. While the server prepares its
     /// answer, the files for that are read. If that fails, the handshake does.
     fn send_client_hello(&mut self) -> Step {
-        let step = self.silent_step();
+        let step = self.step_without_reading();
         let after_client_hello = self.after_client_hello.take();
         match after_client_hello.map_or(Ok(()), |work| work(&self.options)) {
             Ok(()) => step,
@@ -88,7 +88,7 @@ impl EventLoop {
     }
 
     /// A step that reads nothing.
-    fn silent_step(&mut self) -> Step {
+    fn step_without_reading(&mut self) -> Step {
         let now = Instant::now();
         self.pump
             .step(&mut self.descriptors, PerEnd::default(), now)
@@ -97,7 +97,7 @@ impl EventLoop {
     /// Sends the alert for `fatal` to the peer, and reads nothing.
     fn abort(&mut self, fatal: Fatal) -> Fatal {
         self.pump.abort(exit::abort(&fatal));
-        self.silent_step();
+        self.step_without_reading();
         fatal
     }
 

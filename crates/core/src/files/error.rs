@@ -6,7 +6,7 @@ use cli::Fatal;
 use unix::Errno;
 
 use crate::CONTEXT;
-use crate::files::patience::Attempt;
+use crate::files::retry::Attempt;
 
 /// Why an attempt to load files failed.
 #[derive(Debug)]

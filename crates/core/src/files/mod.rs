@@ -1,7 +1,7 @@
 //! Reads small files: keys, certificates, trust anchors, revocation lists.
 
 pub mod error;
-pub mod patience;
+pub mod retry;
 mod stream;
 pub mod variable;
 

@@ -25,7 +25,7 @@ use webpki::KeyUsage;
 
 use crate::credentials::resolver::Certificates;
 use crate::crypto;
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};

@@ -21,7 +21,7 @@ use webpki::{
 
 use crate::crypto;
 use crate::files::error::{unreadable, unusable};
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 
 /// The lists of all issuers.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, Error};
 use tunnel::handshake_facts::HandshakeFacts;
 
-use crate::files::patience::Files;
+use crate::files::retry::Files;
 use crate::files::variable;
 use crate::verify::chain::{Chain, fields};
 use crate::verify::crl::RevocationLists;

@@ -16,7 +16,7 @@ use unix::Errno;
 use webpki::anchor_from_trusted_cert;
 
 use crate::files::error::{Failure, unreadable, unusable};
-use crate::files::patience::{Attempt, Files, Reader};
+use crate::files::retry::{Attempt, Files, Reader};
 use crate::files::{OpenFile, variable};
 use crate::{CONTEXT, crypto};
 
@@ -69,16 +69,16 @@ impl Anchors {
     /// again, and then left out with a warning.
     fn load_directory(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
         let loaded = files.until_final(|_| match directory(path) {
-            Ok((listed, spoilt)) => match (Self::new(listed), spoilt) {
+            Ok((listed, warning)) => match (Self::new(listed), warning) {
                 (Ok(anchors), None) => Attempt::Final(Ok((anchors, None))),
-                (Ok(anchors), spoilt) => Attempt::Interim(Ok((anchors, spoilt))),
+                (Ok(anchors), warning) => Attempt::Interim(Ok((anchors, warning))),
                 (Err(unknown), _) => Attempt::Interim(Err(none_in(path, unknown))),
             },
             Err(failure) => failure.into(),
         });
-        let (anchors, spoilt) = loaded?;
-        if let Some(spoilt) = spoilt {
-            files.voice().warn(spoilt.message());
+        let (anchors, warning) = loaded?;
+        if let Some(warning) = warning {
+            files.context().warn(warning.message());
         }
         Ok(anchors)
     }
@@ -179,13 +179,13 @@ fn from_file(reader: &Reader<'_>, path: &OsStr) -> Result<DerStore, Failure> {
 }
 
 /// The certificates of all files that count in a directory. Files that cannot be used
-/// are skipped; the error of the first that is [spoilt](Skipped::spoilt) is returned, too.
+/// are skipped; the first error that [may pass](Skipped::passing_error) is returned, too.
 fn directory(path: &OsStr) -> Result<(DerStore, Option<Fatal>), Failure> {
     let failed = |errno| unreadable(path, errno);
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut directory = Dir::open(path, flags, Mode::empty()).map_err(failed)?;
     let names = names(&mut directory).map_err(failed)?;
-    let names = counting(&names);
+    let names = relevant(&names);
     let mut listed = DerStore::with_room_for(names.len());
     let mut first = None;
     for name in names {
@@ -197,7 +197,7 @@ fn directory(path: &OsStr) -> Result<(DerStore, Option<Fatal>), Failure> {
             Err(errno) => Some(Skipped::Unread(errno)),
         };
         if let Some(skipped) = skipped {
-            first = first.or_else(|| skipped.spoilt(path, name));
+            first = first.or_else(|| skipped.passing_error(path, name));
         }
     }
     Ok((listed, first))
@@ -215,7 +215,7 @@ impl Skipped {
     /// renewal. None for files without certificates, directories and pipes. None also
     /// for links that lead nowhere: systems leave such links in hashed directories, and
     /// each start would wait for them.
-    fn spoilt(&self, directory: &OsStr, name: &CStr) -> Option<Fatal> {
+    fn passing_error(&self, directory: &OsStr, name: &CStr) -> Option<Fatal> {
         let name = OsStr::from_bytes(name.to_bytes());
         let path: OsString = [directory, OsStr::new("/"), name].into_iter().collect();
         match self {
@@ -239,7 +239,7 @@ fn names(directory: &mut Dir) -> Result<Vec<u8>, Errno> {
 
 /// The names that count: the hashed ones if there are any, otherwise all that do not
 /// begin with a dot.
-fn counting(names: &[u8]) -> Vec<&CStr> {
+fn relevant(names: &[u8]) -> Vec<&CStr> {
     let all = (names.split_inclusive(|byte| *byte == 0))
         .filter_map(|name| CStr::from_bytes_with_nul(name).ok());
     let (hashed, others): (Vec<_>, Vec<_>) = all.partition(|name| is_hashed(name.to_bytes()));
@@ -294,15 +294,15 @@ mod tests {
 
     #[test]
     fn a_dangling_link_is_skipped_without_a_warning() {
-        let spoilt = |errno| Skipped::Unread(errno).spoilt(OsStr::new("d"), c"0a1b2c3d.0");
-        assert_eq!(spoilt(Errno::ENOENT), None);
-        assert!(spoilt(Errno::EACCES).is_some());
+        let error = |errno| Skipped::Unread(errno).passing_error(OsStr::new("d"), c"0a1b2c3d.0");
+        assert_eq!(error(Errno::ENOENT), None);
+        assert!(error(Errno::EACCES).is_some());
     }
 
     #[test]
     fn only_hashed_names_count_if_there_are_any() {
-        assert_eq!(counting(b".\0a.pem\0..\0.hidden\0b\0"), [c"a.pem", c"b"]);
-        assert_eq!(counting(b"a.pem\0.\x0001234567.0\0..\0"), [c"01234567.0"]);
-        assert!(counting(b".\0..\0").is_empty());
+        assert_eq!(relevant(b".\0a.pem\0..\0.hidden\0b\0"), [c"a.pem", c"b"]);
+        assert_eq!(relevant(b"a.pem\0.\x0001234567.0\0..\0"), [c"01234567.0"]);
+        assert!(relevant(b".\0..\0").is_empty());
     }
 }

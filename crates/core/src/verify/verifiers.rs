@@ -86,7 +86,7 @@ impl ServerCertVerifier for ServerVerifier {
         policy.verify(&chain, now, &self.algorithms)?;
         if let Some(name) = name {
             check_name(end_entity, name)
-                .inspect_err(|error| explain(error, end_entity, name, &policy))?;
+                .inspect_err(|error| record_names(error, end_entity, name, &policy))?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -182,7 +182,7 @@ fn check_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
 
 /// Records which name is wanted and which ones the certificate has, if that is the
 /// error.
-fn explain(
+fn record_names(
     error: &Error,
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,

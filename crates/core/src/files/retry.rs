@@ -20,23 +20,23 @@ use crate::files::OpenFile;
 use crate::files::error::{Failure, unreadable};
 
 /// The most milliseconds of all pauses together.
-const PAUSES: u32 = 333;
+const MAX_PAUSES: u32 = 333;
 
 /// The first pause, in milliseconds. Each further pause for the same file is twice
 /// as long.
 const FIRST_PAUSE: u32 = 10;
 
 /// How long to wait for the end of a pipe or a terminal without `-K`.
-const STREAM: Duration = Duration::from_secs(10);
+const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How the files of one engine are read. Clones share the time for pauses.
 #[derive(Clone, Debug)]
-pub struct Files(Arc<Terms>);
+pub struct Files(Arc<Inner>);
 
 #[derive(Debug)]
-struct Terms {
-    /// Prints warnings; it has no variables.
-    voice: Context,
+struct Inner {
+    /// For warnings; it has no variables.
+    context: Context,
     /// The time for pauses at the start, in milliseconds.
     pauses: u32,
     /// The time that is left of it.
@@ -44,7 +44,7 @@ struct Terms {
     /// When to give up on pipes and terminals.
     streams_until: Instant,
     /// The error then, if that is the handshake's time limit.
-    late: Option<Fatal>,
+    timeout_error: Option<Fatal>,
 }
 
 /// The result of one attempt to read files.
@@ -68,39 +68,39 @@ impl Files {
     pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
-        let late = exit::result(Outcome::handshake_timeout(), options.verbosity).err();
-        let pauses = u32::try_from(half).unwrap_or(PAUSES).min(PAUSES);
-        Self::with(Terms {
-            streams_until: started + limit.unwrap_or(STREAM),
-            late: limit.and(late),
-            ..Terms::new(context, pauses)
+        let timeout_error = exit::result(Outcome::handshake_timeout(), options.verbosity).err();
+        let pauses = u32::try_from(half).unwrap_or(MAX_PAUSES).min(MAX_PAUSES);
+        Self::from_inner(Inner {
+            streams_until: started + limit.unwrap_or(STREAM_TIMEOUT),
+            timeout_error: limit.and(timeout_error),
+            ..Inner::new(context, pauses)
         })
     }
 
     /// Without any waiting.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn at_once(context: &Context) -> Self {
-        Self::with(Terms::new(context, 0))
+        Self::from_inner(Inner::new(context, 0))
     }
 
-    fn with(terms: Terms) -> Self {
-        Self(Arc::new(terms))
+    fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
     }
 
     /// A copy with its own time for pauses, for files that are optional: they must not
     /// use up the time for those that are needed.
-    pub fn apart(&self) -> Self {
-        let terms = &self.0;
-        Self::with(Terms {
-            streams_until: terms.streams_until,
-            late: terms.late.clone(),
-            ..Terms::new(&terms.voice, terms.pauses)
+    pub fn with_own_pauses(&self) -> Self {
+        let inner = &self.0;
+        Self::from_inner(Inner {
+            streams_until: inner.streams_until,
+            timeout_error: inner.timeout_error.clone(),
+            ..Inner::new(&inner.context, inner.pauses)
         })
     }
 
-    /// Prints warnings about files.
-    pub fn voice(&self) -> &Context {
-        &self.0.voice
+    /// The context for warnings about files. It has no variables.
+    pub fn context(&self) -> &Context {
+        &self.0.context
     }
 
     /// Returns what `attempt` loads. A failure that may pass is tried again while
@@ -143,10 +143,10 @@ impl Files {
     }
 }
 
-impl Terms {
+impl Inner {
     fn new(context: &Context, pauses: u32) -> Self {
         Self {
-            voice: Context {
+            context: Context {
                 program: context.program,
                 prog: context.prog.clone(),
                 args: Vec::new(),
@@ -156,7 +156,7 @@ impl Terms {
             pauses,
             left: AtomicU32::new(pauses),
             streams_until: Instant::now(),
-            late: None,
+            timeout_error: None,
         }
     }
 }
@@ -177,16 +177,16 @@ impl Reader<'_> {
     }
 
     fn failed(&self, path: &OsStr, errno: Errno) -> Failure {
-        match (errno, &self.files.0.late) {
-            (Errno::ETIMEDOUT, Some(late)) => Failure::lasting(late.clone()),
-            (Errno::ETIMEDOUT, None) => Failure::lasting(silent(path)),
+        match (errno, &self.files.0.timeout_error) {
+            (Errno::ETIMEDOUT, Some(timeout_error)) => Failure::lasting(timeout_error.clone()),
+            (Errno::ETIMEDOUT, None) => Failure::lasting(no_end(path)),
             _ => unreadable(path, errno).into(),
         }
     }
 }
 
-fn silent(path: &OsStr) -> Fatal {
-    let (path, seconds) = (path.to_string_lossy(), STREAM.as_secs());
+fn no_end(path: &OsStr) -> Fatal {
+    let (path, seconds) = (path.to_string_lossy(), STREAM_TIMEOUT.as_secs());
     let text = format!("unable to read {path}: its end has not come within {seconds} seconds");
     Fatal::new(CONTEXT, text)
 }
@@ -199,7 +199,7 @@ mod tests {
     use crate::testing;
 
     fn files(pauses: u32) -> Files {
-        Files::with(Terms::new(&testing::context(), pauses))
+        Files::from_inner(Inner::new(&testing::context(), pauses))
     }
 
     /// How many attempts there are if none is final, and how long all take.
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(count, 3, "pauses of 10 and 15 ms");
         assert!(elapsed >= Duration::from_millis(25), "{elapsed:?}");
         assert_eq!(attempts(&files).0, 1, "no time is left");
-        assert_eq!(attempts(&files.apart()).0, 3);
+        assert_eq!(attempts(&files.with_own_pauses()).0, 3);
     }
 
     #[test]

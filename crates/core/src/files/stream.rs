@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use unix::Errno;
 
 use crate::files::LIMIT;
@@ -39,22 +39,12 @@ pub fn read(file: &OwnedFd, pipe: bool, until: Instant) -> Result<Vec<u8>, Errno
 /// Waits until there is something to read, or the end. Returns whether it is only the
 /// end.
 fn wait(file: &OwnedFd, until: Instant) -> Result<bool, Errno> {
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Errno::ETIMEDOUT);
-        }
-        let left = PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000));
-        let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut polled, left.unwrap_or(PollTimeout::MAX)) {
-            Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => {
-                let events = polled[0].revents().unwrap_or(PollFlags::empty());
-                return Ok(!events.contains(PollFlags::POLLIN));
-            }
-            Err(errno) => return Err(errno),
-        }
+    let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+    if !unix::poll::until(&mut polled, Some(until))? {
+        return Err(Errno::ETIMEDOUT);
     }
+    let events = polled[0].revents().unwrap_or(PollFlags::empty());
+    Ok(!events.contains(PollFlags::POLLIN))
 }
 
 #[cfg(test)]

@@ -48,8 +48,8 @@ pub fn conversation(mut input: &[u8]) -> bool {
     granted != [0; 3]
 }
 
-/// Whether `text` is the content of a SEQUENCE or SET behind a header of three
-/// bytes or more. It is found by writing the headers, not by reading them.
+/// Whether `text` is a SEQUENCE or SET with a header of three bytes or more. All such
+/// headers are written and compared, rather than read as `is_document` does.
 fn is_in_a_sequence(text: &[u8]) -> bool {
     let low = [0x30, 0x31].map(|tag| vec![tag]);
     let high = [0x10, 0x11].into_iter().flat_map(|number| {

@@ -131,8 +131,8 @@ pub fn x509(input: &[u8]) -> bool {
     certificate.is_some()
 }
 
-/// A file of revocation lists: a certificate is not accepted that every list of
-/// its issuer names.
+/// A file of revocation lists: a certificate that every list of its issuer names is
+/// not accepted.
 pub fn crl(input: &[u8]) -> bool {
     let Ok(lists) = RevocationLists::parse(input, CrlCheck::Chain) else {
         return false;

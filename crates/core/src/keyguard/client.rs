@@ -174,8 +174,8 @@ struct GuardSigner {
 }
 
 impl Signer for GuardSigner {
-    /// What the peer can bring the guard to refuse is not asked for: its answer
-    /// would not say that the peer is to blame.
+    /// Texts that the guard refuses because of the peer are refused here already: the
+    /// response of the guard does not say that the peer is to blame.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         if message.len() > MAX_TEXT {
             return Err(Violation::LongHandshake.into());

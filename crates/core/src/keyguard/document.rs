@@ -1,5 +1,5 @@
-//! Tells documents of X.509 and CMS from what a handshake signs, by BER (ITU-T
-//! X.690 section 8) at its most lenient: verifiers read more than DER.
+//! Recognizes signed documents of X.509 and CMS, which no handshake signs. They are
+//! read as BER (ITU-T X.690 section 8) as leniently as any verifier may read it.
 
 /// Numbers of the universal class (X.690 section 8.1.2.2).
 const INTEGER: u32 = 2;
@@ -8,12 +8,12 @@ const SET: u32 = 17;
 const UTC_TIME: u32 = 23;
 const GENERALIZED_TIME: u32 = 24;
 
-/// The highest number in brackets that a document begins with: `[2]`, a
-/// ResponderID by key (RFC 6960 section 4.2.1).
+/// The highest context-specific tag that a document begins with: `[2]`, a ResponderID
+/// by key (RFC 6960 section 4.2.1).
 const HIGHEST_IN_BRACKETS: u32 = 2;
 
-/// The class of a tag, and whether the element is constructed: the first three
-/// bits of an identifier.
+/// The first three bits of an identifier: the class of the tag, and whether the element
+/// is constructed.
 const CLASS: u8 = 0xc0;
 const CONSTRUCTED: u8 = 0x20;
 const CONTEXT_SPECIFIC: u8 = 0x80;
@@ -24,13 +24,12 @@ const END_OF_CONTENTS: &[u8] = &[0, 0];
 /// The shortest header: an identifier and a length of one byte each.
 const SHORT_HEADER: usize = 2;
 
-/// Whether a verifier may take `message`, from its first byte to its last, for
-/// one constructed SEQUENCE or SET.
+/// Whether a verifier may read the whole of `message` as one constructed SEQUENCE or
+/// SET.
 ///
-/// A header of two bytes is not enough: one random in 32,768 begins like it.
-/// Then the content has to consist of elements, or to begin with two like those
-/// of documents, because some verifiers ignore what follows the fields that
-/// they know.
+/// If its header has only two bytes, one random in 32,768 begins like it. So then the
+/// content, too, has to consist of elements. Or it begins with two fields of a
+/// document: some verifiers ignore what follows the fields that they know.
 pub fn is_document(message: &[u8]) -> bool {
     let Some((header, content)) = Header::parse(message) else {
         return false;
@@ -56,7 +55,7 @@ fn consists_of_elements(mut content: &[u8]) -> bool {
     true
 }
 
-/// Whether two elements are at the front that may be the first two of a
+/// Whether `content` begins with two elements that may be the first fields of a
 /// TBSCertificate, TBSCertList (RFC 5280), CertificationRequestInfo (RFC 2986),
 /// ResponseData (RFC 6960) or of SignedAttributes (RFC 5652).
 fn begins_with_fields(content: &[u8]) -> bool {
@@ -64,8 +63,8 @@ fn begins_with_fields(content: &[u8]) -> bool {
     second(content).is_some_and(|(_, rest)| second(rest).is_some())
 }
 
-/// The element at the front, and what follows it. Elements of indefinite length
-/// nest no deeper than half of their bytes, of which there are at most 127.
+/// The element at the front, and what follows it. The recursion is bounded: each level
+/// of indefinite length takes two bytes, and there are at most 127.
 fn element(input: &[u8]) -> Option<(Header, &[u8])> {
     let (header, mut content) = Header::parse(input)?;
     if let Some(length) = header.length {
@@ -80,9 +79,9 @@ fn element(input: &[u8]) -> Option<(Header, &[u8])> {
     }
 }
 
-/// What an element begins with.
+/// The header of an element.
 struct Header {
-    /// Class, and whether it is constructed.
+    /// The class of the tag, and whether the element is constructed.
     flags: u8,
     /// The number of the tag.
     number: u32,
@@ -91,9 +90,9 @@ struct Header {
 }
 
 impl Header {
-    /// The header at the front of `input`, and what follows it. Numbers may
-    /// have zeros in front. Of longer ones the low 32 bits count, which is what
-    /// a careless reader makes of them.
+    /// The header at the front of `input`, and what follows it. Numbers may have
+    /// leading zeros. Of longer ones the low 32 bits count, as a careless reader would
+    /// have it.
     fn parse(input: &[u8]) -> Option<(Self, &[u8])> {
         let (&identifier, input) = input.split_first()?;
         let (number, input) = match u32::from(identifier & 0x1f) {
@@ -121,7 +120,7 @@ impl Header {
         Some((header, input))
     }
 
-    /// Whether it may be that of a field that a document begins with.
+    /// Whether a document may begin with a field of this header.
     fn is_field(&self) -> bool {
         match self.flags & CLASS {
             0 => matches!(
@@ -164,8 +163,8 @@ mod tests {
         tags
     }
 
-    /// Every way to write a length of more than one byte after so many bytes of
-    /// a tag, for a message of `total` bytes.
+    /// Every way to write the length in more than one byte, after so many bytes of a tag,
+    /// for a message of `total` bytes.
     fn long_lengths(tag: usize, total: usize) -> Vec<Vec<u8>> {
         let length = |count: usize| {
             let content = u8::try_from(total - tag - 1 - count).unwrap();
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_more_than_two_bytes_that_fits_makes_a_document() {
+    fn a_message_that_fits_a_long_header_is_a_document() {
         for total in LENGTHS {
             for tag in tags() {
                 for length in long_lengths(tag.len(), total) {
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indefinite_length_with_an_end_makes_a_document() {
+    fn a_message_of_indefinite_length_with_its_end_is_a_document() {
         for total in LENGTHS {
             for tag in tags() {
                 let mut message = message(&[&tag[..], &[0x80]].concat(), total);
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn another_tag_makes_no_document() {
+    fn a_message_with_another_tag_is_no_document() {
         for tag in [
             &[0x02][..],
             &[0x10],
@@ -242,7 +241,7 @@ mod tests {
         }
     }
 
-    /// A message of 100 bytes that begins with a header of two and `start`.
+    /// A message of 100 bytes: a header of two bytes, and content that begins with `start`.
     fn short(tag: u8, start: &[u8]) -> Vec<u8> {
         let mut message = message(&[tag, 98], 100);
         message[2..][..start.len()].copy_from_slice(start);
@@ -250,13 +249,13 @@ mod tests {
     }
 
     #[test]
-    fn a_short_header_makes_a_document_of_what_consists_of_elements() {
+    fn a_short_header_and_elements_are_a_document() {
         let in_elements: [&[u8]; 6] = [
             &[4, 96],
             &[4, 0x81, 95],
             &[4, 0x85, 0, 0, 0, 0, 91],
             &[0x1f, 0x80, 0x21, 94],
-            // An indefinite length, and one in another.
+            // An indefinite length, and one inside of another.
             &[0x24, 0x80, 4, 1, 7, 0, 0, 4, 89],
             &[0x24, 0x80, 0x24, 0x80, 0, 0, 0, 0, 4, 88],
         ];
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_header_makes_a_document_of_what_begins_with_two_fields() {
+    fn a_short_header_and_two_fields_are_a_document() {
         let fields: [[&[u8]; 2]; 7] = [
             // serialNumber or version, signature or subject
             [&[2, 1, 1], &[0x30, 0]],
@@ -299,7 +298,7 @@ mod tests {
         assert!(!is_document(&short(0x30, &[0x62, 1, 1, 0x30, 0])));
     }
 
-    /// A generator of numbers that is good enough to stand for clients.
+    /// Pseudorandom bytes, in place of the randoms of clients.
     fn randoms() -> impl Iterator<Item = u8> {
         std::iter::successors(Some(1_u64), |n| {
             Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1))
@@ -307,8 +306,8 @@ mod tests {
         .map(|n| n.to_be_bytes()[0])
     }
 
-    /// One in sixty-five, after a header of two bytes: what the numbers in
-    /// doc/security.md are computed from.
+    /// One in sixty-five of those with a header of two bytes. The numbers in
+    /// doc/security.md are computed from that.
     #[test]
     fn few_randoms_are_refused() {
         let mut bytes = randoms();

@@ -70,7 +70,7 @@ fn prepare(
         .transpose()?;
     let sources = Sources::new(context, &files, anchors(context, options)?);
     let key = load_key(context, &files, options, started, &facts)?;
-    // 3. From here on the process may read and do less.
+    // 3. The keys are loaded: drop privileges.
     let unprivileged = privileged.drop_privileges()?;
     // 4. Trust anchors and revocation lists are loaded after the ClientHello is sent.
     let ready = connection(options, name, key, sources, facts)?;

@@ -66,9 +66,9 @@ fn prepare(
     // 2. Variables first, then files that often only root may read.
     let sources = Sources::new(context, &files, anchors(context, options)?);
     let key = load_keys(context, &files, options, started, &facts)?;
-    // 3. From here on the process may read and do less.
+    // 3. The keys are loaded: drop privileges.
     let unprivileged = privileged.drop_privileges()?;
-    // 4. Trust anchors and revocation lists are no secrets.
+    // 4. Trust anchors and revocation lists are not secret.
     let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
     let ready = connection(context, options, key, policy, facts)?;
     // 5. Ready for the first byte from the network.

@@ -127,12 +127,12 @@ fn answer(
     loop {
         let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
         // If the file system hangs and the engine ends, so must the guard.
-        let bound = confine.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
-        if let Some(Err(Errno::EPIPE)) = bound {
+        let ends_with_engine = confine.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
+        if let Some(Err(Errno::EPIPE)) = ends_with_engine {
             return Err(ChannelError::Closed);
         }
         let mut response = policy.respond(kind, &content, UnixTime::now());
-        drop(bound);
+        drop(ends_with_engine);
         if let Some(confine) = confine.take_if(|_| policy.has_chosen()) {
             policy.close_files();
             if let Err(fatal) = confine() {

@@ -199,6 +199,16 @@ mod tests {
     }
 
     #[test]
+    fn line_has_control_characters_beyond_ascii_escaped() {
+        // U+009B begins a sequence for terminals; U+00A0 is no control character.
+        let value = "a\u{9b}31m\u{85}\u{a0}".as_bytes();
+        for (tag, value) in [(0x0c, value), (0x14, &b"a\x9b31m\x85\xa0"[..])] {
+            let line = line(&[pair(3, tag, value)]);
+            assert_eq!(line.as_deref(), Some("CN=a\\C2\\9B31m\\C2\\85\u{a0}"));
+        }
+    }
+
+    #[test]
     fn line_has_all_string_types_in_utf8() {
         for (tag, value) in [
             (0x0c, "é".as_bytes()),

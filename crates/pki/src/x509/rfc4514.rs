@@ -105,13 +105,17 @@ fn quoted(value: &str) -> String {
     out
 }
 
-/// Appends `text` with control characters as `\XX`, so that they cannot end a line,
+/// Appends `text` with the bytes of control characters, those of ASCII and U+0080
+/// to U+009F, as `\XX`, so that they cannot end a line,
 /// drive a terminal or end a variable. Puts a backslash before characters that are
 /// `special`, given their byte index.
 pub(crate) fn push_escaped(out: &mut String, text: &str, special: impl Fn(usize, char) -> bool) {
     for (at, c) in text.char_indices() {
-        if c.is_ascii_control() {
-            out.push_str(&format!("\\{:02X}", u32::from(c)));
+        if c.is_control() {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                out.push_str(&format!("\\{byte:02X}"));
+            }
             continue;
         }
         if special(at, c) {

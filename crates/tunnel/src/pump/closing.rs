@@ -10,8 +10,9 @@
 //! | [`End::AppIn`] | when the program has ended, `NetOut` cannot be written, or all has failed |
 //! | [`End::NetOut`] | after `AppIn`, when everything is sent |
 //!
-//! Before `NetOut` closes, a close_notify is sent once: if [`Rules::notify`] asks
-//! for it or the peer has sent its own, but not after a fatal failure.
+//! After the handshake, and before `NetOut` closes, a close_notify is sent once: if
+//! [`Rules::notify`] asks for it or the peer has sent its own, but not after a fatal
+//! failure. An idle end sends one whatever [`Rules::notify`] is.
 //!
 //! When the pump is done ([`Stage`], in this order):
 //!

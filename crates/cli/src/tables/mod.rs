@@ -193,7 +193,7 @@ pub static TLSSERVER: Program = Program {
 /// `s6-tlsclient`.
 pub static TLSCLIENT: Program = Program {
     name: suite::TLSCLIENT,
-    summary: "Connects a program to a TLS server; it reads descriptor 6 and writes 7.",
+    summary: "Connects a program to a TLS server: the program reads descriptor 6 and writes 7.",
     options: &[
         &[
             tcpclient::QUIET,

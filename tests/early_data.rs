@@ -30,12 +30,7 @@ fn early_data_are_skipped_and_the_handshake_goes_on() {
     let dir = TempDir::new();
     let session = session_with_early_data(&dir);
     let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
-    let tickets = dir.file("tickets", key);
-    std::fs::set_permissions(
-        &tickets,
-        std::os::unix::fs::PermissionsExt::from_mode(0o600),
-    )
-    .unwrap();
+    let tickets = dir.secret("tickets", key);
     // The second client's share is for a group that the server does not have.
     for groups in ["X25519", "P-521:P-256"] {
         for (size, resumes) in [(1, false), (16384, true), (65536, false), (65536, true)] {

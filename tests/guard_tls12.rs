@@ -2,7 +2,6 @@
 //! tickets.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::util::tls::{client_hello, is_guarded, openssl_server, serve, tlsd};
@@ -127,8 +126,7 @@ fn guard_issues_and_opens_no_tls12_tickets() {
         return;
     }
     let dir = TempDir::new();
-    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    let tickets = dir.secret("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     let session = dir.join("session").display().to_string();
     let (_plain, plain) = resuming(&[], &tickets, None);
     let (_guarded, guarded) = resuming(&["--key-guard"], &tickets, None);
@@ -168,8 +166,7 @@ fn a_ticket_is_announced_only_where_tls_1_2_has_any() {
     }
     const SESSION_TICKET: u16 = 35;
     let dir = TempDir::new();
-    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    let tickets = dir.secret("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     // A client that lists suites of TLS 1.3 and offers TLS 1.2 alone.
     let mut hello = client_hello(&["-min_protocol", "TLSv1.2"]);
     let versions = [0, 43, 0, 5, 4, 3, 4, 3, 3];

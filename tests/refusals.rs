@@ -1,10 +1,24 @@
 //! Handshakes that fail: the alert for the peer, and the log line.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 
 use crate::util::tls::{INTERNAL_ERROR, client_hello, connect, tlsc, tlsd};
 use crate::util::{Cmd, Ended, Output, TempDir, certs, cmd, need, tcp_pair};
+
+/// Sends `bytes` and the end of the stream to a server with these options, which
+/// ends with 98: its answer, and its standard error.
+fn refused(options: &[&str], bytes: &[u8]) -> (Vec<u8>, String) {
+    let (mut near, far) = tcp_pair();
+    let server = tlsd(options, "p256", "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .start();
+    near.write_all(bytes).unwrap();
+    near.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    near.read_to_end(&mut answer).unwrap();
+    (answer, server.finish().code(98).err())
+}
 
 #[test]
 fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
@@ -15,16 +29,7 @@ fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
         for version in ["-tls1_2", "-tls1_3"] {
             // The key is on P-256.
             let hello = client_hello(&[version, "-sigalgs", "ECDSA+SHA384"]);
-            let (mut near, far) = tcp_pair();
-            let server = tlsd(&[&["-v2"], guard].concat(), "p256", "echo never")
-                .fd(0, far.try_clone().unwrap())
-                .fd(1, far)
-                .start();
-            near.write_all(&hello).unwrap();
-            near.shutdown(std::net::Shutdown::Write).unwrap();
-            let mut answer = Vec::new();
-            near.read_to_end(&mut answer).unwrap();
-            let err = server.finish().code(98).err();
+            let (answer, err) = refused(&[&["-v2"], guard].concat(), &hello);
             let why = "fatal: handshake failed: no signature scheme in common with remote\n";
             assert!(err.contains(why), "{version}: {err}");
             assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
@@ -43,17 +48,8 @@ fn tls12_random_that_makes_the_input_a_document_is_refused() {
     let mut hello = client_hello(&["-tls1_2", "-groups", "P-256"]);
     // The key exchange has 133 bytes: these, and 130.
     hello[11..14].copy_from_slice(&[0x30, 0x81, 130]);
-    let (mut near, far) = tcp_pair();
-    let server = tlsd(&["-v2", "--key-guard"], "p256", "echo never")
-        .fd(0, far.try_clone().unwrap())
-        .fd(1, far)
-        .start();
-    near.write_all(&hello).unwrap();
-    near.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut answer = Vec::new();
-    near.read_to_end(&mut answer).unwrap();
+    let (answer, err) = refused(&["-v2", "--key-guard"], &hello);
     assert!(answer.ends_with(&[21, 3, 3, 0, 2, 2, 40]), "{answer:?}");
-    let err = server.finish().code(98).err();
     let why = "fatal: handshake failed: the key guard does not sign this key exchange: ";
     assert!(err.contains(why), "{err}");
     assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
@@ -132,8 +128,7 @@ fn random_bytes_that_run_out_are_a_failure_of_the_system_on_both_sides() {
         return;
     }
     let dir = TempDir::new();
-    let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-    std::fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+    let tickets = dir.secret("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     for guard in [&[][..], &["--key-guard"]] {
         let mut results = [Vec::new(), Vec::new()];
         for nth in 1..=16 {
@@ -192,17 +187,8 @@ fn a_client_hello_that_violates_the_protocol_is_refused_with_the_right_alert() {
         ),
     ] {
         for size in [usize::MAX, 60, 1] {
-            let (mut near, far) = tcp_pair();
-            let server = tlsd(&["-v2"], "p256", "echo never")
-                .fd(0, far.try_clone().unwrap())
-                .fd(1, far)
-                .start();
-            near.write_all(&in_records(&hello, size)).unwrap();
-            near.shutdown(std::net::Shutdown::Write).unwrap();
-            let mut answer = Vec::new();
-            near.read_to_end(&mut answer).unwrap();
+            let (answer, err) = refused(&["-v2"], &in_records(&hello, size));
             assert_eq!(answer, [21, 3, 3, 0, 2, 2, alert]);
-            let err = server.finish().code(98).err();
             assert!(
                 err.contains(&format!("violated the protocol: {why}\n")),
                 "{err}"

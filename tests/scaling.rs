@@ -1,7 +1,6 @@
 //! Two machines behind haproxy, each a network namespace; one of them fails.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::unistd::Pid;
@@ -139,8 +138,7 @@ impl Cluster {
             return None;
         }
         let dir = TempDir::new();
-        let tickets = dir.file("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-        fs::set_permissions(&tickets, PermissionsExt::from_mode(0o600)).unwrap();
+        let tickets = dir.secret("tickets", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
         let front = Front::new();
         let one = machine("one", "10.0.1.2", &tickets);
         let two = machine("two", "10.0.2.2", &tickets);

@@ -10,12 +10,6 @@ use crate::util::{Running, TempDir, certs, cmd, need};
 const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
 
-fn keys(dir: &TempDir, name: &str, lines: &str) -> PathBuf {
-    let file = dir.file(name, lines);
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-    file
-}
-
 /// A server of its own, with these options and these keys.
 fn server(options: &[&str], keys: &Path) -> (Running, u16) {
     let server = cmd(["s6-tlsserver", "-1H"])
@@ -65,7 +59,7 @@ fn another_server_with_the_same_file_resumes() {
         return;
     }
     let dir = TempDir::new();
-    let keys = keys(&dir, "keys", OLD);
+    let keys = dir.secret("keys", OLD);
     for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
         for version in versions {
             let session = dir.join("session");
@@ -92,7 +86,7 @@ fn a_new_first_line_rotates_and_a_lost_one_ends() {
         return;
     }
     let dir = TempDir::new();
-    let file = keys(&dir, "keys", OLD);
+    let file = dir.secret("keys", OLD);
     let (_server, port) = server(&[], &file);
     for version in VERSIONS {
         std::fs::write(&file, OLD).unwrap();
@@ -120,7 +114,7 @@ fn another_name_costs_a_full_handshake() {
         return;
     }
     let dir = TempDir::new();
-    let (_server, port) = server(&[], &keys(&dir, "keys", OLD));
+    let (_server, port) = server(&[], &dir.secret("keys", OLD));
     for version in ["-tls1_2", "-tls1_3"] {
         let session = dir.join("session");
         let other = dir.join("other");
@@ -142,7 +136,7 @@ fn no_tickets_without_ticketkeyfile_or_with_client_certificates() {
         return;
     }
     let dir = TempDir::new();
-    let file = keys(&dir, "keys", OLD);
+    let file = dir.secret("keys", OLD);
     let (_asking, asking) = server(&["-Y"], &file);
     let (_guarded, guarded) = server(&["-Y", "--key-guard"], &file);
     let (_plain, plain) = serve(&[], "p256", &["sh", "-c", ECHO]);
@@ -184,7 +178,7 @@ fn session_resumes_only_with_the_same_public_key() {
         return;
     }
     let dir = TempDir::new();
-    let file = keys(&dir, "keys", OLD);
+    let file = dir.secret("keys", OLD);
     let renewed = renewed(&dir);
     for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
         let start = |key: &str, certificate: &Path| {
@@ -217,7 +211,7 @@ fn gnutls_client_resumes() {
         return;
     }
     let dir = TempDir::new();
-    let (_server, port) = server(&[], &keys(&dir, "keys", OLD));
+    let (_server, port) = server(&[], &dir.secret("keys", OLD));
     for version in ["VERS-TLS1.2", "VERS-TLS1.3"] {
         let client = cmd([
             "gnutls-cli",
@@ -263,13 +257,13 @@ fn ticketkeyfile_is_checked() {
         ),
         (&OLD.repeat(17), "unable to use FILE: more than 16 keys"),
     ] {
-        let file = keys(&dir, "keys", lines);
+        let file = dir.secret("keys", lines);
         run(&file).fatal(96, &format!("s6-tlsd-io: fatal: {}", say(&file, why)));
     }
     let missing = dir.join("missing");
     let why = say(&missing, "unable to read FILE: No such file or directory");
     run(&missing).fatal(96, &format!("s6-tlsd-io: fatal: {why}"));
-    let file = keys(&dir, "keys", OLD);
+    let file = dir.secret("keys", OLD);
     for mode in [0o604, 0o602, 0o601] {
         std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
         let why = say(&file, "FILE is accessible by others");
@@ -280,7 +274,7 @@ fn ticketkeyfile_is_checked() {
 #[test]
 fn program_does_not_see_ticketkeyfile() {
     let dir = TempDir::new();
-    let file = keys(&dir, "keys", OLD);
+    let file = dir.secret("keys", OLD);
     let server =
         crate::util::tls::tlsd(&[], "p256", "env >&2; exec cat").env("TICKETKEYFILE", file);
     let client = crate::util::tls::tlsc(&["-klocalhost"], crate::util::tls::HELLO);

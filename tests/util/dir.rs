@@ -38,6 +38,13 @@ impl TempDir {
         path
     }
 
+    /// Writes the file `name`, which nobody but its owner can read.
+    pub fn secret(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name, content);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
     /// Writes the program `name`.
     pub fn program(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name, content);

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use cli::id::{Id, Server, Tls};
-use cli::{OptionSpec, ParsedOptions, Program, tables};
+use cli::variables::VARIABLES;
+use cli::{OptionSpec, ParsedOptions, Program, Reads, tables};
 
 use crate::util::{Cmd, TempDir, cmd, tcp_pair};
 
@@ -140,15 +141,8 @@ fn help_and_version_are_for_one_argument_alone() {
     for program in tables::PROGRAMS {
         let name = program.name;
         let help = cmd([name, "--help"]).run().success().out();
-        assert!(
-            help.starts_with(&format!("usage: {name} {}\n", program.synopsis())),
-            "{help}"
-        );
-        assert_eq!(
-            help.lines().count(),
-            1 + program.option_specs().count(),
-            "{help}"
-        );
+        let usage = format!("usage: {name} {} ", program.synopsis());
+        assert!(words(&help).starts_with(&usage), "{help}");
         let version = cmd([name, "--version"]).run().success().out();
         let expected = format!("{name} (s6-tls) {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(version, expected);
@@ -163,6 +157,78 @@ fn help_and_version_are_for_one_argument_alone() {
         111,
         "s6-tlsd: fatal: unable to write to stdout: No space left on device",
     );
+}
+
+/// The words of `text`, with one blank after each.
+fn words(text: &str) -> String {
+    text.split_whitespace()
+        .map(|word| word.to_owned() + " ")
+        .collect()
+}
+
+#[test]
+fn help_has_each_option_and_variable_and_no_line_over_80_columns() {
+    for program in tables::PROGRAMS {
+        let help = cmd([program.name, "--help"]).run().success().out();
+        for line in help.lines() {
+            assert!(line.len() <= 80 && !line.ends_with(' '), "{line:?}");
+        }
+        let said = words(&help);
+        assert!(said.contains(program.summary), "{help}");
+        for spec in program.option_specs() {
+            let entry = format!(" {} {} ", program.spelling(spec), spec.help);
+            assert!(said.contains(&entry), "{entry}: {help}");
+        }
+        let reads = |side: fn(&Reads) -> bool| program.reads.iter().any(side);
+        let server = reads(|reads| matches!(reads, Reads::Server));
+        let client = reads(|reads| matches!(reads, Reads::Client));
+        for variable in VARIABLES {
+            let read = server && variable.server.is_some() || client && variable.client.is_some();
+            let entry = variable_line(&variable.named("name"), variable.help);
+            assert_eq!(help.contains(&entry), read, "{entry}: {help}");
+        }
+    }
+}
+
+/// How `--help` shows a variable.
+fn variable_line(name: &str, text: &str) -> String {
+    format!("\n  {name:<31} {text}\n")
+}
+
+#[test]
+fn help_has_the_variables_of_all_programs_of_the_chain() {
+    for (program, name, text) in [
+        ("s6-tlsserver", "KEYFILE", "file with the private key"),
+        ("s6-tlsserver", "UID", "numeric user id for -U"),
+        (
+            "s6-tlsserver",
+            "DNSCACHEIP",
+            "DNS servers, instead of /etc/resolv.conf's",
+        ),
+        (
+            "s6-tlsclient",
+            "CAFILE",
+            "file with trusted CA certificates",
+        ),
+        (
+            "s6-tlsclient",
+            "DNSQUALIFY",
+            "suffixes for -n, instead of /etc/resolv.conf's",
+        ),
+        (
+            "s6-tcpserver-access",
+            "PROTO",
+            "prefix of the connection's variables",
+        ),
+    ] {
+        let help = cmd([program, "--help"]).run().success().out();
+        assert!(
+            help.contains(&variable_line(name, text)),
+            "{program}: {name}: {help}"
+        );
+    }
+    let help = cmd(["s6-tcpserverd", "--help"]).run().success().out();
+    assert!(!help.contains("environment:"), "{help}");
 }
 
 #[test]

@@ -32,8 +32,8 @@ complete -c proxy-server -n __proxy-server_options -s 1 -l only-v1 -d 'accept ve
 complete -c proxy-server -n __proxy-server_options -s 2 -l only-v2 -d 'accept version 2 of the protocol only'
 complete -c proxy-server -n 'test -z "$(__proxy-server_rest)"' -s t -x -d 'time limit for the header (default: none)'
 complete -c proxy-server -n __proxy-server_options -a --timeout= -d 'time limit for the header (default: none)'
-complete -c proxy-server -n 'test -z "$(__proxy-server_rest)"' -s v -x -d '0: errors; 1 (default): warnings too'
-complete -c proxy-server -n __proxy-server_options -a --verbosity= -d '0: errors; 1 (default): warnings too'
+complete -c proxy-server -n 'test -z "$(__proxy-server_rest)"' -s v -x -d 'messages: 0: errors; 1 (default): warnings, too'
+complete -c proxy-server -n __proxy-server_options -a --verbosity= -d 'messages: 0: errors; 1 (default): warnings, too'
 complete -c proxy-server -n __proxy-server_options -l before-tlsd -d 'save the proxy\'s SSL variables before s6-tlsd sets its own'
 complete -c proxy-server -n __proxy-server_options -l after-tlsd -d 'read no header; restore the proxy\'s SSL variables'
 

@@ -28,4 +28,4 @@ function __s6-ident-client_options
 end
 
 complete -c s6-ident-client -f
-complete -c s6-ident-client -n 'test -z "$(__s6-ident-client_rest)"' -s t -x -d 'time limit (default: 30000)'
+complete -c s6-ident-client -n 'test -z "$(__s6-ident-client_rest)"' -s t -x -d 'time limit for the answer (default: 30000)'

@@ -28,20 +28,20 @@ function __s6-tcpserver-access_options
 end
 
 complete -c s6-tcpserver-access -f
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d '0: errors; 1 (default): each client too; 2, 3: lookups too'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s v -x -d 'messages: 0: errors; 1 (default): clients, too; 2, 3: lookups'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s w -d 'drop the connection if a lookup fails'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s W -d 'keep the connection if a lookup fails (default)'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s D -d 'set TCP_NODELAY'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s D -d 'set TCP_NODELAY: send small packets at once'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s d -d 'do not set TCP_NODELAY (default)'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s H -d 'do not look up names'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s h -d 'look into /etc/hosts before DNS'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s H -d 'do not look up host names'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s h -d 'look for host names in /etc/hosts before DNS'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s r -d 'query the client\'s IDENT server (RFC 1413)'
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s R -d 'do not query an IDENT server (default)'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s p -d 'the client\'s name must have the client\'s address'
-complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'the client\'s name may have another address (default)'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s p -d 'refuse a client whose name has another address'
+complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'accept a client whose name has another address (default)'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s l -x -d 'our own host name, instead of a lookup'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text to send to the client first'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'limit for lookups and rules together (default: none)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text to send to the client first, in clear'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'time limit for lookups and rules together (default: none)'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory with the access rules'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s x -rF -d 'file with the access rules'
 

@@ -30,7 +30,7 @@ end
 complete -c s6-tcpserver-socketbinder -f
 complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s D -l no-reuse-address -d 'do not set SO_REUSEADDR'
 complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s d -l reuse-address -d 'set SO_REUSEADDR (default)'
-complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s a -l dual-stack -d 'with ip ::, accept IPv4 clients too'
+complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s a -l dual-stack -d 'accept IPv4 clients, too, if ip is ::'
 complete -c s6-tcpserver-socketbinder -n 'test -z "$(__s6-tcpserver-socketbinder_rest)"' -s b -x -d 'listen backlog (default: the maximum); 0: do not listen'
 complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -a --backlog= -d 'listen backlog (default: the maximum); 0: do not listen'
 complete -c s6-tcpserver-socketbinder -n __s6-tcpserver-socketbinder_options -s m -l udp -d 'make a datagram socket; needs -b 0'

@@ -34,7 +34,7 @@ complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'print errors and war
 complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not set SO_REUSEADDR'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'set SO_REUSEADDR (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s 1 -d 'print the port on standard output when ready'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s a -d 'with ip ::, accept IPv4 clients too'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s a -d 'accept IPv4 clients, too, if ip is ::'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s c -x -d 'maximum number of connections (default: 40)'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s C -x -d 'maximum number of connections from one address (default: 40)'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s b -x -d 'listen backlog (default: the maximum); 0: do not listen'

@@ -28,7 +28,7 @@ function __s6-tcpserverd_options
 end
 
 complete -c s6-tcpserverd -f
-complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s v -x -d '0: errors; 1 (default): warnings too; 2: everything'
+complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s v -x -d 'messages: 0: errors; 1 (default): warnings, too; 2: everything'
 complete -c s6-tcpserverd -n __s6-tcpserverd_options -s 1 -d 'print the port on standard output when ready'
 complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s c -x -d 'maximum number of connections (default: 40)'
 complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s C -x -d 'maximum number of connections from one address (default: 40)'

@@ -15,6 +15,7 @@ static TERSE: Program = Program {
     summary: TLSD.summary,
     options: TLSD.options,
     operands: TLSD.operands,
+    reads: &[],
     long: false,
 };
 

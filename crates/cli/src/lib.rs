@@ -22,7 +22,7 @@ mod parser;
 mod pins;
 pub mod tables;
 mod tls;
-mod usage;
+pub mod usage;
 mod value;
 pub mod variables;
 
@@ -32,7 +32,7 @@ pub use groups::Group;
 pub use id::Id;
 pub use ids::{Whose, warn_about_engine_group, warn_about_kept_groups};
 pub use number::{list_u32, unsigned};
-pub use option_spec::{Argument, Check, Effect, OptionSpec, Program};
+pub use option_spec::{Argument, Check, Effect, OptionSpec, Program, Reads};
 pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
 pub use pins::Pin;

@@ -18,7 +18,7 @@ pub struct OptionSpec {
     pub argument: Argument,
     /// What it does to the options given so far.
     pub effect: Effect,
-    /// A few words for `--help`, shells and manual pages.
+    /// A few words for `--help`, shells and manual pages, which stand alone.
     pub help: &'static str,
     /// The text for the pages: [`paragraph`]. A negation's text continues the paragraph of the
     /// option that it negates.
@@ -122,9 +122,22 @@ pub struct Program {
     pub options: &'static [&'static [OptionSpec]],
     /// The operands that must follow the options. More may follow.
     pub operands: &'static [&'static str],
+    /// The variables that it reads, or that programs read which it runs by itself.
+    pub reads: &'static [Reads],
     /// Whether long options are accepted. Programs without long options answer every mistake
     /// with the usage line.
     pub long: bool,
+}
+
+/// Variables that a program reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    /// Those of a server's engine.
+    Server,
+    /// Those of a client's engine.
+    Client,
+    /// These, each with a few words for `--help`.
+    These(&'static [(&'static str, &'static str)]),
 }
 
 impl Program {

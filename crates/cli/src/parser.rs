@@ -207,6 +207,7 @@ mod tests {
             ],
         ],
         operands: &[],
+        reads: &[],
         long: true,
     };
 
@@ -215,6 +216,7 @@ mod tests {
         summary: "",
         options: LONG.options,
         operands: &["prog..."],
+        reads: &[],
         long: false,
     };
 
@@ -228,6 +230,7 @@ mod tests {
             Id::Tls(Tls::Verbosity),
         )]],
         operands: &["a", "b"],
+        reads: &[],
         long: true,
     };
 

@@ -1,17 +1,27 @@
 //! What a program says about itself: the usage line, `--help`, `--version`.
 
-use crate::option_spec::{OptionSpec, Program};
+use crate::option_spec::{OptionSpec, Program, Reads};
+use crate::variables::VARIABLES;
+
+/// The width of `--help`, in columns.
+const WIDTH: usize = 80;
+
+/// The column in `--help` where the texts about options and variables begin.
+const TEXTS: usize = 34;
 
 impl Program {
     /// The usage line without the program's name.
     pub fn synopsis(&self) -> String {
-        let mut words: Vec<String> = self
-            .alternatives()
-            .iter()
-            .map(|specs| brackets(specs))
-            .collect();
-        words.extend(self.operands.iter().map(|operand| (*operand).to_owned()));
-        words.join(" ")
+        self.synopsis_parts().join(" ")
+    }
+
+    /// The parts of the synopsis, none of which a line break may divide: options that exclude
+    /// each other, in brackets, and operands.
+    pub fn synopsis_parts(&self) -> Vec<String> {
+        let alternatives = self.alternatives();
+        let options = alternatives.iter().map(|specs| brackets(specs));
+        let operands = self.operands.iter().map(|operand| (*operand).to_owned());
+        options.chain(operands).collect()
     }
 
     /// The options, grouped: options that exclude each other are in one group.
@@ -26,14 +36,36 @@ impl Program {
         sets
     }
 
-    /// The answer to `--help`: the usage line and a line for each option.
+    /// The answer to `--help`: usage, summary, a text for each option and each variable. Lines
+    /// have at most 80 columns.
     pub fn help(&self) -> String {
-        let mut text = format!("usage: {} {}\n", self.name, self.synopsis());
-        for spec in self.option_specs() {
-            let spelling = self.spelling(spec);
-            text.push_str(&format!("  {spelling:<34} {}\n", spec.help));
-        }
+        let usage = format!("usage: {}", self.name);
+        let parts = self.synopsis_parts();
+        let mut text = fill(&usage, usage.len(), WIDTH, parts.iter().map(String::as_str));
+        text.push_str(&format!("\n{}\n", self.summary));
+        let options = self.option_specs();
+        let options = options.map(|spec| (self.spelling(spec), spec.help));
+        text.push_str(&entries("options", options));
+        let variables = self.variables();
+        text.push_str(&entries("environment", variables.into_iter()));
         text
+    }
+
+    /// The variables that the program and those that it runs read, with their texts.
+    fn variables(&self) -> Vec<(String, &'static str)> {
+        let mut variables = Vec::new();
+        for reads in self.reads {
+            let engine = VARIABLES.iter().filter(|variable| match reads {
+                Reads::Server => variable.server.is_some(),
+                Reads::Client => variable.client.is_some(),
+                Reads::These(_) => false,
+            });
+            variables.extend(engine.map(|variable| (variable.named("name"), variable.help)));
+            if let Reads::These(these) = reads {
+                variables.extend(these.iter().map(|(name, help)| ((*name).to_owned(), *help)));
+            }
+        }
+        variables
     }
 
     /// How the option may be given: `-K ms, --handshake-timeout=ms`.
@@ -47,6 +79,47 @@ impl Program {
     pub fn version(&self) -> String {
         format!("{} (s6-tls) {}\n", self.name, env!("CARGO_PKG_VERSION"))
     }
+}
+
+/// A heading and the entries below it; nothing if there are none.
+fn entries(heading: &str, entries: impl Iterator<Item = (String, &'static str)>) -> String {
+    let mut text = String::new();
+    for (name, help) in entries {
+        if text.is_empty() {
+            text.push_str(&format!("\n{heading}:\n"));
+        }
+        let mut first = format!("  {name:<width$}", width = TEXTS - 3);
+        if first.len() >= TEXTS {
+            text.push_str(&format!("{first}\n"));
+            first = " ".repeat(TEXTS - 1);
+        }
+        text.push_str(&fill(&first, TEXTS - 1, WIDTH, help.split(' ')));
+    }
+    text
+}
+
+/// `first` and the words after it, separated by blanks, in lines of at most `width` columns. All
+/// lines but the first have `indent` columns before the blank that precedes their first word.
+pub fn fill<'a>(
+    first: &str,
+    indent: usize,
+    width: usize,
+    words: impl Iterator<Item = &'a str>,
+) -> String {
+    let mut text = first.to_owned();
+    let mut column = first.chars().count();
+    let mut empty = true;
+    for word in words {
+        let length = 1 + word.chars().count();
+        if !empty && column + length > width {
+            text.push_str(&format!("\n{:indent$}", ""));
+            column = indent;
+        }
+        text.push_str(&format!(" {word}"));
+        column += length;
+        empty = false;
+    }
+    text + "\n"
 }
 
 /// Whether these two, of which the second follows the first, exclude each other.
@@ -84,5 +157,18 @@ impl OptionSpec {
             Some(value) => format!("--{}={value}", self.long),
             None => format!("--{}", self.long),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn lines_break_before_a_word_that_does_not_fit() {
+        let filled = |first, indent| fill(first, indent, 10, "one two three".split(' '));
+        assert_eq!(filled("-", 1), "- one two\n  three\n");
+        assert_eq!(filled("- 34", 4), "- 34 one\n     two\n     three\n");
+        assert_eq!(filled("123456789", 0), "123456789 one\n two three\n");
     }
 }

@@ -8,6 +8,8 @@ use crate::option_spec::paragraph;
 pub struct Variable {
     /// Its name. A name that ends with a colon stands for all names that begin with it.
     pub name: &'static str,
+    /// A few words for `--help`.
+    pub help: &'static str,
     /// Its text in the page of the server; None if a server does not read it. An empty text
     /// means that it shares the text of the next row.
     pub server: Option<&'static str>,
@@ -24,12 +26,19 @@ impl Variable {
             name == self.name.as_bytes()
         }
     }
+
+    /// Its name, with `rest` if that stands for more than one.
+    pub fn named(&self, rest: &str) -> String {
+        let more = if self.name.ends_with(':') { rest } else { "" };
+        format!("{}{more}", self.name)
+    }
 }
 
 /// All of them.
 pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "KEYFILE",
+        help: "file with the private key",
         server: Some(paragraph(
             "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1, as its content shows, whatever \
              its label says. RSA of 2048, 3072 or 4096 bits with exponent 65537 (or more, up to 33 \
@@ -41,6 +50,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "CERTFILE",
+        help: "file with the certificate chain, own one first",
         server: Some(paragraph(
             "the certificate, PEM or DER, or the chain in PEM, own certificate first. It must \
              belong to the key; nothing else about it is checked.",
@@ -49,11 +59,13 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "KEYFILE:",
+        help: "file with the private key for this server name",
         server: Some(""),
         client: None,
     },
     Variable {
         name: "CERTFILE:",
+        help: "file with the certificate for this server name",
         server: Some(paragraph(
             "key and certificate for a name (see `-k`); `*.example.org` covers one label. Neither \
              case nor a final dot matters. A name that is not ASCII must be given as its A-label \
@@ -64,6 +76,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "SNIDIR",
+        help: "directory of keys and chains, by server name",
         server: Some(paragraph(
             "with an SNI level of 1 or more, a directory of keys and certificates; only those for \
              the name that the client asks for are opened, and only then: `NAME/privkey.pem` with \
@@ -77,6 +90,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "TICKETKEYFILE",
+        help: "file with keys that seal session tickets",
         server: Some(paragraph(
             "a text file of keys for session tickets, so that clients can resume sessions with \
              this machine or any other one that has the file. Each line is a key: base64 of 32 \
@@ -92,11 +106,13 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "CADIR",
+        help: "directory of trusted CAs, instead of CAFILE",
         server: Some(""),
         client: Some(""),
     },
     Variable {
         name: "CAFILE",
+        help: "file with trusted CA certificates",
         server: Some(paragraph(
             "trust anchors, needed with `-Y` or `-y` unless `--any-client-cert` or `--pin` is \
              given: CADIR, or else CAFILE. CADIR is a directory: if it holds names like \
@@ -111,6 +127,7 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "CRLFILE",
+        help: "file with revocation lists (CRLs)",
         server: Some(paragraph(
             "revocation lists (CRLs), PEM or DER, any number. Of the lists that one key of an \
              issuer has signed, the newest counts. Every certificate below the anchor must be \
@@ -123,11 +140,13 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "OCSPFILE",
+        help: "file with the OCSP response for CERTFILE",
         server: Some(""),
         client: None,
     },
     Variable {
         name: "OCSPFILE:",
+        help: "file with the OCSP response for this name",
         server: Some(paragraph(
             "an OCSP response in DER (`openssl ocsp -respout`), stapled to the certificate of \
              CERTFILE, or of `CERTFILE:name`, for clients that ask for it. Its content is not \
@@ -138,11 +157,13 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "TLS_UID",
+        help: "for root: numeric user id of the TLS process",
         server: Some(""),
         client: Some(""),
     },
     Variable {
         name: "TLS_GID",
+        help: "for root: numeric group id of the TLS process",
         server: Some(paragraph(
             "started as root, the engine takes these numeric ids (`id -u name`) and clears its \
              supplementary groups, after it has read the key and before it reads trust anchors. \
@@ -151,3 +172,33 @@ pub static VARIABLES: &[Variable] = &[
         client: Some(paragraph("as in s6-tlsd-io.")),
     },
 ];
+
+/// The ids that s6-applyuidgid takes with `-U`.
+pub(crate) const IDS: &[(&str, &str)] = &[
+    ("UID", "numeric user id for -U"),
+    ("GID", "numeric group id for -U"),
+    ("GIDLIST", "numeric supplementary groups for -U"),
+];
+
+/// The configuration of the resolver.
+pub(crate) const RESOLVER: &[(&str, &str)] =
+    &[("DNSCACHEIP", "DNS servers, instead of /etc/resolv.conf's")];
+
+/// How the resolver qualifies names.
+pub(crate) const QUALIFICATION: &[(&str, &str)] = &[(
+    "DNSQUALIFY",
+    "suffixes for -n, instead of /etc/resolv.conf's",
+)];
+
+/// The connection, as s6-tcpserverd describes it.
+pub(crate) const CONNECTION: &[(&str, &str)] = &[
+    ("PROTO", "prefix of the connection's variables"),
+    ("${PROTO}REMOTEIP", "address of the client"),
+    ("${PROTO}REMOTEPORT", "port of the client"),
+    ("${PROTO}LOCALIP", "our address"),
+    ("${PROTO}LOCALPORT", "our port"),
+];
+
+/// What proxy-server saves before s6-tlsd runs.
+pub(crate) const SAVED: &[(&str, &str)] =
+    &[("tlsbak_SSL_*", "saved by --before-tlsd for --after-tlsd")];

@@ -1,5 +1,6 @@
 //! The parts of a page in Markdown.
 
+use cli::usage::fill;
 use cli::variables::{VARIABLES, Variable};
 use cli::{OptionSpec, Program, suite};
 
@@ -10,20 +11,9 @@ const WIDTH: usize = 84;
 
 /// The command line.
 pub fn interface(program: &Program) -> String {
-    let first = format!("    {} ", program.name);
-    let next = " ".repeat(first.len());
-    let synopsis = program.synopsis();
-    // Lines do not break within brackets.
-    let mut words: Vec<String> = Vec::new();
-    let mut open = false;
-    for word in synopsis.split(' ') {
-        match words.last_mut().filter(|_| open) {
-            Some(last) => last.push_str(&format!(" {word}")),
-            None => words.push(word.to_owned()),
-        }
-        open = (open || word == "[") && word != "]";
-    }
-    fill(&first, &next, words.iter().map(String::as_str))
+    let first = format!("    {}", program.name);
+    let parts = program.synopsis_parts();
+    fill(&first, first.len(), WIDTH, parts.iter().map(String::as_str))
 }
 
 /// The options: a list of those that the program consumes, a table of those that it hands on.
@@ -54,7 +44,9 @@ fn list(program: &Program, rows: &[&OptionSpec]) -> String {
             None => items.push(format!("{spelling}: {}", row.doc)),
         }
     }
-    let items = items.iter().map(|item| fill("- ", "  ", item.split(' ')));
+    let items = items
+        .iter()
+        .map(|item| fill("-", 1, WIDTH, item.split(' ')));
     items.collect()
 }
 
@@ -96,10 +88,10 @@ pub fn variables(program: &Program) -> String {
         let Some(text) = text_of(variable) else {
             continue;
         };
-        names.push(format!("`{}`", name(variable, "name")));
+        names.push(format!("`{}`", variable.named("name")));
         if !text.is_empty() {
             let item = format!("{}: {text}", names.join(", "));
-            items.push_str(&fill("- ", "  ", item.split(' ')));
+            items.push_str(&fill("-", 1, WIDTH, item.split(' ')));
             names.clear();
         }
     }
@@ -110,38 +102,8 @@ pub fn variables(program: &Program) -> String {
 pub fn cleaned() -> String {
     let names: Vec<String> = VARIABLES
         .iter()
-        .map(|variable| format!("`{}`", name(variable, "*")))
+        .map(|variable| format!("`{}`", variable.named("*")))
         .collect();
     let item = format!("removed, unless `-Z` is given: {}", names.join(", "));
-    fill("- ", "  ", item.split(' '))
-}
-
-fn name(variable: &Variable, rest: &str) -> String {
-    let more = if variable.name.ends_with(':') {
-        rest
-    } else {
-        ""
-    };
-    format!("{}{more}", variable.name)
-}
-
-/// Lines of at most [`WIDTH`].
-fn fill<'a>(first: &str, next: &str, words: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in words {
-        let needed = line.chars().count() + 1 + word.chars().count();
-        if !empty && needed > WIDTH {
-            text.push_str(&format!("{line}\n"));
-            line = next.to_owned();
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    text + &format!("{line}\n")
+    fill("-", 1, WIDTH, item.split(' '))
 }

@@ -59,6 +59,23 @@ fn every_row_has_a_help_text_and_a_text_for_the_page() {
     }
 }
 
+/// Who reads `--help` or a completion sees this text and no other one.
+#[test]
+fn a_help_text_stands_alone() {
+    for program in PROGRAMS {
+        unique(program, |row| Some(row.help.to_owned()));
+        for row in program.option_specs() {
+            let name = format!("{}: {}: {}", program.name, row.long, row.help);
+            assert!(row.help.split(' ').count() >= 3, "{name}");
+            assert!(row.help.starts_with(|c: char| c.is_alphabetic()), "{name}");
+            // Words of CONTRIBUTING's glossary.
+            for word in ["pair", "engine", "notification", "hand on"] {
+                assert!(!row.help.contains(word), "{name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_program_has_two_rows_with_one_name_or_id() {
     for program in PROGRAMS {

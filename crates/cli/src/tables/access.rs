@@ -9,7 +9,7 @@ pub(super) const VERBOSITY: OptionSpec = OptionSpec {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Access(Access::Verbosity)),
-    help: "0: errors; 1 (default): each client too; 2, 3: lookups too",
+    help: "messages: 0: errors; 1 (default): clients, too; 2, 3: lookups",
     doc: paragraph(
         "0: errors; 1 (default): also a line for each client, accepted or refused; 2: also lookups \
          that cannot start; 3: also lookups that fail.",
@@ -39,7 +39,7 @@ pub(super) const NO_NAGLE: OptionSpec = OptionSpec {
     long: "no-nagle",
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::NoNagle)),
-    help: "set TCP_NODELAY",
+    help: "set TCP_NODELAY: send small packets at once",
     doc: paragraph("set TCP_NODELAY on descriptor 1."),
 };
 
@@ -57,7 +57,7 @@ pub(super) const NO_DNS: OptionSpec = OptionSpec {
     long: "no-dns",
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::NoDns)),
-    help: "do not look up names",
+    help: "do not look up host names",
     doc: paragraph("do not look up names."),
 };
 
@@ -66,7 +66,7 @@ pub(super) const DNS: OptionSpec = OptionSpec {
     long: "dns",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::NoDns)]),
-    help: "look up names (default)",
+    help: "look up host names (default)",
     doc: paragraph("look up names."),
 };
 
@@ -75,7 +75,7 @@ pub(super) const HOSTS: OptionSpec = OptionSpec {
     long: "hosts",
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::Hosts)),
-    help: "look into /etc/hosts before DNS",
+    help: "look for host names in /etc/hosts before DNS",
     doc: paragraph("look into /etc/hosts before DNS."),
 };
 
@@ -84,7 +84,7 @@ pub(super) const NO_HOSTS: OptionSpec = OptionSpec {
     long: "no-hosts",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::Hosts)]),
-    help: "do not look into /etc/hosts (default)",
+    help: "look for host names in DNS only, not in /etc/hosts (default)",
     doc: paragraph("ask DNS only, not /etc/hosts."),
 };
 
@@ -111,7 +111,7 @@ const PARANOID: OptionSpec = OptionSpec {
     long: "paranoid",
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::Paranoid)),
-    help: "the client's name must have the client's address",
+    help: "refuse a client whose name has another address",
     doc: paragraph(
         "the client's name must have the client's address; otherwise the client is refused. A \
          client without a name, or with one that cannot be checked, is served as one without a \
@@ -124,7 +124,7 @@ const NO_PARANOID: OptionSpec = OptionSpec {
     long: "no-paranoid",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
-    help: "the client's name may have another address (default)",
+    help: "accept a client whose name has another address (default)",
     doc: paragraph("the client's name may have another address."),
 };
 
@@ -146,7 +146,7 @@ pub(super) const BANNER: OptionSpec = OptionSpec {
     long: "banner",
     argument: Argument::Text("text"),
     effect: Effect::Append(Id::Access(Access::Banner)),
-    help: "text to send to the client first",
+    help: "text to send to the client first, in clear",
     doc: paragraph("text written to descriptor 1 first; each further `-B` adds to it."),
 };
 
@@ -155,7 +155,7 @@ pub(super) const TIMEOUT: OptionSpec = OptionSpec {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::SetUnlessZero(Id::Access(Access::Timeout)),
-    help: "limit for lookups and rules together (default: none)",
+    help: "time limit for lookups and rules together (default: none)",
     doc: paragraph("limit for lookups and rules together; 0 (default): none."),
 };
 

@@ -6,12 +6,15 @@ mod tcpclient;
 mod tls;
 
 use crate::id::{Access, Id};
-use crate::option_spec::{Effect, OptionSpec, Program};
+use crate::option_spec::{Effect, OptionSpec, Program, Reads};
 use crate::suite;
+use crate::variables::{CONNECTION, IDS, QUALIFICATION, RESOLVER, SAVED};
 
 const PROG: &[&str] = &["prog..."];
 const DESCRIPTORS: &[&str] = &["fdr", "fdw"];
 const SERVED: &[&str] = &["ip", "port", "prog..."];
+const SERVER: &[Reads] = &[Reads::Server];
+const CLIENT: &[Reads] = &[Reads::Client];
 const CONNECTED: &[&str] = &["host", "port", "prog..."];
 
 /// All programs, in the order of the documents.
@@ -38,7 +41,7 @@ pub static PROGRAMS: [&Program; 17] = [
 /// `s6-tlsd-io`.
 pub static TLSD_IO: Program = Program {
     name: suite::TLSD_IO,
-    summary: "The engine of a TLS server: speaks TLS on the network and cleartext to a program.",
+    summary: "The engine of a TLS server: TLS on the network, cleartext to a program.",
     options: &[
         tls::VERBOSITY,
         tls::NOTIFICATION,
@@ -51,13 +54,14 @@ pub static TLSD_IO: Program = Program {
         tls::SNI,
     ],
     operands: DESCRIPTORS,
+    reads: SERVER,
     long: true,
 };
 
 /// `s6-tlsc-io`.
 pub static TLSC_IO: Program = Program {
     name: suite::TLSC_IO,
-    summary: "The engine of a TLS client: speaks TLS on the network and cleartext on 0 and 1.",
+    summary: "The engine of a TLS client: TLS on the network, cleartext on 0 and 1.",
     options: &[
         tls::VERBOSITY,
         tls::NOTIFICATION,
@@ -70,6 +74,7 @@ pub static TLSC_IO: Program = Program {
         tls::SERVER_NAME,
     ],
     operands: DESCRIPTORS,
+    reads: CLIENT,
     long: true,
 };
 
@@ -104,6 +109,7 @@ pub static TLSD: Program = Program {
     summary: "Puts the server's end of a TLS connection between the network and a program.",
     options: AROUND_SERVER,
     operands: PROG,
+    reads: SERVER,
     long: true,
 };
 
@@ -113,6 +119,7 @@ pub static TLSC: Program = Program {
     summary: "Puts the client's end of a TLS connection between the network and a program.",
     options: AROUND_CLIENT,
     operands: PROG,
+    reads: CLIENT,
     long: true,
 };
 
@@ -122,6 +129,7 @@ pub static UCSPITLSD: Program = Program {
     summary: "Runs a program in clear, and starts the server's end of TLS when asked to.",
     options: AROUND_SERVER,
     operands: PROG,
+    reads: SERVER,
     long: true,
 };
 
@@ -131,6 +139,7 @@ pub static UCSPITLSC: Program = Program {
     summary: "Runs a program in clear, and starts the client's end of TLS when asked to.",
     options: AROUND_CLIENT,
     operands: PROG,
+    reads: CLIENT,
     long: true,
 };
 
@@ -177,7 +186,7 @@ pub static TLSSERVER: Program = Program {
         tls::SNI,
         &[
             OptionSpec {
-                help: "ids from UID, GID and GIDLIST, instead of -u, -g and -G",
+                help: "take the ids from UID, GID and GIDLIST, not from -u -g -G",
                 ..tcp::ENVUIDGID
             },
             tcp::GROUPS,
@@ -187,6 +196,7 @@ pub static TLSSERVER: Program = Program {
         ],
     ],
     operands: SERVED,
+    reads: &[Reads::Server, Reads::These(IDS), Reads::These(RESOLVER)],
     long: true,
 };
 
@@ -219,6 +229,11 @@ pub static TLSCLIENT: Program = Program {
         tls::SERVER_NAME,
     ],
     operands: CONNECTED,
+    reads: &[
+        Reads::Client,
+        Reads::These(RESOLVER),
+        Reads::These(QUALIFICATION),
+    ],
     long: true,
 };
 
@@ -242,6 +257,7 @@ pub static TCPSERVER: Program = Program {
         ],
     ],
     operands: SERVED,
+    reads: &[Reads::These(IDS)],
     long: false,
 };
 
@@ -251,6 +267,7 @@ pub static TCPSERVER_SOCKETBINDER: Program = Program {
     summary: "Makes a listening socket on descriptor 0 and runs a program.",
     options: &[tcp::REUSE, &[tcp::DUAL_STACK, tcp::BACKLOG], tcp::SOCKET],
     operands: SERVED,
+    reads: &[],
     long: true,
 };
 
@@ -265,6 +282,7 @@ pub static TCPSERVERD: Program = Program {
         tcp::LOCAL_MAX_CONNECTIONS,
     ]],
     operands: PROG,
+    reads: &[],
     long: false,
 };
 
@@ -285,6 +303,7 @@ pub static TCPSERVER_ACCESS: Program = Program {
         ],
     ],
     operands: PROG,
+    reads: &[Reads::These(CONNECTION), Reads::These(RESOLVER)],
     long: false,
 };
 
@@ -304,6 +323,7 @@ pub static TCPCLIENT: Program = Program {
         &[tcpclient::LOCAL_IP, tcpclient::LOCAL_PORT],
     ],
     operands: CONNECTED,
+    reads: &[Reads::These(RESOLVER), Reads::These(QUALIFICATION)],
     long: false,
 };
 
@@ -313,6 +333,7 @@ pub static APPLYUIDGID: Program = Program {
     summary: "Sets user and group ids and runs a program.",
     options: &[&[tcp::CLEAN, tcp::ENVUIDGID, tcp::UID, tcp::GID, tcp::GROUPS]],
     operands: PROG,
+    reads: &[Reads::These(IDS)],
     long: false,
 };
 
@@ -322,6 +343,7 @@ pub static IDENT_CLIENT: Program = Program {
     summary: "Asks an IDENT server (RFC 1413) for a connection's owner and prints the name.",
     options: &[&[tcp::IDENT_TIMEOUT]],
     operands: &["remoteaddr", "remoteport", "localaddr", "localport"],
+    reads: &[],
     long: false,
 };
 
@@ -331,14 +353,16 @@ pub static GETSERVBYNAME: Program = Program {
     summary: "Prints the port of a named service.",
     options: &[],
     operands: &["name", "proto"],
+    reads: &[],
     long: false,
 };
 
 /// `proxy-server`.
 pub static PROXY_SERVER: Program = Program {
     name: suite::PROXY_SERVER,
-    summary: "Reads a PROXY protocol header from descriptor 0, sets variables and runs a program.",
+    summary: "Reads a PROXY protocol header, sets variables and runs a program.",
     options: &[tcp::PROXY_SERVER],
     operands: PROG,
+    reads: &[Reads::These(SAVED)],
     long: true,
 };

@@ -51,7 +51,7 @@ pub(super) const TCPSERVERD_VERBOSITY: OptionSpec = OptionSpec {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Verbosity)),
-    help: "0: errors; 1 (default): warnings too; 2: everything",
+    help: "messages: 0: errors; 1 (default): warnings, too; 2: everything",
     doc: paragraph(
         "0: fatal errors; 1 (default): also warnings and rejected clients; 2: everything.",
     ),
@@ -120,7 +120,7 @@ pub(super) const DUAL_STACK: OptionSpec = OptionSpec {
     long: "dual-stack",
     argument: Argument::None,
     effect: Effect::Set(Id::Socketbinder(Socketbinder::DualStack)),
-    help: "with ip ::, accept IPv4 clients too",
+    help: "accept IPv4 clients, too, if ip is ::",
     doc: paragraph(
         "a socket bound to `::` accepts IPv4 clients too, and their IPv4 address is shown. Without \
          `-a` an IPv6 socket accepts IPv6 clients only.",
@@ -223,7 +223,7 @@ pub(super) const IDENT_TIMEOUT: OptionSpec = OptionSpec {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::Set(Id::IdentClient(IdentClient::Timeout)),
-    help: "time limit (default: 30000)",
+    help: "time limit for the answer (default: 30000)",
     doc: paragraph("time limit; 0 (default): 30 seconds."),
 };
 
@@ -275,7 +275,7 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
         long: "verbosity",
         argument: Argument::Number("n"),
         effect: Effect::Set(Id::ProxyServer(ProxyServer::Verbosity)),
-        help: "0: errors; 1 (default): warnings too",
+        help: "messages: 0: errors; 1 (default): warnings, too",
         doc: paragraph("0: errors only; 1 (default): warnings too."),
     },
     OptionSpec {

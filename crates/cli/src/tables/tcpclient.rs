@@ -26,7 +26,7 @@ pub(super) const VERBOSE: OptionSpec = OptionSpec {
         Id::Tcpclient(Tcpclient::Verbose),
         &[Id::Tcpclient(Tcpclient::Quiet)],
     ),
-    help: "print more",
+    help: "print more than errors and warnings",
     doc: paragraph("verbosity 2: everything."),
     ..tcp::VERBOSE
 };
@@ -77,7 +77,7 @@ pub(super) const FAMILY_AND_NAGLE: &[OptionSpec] = &[IPV4, IPV6, NO_NAGLE, NAGLE
 
 pub(super) const NO_DNS: OptionSpec = OptionSpec {
     effect: Effect::Set(Id::Tcpclient(Tcpclient::NoDns)),
-    help: "do not look up names: host must be an address",
+    help: "do not look up host names: host must be an address",
     doc: paragraph("do not look up names: `host` must be an address."),
     ..access::NO_DNS
 };

@@ -11,7 +11,7 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
     long: "verbosity",
     argument: Argument::Number("n"),
     effect: Effect::Set(Id::Tls(Tls::Verbosity)),
-    help: "0: errors; 1 (default): warnings too; 2: everything",
+    help: "messages: 0: errors; 1 (default): warnings, too; 2: everything",
     doc: paragraph(
         "0: neither warnings nor the message that the handshake limit is exceeded; 1 (default): \
          both; 2: also a line about the sandbox, a line when the connection ends \
@@ -24,7 +24,7 @@ pub(super) const NOTIFICATION: &[OptionSpec] = &[OptionSpec {
     long: "notification-fd",
     argument: Argument::Number("fd"),
     effect: Effect::Set(Id::Tls(Tls::NotificationFd)),
-    help: "descriptor for the notification (default: none)",
+    help: "report the handshake on this descriptor (default: none)",
     doc: paragraph(
         "write the notification to this descriptor after the handshake; 0 (default): none. It \
          must not be 1, 2, fdr or fdw.",
@@ -45,7 +45,7 @@ pub(super) const CLOSING: &[OptionSpec] = &[
         long: "no-close-notify",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Tls(Tls::CloseNotify)]),
-        help: "close the TCP direction without an alert (default)",
+        help: "end our direction without a close_notify alert (default)",
         doc: paragraph(
             "close the TCP direction without an alert. A close_notify from the peer is still \
              answered with one.",
@@ -95,7 +95,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         long: "peer-info",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::PeerInfo)),
-        help: "set more variables about the peer",
+        help: "set variables for the key exchange and the peer's certificate",
         doc: paragraph(
             "set more variables: key exchange, channel bindings, and the contents of the peer's \
              certificate ([peer-info](peer-info.md)).",
@@ -106,7 +106,7 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         long: "no-sandbox",
         argument: Argument::None,
         effect: Effect::Set(Id::Tls(Tls::NoSandbox)),
-        help: "run the engine without its sandbox; for debugging",
+        help: "run the TLS process without its sandbox; for debugging",
         doc: paragraph("run without the sandbox ([security](security.md)); for debugging."),
     },
 ];
@@ -165,7 +165,7 @@ pub(super) const ASKING: &[OptionSpec] = &[
             Id::Server(Server::ClientCert),
             &[Id::Server(Server::MandatoryClientCert)],
         ),
-        help: "ask for a client certificate",
+        help: "ask for a client certificate; accept clients without one",
         doc: paragraph(
             "ask for a client certificate. A client without one is accepted, one with a bad one is \
              refused.",
@@ -187,7 +187,7 @@ pub(super) const ASKING: &[OptionSpec] = &[
         long: "any-client-cert",
         argument: Argument::None,
         effect: Effect::Set(Id::Server(Server::AnyClientCert)),
-        help: "ask, and accept any client certificate, whoever issued it",
+        help: "ask for a client certificate; accept any, whoever issued it",
         doc: paragraph(
             "ask as `-Y` does (with `-y`, refuse clients without one), and accept any certificate \
              whose key the client owns, also a self-signed or expired one. No trust anchors are \
@@ -203,7 +203,7 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         long: "pin",
         argument: Argument::Checked("hash", checks::pin),
         effect: Effect::Append(Id::Tls(Tls::Pin)),
-        help: "accept only the certificate or key of this hash; repeatable",
+        help: "accept only a peer with this certificate or key; repeatable",
         doc: paragraph(
             "accept only a peer whose certificate has this hash, or one of these if the option is \
              given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, as in \
@@ -218,7 +218,7 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         long: "crl-check",
         argument: Argument::Checked("leaf|chain", checks::crl_check),
         effect: Effect::Set(Id::Tls(Tls::CrlCheck)),
-        help: "certificates to look up in CRLFILE (default: chain)",
+        help: "peer's certificates to look up in CRLFILE (default: chain)",
         doc: paragraph(
             "look up in the revocation lists of CRLFILE: only the peer's own certificate \
              (`leaf`), or every certificate below the trust anchor (`chain`, the default).",
@@ -234,7 +234,7 @@ pub(super) const SNI: &[OptionSpec] = &[
         long: "sni-level",
         argument: Argument::Number("level"),
         effect: Effect::Set(Id::Server(Server::SniLevel)),
-        help: "0 (default): ignore SNI; 1: --sni; 2: --mandatory-sni",
+        help: "SNI: 0 (default): ignored; 1: as --sni; 2: as --mandatory-sni",
         doc: paragraph(
             "0 (default): ignore the client's SNI; 1: as `--sni`; 2 and above: as \
              `--mandatory-sni`. It overrides these two, whatever their order.",
@@ -245,7 +245,7 @@ pub(super) const SNI: &[OptionSpec] = &[
         long: "sni",
         argument: Argument::None,
         effect: Effect::Override(Id::Server(Server::Sni), &[Id::Server(Server::MandatorySni)]),
-        help: "use the pair for the client's SNI, else the default pair",
+        help: "use the certificate for the name asked for, else the default",
         doc: paragraph(
             "use the key and certificate for the name that the client asks for (SNI), else the \
              default pair.",
@@ -256,7 +256,7 @@ pub(super) const SNI: &[OptionSpec] = &[
         long: "mandatory-sni",
         argument: Argument::None,
         effect: Effect::Override(Id::Server(Server::MandatorySni), &[Id::Server(Server::Sni)]),
-        help: "use the pair for the client's SNI, else no handshake",
+        help: "use the certificate for the name asked for, else refuse",
         doc: paragraph(
             "use the key and certificate for the name that the client asks for (SNI); without \
              them the handshake fails (`unrecognized_name`).",
@@ -270,7 +270,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "client-cert",
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::ClientCert)),
-        help: "offer our certificate if the server asks",
+        help: "offer the certificate of CERTFILE if the server asks",
         doc: paragraph("offer our certificate if the server asks."),
     },
     OptionSpec {
@@ -278,7 +278,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "no-client-cert",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Client(Client::ClientCert)]),
-        help: "do not offer our certificate (default)",
+        help: "do not offer the certificate of CERTFILE (default)",
         doc: paragraph("do not offer our certificate."),
     },
     OptionSpec {
@@ -286,7 +286,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "no-verify-cert",
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::NoVerifyCert)),
-        help: "accept any certificate",
+        help: "accept any server certificate, also an expired or wrong one",
         doc: paragraph("accept any certificate; the server must still own its key."),
     },
     OptionSpec {
@@ -302,7 +302,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "webpki-roots",
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::WebpkiRoots)),
-        help: "trust Mozilla's roots as compiled in",
+        help: "trust Mozilla's CA certificates, which are compiled in",
         doc: paragraph("trust Mozilla's roots as compiled in, instead of CADIR or CAFILE."),
     },
 ];
@@ -327,7 +327,7 @@ pub(super) const KEEP: &[OptionSpec] = &[
         long: "keep",
         argument: Argument::None,
         effect: Effect::Set(Id::Launcher(Launcher::Keep)),
-        help: "keep the engine's variables in the program's environment",
+        help: "let the program see KEYFILE, CERTFILE and the like",
         doc: paragraph("keep the engine's variables in the environment of `prog`."),
     },
     OptionSpec {
@@ -335,7 +335,7 @@ pub(super) const KEEP: &[OptionSpec] = &[
         long: "no-keep",
         argument: Argument::None,
         effect: Effect::Negate(&[Id::Launcher(Launcher::Keep)]),
-        help: "remove the engine's variables (default)",
+        help: "hide KEYFILE, CERTFILE and the like from the program (default)",
         doc: paragraph("remove the engine's variables."),
     },
 ];

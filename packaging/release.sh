@@ -43,7 +43,8 @@ EOF
 mv packaging/debian/changelog.new packaging/debian/changelog
 # The date of the manual pages is that of the changelog above.
 for page in doc/man/*; do
-  sed "s/^\.Dd .*/.Dd $(LC_ALL=C date -u '+%B %-d, %Y')/" "$page" >"$page.new"
+  sed -e "s/^\.Dd .*/.Dd $(LC_ALL=C date -u '+%B %-d, %Y')/" \
+    -e "s/^\.Os .*/.Os \"s6-tls $version\"/" "$page" >"$page.new"
   mv "$page.new" "$page"
 done
 # Cargo writes the versions of our own packages into the lock files.

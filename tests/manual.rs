@@ -36,8 +36,33 @@ fn mandoc_accepts_every_page() {
         .lines()
         // The pages that ours refer to may not be installed.
         .filter(|line| !line.contains("STYLE: referenced manual not found"))
+        // Said of pages that do not belong to the base system of NetBSD or OpenBSD.
+        .filter(|line| !line.contains("STYLE: operating system explicitly specified: Os s6-tls "))
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn pages_have_the_sections_of_mdoc_that_apply_to_them() {
+    for (page, lines) in [
+        (
+            "s6-tlsserver.8",
+            &[".It Ev CERTFILE", ".Sh FILES", ".Sh SIGNALS"][..],
+        ),
+        (
+            "s6-tlsclient.8",
+            &[".It Ev CAFILE", ".It Pa /etc/hosts", ".Sh SIGNALS"],
+        ),
+        ("s6-tcpserverd.8", &[".Sh SIGNALS", ".It Dv SIGTERM"]),
+        ("s6-getservbyname.8", &[".Sh FILES", ".It Pa /etc/services"]),
+    ] {
+        let path = pages().into_iter().find(|path| path.ends_with(page));
+        let text = std::fs::read_to_string(path.unwrap()).unwrap();
+        let package = concat!(".Os \"s6-tls ", env!("CARGO_PKG_VERSION"), "\"");
+        for line in lines.iter().chain([&package]) {
+            assert!(text.lines().any(|found| found == *line), "{page}: {line}");
+        }
+    }
 }
 
 #[test]

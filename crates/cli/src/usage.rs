@@ -52,7 +52,7 @@ impl Program {
     }
 
     /// The variables that the program and those that it runs read, with their texts.
-    fn variables(&self) -> Vec<(String, &'static str)> {
+    pub fn variables(&self) -> Vec<(String, &'static str)> {
         let mut variables = Vec::new();
         for reads in self.reads {
             let engine = VARIABLES.iter().filter(|variable| match reads {

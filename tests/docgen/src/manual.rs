@@ -12,11 +12,16 @@ use crate::{consumer, malformed};
 /// Where the documents are installed, unless `make install` says otherwise.
 const DOCDIR: &str = "/usr/local/share/doc/s6-tls";
 
+/// The version of the suite.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The sections of a page of `doc`, with their names in a manual page, in the order of mdoc(7).
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("Options", "OPTIONS"),
     ("Environment", "ENVIRONMENT"),
+    ("Files", "FILES"),
     ("Exit codes", "EXIT STATUS"),
+    ("Signals", "SIGNALS"),
     ("Notes", "NOTES"),
     ("Limits", "LIMITS"),
     ("Example", "EXAMPLES"),
@@ -100,7 +105,7 @@ fn head(name: &str, section: u8, date: &str, summary: &str) -> String {
     }
     format!(
         ".\\\" From the pages in doc and the tables in crates/cli, by `make docs`.\n\
-         .Dd {date}\n.Dt {title} {section}\n.Os\n\
+         .Dd {date}\n.Dt {title} {section}\n.Os \"s6-tls {VERSION}\"\n\
          .Sh NAME\n.Nm {name}\n.Nd {summary}\n"
     )
 }

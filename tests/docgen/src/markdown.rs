@@ -76,11 +76,13 @@ fn spelling(program: &Program, row: &OptionSpec) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// The variables that an engine reads.
+/// The variables that the program reads: in the page of an engine all about them, in other pages
+/// a few words.
 pub fn variables(program: &Program) -> String {
-    let text_of = |variable: &Variable| match program.name {
-        suite::TLSD_IO => variable.server,
-        _ => variable.client,
+    let text_of: fn(&Variable) -> Option<&'static str> = match program.name {
+        suite::TLSD_IO => |variable| variable.server,
+        suite::TLSC_IO => |variable| variable.client,
+        _ => return brief_variables(program),
     };
     let mut items = String::new();
     let mut names: Vec<String> = Vec::new();
@@ -96,6 +98,15 @@ pub fn variables(program: &Program) -> String {
         }
     }
     items
+}
+
+fn brief_variables(program: &Program) -> String {
+    let variables = program.variables();
+    let items = variables.iter().map(|(name, help)| {
+        let item = format!("`{name}`: {help}.");
+        fill("-", 1, WIDTH, item.split(' '))
+    });
+    items.collect()
 }
 
 /// The variables that the program behind an engine does not see.

@@ -243,6 +243,8 @@ fn code_macro(code: &str, program: Option<&Program>) -> String {
         name_macro(code, program)
     } else if code.starts_with('-') && code.len() > 1 {
         flags(code)
+    } else if variable && name.starts_with("SIG") {
+        format!("Dv {name}")
     } else if variable {
         format!("Ev {}", argument(code))
     } else if code.starts_with('/') && !code.contains(' ') {
@@ -317,7 +319,7 @@ mod tests {
     #[test]
     fn words_that_mean_something_are_macros() {
         let text = "Runs `prog` ([s6-tlsd](s6-tlsd.md), with `-K ms`, or `--groups=a`). See \
-                    pipe(7), `KEYFILE:name`, `X25519`, s6-tlsc's `a b:`.";
+                    pipe(7), `KEYFILE:name`, `SIGHUP`, `X25519`, s6-tlsc's `a b:`.";
         let lines = [
             "Runs",
             ".Ql prog",
@@ -329,6 +331,7 @@ mod tests {
             "See",
             ".Xr pipe 7 ,",
             ".Ev KEYFILE:name ,",
+            ".Dv SIGHUP ,",
             ".Ql X25519 ,",
             ".Xr s6-tlsc 8 Ns 's",
             ".Ql \"a b:\" .",

@@ -64,6 +64,7 @@ mod secrets;
 mod snidir;
 mod soak;
 mod staple;
+mod start;
 mod stderr;
 mod tcp;
 mod tcpclient;

@@ -71,6 +71,7 @@ mod tcpclient;
 mod tcpserverd;
 mod terminals;
 mod time_limits;
+mod troubleshooting;
 mod trust_anchors;
 mod ucspitls;
 #[cfg(target_os = "linux")]

@@ -279,7 +279,8 @@ const CLIENTS: &[Case] = &[
     ("unable to connect to a suitable IP address", ALONE, CLIENT),
     (
         "unable to read from remote: Connection reset by peer",
-        "unset KEYFILE; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
+        // It leaves most of the hello unread.
+        "exec s6-tcpserver 127.0.0.1 4433 dd bs=1 count=1 2>/dev/null",
         CLIENT,
     ),
 ];

@@ -158,14 +158,22 @@ instructions: all
 sizes: all
 	sh tests/sizes.sh "$(built)"
 
-install: all
-	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(DOCDIR)"
+install: all install-documents
+	install -d "$(DESTDIR)$(BINDIR)"
 	for program in $(PROGRAMS); do \
 		install -m 0755 "$(built)/$$program" \
 			"$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
 	$(texts) install s6-tls $(PROGRAMS)
-	install -m 0644 $(DOCS) "$(DESTDIR)$(DOCDIR)"
+
+# All documents are in one directory then, so the links between those of the tree's
+# two directories change.
+install-documents:
+	install -d "$(DESTDIR)$(DOCDIR)"
+	for file in $(DOCS); do \
+		target="$(DESTDIR)$(DOCDIR)/$${file##*/}"; \
+		sed -e 's,](doc/,](,g' -e 's,](\.\./,](,g' "$$file" >"$$target" && chmod 0644 "$$target" || exit 1; \
+	done
 	for file in $(EXAMPLES); do \
 		if [ -x doc/examples/$$file ]; then mode=0755; else mode=0644; fi; \
 		install -D -m $$mode doc/examples/$$file "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; \
@@ -183,7 +191,7 @@ uninstall:
 		[ ! -d "$$directory" ] || find "$$directory" -depth -type d -empty -delete; \
 	done
 
-DOCS = README.md CHANGELOG.md LICENSE $(wildcard doc/*.md doc/*.svg)
+DOCS = README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE $(wildcard doc/*.md doc/*.svg)
 texts = DESTDIR="$(DESTDIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" \
 	BASHDIR="$(BASHDIR)" FISHDIR="$(FISHDIR)" ZSHDIR="$(ZSHDIR)" \
 	PROGRAM_SUFFIX="$(PROGRAM_SUFFIX)" sh packaging/texts.sh
@@ -212,4 +220,4 @@ test-packaging:
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
 .PHONY: all demo certificates test test-errors test-release soak check lint docs bench bench-smoke instructions sizes \
-	install uninstall install-applyuidgid dist release test-packaging
+	install install-documents uninstall install-applyuidgid dist release test-packaging

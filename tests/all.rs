@@ -45,6 +45,7 @@ mod ident;
 mod ids;
 mod key_guard;
 mod key_kinds;
+mod links;
 mod log_line;
 mod manual;
 mod memory;

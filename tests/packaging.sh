@@ -98,6 +98,8 @@ debian_package() {
   (cd "$root" && find . ! -path './var/*' | sort) >"$work/before"
   quietly dpkg --root="$root" --install "$work"/*.deb
   ok "the packages install"
+  sh tests/links.sh "$root/usr/share/doc/s6-tls" || fail "links of the package lead nowhere"
+  ok "all links of the packaged documents lead somewhere"
   visit "$root/usr/bin" ''
   service "$root/usr/share/doc/s6-tls/examples/runit"
   quietly dpkg --root="$root" --purge s6-tls s6-tls-tcp s6-tls-applyuidgid

@@ -79,7 +79,7 @@ fn the_first_steps_show_the_page_to_each_client() {
         for block in blocks(page, "start") {
             shell.type_in(&block);
         }
-        shell.type_in("kill $! 2>/dev/null");
+        shell.type_in("kill $! 2>/dev/null; true");
         let printed = shell.finish();
         // s6-tlsclient also shows the header, which curl does not.
         let clients = printed.matches(PAGE).count();

@@ -72,6 +72,7 @@ demo: need-openssl all
 
 # Unit tests first, since they tell more in seconds, then the programs beside
 # their peers. One that fails hides nothing that comes after it.
+# It ends with the tests that were skipped, and why.
 # make test T=NAME runs the tests whose names contain NAME. It builds the unit tests, the
 # programs and the tests beside peers; no other target has tests with names.
 TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
@@ -79,8 +80,15 @@ test: certificates
 ifdef T
 	$(TEST) --lib --test all --test tables -- $(T)
 else
-	@unit=0; $(TEST) --exclude s6-tls --lib --bins || unit=$$?; $(TEST) --test '*' && exit $$unit
+	@echo "The first build takes minutes, all tests then five on two processors."
+	@start=$$(date +%s); unit=0; all=0; rm -f "$(skipped)"; \
+	$(TEST) --exclude s6-tls --lib --bins || unit=$$?; \
+	SKIPPED_TESTS="$(skipped)" $(TEST) --test '*' || all=$$?; \
+	echo "The tests took $$(($$(date +%s) - start)) seconds."; \
+	if [ -s "$(skipped)" ]; then sort -u "$(skipped)"; else echo "None was skipped."; fi; \
+	[ "$$unit$$all" = 00 ] || { echo "Some failed: see above." >&2; exit 1; }
 endif
+skipped = $(target_directory)/skipped-tests
 
 # The keys and certificates of the tests, before them: without these most would
 # fail for one reason.

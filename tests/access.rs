@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 
-use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need};
+use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need, skip};
 
 const SHOW: &str =
     "echo \"${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset} ${TCPREMOTEINFO-unset} ${RULE-none}\"";
@@ -218,7 +218,7 @@ fn unreadable_rules_let_nobody_in() {
 #[test]
 fn unsearchable_rules_directory_is_an_error() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: only root becomes somebody else");
+        skip("only root becomes somebody else");
         return;
     }
     let rules = TempDir::new();
@@ -343,7 +343,7 @@ fn names_are_looked_up_and_match_rules() {
 fn ident_is_queried_only_with_r() {
     // Each test uses its own client address, so that tests do not interfere.
     let Ok(socket) = TcpListener::bind("127.0.0.77:113") else {
-        println!("SKIPPED: port 113 cannot be bound");
+        skip("port 113 cannot be bound");
         return;
     };
     std::thread::spawn(move || {
@@ -386,7 +386,7 @@ fn ident_is_queried_only_with_r() {
 #[test]
 fn ident_and_dns_are_queried_at_the_same_time() {
     let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
-        println!("SKIPPED: port 113 cannot be bound");
+        skip("port 113 cannot be bound");
         return;
     };
     // Neither server answers before both have been asked.
@@ -418,7 +418,7 @@ fn names_in_the_hosts_file_come_before_the_dns() {
         (fields.next() == Some("127.0.0.1")).then(|| fields.next())?
     });
     let Some(here) = here else {
-        println!("SKIPPED: 127.0.0.1 is not in /etc/hosts");
+        skip("127.0.0.1 is not in /etc/hosts");
         return;
     };
     let here = format!("{}.", here.to_lowercase());

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::util::{Answer, Cmd, DnsServer, Ended, Output, TempDir, cmd, listener, pipe};
+use crate::util::{Answer, Cmd, DnsServer, Ended, Output, TempDir, cmd, listener, pipe, skip};
 
 /// Far less than the minute after which the resolver gives up, and more than a
 /// wait of a second takes on a busy machine.
@@ -305,7 +305,7 @@ fn client_with_files(
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "{why}"
         );
-        println!("SKIPPED: no mount namespace: {why}");
+        skip(&format!("no mount namespace: {why}"));
         return None;
     }
     let script = mount + "; exec \"$@\"";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::util::tls::{ECHO, HELLO, connect, serve, start, tlsc, tlsd};
-use crate::util::{TempDir, certs, cmd, idle, need};
+use crate::util::{TempDir, certs, cmd, idle, need, skip};
 
 /// A connection with these files, which must work.
 pub fn works(key: &str, certificate: &str, anchors: (&str, &Path), client: &[&str]) {
@@ -307,7 +307,7 @@ fn a_renewed_certificate_is_served_at_once() {
 #[test]
 fn the_engine_reads_the_key_as_root_and_the_anchors_as_its_own_user() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: not root");
+        skip("not root");
         return;
     }
     let dir = TempDir::new();

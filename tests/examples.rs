@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::util::{
     Cmd, Running, TempDir, certs, cmd, eventually, find_in, free_port, listens, need, path, sha256,
+    skip,
 };
 
 /// A copy of an example, set up as an operator would.
@@ -29,7 +30,7 @@ impl Example {
             return None;
         }
         if !nix::unistd::geteuid().is_root() {
-            println!("SKIPPED {name}: only for root");
+            skip("only for root");
             return None;
         }
         let dir = TempDir::new();

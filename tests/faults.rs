@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 
 use crate::util::tls::{HELLO, connect, is_guarded, serve, tlsc, tlsd};
 use crate::util::{
-    Cmd, Ended, Running, TempDir, accept, certs, cmd, eventually, listener, need, pipe, tcp_pair,
+    Cmd, Ended, Running, TempDir, accept, certs, cmd, eventually, listener, need, pipe, skip,
+    tcp_pair,
 };
 
 /// The name of a process, as the kernel has it.
@@ -234,7 +235,7 @@ fn descriptor_shortage_either_works_or_is_reported() {
 #[test]
 fn fork_failure_is_reported_and_the_server_goes_on() {
     if !nix::unistd::geteuid().is_root() || !need(&["setpriv", "prlimit"]) {
-        println!("SKIPPED: not root, or no setpriv");
+        skip("not root, or no setpriv");
         return;
     }
     // A user that has no other process may have one: that of the program.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::util::relay::{Edit, relay};
 use crate::util::tls::{ECHO, ENGINES, HELLO, openssl_server, serve, tlsc, tlsd};
-use crate::util::{Ended, Output, accept, certs, cmd, listener, need, tcp_pair};
+use crate::util::{Ended, Output, accept, certs, cmd, listener, need, skip, tcp_pair};
 
 const SECP256R1: u16 = 23;
 const SECP384R1: u16 = 24;
@@ -328,7 +328,7 @@ fn openssl_in_node_exchanges_keys_by_the_hybrid_group() {
     let version = "const [major, minor] = process.versions.openssl.split('.');
         process.exit(major > 3 || (major == 3 && minor >= 5) ? 0 : 1)";
     if cmd(["node", "-e", version]).run().ended != Ended::Exited(0) {
-        println!("SKIPPED: the OpenSSL of node is older than 3.5");
+        skip("the OpenSSL of node is older than 3.5");
         return;
     }
     let (_server, port) = serve(&[], "p256", &["cat"]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::util::certs::{Once, run};
-use crate::util::{Ended, TempDir, certs, cmd, eventually, noise, pipe, sha256, tcp_pair};
+use crate::util::{Ended, TempDir, certs, cmd, eventually, noise, pipe, sha256, skip, tcp_pair};
 
 #[test]
 fn arguments_environment_input_and_exit_code_are_exact() {
@@ -148,4 +148,26 @@ fn certificates_are_what_their_names_say() {
 fn noise_depends_on_its_seed_alone() {
     assert_eq!(noise(1000, 7), noise(1000, 7));
     assert_ne!(noise(1000, 7), noise(1000, 8));
+}
+
+/// Run by the test below.
+#[test]
+#[ignore = "shows how a skipped test looks"]
+fn a_test_that_is_skipped() {
+    skip("for no reason");
+}
+
+#[test]
+fn a_skipped_test_is_shown_and_listed() {
+    let dir = TempDir::new();
+    let list = dir.file("list", "SKIPPED before\n");
+    let line = "SKIPPED harness::a_test_that_is_skipped: for no reason\n";
+    let output = cmd([std::env::current_exe().unwrap()])
+        .args(["--ignored", "--exact", "harness::a_test_that_is_skipped"])
+        .env("SKIPPED_TESTS", &list)
+        .run()
+        .success();
+    assert_eq!(output.err(), line);
+    let listed = std::fs::read_to_string(list).unwrap();
+    assert_eq!(listed, format!("SKIPPED before\n{line}"));
 }

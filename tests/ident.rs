@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::util::{Output, accept, cmd, need, pipe};
+use crate::util::{Output, accept, cmd, need, pipe, skip};
 
 /// An IDENT server on an address of its own. It reads one query and answers
 /// with `pieces`, in which `PORTS` stands for the ports of the query. Its
@@ -22,7 +22,7 @@ fn server(pieces: &'static [&'static str]) -> Option<(Ipv4Addr, JoinHandle<Strin
                 std::env::var_os("CI").is_none_or(|ci| ci != "true"),
                 "{error}"
             );
-            println!("SKIPPED: no port 113: {error}");
+            skip(&format!("no port 113: {error}"));
             return None;
         }
     };

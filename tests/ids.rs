@@ -3,7 +3,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::util::{Cmd, certs, cmd};
+use crate::util::{Cmd, certs, cmd, skip};
 
 #[test]
 fn name_instead_of_id_is_refused_with_the_command() {
@@ -33,7 +33,7 @@ fn name_instead_of_id_is_refused_with_the_command() {
         ids.env(name, value).run().fatal(100, &line);
     }
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED TLS_UID and TLS_GID: only for root");
+        skip("only for root");
         return;
     }
     for (engine, name, value, line) in [
@@ -57,7 +57,7 @@ fn said(server: Cmd) -> String {
 #[test]
 fn a_server_that_keeps_groups_of_root_says_so_at_its_start() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: only for root");
+        skip("only for root");
         return;
     }
     let both = "-u without -g and -G: the program stays in the group of root, and keeps its \
@@ -100,7 +100,7 @@ fn a_server_that_keeps_groups_of_root_says_so_at_its_start() {
 #[test]
 fn an_empty_list_leaves_no_group() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: only for root");
+        skip("only for root");
         return;
     }
     // With groups of root to be cleared.

@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use crate::secrets::{found, memory, pieces, scalar};
 use crate::util::tls::{ECHO, HELLO, connect, start, tlsc, tlsd};
-use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
+use crate::util::{Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
 const GUARD: &[&str] = &["--key-guard"];
 
@@ -95,7 +95,7 @@ fn network_half_never_has_the_key() {
         let (server, _network) = silent(&[], pair);
         let [network, guard] = halves(&server);
         let Some(seen) = memory(network) else {
-            println!("SKIPPED: the memory of an engine may not be seen");
+            skip("the memory of an engine may not be seen");
             return;
         };
         let public = certs().read(&format!("{pair}.der"));

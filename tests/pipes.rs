@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::util::tls::{start, tlsc};
-use crate::util::{Cmd, TempDir, certs, cmd, eventually, idle, need, pipe};
+use crate::util::{Cmd, TempDir, certs, cmd, eventually, idle, need, pipe, skip};
 
 /// The capacity of a pipe in bytes.
 fn size(pipe: impl AsFd) -> i32 {
@@ -119,7 +119,7 @@ fn a_tunnel_leaves_room_for_the_other_pipes_of_its_user() {
     let limit = std::fs::read_to_string("/proc/sys/fs/pipe-user-pages-soft");
     let bounded = limit.is_ok_and(|limit| limit.trim() != "0");
     if !bounded || !nix::unistd::geteuid().is_root() || !need(&["python3"]) {
-        println!("SKIPPED: not root, or a user may have any number of pipes");
+        skip("not root, or a user may have any number of pipes");
         return;
     }
     let dir = TempDir::new();

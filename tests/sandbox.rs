@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 
 use crate::util::tls::{HELLO, INTERNAL_ERROR, connect, engine, start, tlsc, tlsd};
-use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, tcp_pair};
+use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, pipe, skip, tcp_pair};
 
 /// A connection after its handshake that stays open: the pids of the server's
 /// engine and the client's.
@@ -37,7 +37,7 @@ fn whole() -> bool {
         numbers.next().unwrap().unwrap(),
     );
     if version < (6, 3) {
-        println!("SKIPPED: Linux {release}");
+        skip(&format!("Linux {release}"));
     }
     version >= (6, 3)
 }
@@ -65,7 +65,7 @@ fn serving_engine_is_sandboxed() {
 #[test]
 fn only_four_descriptors_and_standard_error_are_left() {
     if !whole() || !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: not root, who alone may look");
+        skip("not root, who alone may look");
         return;
     }
     let server = tlsd(&[], "p256", "exec cat")
@@ -186,7 +186,7 @@ fn engine_memory_is_hidden_while_it_reads_the_key() {
 #[test]
 fn engine_memory_is_hidden_after_setuid() {
     if !need(&["strace"]) || !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: no strace, or not root, who alone takes on identities");
+        skip("no strace, or not root, who alone takes on identities");
         return;
     }
     let dir = TempDir::new();

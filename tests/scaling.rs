@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need};
+use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need, skip};
 
 /// Clients at a time: half of them on each machine.
 const CLIENTS: usize = 8;
@@ -134,7 +134,7 @@ impl Cluster {
             return None;
         }
         if !nix::unistd::geteuid().is_root() {
-            println!("SKIPPED: only root makes networks");
+            skip("only root makes networks");
             return None;
         }
         let dir = TempDir::new();

@@ -5,7 +5,7 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use crate::util::tls::{HELLO, connect, start, tlsc, tlsd};
-use crate::util::{Running, TempDir, certs, cmd, eventually, need, tcp_pair};
+use crate::util::{Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
 /// A server's engine that waits for a client with this key.
 fn waiting(key: &str, certificate: &str) -> (Running, std::net::TcpStream) {
@@ -92,7 +92,7 @@ fn the_key_file_leaves_nothing_in_memory() {
     ] {
         let (server, _network) = waiting(key, &format!("{certificate}.pem"));
         let Some(memory) = memory(engine(&server)) else {
-            println!("SKIPPED: the memory of an engine may not be seen");
+            skip("the memory of an engine may not be seen");
             return;
         };
         let content = certs().read(key);
@@ -152,7 +152,7 @@ fn after_the_handshake_the_key_is_in_one_place() {
         let (server, client) = start(server, tlsc(&[], "echo up >&7; exec cat <&6"));
         client.wait_out("up\n");
         let Some(memory) = memory(engine(&server)) else {
-            println!("SKIPPED: the memory of an engine may not be seen");
+            skip("the memory of an engine may not be seen");
             return;
         };
         let scalar = scalar(key);

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use crate::tcpserverd::{serve, talk};
-use crate::util::{cmd, eventually, listener, need, refused_port};
+use crate::util::{cmd, eventually, listener, need, refused_port, skip};
 
 #[test]
 fn socketbinder_reports_its_failures() {
@@ -43,7 +43,7 @@ fn socketbinder_reports_its_failures() {
 #[test]
 fn identities_are_taken_as_told() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: not root");
+        skip("not root");
         return;
     }
     let run = |args: &[&str]| {

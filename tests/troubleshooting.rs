@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::util::{Cmd, TempDir, certs, cmd, free_port, listens};
+use crate::util::{Cmd, TempDir, certs, cmd, free_port, listens, skip};
 
 /// A message, and the lines for sh that produce it. If there is a server, its line is started
 /// first; either side may print the message. Port 4433 is replaced by a free one.
@@ -358,7 +358,7 @@ fn root_is_told_of_identities_as_the_page_has_it() {
     if nix::unistd::geteuid().is_root() {
         produced(ROOT);
     } else {
-        println!("SKIPPED: only root is told");
+        skip("only root is told");
     }
 }
 

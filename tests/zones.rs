@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 
 use crate::util::tls::tlsd;
-use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need, tcp_pair};
+use crate::util::{Cmd, Ended, Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
 /// Two machines and a cable: `wire` with fe80::1 is this one's end of it,
 /// `eth0` with fe80::2 the other's. Each lives as long as its process.
@@ -43,7 +43,7 @@ impl Link {
                 std::env::var_os("CI").is_none_or(|ci| ci != "true"),
                 "{why}"
             );
-            println!("SKIPPED: no network can be made: {why}");
+            skip(&format!("no network can be made: {why}"));
             return None;
         }
         let link = Self {

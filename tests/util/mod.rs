@@ -74,17 +74,30 @@ pub fn need(peers: &[&str]) -> bool {
         if find_in(peer, &path()).is_some() {
             continue;
         }
-        let test = std::thread::current().name().unwrap_or("?").to_owned();
         assert!(
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "{test} needs {peer}"
+            "there is no {peer}"
         );
-        println!("SKIPPED {test}: no {peer}");
-        // Past the capture of libtest, so that it is always seen.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: no {peer}");
+        skip(&format!("no {peer}"));
         return false;
     }
     true
+}
+
+/// Says that this test, or a part of it, does not apply here, and why. The line is also added
+/// to the file that the variable `SKIPPED_TESTS` names, if there is one.
+pub fn skip(why: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    let line = format!("SKIPPED {test}: {why}\n");
+    // Past the capture of libtest, so that it is always seen.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(path) = std::env::var_os("SKIPPED_TESTS") {
+        let file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
 }
 
 /// A pipe: reading end, writing end.

@@ -9,226 +9,24 @@
 //! - Memory that was taken from the system is kept until [`trim`] is called:
 //!   data that flow take and give the same pieces again and again.
 
+mod areas;
 mod blocks;
 
-use std::alloc::{GlobalAlloc, Layout};
-use std::cell::UnsafeCell;
-use std::num::NonZeroUsize;
-use std::ops::Range;
-use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+pub use areas::{Allocator, reserve, trim};
 
-use nix::errno::Errno;
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
-
-use crate::page::{PAGE, page_size};
-use blocks::Blocks;
-
-/// Pieces from this size on have pages of their own, and go back to the
-/// system when they are freed.
-const LARGE: usize = 128 << 10;
-
-/// How much the heap grows by.
-const AREA: usize = 2 * LARGE;
-
-/// The heap of a program.
-struct State(UnsafeCell<Blocks>);
-
-static STATE: State = State(UnsafeCell::new(Blocks::new()));
-
-// SAFETY: only an `Allocator` uses it, whose maker has promised that there is
-// one thread, and `reserve` and `trim`, which do nothing without one.
-unsafe impl Sync for State {}
-
-/// The allocator of a program, which `entry!` makes the global one.
-pub struct Allocator {
-    prog: &'static str,
-}
-
-impl Allocator {
-    /// The allocator of the program `prog`.
-    ///
-    /// # Safety
-    ///
-    /// The process has one thread, always.
-    pub const unsafe fn new(prog: &'static str) -> Self {
-        Self { prog }
-    }
-
-    fn alloc_block(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: there is one thread, and nothing below calls us again.
-        let blocks = unsafe { &mut *STATE.0.get() };
-        let alloc = |blocks: &mut Blocks| blocks.alloc_aligned(layout.size(), layout.align());
-        if let Some(ptr) = alloc(blocks) {
-            return with_exposed_provenance_mut(ptr);
-        }
-        if grow(blocks, layout.size() + layout.align()).is_err() {
-            self.fail();
-        }
-        alloc(blocks).map_or(null_mut(), with_exposed_provenance_mut)
-    }
-
-    /// Ends the process for lack of memory. Not inlined, for an allocation
-    /// should take little of the stack.
-    #[cold]
-    #[inline(never)]
-    fn fail(&self) -> ! {
-        let mut line = [0; 80];
-        let parts = [self.prog, ": fatal: out of memory\n"];
-        let bytes = parts.iter().flat_map(|part| part.bytes());
-        let len = line
-            .iter_mut()
-            .zip(bytes)
-            .map(|(to, byte)| *to = byte)
-            .count();
-        crate::fd::message(&line[..len]);
-        crate::entry::exit(111)
-    }
-}
-
-// SAFETY: a piece is either pages of its own or a content of `Blocks`, which
-// its size tells; nobody else has it until it comes back. No alignment of
-// more than a page exists.
-unsafe impl GlobalAlloc for Allocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() > PAGE {
-            return null_mut();
-        }
-        match is_large(layout.size()) {
-            false => self.alloc_block(layout),
-            true => map(layout.size()).map_or_else(|_| self.fail(), |area| area.as_ptr().cast()),
-        }
-    }
-
-    /// All that is not in use is zero.
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as for the caller.
-        unsafe { self.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
-        // SAFETY: the caller does not use it any more, and it came from
-        // `alloc`; there is one thread.
-        unsafe {
-            match is_large(layout.size()) {
-                false => (*STATE.0.get()).free(piece.expose_provenance()),
-                true => unmap(piece, layout.size()),
-            }
-        }
-    }
-
-    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let ptr = piece.expose_provenance();
-        // SAFETY: as above. Pages can be moved as a whole.
-        unsafe {
-            match (is_large(layout.size()), is_large(size)) {
-                #[cfg(target_os = "linux")]
-                (true, true) => {
-                    return remap(piece, layout.size(), size).unwrap_or_else(|_| self.fail());
-                }
-                (false, false) if size <= layout.size() => {
-                    (*STATE.0.get()).shrink(ptr, size);
-                    return piece;
-                }
-                (false, false) if (*STATE.0.get()).grow(ptr, size) => return piece,
-                _ => {}
-            }
-            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-            if !new.is_null() {
-                new.copy_from_nonoverlapping(piece, size.min(layout.size()));
-                self.dealloc(piece, layout);
-            }
-            new
-        }
-    }
-}
-
-/// Sees to it that pieces of `len` bytes in all can be had: ENOMEM if not.
-/// Afterwards they come without the system. A program that has no
-/// [`Allocator`] has nothing to see to.
-pub fn reserve(len: usize) -> Result<(), Errno> {
-    // SAFETY: as for the allocator.
-    let blocks = unsafe { &mut *STATE.0.get() };
-    // Pieces are taken from the beginning of a free block that is large
-    // enough, and one that is twice as large as all of them always is.
-    match blocks.has_memory() && !blocks.has(2 * len) {
-        true => grow(blocks, 2 * len),
-        false => Ok(()),
-    }
-}
-
-/// Gives the system back what is not in use.
-pub fn trim() {
-    // SAFETY: as for the allocator.
-    let blocks = unsafe { &mut *STATE.0.get() };
-    blocks.free_pages(page_size(), |pages| {
-        let start = NonNull::new(with_exposed_provenance_mut(pages.start));
-        // SAFETY: whole pages of a private mapping in which nothing is in
-        // use and all is zero, as it will be if they come back.
-        let _ = start.map(|s| unsafe { madvise(s, pages.len(), MmapAdvise::MADV_DONTNEED) });
-    });
-}
-
-/// Takes one more area from the system, for `len` bytes at least.
+/// Ends the process `prog` for lack of memory. Not inlined, for an allocation
+/// should take little of the stack.
 #[cold]
-fn grow(blocks: &mut Blocks, len: usize) -> Result<(), Errno> {
-    let size = (len + PAGE).next_multiple_of(PAGE).max(AREA);
-    let start = map(size)?.as_ptr().expose_provenance();
-    let area: Range<usize> = start..start + size;
-    // SAFETY: a new mapping, which is zero and stays.
-    unsafe { blocks.add(area) };
-    Ok(())
-}
-
-fn is_large(len: usize) -> bool {
-    len >= LARGE
-}
-
-fn whole_pages(len: usize) -> Option<NonZeroUsize> {
-    NonZeroUsize::new(len.checked_next_multiple_of(PAGE)?)
-}
-
-fn map(len: usize) -> Result<NonNull<std::ffi::c_void>, Errno> {
-    let len = whole_pages(len).ok_or(Errno::ENOMEM)?;
-    let prot = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a new private mapping overlaps nothing.
-    unsafe { mmap_anonymous(None, len, prot, MapFlags::MAP_PRIVATE) }
-}
-
-/// # Safety
-///
-/// `piece` came from `map` with this length, and is not used any more.
-unsafe fn unmap(piece: *mut u8, len: usize) {
-    if let (Some(start), Some(len)) = (NonNull::new(piece.cast()), whole_pages(len)) {
-        // SAFETY: for the caller to see to.
-        let _ = unsafe { munmap(start, len.get()) };
-    }
-}
-
-/// Changes the length of a mapping, which may move.
-///
-/// # Safety
-///
-/// `piece` came from `map` with the length `from`.
-#[cfg(target_os = "linux")]
-unsafe fn remap(piece: *mut u8, from: usize, to: usize) -> Result<*mut u8, Errno> {
-    use nix::sys::mman::{MRemapFlags, mremap};
-    let all = (
-        NonNull::new(piece.cast()),
-        whole_pages(from),
-        whole_pages(to),
-    );
-    let (Some(start), Some(from), Some(to)) = all else {
-        return Err(Errno::ENOMEM);
-    };
-    // SAFETY: for the caller to see to.
-    let moved = unsafe {
-        mremap(
-            start,
-            from.get(),
-            to.get(),
-            MRemapFlags::MREMAP_MAYMOVE,
-            None,
-        )
-    };
-    moved.map(|start| start.as_ptr().cast())
+#[inline(never)]
+fn fail(prog: &str) -> ! {
+    let mut line = [0; 80];
+    let parts = [prog, ": fatal: out of memory\n"];
+    let bytes = parts.iter().flat_map(|part| part.bytes());
+    let len = line
+        .iter_mut()
+        .zip(bytes)
+        .map(|(to, byte)| *to = byte)
+        .count();
+    crate::fd::message(&line[..len]);
+    crate::entry::exit(111)
 }

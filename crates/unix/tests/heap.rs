@@ -20,13 +20,16 @@ const LARGE: usize = 128 << 10;
 /// What is taken from the system at once.
 const AREA: usize = 2 * LARGE;
 
+/// More than an allocator keeps from earlier blocks.
+const HUGE: usize = 64 * LARGE;
+
 fn main() {
-    pieces_of_all_sizes_grow_and_shrink_and_keep_what_they_hold();
-    println!("ok: pieces_of_all_sizes_grow_and_shrink_and_keep_what_they_hold");
-    without_memory_it_says_so_and_ends();
-    println!("ok: without_memory_it_says_so_and_ends");
-    what_was_reserved_comes_without_the_system();
-    println!("ok: what_was_reserved_comes_without_the_system");
+    resized_pieces_of_all_sizes_keep_their_content();
+    println!("ok: resized_pieces_of_all_sizes_keep_their_content");
+    process_without_memory_prints_one_line_and_exits_111();
+    println!("ok: process_without_memory_prints_one_line_and_exits_111");
+    reserved_memory_is_allocated_without_the_system();
+    println!("ok: reserved_memory_is_allocated_without_the_system");
 }
 
 /// What a process of one thread does with an allocator.
@@ -53,7 +56,7 @@ fn layout(size: usize) -> Layout {
     Layout::from_size_align(size, 8).unwrap()
 }
 
-fn pieces_of_all_sizes_grow_and_shrink_and_keep_what_they_hold() {
+fn resized_pieces_of_all_sizes_keep_their_content() {
     let (ended, line) = alone(|allocator| {
         // SAFETY: each piece is used with its layout.
         unsafe {
@@ -89,7 +92,7 @@ fn no_more_memory() {
     setrlimit(Resource::RLIMIT_AS, 4096, 4096).unwrap();
 }
 
-fn without_memory_it_says_so_and_ends() {
+fn process_without_memory_prints_one_line_and_exits_111() {
     for act in [
         |allocator: &Allocator| loop {
             no_more_memory();
@@ -99,14 +102,14 @@ fn without_memory_it_says_so_and_ends() {
         |allocator: &Allocator| {
             no_more_memory();
             // SAFETY: it is not empty.
-            unsafe { allocator.alloc(layout(LARGE)) };
+            unsafe { allocator.alloc(layout(HUGE)) };
         },
         |allocator: &Allocator| {
             // SAFETY: it is used with its layout.
             unsafe {
                 let piece = allocator.alloc(layout(LARGE));
                 no_more_memory();
-                allocator.realloc(piece, layout(LARGE), 3 * LARGE);
+                allocator.realloc(piece, layout(LARGE), HUGE);
             }
         },
     ] {
@@ -116,7 +119,7 @@ fn without_memory_it_says_so_and_ends() {
     }
 }
 
-fn what_was_reserved_comes_without_the_system() {
+fn reserved_memory_is_allocated_without_the_system() {
     let (ended, line) = alone(|allocator| {
         for _ in 0..2 {
             // SAFETY: it is not empty.

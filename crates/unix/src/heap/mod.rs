@@ -8,11 +8,21 @@
 //!   refuse.
 //! - Memory that was taken from the system is kept until [`trim`] is called:
 //!   data that flow take and give the same pieces again and again.
+//!
+//! `--cfg system_allocator` builds the programs with the system's allocator instead of
+//! our own: for sanitizers and valgrind (`make sanitize`).
 
+#[cfg(not(system_allocator))]
 mod areas;
+#[cfg(not(system_allocator))]
 mod blocks;
+#[cfg(any(system_allocator, test))]
+mod system;
 
+#[cfg(not(system_allocator))]
 pub use areas::{Allocator, reserve, trim};
+#[cfg(system_allocator)]
+pub use system::{Allocator, reserve, trim};
 
 /// Ends the process `prog` for lack of memory. Not inlined, for an allocation
 /// should take little of the stack.

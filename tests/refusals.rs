@@ -106,6 +106,7 @@ fn succeeds(program: Output, peer: &Output) -> bool {
     }
     let (err, heard) = (program.code(111).err(), peer.err());
     assert!(err.contains(" code=111 end=system\n"), "{err}");
+    assert!(!err.contains("the key guard does not sign"), "{err}");
     let early = ["fatal: unable to set up TLS: ", "fatal: unable to use "];
     if early.iter().any(|text| err.contains(text)) {
         assert!(

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use cli::Fatal;
 use rustls::SignatureScheme;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::sign::{CertifiedKey, Signer, SigningKey};
 
 use super::message::{PublicCredential, Request, Response};
 use super::signed_content::is_handshake_content;
@@ -69,7 +70,7 @@ impl SigningPolicy {
     pub fn respond(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Response {
         let bytes = match Request::parse(kind, content) {
             Some(Request::Pair(name)) => return self.pair(name),
-            Some(Request::Signature(scheme, text)) => self.sign(scheme, text),
+            Some(Request::Signature(scheme, text)) => return self.sign(scheme, text),
             Some(Request::Seal(state)) => self.seal(state, now),
             Some(Request::Open(ticket)) => self.open(ticket, now),
             None => None,
@@ -95,13 +96,27 @@ impl SigningPolicy {
         }
     }
 
-    fn sign(&mut self, scheme: SignatureScheme, text: &[u8]) -> Option<Vec<u8>> {
+    fn sign(&mut self, scheme: SignatureScheme, text: &[u8]) -> Response {
+        match self.signer(scheme, text).map(|signer| signer.sign(text)) {
+            Some(Ok(signature)) => Response::Bytes(signature),
+            // Most likely the system gives no random bytes. The text is that of an
+            // engine without guard.
+            Some(Err(error)) => {
+                let why = tunnel::explain::text(&error);
+                Response::Failed(Fatal::SYSTEM, format!("handshake failed: {why}"))
+            }
+            None => Response::None,
+        }
+    }
+
+    /// The signer for `text`, if this text may be signed and the budget allows it.
+    fn signer(&mut self, scheme: SignatureScheme, text: &[u8]) -> Option<Box<dyn Signer>> {
         let pair = self.chosen.as_ref()?.pair.as_ref()?;
         if !is_handshake_content(self.role, scheme, text) {
             return None;
         }
         spend(&mut self.signatures)?;
-        pair.key.choose_scheme(&[scheme])?.sign(text).ok()
+        pair.key.choose_scheme(&[scheme])
     }
 
     fn seal(&mut self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
@@ -158,6 +173,8 @@ fn schemes(key: &dyn SigningKey) -> Vec<SignatureScheme> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::SignatureAlgorithm;
+
     use super::*;
     use crate::credentials::resolver::Certificates;
     use crate::credentials::sessions::{self, Versions};
@@ -272,6 +289,44 @@ mod tests {
         let scheme = Request::Signature(SignatureScheme::ED25519, &text);
         assert_eq!(ask(&mut policy, &scheme), Response::None);
         assert!(is_bytes(&ask(&mut policy, &signature)));
+    }
+
+    /// A key that cannot sign, as ring's cannot without random bytes.
+    #[derive(Debug)]
+    struct NoRandom;
+
+    impl SigningKey for NoRandom {
+        fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+            offered.contains(&P256).then(|| Box::new(Self) as _)
+        }
+
+        fn algorithm(&self) -> SignatureAlgorithm {
+            SignatureAlgorithm::ECDSA
+        }
+    }
+
+    impl Signer for NoRandom {
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+            Err(rustls::Error::General("signing failed".to_owned()))
+        }
+
+        fn scheme(&self) -> SignatureScheme {
+            P256
+        }
+    }
+
+    #[test]
+    fn a_signature_that_fails_is_a_failure_of_the_system() {
+        let pair = CertifiedKey::new(testing::pair().cert, Arc::new(NoRandom));
+        let material = PrivateMaterial {
+            certificates: Certificates::only(pair),
+            sessions: None,
+        };
+        let mut policy = SigningPolicy::new(Role::Server, material);
+        ask(&mut policy, &Request::Pair(None));
+        let response = ask(&mut policy, &Request::Signature(P256, &verify()));
+        let why = "handshake failed: signing failed";
+        assert_eq!(response, Response::Failed(111, why.to_owned()));
     }
 
     #[test]

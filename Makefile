@@ -114,6 +114,10 @@ TEST_RELEASE = UNDER_TEST="$(built)" $(CARGO) test --workspace --locked --target
 test-release: all
 	$(TEST_RELEASE) $(T)
 
+# Looks for invalid use of memory in the engines, with AddressSanitizer or else valgrind.
+sanitize: certificates
+	bash tests/sanitize.sh "$(target_directory)" "$(TARGET)"
+
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
 soak: all
@@ -227,5 +231,6 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates test test-errors test-release soak check lint docs bench bench-smoke instructions sizes \
-	install install-documents uninstall install-applyuidgid dist release test-packaging
+.PHONY: all demo certificates test test-errors test-release soak check lint docs bench bench-smoke \
+	instructions sizes install install-documents uninstall install-applyuidgid dist release \
+	test-packaging sanitize

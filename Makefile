@@ -78,7 +78,7 @@ demo: need-openssl all
 TEST = $(CARGO) test --workspace --locked --no-fail-fast --target $(TARGET)
 test: certificates
 ifdef T
-	$(TEST) --lib --test all --test tables -- $(T)
+	$(TEST) --lib --test all --test tables --test pages -- $(T)
 else
 	@echo "The first build takes minutes, all tests then five on two processors."
 	@start=$$(date +%s); unit=0; all=0; rm -f "$(skipped)"; \

@@ -251,7 +251,8 @@ impl Config<'_> {
             config.key_log = exporter;
         }
         config.enable_sni = self.name.is_some();
-        // rustls wants a name. Without one, this is neither sent nor checked.
+        // Upstream (doc/upstream.md, Clients without a server name): rustls wants a name. This
+        // address is neither sent nor checked.
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
         let name = self.name.unwrap_or(nobody);
         let connection =

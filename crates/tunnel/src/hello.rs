@@ -1,8 +1,8 @@
 //! Checks of the peer's ClientHello or ServerHello. The input is the content of the
 //! peer's plaintext handshake records, in any pieces.
 //!
-//! Upstream (doc/upstream.md): rustls does not make these checks. Each can go when
-//! it does.
+//! Upstream (doc/upstream.md, Checks of the handshake): rustls does not make these
+//! checks. Each can go when it does.
 
 use crate::explain::Violation;
 

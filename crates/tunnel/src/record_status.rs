@@ -1,8 +1,12 @@
 //! What the cipher suites and the session of one connection tell each other about
 //! records.
 //!
-//! Upstream (doc/upstream.md): rustls's interface neither tells which records it
-//! dropped nor takes an alert to send. This module can go when it does both.
+//! Upstream (doc/upstream.md, Sending an alert): rustls takes no alert to send.
+//!
+//! Upstream (doc/upstream.md, Dropped records of early data): rustls does not say which
+//! records it has dropped.
+//!
+//! This module can go when rustls does both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

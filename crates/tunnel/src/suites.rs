@@ -2,8 +2,7 @@
 //! TLS 1.2, empty handshake records are refused, and [`RecordStatus`] learns of
 //! records and may change an alert.
 //!
-//! Upstream (doc/upstream.md): the limit is a public field of a suite, but rustls
-//! has no other place for the rest.
+//! The limit is a public field of a suite. rustls has no other place for the rest.
 
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
@@ -20,6 +19,9 @@ use crate::record_status::RecordStatus;
 /// How many records a TLS 1.2 connection encrypts before it ends: TLS 1.2 has no
 /// key update. An attacker's advantage is then at most 2^-44
 /// (draft-irtf-cfrg-aead-limits, AES-GCM, records of full size).
+///
+/// Upstream (doc/upstream.md, The end of a key in TLS 1.2): rustls then queues a
+/// close_notify, though data are left.
 const TLS12_RECORDS: u64 = 1 << 32;
 
 /// `suites` as the engines use them, for the one connection that `records` is of.
@@ -38,8 +40,8 @@ pub fn strict(
 
 /// `of` with another limit of records. An engine makes its suites once.
 ///
-/// Upstream (doc/upstream.md): the suite is leaked, because rustls takes only
-/// static ones.
+/// Upstream (doc/upstream.md, Leaked cipher suites): the suite is leaked, because
+/// rustls takes only static ones.
 pub fn suite(
     of: SupportedCipherSuite,
     confidentiality_limit: u64,
@@ -72,6 +74,14 @@ pub fn suite(
 /// decrypter refuses handshake records without content (RFC 8446 section 5.1),
 /// which rustls takes for the beginning of a message, and reports whether a record
 /// could be decrypted. The encrypter sends the alert that `records` asks for.
+///
+/// Upstream (doc/upstream.md, Checks of the handshake): rustls accepts empty handshake
+/// records.
+///
+/// Upstream (doc/upstream.md, Dropped records of early data): rustls does not report
+/// which records it could not decrypt.
+///
+/// Upstream (doc/upstream.md, Sending an alert): rustls chooses each alert itself.
 struct Strict<T> {
     of: T,
     records: RecordStatus,

@@ -98,6 +98,9 @@ fn identity(shown: &CertificateDer<'_>) -> Option<[u8; 32]> {
 /// Whether the session of this `state`, as rustls encodes it, may be resumed: its
 /// version is among `versions`, and it has no client certificate, as a server that
 /// asks for one makes no tickets.
+///
+/// Upstream (doc/upstream.md, The certificates of a resumed session): rustls tells
+/// whoever makes a ticket neither of them.
 pub fn is_resumable(state: &[u8], versions: Versions) -> bool {
     let allowed = |version| match versions {
         Versions::Both => matches!(version, TLS12 | TLS13),

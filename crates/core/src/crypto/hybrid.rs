@@ -2,6 +2,9 @@
 //! and X25519 together. An attacker has to break both.
 //!
 //! In each share and in the secret, the part of ML-KEM comes first.
+//!
+//! Upstream (doc/upstream.md, X25519MLKEM768 with ring): ring has no ML-KEM, so rustls
+//! has this group only with aws-lc-rs.
 
 use fips203::SharedSecretKey;
 use fips203::ml_kem_768::{CT_LEN, CipherText, DecapsKey, EK_LEN, EncapsKey, KG};

@@ -124,8 +124,11 @@ impl ResolvesClientCert for GuardClient {
     }
 }
 
-/// rustls does not say which version a ticket is for, and in TLS 1.2 opens tickets
-/// without asking whether they are enabled. The guard has none for TLS 1.2.
+/// The guard has no tickets for TLS 1.2.
+///
+/// Upstream (doc/upstream.md, The certificates of a resumed session): rustls does not
+/// say which version a ticket is for, and in TLS 1.2 opens tickets without asking
+/// whether they are enabled.
 impl ProducesTickets for GuardClient {
     fn enabled(&self) -> bool {
         self.0.facts.has_tls13()

@@ -76,6 +76,9 @@ impl Chain<'_> {
     }
 
     /// Whether a path is accepted, or why there is none to `roots`.
+    ///
+    /// Upstream (doc/upstream.md, Key usage): webpki does not look at the keyUsage of the
+    /// peer's certificate.
     fn judge(
         &self,
         path: Result<(), webpki::Error>,
@@ -104,8 +107,7 @@ impl Chain<'_> {
         }
     }
 
-    /// The intermediates that may issue certificates: webpki does not check the
-    /// keyUsage of issuers.
+    /// The intermediates that may issue certificates.
     fn fit_issuers(&self) -> Vec<CertificateDer<'_>> {
         (self.intermediates.iter())
             .filter(|der| may_sign_certificates(der))
@@ -152,7 +154,9 @@ impl Chain<'_> {
         keys.chain(issuers)
     }
 
-    /// Whether a certificate begins before 1970, which webpki cannot read.
+    /// Whether a certificate begins before 1970.
+    ///
+    /// Upstream (doc/upstream.md, Dates before 1970): webpki cannot read such a time.
     fn begins_before_1970(&self) -> bool {
         let own = Certificate::parse(self.end_entity).into_iter();
         let mut all = own.chain(self.issuers());
@@ -175,6 +179,7 @@ impl Chain<'_> {
     }
 }
 
+/// Upstream (doc/upstream.md, Key usage): webpki does not look at keyUsage.
 fn may_sign_certificates(der: &CertificateDer<'_>) -> bool {
     Certificate::parse(der).is_some_and(|issuer| issuer.allows(KeyUse::KeyCertSign))
 }
@@ -195,6 +200,9 @@ fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> 
 }
 
 /// Checks that these lists revoke nothing on this path.
+///
+/// Upstream (doc/upstream.md, One revocation list for a name): webpki would look only
+/// at the first list of each issuer's name.
 fn check_revocation(
     lists: &RevocationLists,
     path: &VerifiedPath<'_>,

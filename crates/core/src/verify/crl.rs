@@ -1,7 +1,9 @@
 //! The certificate revocation lists of CRLFILE (RFC 5280 section 5). webpki reads
-//! them and verifies their signatures. The list for a certificate is chosen here:
-//! webpki uses the first that matches the name of the issuer, but an issuer with an
-//! old and a new key has two.
+//! them and verifies their signatures.
+//!
+//! Upstream (doc/upstream.md, One revocation list for a name): webpki uses the first
+//! list that has the name of the issuer, but an issuer with an old and a new key has
+//! two. So the list for a certificate is chosen here.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;

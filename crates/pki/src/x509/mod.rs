@@ -113,7 +113,9 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether notBefore is before 1970. webpki refuses such a date.
+    /// Whether notBefore is before 1970.
+    ///
+    /// Upstream (doc/upstream.md, Dates before 1970): webpki cannot read such a time.
     pub fn begins_before_1970(&self) -> bool {
         self.dates[0].seconds() < 0
     }

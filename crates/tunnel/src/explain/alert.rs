@@ -5,6 +5,9 @@ use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisb
 use super::Violation;
 
 /// The alert for an error (RFC 8446 section 6.2).
+///
+/// Upstream (doc/upstream.md, Sending an alert): rustls sends none for some errors, and
+/// another one than the RFC has for others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Alert {
     /// Only if rustls sends none.
@@ -75,8 +78,8 @@ pub fn is_ours(error: &Error) -> bool {
 /// `error`, or the right one where a server of TLS 1.2 has no signature scheme in
 /// common with the client.
 ///
-/// Upstream (doc/upstream.md): rustls has only a text for that. This function can
-/// go when it has an error of its own.
+/// Upstream (doc/upstream.md, The message for a key without a common scheme): rustls
+/// has only a text for that. This function can go when it has an error of its own.
 pub fn clarified(error: Error) -> Error {
     match error {
         Error::General(text) if text == "incompatible signing key" => {

@@ -17,7 +17,7 @@ pub const RSA_EXPONENT_BITS: usize = 33;
 pub enum Refusal {
     /// The peer's own certificate, or an issuer's, is valid from a time before 1970.
     ///
-    /// Upstream (doc/upstream.md): webpki cannot read such a time.
+    /// Upstream (doc/upstream.md, Dates before 1970): webpki cannot read such a time.
     BeforeEpoch,
     /// An issuer's keyUsage lacks keyCertSign.
     IssuerKeyUsage,
@@ -92,7 +92,8 @@ impl From<Refusal> for Error {
 /// The error of rustls for one of webpki. rustls chooses the alert by it (RFC 8446
 /// section 6.2).
 ///
-/// Upstream (doc/upstream.md): rustls's own translation is private.
+/// Upstream (doc/upstream.md, Errors of webpki in the terms of rustls): rustls's own
+/// translation is private.
 pub fn refused(error: webpki::Error) -> Error {
     use CertificateError as C;
     use webpki::Error as E;

@@ -1,4 +1,7 @@
 //! Errors of the peer that rustls has no error for.
+//!
+//! Upstream (doc/upstream.md, Checks of the handshake): rustls does not make the checks
+//! that find them.
 
 use std::fmt;
 use std::sync::Arc;

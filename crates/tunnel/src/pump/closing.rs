@@ -308,8 +308,8 @@ impl Pump {
         match error {
             // A fatal alert is not answered.
             Error::AlertReceived(_) => self.alert(None),
-            // The key is used up. Upstream (doc/upstream.md): rustls has queued a
-            // close_notify. It is not sent, for it would hide that data are missing.
+            // The key is used up. Upstream (doc/upstream.md, The end of a key in TLS 1.2): rustls
+            // has queued a close_notify. It is not sent, for it would hide that data are missing.
             Error::EncryptError => {}
             // No alert, as when the handshake's deadline passes in the pump.
             _ if outcome.reason == EndReason::HandshakeTimeout => {}

@@ -1,9 +1,9 @@
 //! The end of a session after an error: the alert that tells the peer.
 //!
-//! Upstream (doc/upstream.md): rustls sends alerts only for errors that it has
-//! found itself, some of them with another description than RFC 8446 section 6.2
-//! has, and cannot be asked for one. `provoke` and the changed descriptions can
-//! go when it has a function for that.
+//! Upstream (doc/upstream.md, Sending an alert): rustls sends alerts only for errors
+//! that it has found itself, some of them with another description than RFC 8446
+//! section 6.2 has, and cannot be asked for one. `provoke` and the changed descriptions
+//! can go when it has a function for that.
 
 use rustls::{AlertDescription, Error};
 

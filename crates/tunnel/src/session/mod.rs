@@ -33,6 +33,9 @@ pub const MAX_RECORD: usize = 16384 + 2048 + 5;
 
 /// How many bytes at the end of `incoming` must stay unused: see
 /// [`Session::alert`].
+///
+/// Upstream (doc/upstream.md, Sending an alert): rustls sends one only for a record
+/// that it refuses.
 pub const SPARE: usize = 5;
 
 /// One end of a TLS connection.
@@ -133,14 +136,14 @@ impl Session {
             buffers.hellos.sent(buffers.outgoing.content());
         }
         if self.facts().abort_reason().is_some() {
-            // Upstream (doc/upstream.md): a callback of rustls cannot fail, so
-            // rustls goes on without what it asked for.
+            // Upstream (doc/upstream.md, Failing from a callback): a callback of rustls cannot
+            // fail, so rustls goes on without what it asked for.
             return Err(Error::General("a callback has failed".into()));
         }
         let progress = progress?;
         if self.facts().records().take_undecryptable() {
-            // Upstream (doc/upstream.md): rustls has dropped all complete
-            // records, but does not say how many bytes they were.
+            // Upstream (doc/upstream.md, Dropped records of early data): rustls has dropped all
+            // complete records, but does not say how many bytes they were.
             let complete = std::mem::take(&mut buffers.next_record);
             buffers.incoming.consume(complete);
         }
@@ -209,8 +212,8 @@ impl Session {
     /// The peer's verified certificate chain, its own certificate first. Empty if
     /// this server asks for none.
     ///
-    /// Upstream (doc/upstream.md): rustls takes a chain over from a resumed
-    /// session, though nobody has verified it here.
+    /// Upstream (doc/upstream.md, The certificates of a resumed session): rustls takes a
+    /// chain over from a resumed session, though nobody has verified it here.
     pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
         match self {
             Self::Server(_, _, false) => &[],

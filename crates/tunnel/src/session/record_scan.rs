@@ -1,7 +1,7 @@
 //! A look at the records of a handshake before rustls sees them.
 //!
-//! Upstream (doc/upstream.md): rustls accepts some records that RFC 8446 forbids.
-//! Each check here can go when rustls makes it.
+//! Upstream (doc/upstream.md, Checks of the handshake): rustls accepts some records
+//! that RFC 8446 forbids. Each check here can go when rustls makes it.
 
 use rustls::{AlertDescription, Error};
 

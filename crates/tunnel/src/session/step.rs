@@ -98,8 +98,8 @@ fn write<Data>(
     match send {
         ToSend::Nothing => {}
         ToSend::Data(data) => {
-            // Upstream (doc/upstream.md): rustls encrypts none of several records
-            // if the last one is beyond the limit of the key.
+            // Upstream (doc/upstream.md, The end of a key in TLS 1.2): rustls encrypts none of
+            // several records if the last one is beyond the limit of the key.
             for record in data.chunks(MAX_DATA) {
                 let count = traffic.encrypt(record, outgoing.space())?;
                 outgoing.commit(count);

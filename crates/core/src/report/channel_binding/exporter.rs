@@ -1,9 +1,10 @@
 //! `tls-exporter` (RFC 9266): keying material that is exported for channel binding.
 //!
-//! Upstream: rustls's unbuffered connections lack `export_keying_material`, which its
-//! other connections have. So the value is computed where its secrets pass: TLS 1.3
-//! shows them to a [`KeyLog`], and in TLS 1.2 they go through the PRF of the cipher
-//! suite. No secret is kept. Once rustls has that function, it replaces this module.
+//! Upstream (doc/upstream.md, Exported keying material): rustls's unbuffered
+//! connections lack `export_keying_material`, which its other connections have. So the
+//! value is computed where its secrets pass: TLS 1.3 shows them to a [`KeyLog`], and in
+//! TLS 1.2 they go through the PRF of the cipher suite. No secret is kept. Once rustls
+//! has that function, it replaces this module.
 
 use std::sync::{Arc, Mutex};
 
@@ -122,6 +123,9 @@ fn expand_label(
 }
 
 /// `suite` with a PRF that computes the value from the secrets that it gets.
+///
+/// Upstream (doc/upstream.md, Leaked cipher suites): rustls takes only static suites,
+/// so this one is leaked.
 fn watch(
     suite: &'static Tls12CipherSuite,
     exported: &Arc<Mutex<Exported>>,

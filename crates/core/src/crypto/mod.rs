@@ -46,6 +46,15 @@ pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error
     sign::any_supported_type(key)
 }
 
+/// A new private key, ECDSA P-256.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub fn new_key() -> PrivateKeyDer<'static> {
+    use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new());
+    PrivateKeyDer::Pkcs8(key.unwrap().as_ref().to_vec().into())
+}
+
 /// Whether the system gives random bytes.
 pub fn has_random_bytes() -> bool {
     SystemRandom::new().fill(&mut [0]).is_ok()

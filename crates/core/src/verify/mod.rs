@@ -8,3 +8,6 @@ mod pins;
 pub mod policy;
 pub mod trust_anchors;
 pub mod verifiers;
+
+#[cfg(test)]
+mod tests;

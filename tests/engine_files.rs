@@ -315,8 +315,10 @@ fn the_engine_reads_the_key_as_root_and_the_anchors_as_its_own_user() {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let anchors = dir.file("anchors", certs().read("ca.pem"));
     let status = "grep -E '^(Uid|Gid|Groups):' /proc/$(pgrep -P $$ s6-tlsd-io)/status; cat";
+    // With groups of root to be cleared.
     let server = |anchors: &Path| {
         tlsd(&["-Y"], "p256", status)
+            .run_by(["s6-applyuidgid", "-G", "4,5"])
             .env("KEYFILE", &key)
             .env("CAFILE", anchors)
             .env("TLS_UID", "65534")

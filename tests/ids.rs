@@ -3,7 +3,9 @@
 
 use nix::sys::signal::Signal;
 
-use crate::util::{Cmd, certs, cmd, skip};
+use crate::sandbox::ordinary;
+use crate::util::tls::{HELLO, connect, tlsc};
+use crate::util::{Cmd, TempDir, certs, cmd, skip};
 
 #[test]
 fn name_instead_of_id_is_refused_with_the_command() {
@@ -120,4 +122,21 @@ fn an_empty_list_leaves_no_group() {
         "cat <&6",
     ]);
     assert_eq!(client.run().success().out(), "8\n9\n9\n");
+}
+
+#[test]
+fn tls_uid_and_tls_gid_are_ignored_unless_the_user_is_root() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: only for root");
+        return;
+    }
+    let dir = TempDir::new();
+    for options in [&[][..], &["--key-guard"]] {
+        let server = ordinary(options, &dir)
+            .env("TLS_UID", "1")
+            .env("TLS_GID", "no number");
+        let (server, client) = connect(server, tlsc(&[], HELLO));
+        client.success();
+        server.success();
+    }
 }

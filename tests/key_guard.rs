@@ -172,7 +172,9 @@ fn both_halves_have_the_identity_of_the_engine() {
     let dir = TempDir::new();
     let key = dir.file("key", certs().read("p256.key"));
     std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    // With groups of root to be cleared.
     let server = tlsd(GUARD, "p256", "echo never")
+        .run_by(["s6-applyuidgid", "-G", "4,5"])
         .env("KEYFILE", &key)
         .env("TLS_UID", "65534")
         .env("TLS_GID", "65533")

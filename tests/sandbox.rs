@@ -117,7 +117,7 @@ fn no_sandbox_turns_it_off() {
 }
 
 /// A server that runs `cat`, for an ordinary user, with copies of its files.
-fn ordinary(options: &[&str], dir: &TempDir) -> Cmd {
+pub fn ordinary(options: &[&str], dir: &TempDir) -> Cmd {
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let file = |name: &str| {
         let path = dir.file(name, certs().read(name));

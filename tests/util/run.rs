@@ -68,6 +68,13 @@ impl Cmd {
         self
     }
 
+    /// The command `argv` runs it: it is appended to that as arguments.
+    pub fn run_by<S: AsRef<OsStr>>(mut self, argv: impl IntoIterator<Item = S>) -> Self {
+        let first = argv.into_iter().map(|arg| arg.as_ref().into());
+        self.argv.splice(0..0, first);
+        self
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.retain(|(known, _)| known != name.as_ref());

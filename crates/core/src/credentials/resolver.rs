@@ -240,3 +240,128 @@ fn named(context: &Context, files: &Files) -> Result<BTreeMap<Vec<u8>, Arc<Certi
     }
     Ok(pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    const LEVELS: [SniLevel; 3] = [SniLevel::Ignore, SniLevel::Prefer, SniLevel::Require];
+
+    /// Where the files of the tests are.
+    const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata");
+
+    /// A context with a pair for each of these names, where "" is the default pair.
+    fn with_pairs(names: &[&str]) -> Context {
+        let mut context = testing::context();
+        for name in names {
+            let name = name.to_string();
+            let suffix = if name.is_empty() {
+                name
+            } else {
+                format!(":{name}")
+            };
+            let variables = [("KEYFILE", "key.pem"), ("CERTFILE", "certificate.pem")];
+            for (variable, file) in variables {
+                let path = format!("{TESTDATA}/{file}");
+                context.env.set(format!("{variable}{suffix}"), path);
+            }
+        }
+        context
+    }
+
+    fn load(context: &Context, level: SniLevel) -> Result<Certificates, String> {
+        let loaded = Certificates::load(context, &Files::at_once(context), level);
+        loaded.map_err(|fatal| fatal.message().to_owned())
+    }
+
+    /// Whether there is a pair for `name`, or for no name.
+    fn has(certificates: &Certificates, name: Option<&str>) -> bool {
+        certificates.choose(name).unwrap().is_some()
+    }
+
+    #[test]
+    fn the_level_decides_which_pairs_count() {
+        let mut context = with_pairs(&["", "a.test"]);
+        context.env.set("SNIDIR", TESTDATA);
+        for (level, by_default, by_name) in [
+            (SniLevel::Ignore, true, false),
+            (SniLevel::Prefer, true, true),
+            (SniLevel::Require, false, true),
+        ] {
+            let mut certificates = load(&context, level).unwrap();
+            assert_eq!(has(&certificates, None), by_default, "{level:?}");
+            assert_eq!(has(&certificates, Some("b.test")), by_default);
+            assert_eq!(certificates.named.contains_key(&b"a.test"[..]), by_name);
+            assert_eq!(certificates.needs_files(), by_name);
+            assert_eq!(certificates.number().is_some(), by_name);
+            assert_eq!(has_directory(&context, level), by_name);
+            certificates.close_directory();
+            assert!(!certificates.needs_files() && certificates.number().is_none());
+        }
+        assert!(
+            !LEVELS
+                .iter()
+                .any(|level| has_directory(&with_pairs(&[""]), *level))
+        );
+    }
+
+    #[test]
+    fn a_name_has_its_own_pair_or_that_of_its_wildcard() {
+        let context = with_pairs(&["a.test", "*.b.test"]);
+        let certificates = load(&context, SniLevel::Require).unwrap();
+        for (name, found) in [
+            ("a.test", true),
+            ("A.TEST.", true),
+            ("x.b.test", true),
+            ("b.test", false),
+            ("x.a.test", false),
+        ] {
+            assert_eq!(has(&certificates, Some(name)), found, "{name}");
+        }
+    }
+
+    #[test]
+    fn variables_with_an_empty_name_do_not_count() {
+        for name in ["KEYFILE:", "CERTFILE:"] {
+            let mut context = with_pairs(&[""]);
+            context.env.set(name, "/nonexistent");
+            assert!(load(&context, SniLevel::Prefer).unwrap().named.is_empty());
+        }
+        let mut context = testing::context();
+        context.env.set("KEYFILE:", "/nonexistent");
+        context.env.set("CERTFILE:", "/nonexistent");
+        assert!(load(&context, SniLevel::Require).is_err());
+    }
+
+    #[test]
+    fn at_level_2_any_pair_with_a_name_or_a_directory_is_enough() {
+        let why = "no certificate: neither KEYFILE:name nor CERTFILE:name is set for any name";
+        let refused = load(&with_pairs(&[""]), SniLevel::Require).err();
+        assert_eq!(refused.as_deref(), Some(why));
+        assert!(load(&with_pairs(&["a.test"]), SniLevel::Require).is_ok());
+        let mut context = testing::context();
+        context.env.set("SNIDIR", TESTDATA);
+        assert!(load(&context, SniLevel::Require).is_ok());
+    }
+
+    #[test]
+    fn snidir_without_a_default_pair_is_refused_below_level_2() {
+        let refused = |context: &Context| {
+            LEVELS.map(|level| {
+                let refused = check_level(context, level).err();
+                refused.map(|fatal| fatal.message().to_owned())
+            })
+        };
+        let mut context = testing::context();
+        assert_eq!(refused(&context), [None, None, None]);
+        context.env.set("SNIDIR", TESTDATA);
+        let why = |why| Some(format!("KEYFILE not set: {why}"));
+        let ignored = why("SNIDIR needs --sni or --mandatory-sni");
+        let preferred = why("only with --mandatory-sni is SNIDIR enough");
+        assert_eq!(refused(&context), [ignored, preferred, None]);
+        let mut context = with_pairs(&[""]);
+        context.env.set("SNIDIR", TESTDATA);
+        assert_eq!(refused(&context), [None, None, None]);
+    }
+}

@@ -303,3 +303,6 @@ fn terminal(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
 fn flags(fd: BorrowedFd<'_>) -> Result<OFlag, Errno> {
     fcntl(fd, FcntlArg::F_GETFL).map(OFlag::from_bits_retain)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

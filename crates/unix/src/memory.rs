@@ -42,3 +42,34 @@ pub fn wipe_stack() {
     let mut zeros = [0u8; 16 << 10];
     std::hint::black_box(&mut zeros);
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::hint::black_box;
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    /// Leaves a secret on the stack, and returns where.
+    #[inline(never)]
+    fn leave(secret: u8) -> u64 {
+        let mut local = [secret; 4096];
+        black_box(&mut local);
+        (&raw const local).addr() as u64
+    }
+
+    #[test]
+    fn a_wiped_stack_holds_nothing_of_functions_that_have_returned() {
+        let memory = File::open("/proc/self/mem").unwrap();
+        // The functions that read it overwrite the first part themselves.
+        let mut found = [0; 1024];
+        let place = leave(0x5a);
+        memory.read_exact_at(&mut found, place).unwrap();
+        assert_eq!(found, [0x5a; 1024], "the search finds nothing");
+        let place = leave(0x5a);
+        wipe_stack();
+        memory.read_exact_at(&mut found, place).unwrap();
+        assert_eq!(found, [0; 1024]);
+    }
+}

@@ -178,3 +178,66 @@ fn read_chain(file: &PairFile<'_>) -> Result<Vec<CertificateDer<'static>>, Failu
     }
     Ok(chain)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+    use crate::testing;
+
+    /// How deep [`unix::memory::wipe_stack`] goes, and more.
+    const DEPTH: usize = 32 << 10;
+
+    /// What functions that the caller has called before have left on the stack.
+    #[inline(never)]
+    fn left_on_the_stack(memory: &File, left: &mut [u8]) {
+        let here = (&raw const memory).addr();
+        let deepest = here - left.len();
+        memory.read_exact_at(left, deepest as u64).unwrap();
+    }
+
+    /// How many pieces of the key's number `load` leaves on the stack.
+    fn pieces_after(load: impl Fn(&Context, &PairFile<'_>, &PairFile<'_>)) -> usize {
+        let context = testing::context();
+        let files = Files::at_once(&context);
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata");
+        let paths = ["key.pem", "certificate.pem"].map(|name| format!("{directory}/{name}"));
+        let [key, certificate] = paths.each_ref().map(|path| OsStr::new(path.as_str()));
+        let memory = File::open("/proc/self/mem").unwrap();
+        let mut left = vec![0; DEPTH];
+        let loaded = files.load(|reader| {
+            let key = PairFile {
+                path: key,
+                open: &|| reader.open(key),
+            };
+            let certificate = PairFile {
+                path: certificate,
+                open: &|| reader.open(certificate),
+            };
+            load(&context, &key, &certificate);
+            Ok(())
+        });
+        left_on_the_stack(&memory, &mut left);
+        loaded.unwrap();
+        let secret = read::private_key(testing::KEY).unwrap();
+        let scalar = private_key::scalar(&secret).unwrap();
+        let pieces = scalar.windows(8);
+        pieces
+            .filter(|piece| left.windows(8).any(|bytes| bytes == *piece))
+            .count()
+    }
+
+    #[test]
+    fn a_key_that_was_read_is_not_left_on_the_stack() {
+        let read_both = |context: &Context, key: &PairFile<'_>, certificate: &PairFile<'_>| {
+            read_both(context, key, certificate).unwrap();
+        };
+        assert_ne!(pieces_after(read_both), 0, "the search finds nothing");
+        let read = |context: &Context, key: &PairFile<'_>, certificate: &PairFile<'_>| {
+            read(context, key, certificate).unwrap();
+        };
+        assert_eq!(pieces_after(read), 0);
+    }
+}

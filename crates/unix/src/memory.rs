@@ -43,7 +43,8 @@ pub fn wipe_stack() {
     std::hint::black_box(&mut zeros);
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::File;
     use std::hint::black_box;

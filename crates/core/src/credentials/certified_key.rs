@@ -179,7 +179,8 @@ fn read_chain(file: &PairFile<'_>) -> Result<Vec<CertificateDer<'static>>, Failu
     Ok(chain)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::File;
     use std::os::unix::fs::FileExt;

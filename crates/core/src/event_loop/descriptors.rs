@@ -304,5 +304,6 @@ fn flags(fd: BorrowedFd<'_>) -> Result<OFlag, Errno> {
     fcntl(fd, FcntlArg::F_GETFL).map(OFlag::from_bits_retain)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

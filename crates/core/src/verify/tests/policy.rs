@@ -108,3 +108,20 @@ fn of_a_certificate_that_is_an_anchor_only_the_dates_are_checked() {
         }
     }
 }
+
+#[test]
+fn a_certificate_among_the_anchors_whose_key_cannot_verify_is_not_accepted() {
+    let ed448 = info(&[0x2b, 0x65, 0x71], &[1; 57]);
+    let mut listed = Cert::leaf("x", "x", &Key::new());
+    listed.key = ed448;
+    let listed = listed.signed(&Key::new());
+    let root_key = Key::new();
+    let root = Cert::authority("root", "root", &root_key).signed(&root_key);
+    let policy = || VerificationPolicy {
+        anchors: Some(anchors(&[&root, &listed])),
+        ..VerificationPolicy::default()
+    };
+    for (result, _) in results(&listed, NOW, policy) {
+        assert_eq!(result, Err(CertificateError::UnknownIssuer.into()));
+    }
+}

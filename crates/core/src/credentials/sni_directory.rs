@@ -78,8 +78,7 @@ impl SniDirectory {
             if whole == Some(0) {
                 return self.load(&of_stem[0], half.is_some());
             }
-            let of_directory = half.is_none().then(|| self.half_of_directory(&of_stem[0]));
-            *half = half.take().or_else(|| of_directory.flatten());
+            *half = half.take().or_else(|| self.half_of_directory(&of_stem[0]));
             if let Some(flat) = whole {
                 return self.load(&of_stem[flat], half.is_some());
             }
@@ -248,38 +247,4 @@ fn of_stem(stem: &str) -> [Place; PLACES] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_places_are_of_the_name_and_then_of_its_wildcards() {
-        let keys: Vec<_> = places("A.b.Org.")
-            .into_iter()
-            .map(|place| place.key)
-            .collect();
-        let stem = |stem: &str| of_stem(stem).map(|place| place.key);
-        let wanted = [stem("a.b.org"), stem("_.b.org"), stem("*.b.org")].concat();
-        assert_eq!(keys, wanted);
-        assert_eq!(places("b.org").len(), 4, "two labels must remain");
-        assert_eq!(places("localhost").len(), 4);
-    }
-
-    #[test]
-    fn only_host_names_have_places() {
-        for name in [
-            "",
-            "..",
-            "../x",
-            "a/b",
-            ".a",
-            "a\0",
-            "\u{e4}.org",
-            "*.b.org",
-        ] {
-            assert_eq!(places(name), [], "{name:?}");
-        }
-        for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1"] {
-            assert!(!places(name).is_empty(), "{name:?}");
-        }
-    }
-}
+mod tests;

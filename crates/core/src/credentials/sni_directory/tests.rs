@@ -1,0 +1,165 @@
+//! Which files are the pair for a name, and what half a pair means.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::testing::{self, CERTIFICATE, KEY};
+
+#[test]
+fn the_places_are_of_the_name_and_then_of_its_wildcards() {
+    let keys: Vec<_> = places("A.b.Org.")
+        .into_iter()
+        .map(|place| place.key)
+        .collect();
+    let stem = |stem: &str| of_stem(stem).map(|place| place.key);
+    let wanted = [stem("a.b.org"), stem("_.b.org"), stem("*.b.org")].concat();
+    assert_eq!(keys, wanted);
+    assert_eq!(places("b.org").len(), 4, "two labels must remain");
+    assert_eq!(places("localhost").len(), 4);
+}
+
+#[test]
+fn only_host_names_have_places() {
+    for name in [
+        "",
+        "..",
+        "../x",
+        "a/b",
+        ".a",
+        "a\0",
+        "\u{e4}.org",
+        "*.b.org",
+    ] {
+        assert_eq!(places(name), [], "{name:?}");
+    }
+    for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1"] {
+        assert!(!places(name).is_empty(), "{name:?}");
+    }
+}
+
+/// A directory in which these files are the test's key or its certificate, by their
+/// names. It is removed in the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn with(names: &[&str]) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("s6-tls-sni-{}-{number}", std::process::id());
+        let directory = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&directory.0).unwrap();
+        for name in names {
+            let path = directory.0.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let is_key = name.ends_with("key") || name.ends_with("privkey.pem");
+            let content = if is_key { KEY } else { CERTIFICATE };
+            fs::write(path, content).unwrap();
+        }
+        directory
+    }
+
+    /// What a search for a.b.test finds: whether there is a pair, whether that is
+    /// final, and the warning if it stays so.
+    fn search(&self) -> (Result<bool, String>, bool, Option<String>) {
+        let context = testing::context();
+        let directory = SniDirectory::open(&Files::at_once(&context), self.0.as_os_str()).unwrap();
+        let half = RefCell::new(None);
+        let (found, is_final) = match directory.search(&places("a.b.test"), &half) {
+            Attempt::Final(found) => (found, true),
+            Attempt::Interim(found) => (found, false),
+        };
+        let prefix = format!("{}/", self.0.display());
+        let text = |fatal: Fatal| fatal.message().replace(&prefix, "");
+        let found = found.map(|pair| pair.is_some()).map_err(text);
+        (found, is_final, half.into_inner().map(text))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The pair of certbot for the name itself, and for its wildcard.
+const OWN: [&str; 2] = ["a.b.test/privkey.pem", "a.b.test/fullchain.pem"];
+const WILDCARD: [&str; 2] = ["_.b.test/privkey.pem", "_.b.test/fullchain.pem"];
+
+#[test]
+fn a_whole_pair_in_the_best_place_is_final() {
+    for names in [
+        &OWN[..],
+        &WILDCARD,
+        &[OWN, WILDCARD].concat(),
+        &["a.b.test.key", "a.b.test.crt"],
+    ] {
+        assert_eq!(
+            Directory::with(names).search(),
+            (Ok(true), true, None),
+            "{names:?}"
+        );
+    }
+    assert_eq!(Directory::with(&[]).search(), (Ok(false), true, None));
+}
+
+#[test]
+fn a_pair_behind_half_a_pair_is_not_final() {
+    let half = "there is no a.b.test/fullchain.pem";
+    let flat = ["a.b.test.key", "a.b.test.pem"];
+    let flat_wildcard = ["_.b.test.key", "_.b.test.crt"];
+    for others in [WILDCARD, flat, flat_wildcard] {
+        let (found, is_final, why) = Directory::with(&[&OWN[..1], &others].concat()).search();
+        assert_eq!((found, is_final), (Ok(true), false), "{others:?}");
+        assert!(why.is_some_and(|why| why.contains(half)), "{others:?}");
+    }
+}
+
+#[test]
+fn half_a_pair_alone_is_not_final_and_says_what_is_missing() {
+    for (there, missing) in [
+        (OWN[0], OWN[1]),
+        (OWN[1], OWN[0]),
+        ("a.b.test/other", OWN[0]),
+        ("a.b.test.key", "a.b.test.crt"),
+        ("a.b.test.crt", "a.b.test.key"),
+        (WILDCARD[0], WILDCARD[1]),
+        ("*.b.test.key", "*.b.test.crt"),
+    ] {
+        let (found, is_final, why) = Directory::with(&[there]).search();
+        assert_eq!((found, is_final), (Ok(false), false), "{there}");
+        let text = format!("there is no {missing}");
+        let why = why.unwrap_or_default();
+        assert!(why.contains(&text), "{there}: {why}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_counts_as_half_a_pair() {
+    let directory = Directory::with(&[]);
+    let link = directory.0.join("a.b.test.crt");
+    std::os::unix::fs::symlink("a.b.test.crt", link).unwrap();
+    let (found, is_final, why) = directory.search();
+    assert_eq!((found, is_final), (Ok(false), false));
+    let why = why.unwrap_or_default();
+    assert!(why.contains("there is no a.b.test.key"), "{why}");
+}
+
+#[test]
+fn of_several_halves_the_first_is_the_reason() {
+    let (_, _, why) = Directory::with(&[OWN[0], "a.b.test.key", WILDCARD[1]]).search();
+    let why = why.unwrap_or_default();
+    assert!(why.contains("there is no a.b.test/fullchain.pem"), "{why}");
+    let (_, _, why) = Directory::with(&["a.b.test.key", WILDCARD[1]]).search();
+    let why = why.unwrap_or_default();
+    assert!(why.contains("there is no a.b.test.crt"), "{why}");
+}
+
+#[test]
+fn a_pair_that_cannot_be_used_is_an_error_and_no_other_takes_its_place() {
+    let directory = Directory::with(&[OWN, WILDCARD].concat());
+    fs::write(directory.0.join(OWN[1]), KEY).unwrap();
+    let (found, _, _) = directory.search();
+    assert!(found.is_err_and(|why| why.contains(OWN[1])));
+}

@@ -1,5 +1,6 @@
 //! Sends and receives whole messages over the socket pair.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
@@ -36,33 +37,49 @@ pub fn send(
 }
 
 /// Receives a message of at most `limit` bytes of content, until `deadline`.
-/// Returns its kind and content.
+/// Returns its kind and content. Nothing may follow it: the sides take turns.
 pub fn receive(
     socket: &OwnedFd,
     limit: usize,
     deadline: Option<Instant>,
 ) -> Result<(u8, Vec<u8>), ChannelError> {
-    let mut head = [0; HEADER];
-    fill(socket, &mut head, deadline)?;
-    let (kind, length) = header(&head, limit).ok_or(ChannelError::Closed)?;
-    let mut content = vec![0; length];
-    fill(socket, &mut content, deadline)?;
-    Ok((kind, content))
+    let mut message = vec![0; USUAL];
+    let received = fill(socket, &mut message, 0..HEADER, deadline)?;
+    let head = message.first_chunk().ok_or(ChannelError::Closed)?;
+    let (kind, length) = header(head, limit).ok_or(ChannelError::Closed)?;
+    let end = HEADER + length;
+    if received > end {
+        return Err(ChannelError::Closed);
+    }
+    message.resize(end, 0);
+    fill(socket, &mut message, received..end, deadline)?;
+    message.drain(..HEADER);
+    Ok((kind, message))
 }
 
+/// Nearly all messages are shorter, and come with one read.
+const USUAL: usize = 1024;
+
+/// Reads into `buf` until all of `wanted` is filled, or more. Returns how much of
+/// `buf` is filled then.
 fn fill(
     socket: &OwnedFd,
-    mut buf: &mut [u8],
+    buf: &mut [u8],
+    wanted: Range<usize>,
     deadline: Option<Instant>,
-) -> Result<(), ChannelError> {
-    while !buf.is_empty() {
+) -> Result<usize, ChannelError> {
+    let Range {
+        start: mut filled,
+        end,
+    } = wanted;
+    while filled < end {
         wait(socket, PollFlags::POLLIN, deadline)?;
-        match unix::fd::read(socket, buf) {
+        match unix::fd::read(socket, &mut buf[filled..]) {
             Ok(0) | Err(_) => return Err(ChannelError::Closed),
-            Ok(count) => buf = &mut buf[count..],
+            Ok(count) => filled += count,
         }
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// Waits until `socket` is ready for `events`. Without a deadline the socket

@@ -232,6 +232,9 @@ fn a_message_is_received_whole_and_within_its_limit() {
         channel::receive(&theirs, 4, None),
         Err(ChannelError::Closed)
     );
+    channel::send(&ours, &[message, vec![0]].concat(), None).unwrap();
+    let followed = channel::receive(&theirs, 5, None);
+    assert_eq!(followed, Err(ChannelError::Closed));
     channel::send(&ours, &Response::None.encode()[..HEADER - 1], None).unwrap();
     drop(ours);
     assert_eq!(

@@ -70,8 +70,13 @@ fn prepare(
         .transpose()?;
     let sources = Sources::new(context, &files, anchors(context, options)?);
     let key = load_key(context, &files, options, started, &facts)?;
-    // 3. The keys are loaded: drop privileges.
-    let unprivileged = privileged.drop_privileges()?;
+    // 3. The keys are loaded, or the guard loads them meanwhile: drop privileges.
+    let unprivileged = privileged.drop_privileges();
+    if let Some(key) = &key {
+        // What a guard could not load is told first, as without a guard.
+        key.wait(options.engine.verbosity)?;
+    }
+    let unprivileged = unprivileged?;
     // 4. Trust anchors and revocation lists are loaded after the ClientHello is sent.
     let ready = connection(options, name, key, sources, facts)?;
     // 5. Ready for the first byte from the network.

@@ -66,11 +66,14 @@ fn prepare(
     // 2. Variables first, then files that often only root may read.
     let sources = Sources::new(context, &files, anchors(context, options)?);
     let key = load_keys(context, &files, options, started, &facts)?;
-    // 3. The keys are loaded: drop privileges.
-    let unprivileged = privileged.drop_privileges()?;
+    // 3. The keys are loaded, or the guard loads them meanwhile: drop privileges.
+    let unprivileged = privileged.drop_privileges();
     // 4. Trust anchors and revocation lists are not secret.
-    let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
-    let ready = connection(context, options, key, policy, facts)?;
+    let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone());
+    // What a guard could not load is told first, as without a guard.
+    key.wait(options.engine.verbosity)?;
+    let unprivileged = unprivileged?;
+    let ready = connection(context, options, key, policy?, facts)?;
     // 5. Ready for the first byte from the network.
     unprivileged.event_loop(ready)
 }

@@ -33,24 +33,11 @@ pub fn fork() -> Result<Forked, Errno> {
     }
 }
 
-/// Forks the process. On Linux the kernel kills the child when this process ends,
-/// as long as neither has changed its user or group id and Landlock does not keep
-/// this one from sending signals. After that, and on other systems, the child has
-/// to notice by itself, or by [`EndsWithPeer`]. The child need not be waited for.
+/// Forks the process. The child need not be waited for. It has to notice by itself,
+/// or by [`EndsWithPeer`], when this process ends.
 pub fn fork_companion() -> Result<Forked, Errno> {
     crate::signal::forget_children();
-    #[cfg(target_os = "linux")]
-    let parent = nix::unistd::getpid();
-    let forked = fork()?;
-    #[cfg(target_os = "linux")]
-    if matches!(forked, Forked::Child) {
-        let bound = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
-        // The parent may have ended before that.
-        if bound.is_err() || nix::unistd::getppid() != parent {
-            crate::entry::exit(0);
-        }
-    }
-    Ok(forked)
+    fork()
 }
 
 /// While this lives, the kernel kills this process as soon as data or the end come

@@ -63,6 +63,16 @@ impl Certificates {
         }
     }
 
+    /// One pair for clients that ask for this name.
+    #[cfg(test)]
+    pub fn for_name(name: &str, pair: CertifiedKey) -> Self {
+        Self {
+            default: None,
+            named: BTreeMap::from([(name.into(), Arc::new(pair))]),
+            directory: None,
+        }
+    }
+
     /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have
     /// their own time to wait, as they must not use up that of keys.
     pub fn staple(&mut self, context: &Context, files: &Files) {
@@ -76,6 +86,12 @@ impl Certificates {
                 pair.ocsp = ocsp::load(context, &files, &[b"OCSPFILE:", name].concat());
             }
         }
+    }
+
+    /// The pair that every client gets, if the name that it asks for decides nothing.
+    pub fn only_pair(&self) -> Option<Arc<CertifiedKey>> {
+        let decides = !self.named.is_empty() || self.directory.is_some();
+        self.default.clone().filter(|_| !decides)
     }
 
     /// The pair of KEYFILE and CERTFILE.

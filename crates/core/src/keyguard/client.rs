@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use rustls::client::ResolvesClientCert;
@@ -29,6 +29,8 @@ pub struct GuardClient(Arc<Connection>);
 
 struct Connection {
     socket: Mutex<Option<OwnedFd>>,
+    /// The pair that every client gets, once the guard has said so.
+    only: OnceLock<PublicCredential>,
     deadline: Option<Instant>,
     facts: HandshakeFacts,
 }
@@ -40,9 +42,26 @@ impl GuardClient {
     pub fn new(socket: OwnedFd, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
         Self(Arc::new(Connection {
             socket: Mutex::new(Some(socket)),
+            only: OnceLock::new(),
             deadline,
             facts,
         }))
+    }
+
+    /// Waits until the guard has read all files.
+    pub fn ready(&self) -> Result<(), HandshakeAbort> {
+        let guarded = self.socket();
+        let socket = guarded.as_ref().ok_or(HandshakeAbort::GuardGone)?;
+        match self.response(socket) {
+            Ok(Response::Ready(only)) => {
+                // The guard says so once.
+                let _ = only.map(|only| self.0.only.set(only));
+                Ok(())
+            }
+            Ok(Response::Failed(code, text)) => Err(HandshakeAbort::Failed(code, text)),
+            Err(ChannelError::TimedOut) => Err(HandshakeAbort::TimedOut),
+            Ok(_) | Err(ChannelError::Closed) => Err(HandshakeAbort::GuardGone),
+        }
     }
 
     /// Closes the socket, which ends the guard: the handshake is over.
@@ -71,6 +90,10 @@ impl GuardClient {
         let guarded = self.socket();
         let socket = guarded.as_ref().ok_or(ChannelError::Closed)?;
         channel::send(socket, &request.encode(), self.0.deadline)?;
+        self.response(socket)
+    }
+
+    fn response(&self, socket: &OwnedFd) -> Result<Response, ChannelError> {
         let (kind, content) = channel::receive(socket, MAX_RESPONSE, self.0.deadline)?;
         Response::parse(kind, content).ok_or(ChannelError::Closed)
     }
@@ -106,6 +129,9 @@ impl fmt::Debug for GuardClient {
 
 impl CertSource for GuardClient {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
+        if let Some(only) = self.0.only.get() {
+            return Ok(Some(Arc::new(self.certified(only.clone()))));
+        }
         let response = self.ask(&Request::Pair(name.map(str::as_bytes)))?;
         Ok(match response {
             Response::Pair(public) => Some(Arc::new(self.certified(public))),

@@ -35,8 +35,9 @@ pub enum Request<'a> {
 /// What the guard responds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Response {
-    /// Sent first, without a request: all files are read.
-    Ready,
+    /// Sent first, without a request: all files are read. With the public part of the
+    /// pair, if every client gets the same.
+    Ready(Option<PublicCredential>),
     /// The engine is to end with this exit code and message.
     Failed(u8, String),
     /// The public part of what [`Request::Pair`] asks for.
@@ -123,7 +124,10 @@ impl Response {
     /// The message of this response.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Ready => message(Self::READY, &[]),
+            Self::Ready(public) => {
+                let public = public.as_ref().map(PublicCredential::encode);
+                message(Self::READY, &[&public.unwrap_or_default()])
+            }
             Self::Failed(code, text) => message(Self::FAILED, &[&[*code], text.as_bytes()]),
             Self::Pair(public) => message(Self::PAIR, &[&public.encode()]),
             Self::Bytes(bytes) => message(Self::BYTES, &[bytes]),
@@ -134,7 +138,8 @@ impl Response {
     /// The response of a message; None if it is invalid.
     pub fn parse(kind: u8, content: Vec<u8>) -> Option<Self> {
         Some(match kind {
-            Self::READY => Self::Ready,
+            Self::READY if content.is_empty() => Self::Ready(None),
+            Self::READY => Self::Ready(Some(PublicCredential::parse(&content)?)),
             Self::FAILED => {
                 let (code, text) = content.split_first()?;
                 Self::Failed(*code, String::from_utf8_lossy(text).into_owned())
@@ -238,7 +243,8 @@ mod tests {
             ..public.clone()
         };
         for response in [
-            Response::Ready,
+            Response::Ready(None),
+            Response::Ready(Some(public.clone())),
             Response::Failed(96, "why".into()),
             Response::Pair(public),
             Response::Pair(bare),
@@ -271,6 +277,8 @@ mod tests {
             &[1, 0, 0, 0, 0, 0, 0, 0, 0, 1],
         ] {
             assert_eq!(Response::parse(3, cut.to_vec()), None, "{cut:?}");
+            let ready = cut.is_empty().then_some(Response::Ready(None));
+            assert_eq!(Response::parse(1, cut.to_vec()), ready, "{cut:?}");
         }
     }
 }

@@ -49,6 +49,16 @@ pub enum KeyLocation {
     Guarded(client::GuardClient),
 }
 
+impl KeyLocation {
+    /// Waits until the keys are loaded, if a guard does that.
+    pub fn wait(&self, verbosity: u32) -> Result<(), Fatal> {
+        match self {
+            Self::InProcess(_) => Ok(()),
+            Self::Guarded(guard) => process::wait(guard, verbosity),
+        }
+    }
+}
+
 impl PrivateMaterial {
     /// The pair for `name`, which comes from the network.
     fn choose(&self, name: Option<&[u8]>) -> Result<Option<Arc<CertifiedKey>>, Fatal> {

@@ -56,6 +56,18 @@ impl SigningPolicy {
         }
     }
 
+    /// The first response. If every client gets the same pair, it is chosen, and told
+    /// without a request.
+    pub fn ready(&mut self) -> Response {
+        let pair = self.material.certificates.only_pair();
+        let public = pair.as_deref().map(public);
+        self.chosen = pair.map(|pair| Choice {
+            name: None,
+            pair: Some(pair),
+        });
+        Response::Ready(public)
+    }
+
     /// Whether the certificate was chosen: no more files are needed.
     pub fn has_chosen(&self) -> bool {
         self.chosen.is_some()
@@ -338,6 +350,31 @@ mod tests {
         for name in [None, Some(&b"b.example"[..])] {
             assert_eq!(ask(&mut policy, &Request::Pair(name)), Response::None);
         }
+    }
+
+    #[test]
+    fn the_only_pair_is_told_without_a_request_and_then_signs() {
+        let mut policy = policy();
+        let shown = testing::pair().cert;
+        let told = policy.ready();
+        assert!(matches!(told, Response::Ready(Some(public)) if public.chain == shown));
+        let text = verify();
+        let signature = ask(&mut policy, &Request::Signature(P256, &text));
+        assert!(is_bytes(&signature));
+    }
+
+    #[test]
+    fn a_pair_for_one_name_is_not_told_without_a_request() {
+        let material = PrivateMaterial {
+            certificates: Certificates::for_name("a.example", testing::pair()),
+            sessions: None,
+        };
+        let mut policy = SigningPolicy::new(Role::Server, material);
+        assert_eq!(policy.ready(), Response::Ready(None));
+        assert!(!policy.has_chosen());
+        let text = verify();
+        let signature = ask(&mut policy, &Request::Signature(P256, &text));
+        assert_eq!(signature, Response::None);
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::time::Instant;
 use cli::{Context, EngineOptions, Fatal};
 use rustls::pki_types::UnixTime;
 use sandbox::Profile;
-use tunnel::handshake_facts::HandshakeFacts;
+use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use tunnel::outcome::Outcome;
 use unix::Errno;
 use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
 use super::channel::{self, ChannelError};
 use super::client::GuardClient;
-use super::message::{MAX_REQUEST, MAX_RESPONSE, Response};
+use super::message::{MAX_REQUEST, Response};
 use super::policy::SigningPolicy;
 use super::{PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
@@ -33,11 +33,10 @@ pub struct GuardSetup<'a> {
     pub facts: &'a HandshakeFacts,
 }
 
-/// Forks off the guard and waits until it is ready. The guard loads its secrets by
-/// `load`, and then gives up what it does not need.
+/// Forks off the guard, which loads its secrets by `load` and then gives up what it
+/// does not need. [`wait`] tells when.
 ///
-/// The caller has read nothing secret yet, and has one thread. Failures of the
-/// guard are returned here, as if this process had done the loading.
+/// The caller has read nothing secret yet, and has one thread.
 pub fn fork(
     setup: &GuardSetup<'_>,
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
@@ -62,11 +61,24 @@ pub fn fork(
             if deadline.is_some() {
                 unix::fd::nonblocking(&ours).map_err(failed)?;
             }
-            ready(&ours, deadline, setup.options.verbosity)?;
-            let facts = setup.facts.clone();
-            Ok(GuardClient::new(ours, deadline, facts))
+            Ok(GuardClient::new(ours, deadline, setup.facts.clone()))
         }
     }
+}
+
+/// Waits until the guard has loaded everything. Its failures are returned as if this
+/// process had done the loading.
+pub fn wait(guard: &GuardClient, verbosity: u32) -> Result<(), Fatal> {
+    let outcome = match guard.ready() {
+        Ok(()) => return Ok(()),
+        Err(HandshakeAbort::Failed(code, text)) if text.is_empty() => {
+            return Err(Fatal::silent(code));
+        }
+        Err(HandshakeAbort::Failed(code, text)) => return Err(Fatal::new(code, text)),
+        Err(HandshakeAbort::TimedOut) => Outcome::handshake_timeout(),
+        Err(HandshakeAbort::GuardGone) => Outcome::guard_gone(),
+    };
+    exit::result(outcome, verbosity).map(drop)
 }
 
 /// How the guard is confined once it needs no more files.
@@ -77,22 +89,6 @@ struct Confinement {
     sandbox: bool,
 }
 
-/// In the engine: waits until the guard has loaded everything.
-fn ready(socket: &OwnedFd, deadline: Option<Instant>, verbosity: u32) -> Result<(), Fatal> {
-    let received = channel::receive(socket, MAX_RESPONSE, deadline);
-    match received.map(|(kind, content)| Response::parse(kind, content)) {
-        Ok(Some(Response::Ready)) => Ok(()),
-        Ok(Some(Response::Failed(code, text))) if text.is_empty() => Err(Fatal::silent(code)),
-        Ok(Some(Response::Failed(code, text))) => Err(Fatal::new(code, text)),
-        Err(ChannelError::TimedOut) => {
-            exit::result(Outcome::handshake_timeout(), verbosity).map(drop)
-        }
-        Ok(_) | Err(ChannelError::Closed) => {
-            exit::result(Outcome::guard_gone(), verbosity).map(drop)
-        }
-    }
-}
-
 /// Serves requests until the socket is closed. The guard exits on end of file; it
 /// is not killed, because the engine may no longer signal it.
 fn serve(
@@ -101,18 +97,31 @@ fn serve(
     confinement: Confinement,
     socket: &OwnedFd,
 ) -> Result<(), ChannelError> {
+    let loaded = while_engine_runs(socket, load)?;
     let mut confine = Some(|| confinement.enter(socket));
-    let loaded = load().and_then(|material| {
+    let confined = loaded.and_then(|material| {
         close_others(socket, material.certificates.number())?;
         if !material.certificates.needs_files() {
             confine.take().map_or(Ok(()), |confine| confine())?;
         }
         Ok(material)
     });
-    match loaded {
+    match confined {
         Ok(material) => answer(SigningPolicy::new(role, material), confine, socket),
         Err(fatal) => send(socket, &failed(&fatal)),
     }
+}
+
+/// Does `work`, which may read files. If the file system hangs and the engine ends,
+/// so does the guard.
+fn while_engine_runs<T>(socket: &OwnedFd, work: impl FnOnce() -> T) -> Result<T, ChannelError> {
+    let ends_with_engine = EndsWithPeer::over(socket.as_fd());
+    if let Err(Errno::EPIPE) = ends_with_engine {
+        return Err(ChannelError::Closed);
+    }
+    let result = work();
+    drop(ends_with_engine);
+    Ok(result)
 }
 
 /// Answers requests until the engine closes the socket, or something fails. If
@@ -123,16 +132,14 @@ fn answer(
     mut confine: Option<impl FnOnce() -> Result<(), Fatal>>,
     socket: &OwnedFd,
 ) -> Result<(), ChannelError> {
-    send(socket, &Response::Ready)?;
+    send(socket, &policy.ready())?;
     loop {
         let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
-        // If the file system hangs and the engine ends, so must the guard.
-        let ends_with_engine = confine.as_ref().map(|_| EndsWithPeer::over(socket.as_fd()));
-        if let Some(Err(Errno::EPIPE)) = ends_with_engine {
-            return Err(ChannelError::Closed);
-        }
-        let mut response = policy.respond(kind, &content, UnixTime::now());
-        drop(ends_with_engine);
+        let mut respond = || policy.respond(kind, &content, UnixTime::now());
+        let mut response = match confine {
+            Some(_) => while_engine_runs(socket, respond)?,
+            None => respond(),
+        };
         if let Some(confine) = confine.take_if(|_| policy.has_chosen()) {
             policy.close_files();
             if let Err(fatal) = confine() {
@@ -169,8 +176,6 @@ impl Confinement {
             identity.assume()?;
         }
         if self.sandbox {
-            // With another identity, fs.suid_dumpable decides anew who may look into the memory.
-            sandbox::hide();
             Profile::guard(&socket.as_raw_fd())
                 .enter()
                 .map_err(|failure| Fatal::system(&failure.action(), failure.errno))?;
@@ -186,8 +191,10 @@ mod tests {
 
     use super::*;
     use crate::credentials::resolver::Certificates;
-    use crate::keyguard::message::Request;
+    use crate::keyguard::message::{MAX_RESPONSE, Request};
     use crate::testing;
+
+    const PAIR: Request<'_> = Request::Pair(Some(b"a.example"));
 
     /// What a guard responds to `requests` if `confined` is how confining it after the
     /// choice ends. None: the guard is gone.
@@ -195,7 +202,7 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
         let material = PrivateMaterial {
-            certificates: Certificates::only(testing::pair()),
+            certificates: Certificates::for_name("a.example", testing::pair()),
             sessions: None,
         };
         let policy = SigningPolicy::new(Role::Server, material);
@@ -204,7 +211,7 @@ mod tests {
             let (kind, content) = channel::receive(&ours, MAX_RESPONSE, None).ok()?;
             Response::parse(kind, content)
         };
-        assert_eq!(receive(), Some(Response::Ready));
+        assert!(matches!(receive(), Some(Response::Ready(None))));
         let ask = |request: &Request<'_>| {
             channel::send(&ours, &request.encode(), None).ok()?;
             receive()
@@ -217,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_guard_that_cannot_be_confined_ends() {
-        let requests = [Request::Pair(None), Request::Pair(None)];
+        let requests = [PAIR, PAIR];
         let failed = responses(Err(Fatal::new(111, "why")), &requests);
         let why = Response::Failed(111, "why".to_owned());
         assert_eq!(failed, [Some(why), None]);
@@ -228,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_guard_is_confined_only_after_the_choice() {
-        let requests = [Request::Seal(b""), Request::Pair(None)];
+        let requests = [Request::Seal(b""), PAIR];
         let responses = responses(Err(Fatal::new(111, "why")), &requests);
         assert_eq!(responses[0], Some(Response::None));
         assert!(matches!(responses[1], Some(Response::Failed(..))));

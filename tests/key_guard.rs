@@ -286,13 +286,17 @@ fn loss_of_one_half_before_reading_ends_the_other() {
     let dir = TempDir::new();
     let fifo = dir.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for victim in [0, 1] {
+    let root = nix::unistd::geteuid().is_root().then_some("65534");
+    for (victim, user) in [(0, None), (1, None), (0, root), (1, root)] {
         let (_near, far) = tcp_pair();
-        let server = tlsd(GUARD, "p256", "echo never")
+        let mut server = tlsd(GUARD, "p256", "echo never")
             .env("KEYFILE", &fifo)
             .fd(0, far.try_clone().unwrap())
-            .fd(1, far)
-            .start();
+            .fd(1, far);
+        if let Some(user) = user {
+            server = server.env("TLS_UID", user).env("TLS_GID", user);
+        }
+        let server = server.start();
         let halves = halves(&server);
         kill(Pid::from_raw(halves[victim]), Signal::SIGKILL).unwrap();
         eventually("both are gone", || {

@@ -12,10 +12,9 @@ use crate::util::{Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair
 
 const GUARD: &[&str] = &["--key-guard"];
 
-/// A server whose client has not sent anything yet, and the two processes of
-/// its engine: the network half and the guard.
-fn halves(server: &Running) -> [i32; 2] {
-    eventually("both halves wait", || {
+/// The engine and the guard of a server whose client has not sent anything yet.
+fn engine_and_guard(server: &Running) -> [i32; 2] {
+    eventually("engine and guard wait", || {
         let engines = server.group().into_iter().map(Pid::as_raw);
         let engines = engines.filter_map(|pid| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -90,11 +89,11 @@ fn guard_signs_with_a_clients_key() {
 }
 
 #[test]
-fn network_half_never_has_the_key() {
+fn engine_with_a_guard_never_has_the_key() {
     for pair in ["p256", "rsa"] {
         let (server, _network) = silent(&[], pair);
-        let [network, guard] = halves(&server);
-        let Some(seen) = memory(network) else {
+        let [engine, guard] = engine_and_guard(&server);
+        let Some(seen) = memory(engine) else {
             skip("the memory of an engine may not be seen");
             return;
         };
@@ -119,13 +118,13 @@ fn network_half_never_has_the_key() {
 }
 
 #[test]
-fn network_half_has_no_key_after_the_handshake_and_the_guard_is_gone() {
+fn engine_has_no_key_after_the_handshake_and_the_guard_is_gone() {
     let (server, client) = start(
         tlsd(GUARD, "p256", "exec cat"),
         tlsc(&["-klocalhost"], "echo up >&7; exec cat <&6"),
     );
     client.wait_out("up\n");
-    let engine = eventually("only one half is left", || {
+    let engine = eventually("only the engine is left", || {
         let pids = server.group().into_iter().map(Pid::as_raw);
         let engines = pids.filter(|pid| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
@@ -147,24 +146,23 @@ fn network_half_has_no_key_after_the_handshake_and_the_guard_is_gone() {
 #[test]
 fn guard_has_one_socket_and_standard_error_and_is_sandboxed() {
     let (server, _network) = silent(&[], "p256");
-    let [network, guard] = halves(&server);
-    let theirs = descriptors(guard);
-    assert_eq!(theirs.len(), 2, "{theirs:?}");
+    let [engine, guard] = engine_and_guard(&server);
+    let open = descriptors(guard);
+    assert_eq!(open.len(), 2, "{open:?}");
     assert_eq!(
-        theirs
-            .iter()
+        open.iter()
             .filter(|target| target.starts_with("socket:"))
             .count(),
         1
     );
-    for pid in [network, guard] {
+    for pid in [engine, guard] {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"));
     }
 }
 
 #[test]
-fn both_halves_have_the_identity_of_the_engine() {
+fn engine_and_guard_have_the_identity_of_tls_uid() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
@@ -181,7 +179,7 @@ fn both_halves_have_the_identity_of_the_engine() {
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
         .start();
-    for pid in halves(&server) {
+    for pid in engine_and_guard(&server) {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         assert!(
             status.contains("\nUid:\t65534\t65534\t65534\t65534\n"),
@@ -197,9 +195,9 @@ fn both_halves_have_the_identity_of_the_engine() {
 }
 
 #[test]
-fn the_halves_end_together() {
+fn engine_and_guard_end_together() {
     let (server, network) = silent(&[], "p256");
-    let [_, guard] = halves(&server);
+    let [_, guard] = engine_and_guard(&server);
     kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
     // The loss is noticed when the guard is needed.
     let client = late_client(network);
@@ -210,8 +208,8 @@ fn the_halves_end_together() {
         .finish()
         .fatal_with(98, "s6-tlsc-io: fatal: ", &["internal_error"]);
     let (server, _network) = silent(&[], "p256");
-    let [network, guard] = halves(&server);
-    kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+    let [engine, guard] = engine_and_guard(&server);
+    kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
     eventually("the guard is gone", || is_gone(guard).then_some(()));
     drop(server);
 }
@@ -223,7 +221,7 @@ fn is_gone(pid: i32) -> bool {
 }
 
 #[test]
-fn guard_that_cannot_be_signalled_ends_with_the_network_half() {
+fn guard_that_cannot_be_signalled_ends_with_the_engine() {
     let (near, far) = tcp_pair();
     let dir = TempDir::new();
     let server = tlsd(&["-k1"], "p256", "echo never")
@@ -233,14 +231,14 @@ fn guard_that_cannot_be_signalled_ends_with_the_network_half() {
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
         .start();
-    let [network, guard] = halves(&server);
-    kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+    let [engine, guard] = engine_and_guard(&server);
+    kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
     eventually("the guard is gone", || is_gone(guard).then_some(()));
     drop(near);
 }
 
-/// A server with SNIDIR whose guard is stopped while it opens the pair, as by a
-/// hanging file system; the two processes; and a client that waits.
+/// A server with SNIDIR whose guard is stopped while it opens the pair, as by a hanging
+/// file system; its engine and guard; and a client that waits.
 fn hanging(options: &[&str], user: Option<&str>) -> (Running, [i32; 2], Running) {
     let dir = TempDir::new();
     let (near, far) = tcp_pair();
@@ -256,24 +254,24 @@ fn hanging(options: &[&str], user: Option<&str>) -> (Running, [i32; 2], Running)
         server = server.env("TLS_UID", user).env("TLS_GID", user);
     }
     let server = server.start();
-    let halves = halves(&server);
+    let processes = engine_and_guard(&server);
     let client = late_client(near);
     eventually("the guard hangs", || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", halves[1]));
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", processes[1]));
         stat.is_ok_and(|stat| stat.contains(") t ")).then_some(())
     });
-    (server, halves, client)
+    (server, processes, client)
 }
 
 #[test]
-fn guard_on_a_hanging_file_system_ends_with_the_network_half() {
+fn guard_on_a_hanging_file_system_ends_with_the_engine() {
     if !need(&["strace"]) {
         return;
     }
     let root = nix::unistd::geteuid().is_root().then_some("65534");
     for user in [None, root] {
-        let (_server, [network, guard], _client) = hanging(&[], user);
-        kill(Pid::from_raw(network), Signal::SIGKILL).unwrap();
+        let (_server, [engine, guard], _client) = hanging(&[], user);
+        kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
         eventually("the guard is gone", || is_gone(guard).then_some(()));
         let (server, [_, guard], _client) = hanging(&["-K", "1500"], user);
         server.wait_err("s6-tlsd-io: fatal: handshake timed out\n");
@@ -282,7 +280,7 @@ fn guard_on_a_hanging_file_system_ends_with_the_network_half() {
 }
 
 #[test]
-fn loss_of_one_half_before_reading_ends_the_other() {
+fn death_of_engine_or_guard_before_reading_ends_the_other() {
     let dir = TempDir::new();
     let fifo = dir.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -297,10 +295,10 @@ fn loss_of_one_half_before_reading_ends_the_other() {
             server = server.env("TLS_UID", user).env("TLS_GID", user);
         }
         let server = server.start();
-        let halves = halves(&server);
-        kill(Pid::from_raw(halves[victim]), Signal::SIGKILL).unwrap();
+        let processes = engine_and_guard(&server);
+        kill(Pid::from_raw(processes[victim]), Signal::SIGKILL).unwrap();
         eventually("both are gone", || {
-            halves.iter().all(|pid| is_gone(*pid)).then_some(())
+            processes.iter().all(|pid| is_gone(*pid)).then_some(())
         });
         match victim {
             0 => server.finish().code(137),
@@ -352,7 +350,7 @@ fn hello() -> (Running, std::net::TcpStream, Vec<u8>) {
 }
 
 #[test]
-fn once_the_name_is_known_the_guard_has_no_directory_any_more() {
+fn guard_has_no_directory_after_the_name_is_known() {
     let dir = TempDir::new();
     for end in ["key", "crt"] {
         let from = if end == "key" { "key" } else { "pem" };
@@ -365,7 +363,7 @@ fn once_the_name_is_known_the_guard_has_no_directory_any_more() {
         .fd(0, far.try_clone().unwrap())
         .fd(1, far)
         .start();
-    let [_, guard] = halves(&server);
+    let [_, guard] = engine_and_guard(&server);
     assert_eq!(descriptors(guard).len(), 3, "socket, directory, messages");
     let (_client, _network, hello) = hello();
     (&near).write_all(&hello).unwrap();
@@ -381,26 +379,26 @@ fn once_the_name_is_known_the_guard_has_no_directory_any_more() {
 #[test]
 fn a_client_that_leaves_in_the_handshake_leaves_no_guard_behind() {
     let (server, network) = silent(&[], "p256");
-    let halves = halves(&server);
+    let processes = engine_and_guard(&server);
     let (_client, _network, hello) = hello();
     (&network).write_all(&hello).unwrap();
     record(&network);
     drop(network);
     server.finish().code(98);
-    assert!(is_gone(halves[0]));
-    eventually("the guard is gone", || is_gone(halves[1]).then_some(()));
+    assert!(is_gone(processes[0]));
+    eventually("the guard is gone", || is_gone(processes[1]).then_some(()));
 }
 
 #[test]
 fn server_timed_out_sends_the_same_with_and_without_guard() {
-    let heard = |options: &[&str]| {
+    let received = |options: &[&str]| {
         let (near, far) = tcp_pair();
         let server = tlsd(&[options, &["-K", "1000"]].concat(), "p256", "echo never")
             .fd(0, far.try_clone().unwrap())
             .fd(1, far)
             .start();
         if options == GUARD {
-            let [_, guard] = halves(&server);
+            let [_, guard] = engine_and_guard(&server);
             kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
             let (_client, _network, hello) = hello();
             (&near).write_all(&hello).unwrap();
@@ -408,18 +406,18 @@ fn server_timed_out_sends_the_same_with_and_without_guard() {
         server
             .finish()
             .fatal(98, "s6-tlsd-io: fatal: handshake timed out");
-        let mut heard = Vec::new();
-        (&near).read_to_end(&mut heard).unwrap();
-        heard
+        let mut received = Vec::new();
+        (&near).read_to_end(&mut received).unwrap();
+        received
     };
-    assert_eq!(heard(&[]), b"");
-    assert_eq!(heard(GUARD), b"");
+    assert_eq!(received(&[]), b"");
+    assert_eq!(received(GUARD), b"");
 }
 
 #[test]
 fn stopped_guard_ends_at_the_handshake_timeout() {
     let (server, network) = silent(&["-K", "1500"], "p256");
-    let [_, guard] = halves(&server);
+    let [_, guard] = engine_and_guard(&server);
     kill(Pid::from_raw(guard), Signal::SIGSTOP).unwrap();
     let _client = late_client(network);
     server

@@ -47,12 +47,12 @@ pub fn pump(input: &[u8]) -> bool {
     }
     world.end();
     world.judge();
-    world.heard != 0
+    world.received != 0
 }
 
 /// The byte at `position` of a stream. Its period divides no size of a record or
 /// buffer.
-fn spoken(position: usize) -> u8 {
+fn byte_at(position: usize) -> u8 {
     (position % 251) as u8
 }
 
@@ -66,8 +66,8 @@ fn amount(byte: u8) -> usize {
 struct Peer {
     session: Session,
     buffers: Buffers,
-    said: usize,
-    heard: usize,
+    sent: usize,
+    received: usize,
     /// It has sent a close_notify.
     closed: bool,
     /// It has received a close_notify.
@@ -75,7 +75,7 @@ struct Peer {
     /// Its session has failed.
     failed: bool,
     /// Sent, but not carried by the network yet.
-    sent: VecDeque<u8>,
+    in_flight: VecDeque<u8>,
 }
 
 impl Peer {
@@ -83,12 +83,12 @@ impl Peer {
         Self {
             session,
             buffers: testing::buffers(),
-            said: 0,
-            heard: 0,
+            sent: 0,
+            received: 0,
             closed: false,
             closed_to: false,
             failed: false,
-            sent: VecDeque::new(),
+            in_flight: VecDeque::new(),
         }
     }
 
@@ -106,13 +106,13 @@ impl Peer {
         for byte in self.buffers.plain.content() {
             assert_eq!(
                 *byte,
-                spoken(self.heard),
+                byte_at(self.received),
                 "the peer receives what was not sent"
             );
-            self.heard += 1;
+            self.received += 1;
         }
         self.buffers.plain.clear();
-        self.sent.extend(self.buffers.outgoing.content());
+        self.in_flight.extend(self.buffers.outgoing.content());
         self.buffers.outgoing.clear();
     }
 
@@ -125,14 +125,14 @@ impl Peer {
         }
     }
 
-    fn say(&mut self, count: usize) {
+    fn send(&mut self, count: usize) {
         if self.closed || self.session.is_handshaking() {
             return;
         }
         for _ in 0..count.div_ceil(60_000) {
-            let until = (self.said + 60_000).min(self.said + count);
-            let data: Vec<u8> = (self.said..until).map(spoken).collect();
-            self.said = until;
+            let until = (self.sent + 60_000).min(self.sent + count);
+            let data: Vec<u8> = (self.sent..until).map(byte_at).collect();
+            self.sent = until;
             self.process(ToSend::Data(&data));
         }
     }
@@ -152,9 +152,9 @@ struct World {
     /// The peer sends a close_notify before the network ends.
     polite: bool,
     now: Instant,
-    /// What the program has said and heard.
-    said: usize,
-    heard: usize,
+    /// How many bytes the program has sent and received.
+    sent: usize,
+    received: usize,
     /// The network has changed what the peer has sent.
     tampered: bool,
     /// The network has ended too early.
@@ -191,8 +191,8 @@ impl World {
             peer,
             polite: bit(6),
             now,
-            said: 0,
-            heard: 0,
+            sent: 0,
+            received: 0,
             tampered: false,
             cut: false,
             broken: false,
@@ -203,7 +203,7 @@ impl World {
         let byte = schedule.next().unwrap_or_default();
         let many = amount(byte);
         match event % 16 {
-            0 => self.peer.say(many),
+            0 => self.peer.send(many),
             1 | 2 => self.carry(many),
             3 => self.carry(PLENTY),
             4 => {
@@ -212,15 +212,15 @@ impl World {
                 self.engine.pipe(End::NetIn).bytes.extend(raw);
             }
             5 => {
-                let place = many.checked_rem(self.peer.sent.len());
-                if let Some(byte) = place.and_then(|place| self.peer.sent.get_mut(place)) {
+                let place = many.checked_rem(self.peer.in_flight.len());
+                if let Some(byte) = place.and_then(|place| self.peer.in_flight.get_mut(place)) {
                     *byte ^= 1 << (many % 8);
                     self.tampered = true;
                 }
             }
             6 => {
-                let lost = many.min(self.peer.sent.len());
-                self.peer.sent.drain(..lost);
+                let lost = many.min(self.peer.in_flight.len());
+                self.peer.in_flight.drain(..lost);
                 self.tampered |= lost != 0;
             }
             7 => self.cut_network(byte),
@@ -244,8 +244,8 @@ impl World {
     fn carry(&mut self, count: usize) {
         let mut pipe = self.engine.pipe(End::NetIn);
         if !pipe.ended {
-            let count = count.min(self.peer.sent.len());
-            pipe.bytes.extend(self.peer.sent.drain(..count));
+            let count = count.min(self.peer.in_flight.len());
+            pipe.bytes.extend(self.peer.in_flight.drain(..count));
         }
     }
 
@@ -253,7 +253,7 @@ impl World {
         if byte % 4 == 3 {
             self.break_pipe(End::NetIn, Errno::ECONNRESET);
         } else {
-            self.cut |= !self.engine.established || !self.peer.sent.is_empty();
+            self.cut |= !self.engine.established || !self.peer.in_flight.is_empty();
             self.engine.pipe(End::NetIn).ended = true;
         }
     }
@@ -261,9 +261,9 @@ impl World {
     fn speak(&mut self, count: usize) {
         let mut pipe = self.engine.pipe(End::AppIn);
         if !pipe.ended {
-            let bytes = (self.said..self.said + count).map(spoken);
+            let bytes = (self.sent..self.sent + count).map(byte_at);
             pipe.bytes.extend(bytes);
-            self.said += count;
+            self.sent += count;
         }
     }
 
@@ -307,12 +307,12 @@ impl World {
         for byte in bytes {
             assert_eq!(
                 byte,
-                spoken(self.heard),
+                byte_at(self.received),
                 "the program receives what was not sent"
             );
-            self.heard += 1;
+            self.received += 1;
         }
-        assert!(self.heard <= self.peer.said && self.peer.heard <= self.said);
+        assert!(self.received <= self.peer.sent && self.peer.received <= self.sent);
         assert!(
             self.tampered || !self.peer.failed,
             "the pump sends what is not TLS"
@@ -349,7 +349,7 @@ impl World {
 
     fn exchange(&mut self) {
         self.settle();
-        while !self.peer.sent.is_empty() && !self.engine.pipe(End::NetIn).ended {
+        while !self.peer.in_flight.is_empty() && !self.engine.pipe(End::NetIn).ended {
             self.carry(PLENTY);
             self.settle();
         }
@@ -363,7 +363,7 @@ impl World {
         let broken = self.broken;
         let limited = self.rules.handshake.or(self.rules.idle).is_some();
         let impolite = self.rules.enforce && !self.peer.closed;
-        let cut = self.cut || !self.peer.sent.is_empty();
+        let cut = self.cut || !self.peer.in_flight.is_empty();
         if !(broken || self.tampered || limited || impolite || cut) {
             assert_eq!(outcome.code(), 0, "{outcome:?}");
         }
@@ -379,9 +379,12 @@ impl World {
             assert!(!ours || outcome.code() == 111, "{outcome:?}");
         } else if !(broken || self.tampered) {
             assert!(self.engine.established, "a good end without a handshake");
-            assert_eq!(self.peer.heard, self.said, "data of the program are lost");
+            assert_eq!(
+                self.peer.received, self.sent,
+                "data of the program are lost"
+            );
             assert!(
-                cut || self.heard == self.peer.said,
+                cut || self.received == self.peer.sent,
                 "data of the peer are lost"
             );
             let asked = self.rules.notify;

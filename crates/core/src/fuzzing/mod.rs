@@ -170,7 +170,7 @@ pub fn peer_info(input: &[u8]) -> bool {
         .first()
         .and_then(|der| server_end_point::of_certificate(der));
     let mut env_block = EnvBlock::default();
-    peer_info::say(&mut env_block, "X", &chain, Verification::Verified);
+    peer_info::add(&mut env_block, "X", &chain, Verification::Verified);
     let block = String::from_utf8(env_block.finish()).unwrap();
     let strings = block.strip_suffix("\0\0").unwrap().split('\0');
     let mut names = BTreeSet::new();

@@ -8,12 +8,12 @@ pub struct EnvBlock(Vec<u8>);
 impl EnvBlock {
     /// Sets `name`, or unsets it if there is no `value`, or one with a NUL: the rest of
     /// that would pass for another variable.
-    pub fn say(&mut self, name: &str, value: Option<&str>) {
-        self.say_bytes(name, value.map(str::as_bytes));
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        self.set_bytes(name, value.map(str::as_bytes));
     }
 
-    /// As [`Self::say`], for a value that may not be UTF-8.
-    pub fn say_bytes(&mut self, name: &str, value: Option<&[u8]>) {
+    /// As [`Self::set`], for a value that may not be UTF-8.
+    pub fn set_bytes(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.extend_from_slice(name.as_bytes());
         if let Some(value) = value.filter(|value| !value.contains(&0)) {
             self.0.push(b'=');
@@ -24,11 +24,11 @@ impl EnvBlock {
 
     /// Sets `name_0`, `name_1` and so on, and unsets the next one: if it was inherited
     /// it would pass for one more.
-    pub fn say_each(&mut self, name: &str, values: &[String]) {
+    pub fn set_each(&mut self, name: &str, values: &[String]) {
         for (n, value) in values.iter().enumerate() {
-            self.say(&format!("{name}_{n}"), Some(value));
+            self.set(&format!("{name}_{n}"), Some(value));
         }
-        self.say(&format!("{name}_{}", values.len()), None);
+        self.set(&format!("{name}_{}", values.len()), None);
     }
 
     /// The finished notification.
@@ -45,12 +45,12 @@ mod tests {
     #[test]
     fn variables_are_set_and_unset_in_order() {
         let mut env_block = EnvBlock::default();
-        env_block.say("A", Some("1=2"));
-        env_block.say("B", None);
-        env_block.say("C", Some(""));
-        env_block.say("D", Some("x\0E=y"));
-        env_block.say_each("N", &["a".into(), "b".into()]);
-        env_block.say_each("M", &[]);
+        env_block.set("A", Some("1=2"));
+        env_block.set("B", None);
+        env_block.set("C", Some(""));
+        env_block.set("D", Some("x\0E=y"));
+        env_block.set_each("N", &["a".into(), "b".into()]);
+        env_block.set_each("M", &[]);
         let block = b"A=1=2\0B\0C=\0D\0N_0=a\0N_1=b\0N_2\0M_0\0\0";
         assert_eq!(env_block.finish(), block);
     }

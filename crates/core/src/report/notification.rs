@@ -36,18 +36,18 @@ pub fn write(
     peer_info: Option<&PeerInfo>,
 ) -> Vec<u8> {
     let mut env_block = EnvBlock::default();
-    env_block.say("SSL_PROTOCOL", labels::protocol(state));
-    env_block.say("SSL_CIPHER", labels::cipher(state));
-    env_block.say("SSL_TLS_SNI_SERVERNAME", server_name);
+    env_block.set("SSL_PROTOCOL", labels::protocol(state));
+    env_block.set("SSL_CIPHER", labels::cipher(state));
+    env_block.set("SSL_TLS_SNI_SERVERNAME", server_name);
     let hash = chain.first().map(|der| crypto::fingerprint(der));
-    env_block.say("SSL_PEER_CERT_HASH", hash.as_deref());
+    env_block.set("SSL_PEER_CERT_HASH", hash.as_deref());
     let subject = (chain.first()).and_then(|der| Certificate::parse(der)?.subject().line());
-    env_block.say("SSL_PEER_CERT_SUBJECT", subject.as_deref());
+    env_block.set("SSL_PEER_CERT_SUBJECT", subject.as_deref());
     if alpn {
-        env_block.say_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
+        env_block.set_bytes("SSL_ALPN_PROTOCOL", state.alpn_protocol());
     }
     if let Some(peer_info) = peer_info {
-        env_block.say("SSL_GROUP", labels::group(state));
+        env_block.set("SSL_GROUP", labels::group(state));
         peer_info.add(&mut env_block, labels::is_resumed(state), chain);
     }
     env_block.finish()
@@ -64,9 +64,9 @@ impl PeerInfo {
             Some(true) => "Resumed",
             _ => "Initial",
         };
-        env_block.say("SSL_SESSION_RESUMED", Some(resumed));
+        env_block.set("SSL_SESSION_RESUMED", Some(resumed));
         let exported = self.exporter.value().map(|value| STANDARD.encode(value));
-        env_block.say("SSL_CB_TLS_EXPORTER", exported.as_deref());
+        env_block.set("SSL_CB_TLS_EXPORTER", exported.as_deref());
         let (prefix, server) = match &self.server_facts {
             Some(facts) => ("SSL_CLIENT", facts.certificate()),
             None => ("SSL_SERVER", chain.first().cloned()),
@@ -74,7 +74,7 @@ impl PeerInfo {
         let end_point = server
             .and_then(|der| server_end_point::of_certificate(&der))
             .map(|digest| STANDARD.encode(digest));
-        env_block.say("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
-        peer_info::say(env_block, prefix, chain, self.verification);
+        env_block.set("SSL_CB_TLS_SERVER_END_POINT", end_point.as_deref());
+        peer_info::add(env_block, prefix, chain, self.verification);
     }
 }

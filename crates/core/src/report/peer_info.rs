@@ -42,7 +42,7 @@ const IP: u8 = 7;
 
 /// Adds all variables about the `chain` that the peer sent, its own certificate
 /// first. Their names begin with `prefix`.
-pub fn say(
+pub fn add(
     env_block: &mut EnvBlock,
     prefix: &str,
     chain: &[CertificateDer<'_>],
@@ -53,38 +53,38 @@ pub fn say(
         (_, Verification::Verified) => "SUCCESS",
         (_, Verification::Unverified) => "GENEROUS",
     };
-    env_block.say(&format!("{prefix}_VERIFY"), Some(verify));
+    env_block.set(&format!("{prefix}_VERIFY"), Some(verify));
     let own = chain.first().and_then(|der| Certificate::parse_strict(der));
-    say_fields(env_block, prefix, own.as_ref());
+    add_fields(env_block, prefix, own.as_ref());
     let mut chain = chain.iter().map(|der| pem(der));
-    env_block.say(&format!("{prefix}_CERT"), chain.next().as_deref());
+    env_block.set(&format!("{prefix}_CERT"), chain.next().as_deref());
     let chain: Vec<String> = chain.collect();
-    env_block.say_each(&format!("{prefix}_CERT_CHAIN"), &chain);
+    env_block.set_each(&format!("{prefix}_CERT_CHAIN"), &chain);
 }
 
 /// Adds a variable for each field. Fields that the certificate does not have are
 /// unset.
-fn say_fields(env_block: &mut EnvBlock, prefix: &str, certificate: Option<&Certificate<'_>>) {
-    let mut say = |name: &str, value: Option<String>| {
-        env_block.say(&format!("{prefix}_{name}"), value.as_deref());
+fn add_fields(env_block: &mut EnvBlock, prefix: &str, certificate: Option<&Certificate<'_>>) {
+    let mut set = |name: &str, value: Option<String>| {
+        env_block.set(&format!("{prefix}_{name}"), value.as_deref());
     };
     let version = certificate.map(|certificate| certificate.version().to_string());
-    say("M_VERSION", version);
+    set("M_VERSION", version);
     let number = certificate.map(|certificate| serial(certificate.serial_number()));
-    say("M_SERIAL", number);
+    set("M_SERIAL", number);
     let subject = certificate.map(Certificate::subject);
     let issuer = certificate.map(Certificate::issuer);
     for (which, name) in [("S_DN", subject), ("I_DN", issuer)] {
-        say(which, name.and_then(|name| name.rfc4514()));
+        set(which, name.and_then(|name| name.rfc4514()));
         for (suffix, kind) in ATTRIBUTES {
             let value = name.and_then(|name| name.first_value(kind));
-            say(&format!("{which}_{suffix}"), value);
+            set(&format!("{which}_{suffix}"), value);
         }
     }
     let dates = certificate.map(|certificate| certificate.dates().map(|date| date.to_string()));
     let [start, end] = dates.map_or([None, None], |dates| dates.map(Some));
-    say("V_START", start);
-    say("V_END", end);
+    set("V_START", start);
+    set("V_END", end);
     let names = certificate
         .into_iter()
         .flat_map(Certificate::alternative_names);
@@ -93,7 +93,7 @@ fn say_fields(env_block: &mut EnvBlock, prefix: &str, certificate: Option<&Certi
         let of_kind = names.iter().filter(|(found, _)| *found == number);
         let values = of_kind.filter_map(|(number, name)| alternative_name(*number, name));
         let values: Vec<String> = values.collect();
-        env_block.say_each(&format!("{prefix}_SAN_{kind}"), &values);
+        env_block.set_each(&format!("{prefix}_SAN_{kind}"), &values);
     }
 }
 

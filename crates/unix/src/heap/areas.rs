@@ -85,9 +85,10 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: the caller does not use it any more, and it came from
         // `alloc`; there is one thread.
         unsafe {
-            match is_large(layout.size()) {
-                false => (*STATE.0.get()).free(piece.expose_provenance()),
-                true => unmap(piece, layout.size()),
+            if is_large(layout.size()) {
+                unmap(piece, layout.size());
+            } else {
+                (*STATE.0.get()).free(piece.expose_provenance());
             }
         }
     }
@@ -126,10 +127,10 @@ pub fn reserve(len: usize) -> Result<(), Errno> {
     let blocks = unsafe { &mut *STATE.0.get() };
     // Pieces are taken from the beginning of a free block that is large
     // enough, and one that is twice as large as all of them always is.
-    match blocks.has_memory() && !blocks.has(2 * len) {
-        true => grow(blocks, 2 * len),
-        false => Ok(()),
+    if blocks.has_memory() && !blocks.has(2 * len) {
+        grow(blocks, 2 * len)?;
     }
+    Ok(())
 }
 
 /// Gives the system back what is not in use.

@@ -84,47 +84,47 @@ impl Fields {
         der(0x30, &[&certificate, &algorithm, &bits]).into()
     }
 
-    fn say(&self) -> Said {
-        said(&[self.certificate()], Verification::Verified)
+    fn variables(&self) -> Variables {
+        variables(&[self.certificate()], Verification::Verified)
     }
 
-    fn subject(attributes: &[(&[u8], u8, &[u8])]) -> Said {
+    fn subject(attributes: &[(&[u8], u8, &[u8])]) -> Variables {
         let subject = name(attributes);
         Self {
             subject,
             ..Self::default()
         }
-        .say()
+        .variables()
     }
 }
 
 /// The strings of a notification.
-struct Said(Vec<String>);
+struct Variables(Vec<String>);
 
-impl Said {
+impl Variables {
     /// The value of `X_name`; None if it is unset. It has to be one of both.
     fn get(&self, name: &str) -> Option<&str> {
-        let said = self.0.iter().find_map(|string| {
+        let value = self.0.iter().find_map(|string| {
             let rest = string.strip_prefix(&format!("X_{name}"))?;
             match rest.strip_prefix('=') {
                 Some(value) => Some(Some(value)),
                 None => rest.is_empty().then_some(None),
             }
         });
-        said.unwrap_or_else(|| panic!("nothing is said of {name}"))
+        value.unwrap_or_else(|| panic!("{name} is neither set nor unset"))
     }
 }
 
-fn said(chain: &[CertificateDer<'_>], verification: Verification) -> Said {
+fn variables(chain: &[CertificateDer<'_>], verification: Verification) -> Variables {
     let mut env_block = EnvBlock::default();
-    say(&mut env_block, "X", chain, verification);
+    add(&mut env_block, "X", chain, verification);
     let block = String::from_utf8(env_block.finish()).unwrap();
-    Said(block.split_terminator('\0').map(str::to_owned).collect())
+    Variables(block.split_terminator('\0').map(str::to_owned).collect())
 }
 
 #[test]
 fn a_usual_certificate_gives_everything() {
-    let said = Fields {
+    let variables = Fields {
         serial: vec![0, 0xb0, 0x0a],
         subject: name(&[
             (&[0x55, 4, 6], PRINTABLE, b"FR"),
@@ -147,7 +147,7 @@ fn a_usual_certificate_gives_everything() {
         .concat(),
         ..Fields::default()
     }
-    .say();
+    .variables();
     for (name, value) in [
         ("VERIFY", Some("SUCCESS")),
         ("M_VERSION", Some("3")),
@@ -177,15 +177,15 @@ fn a_usual_certificate_gives_everything() {
         ("V_END", Some("Dec 31 23:59:59 9999 GMT")),
         ("CERT_CHAIN_0", None),
     ] {
-        assert_eq!(said.get(name), value, "{name}");
+        assert_eq!(variables.get(name), value, "{name}");
     }
 }
 
 #[test]
 fn without_a_certificate_all_but_one_are_unset() {
-    let said = said(&[], Verification::Verified);
-    assert_eq!(said.get("VERIFY"), Some("NONE"));
-    assert_eq!(said.0.iter().filter(|s| s.contains('=')).count(), 1);
+    let variables = variables(&[], Verification::Verified);
+    assert_eq!(variables.get("VERIFY"), Some("NONE"));
+    assert_eq!(variables.0.iter().filter(|s| s.contains('=')).count(), 1);
     for name in [
         "S_DN",
         "I_DN_Email",
@@ -195,7 +195,7 @@ fn without_a_certificate_all_but_one_are_unset() {
         "CERT",
         "CERT_CHAIN_0",
     ] {
-        assert_eq!(said.get(name), None, "{name}");
+        assert_eq!(variables.get(name), None, "{name}");
     }
 }
 
@@ -205,16 +205,16 @@ fn the_chain_is_there_in_pem_and_in_order() {
         Fields::default().certificate(),
         CertificateDer::from(&b"abc"[..]),
     );
-    let said = said(&[own.clone(), issuer], Verification::Unverified);
-    assert_eq!(said.get("VERIFY"), Some("GENEROUS"));
-    let text = said.get("CERT").unwrap();
+    let variables = variables(&[own.clone(), issuer], Verification::Unverified);
+    assert_eq!(variables.get("VERIFY"), Some("GENEROUS"));
+    let text = variables.get("CERT").unwrap();
     assert!(text.lines().all(|line| line.len() <= 64));
     assert_eq!(pki::read::certificates(text.as_bytes()), Ok(vec![own]));
     assert_eq!(
-        said.get("CERT_CHAIN_0"),
+        variables.get("CERT_CHAIN_0"),
         Some("-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n")
     );
-    assert_eq!(said.get("CERT_CHAIN_1"), None);
+    assert_eq!(variables.get("CERT_CHAIN_1"), None);
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn names_are_escaped_and_cannot_pass_for_other_names() {
         ("\"+;<>=", "CN=\\\"\\+\\;\\<\\>=", "\"+;<>="),
         ("", "CN=", ""),
     ] {
-        let said = Fields::subject(&[(CN, UTF8, value.as_bytes())]);
-        assert_eq!(said.get("S_DN"), Some(in_name), "{value:?}");
-        assert_eq!(said.get("S_DN_CN"), Some(alone), "{value:?}");
+        let variables = Fields::subject(&[(CN, UTF8, value.as_bytes())]);
+        assert_eq!(variables.get("S_DN"), Some(in_name), "{value:?}");
+        assert_eq!(variables.get("S_DN_CN"), Some(alone), "{value:?}");
     }
 }
 
@@ -246,12 +246,12 @@ fn every_string_type_is_text_and_the_rest_is_hex() {
         (UTF8, b"\xff", "CN=#0C01FF", None),
         (OCTETS, b"x", "CN=#040178", None),
     ] {
-        let said = Fields::subject(&[(CN, tag, value)]);
-        assert_eq!(said.get("S_DN"), Some(in_name));
-        assert_eq!(said.get("S_DN_CN"), alone);
+        let variables = Fields::subject(&[(CN, tag, value)]);
+        assert_eq!(variables.get("S_DN"), Some(in_name));
+        assert_eq!(variables.get("S_DN_CN"), alone);
     }
-    let said = Fields::subject(&[(UNKNOWN, UTF8, b"x")]);
-    assert_eq!(said.get("S_DN"), Some("1.2.3.4=#0C0178"));
+    let variables = Fields::subject(&[(UNKNOWN, UTF8, b"x")]);
+    assert_eq!(variables.get("S_DN"), Some("1.2.3.4=#0C0178"));
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn relative_names_of_several_attributes_are_joined_by_plus() {
         subject,
         ..Fields::default()
     };
-    assert_eq!(fields.say().get("S_DN"), Some("O=y+CN=x"));
+    assert_eq!(fields.variables().get("S_DN"), Some("O=y+CN=x"));
     assert_eq!(Fields::subject(&[]).get("S_DN"), None);
 }
 
@@ -282,7 +282,7 @@ fn a_serial_number_is_unmistakable() {
 
 #[test]
 fn odd_alternative_names_neither_forge_nor_hide_others() {
-    let said = Fields {
+    let variables = Fields {
         alternative_names: [
             der(0x81, &[b"a@b\nX_VERIFY=x\xe9\\"]),
             der(0xa0, &[b""]),
@@ -293,19 +293,19 @@ fn odd_alternative_names_neither_forge_nor_hide_others() {
         .concat(),
         ..Fields::default()
     }
-    .say();
-    assert_eq!(said.get("SAN_Email_0"), Some("a@b\\0AX_VERIFY=xé\\\\"));
-    assert_eq!(said.get("SAN_DNS_0"), Some("a.test\\00.b.test"));
-    assert_eq!(said.get("SAN_IP_0"), None);
+    .variables();
+    assert_eq!(variables.get("SAN_Email_0"), Some("a@b\\0AX_VERIFY=xé\\\\"));
+    assert_eq!(variables.get("SAN_DNS_0"), Some("a.test\\00.b.test"));
+    assert_eq!(variables.get("SAN_IP_0"), None);
 }
 
 #[test]
 fn of_what_is_no_certificate_only_the_pem_is_passed_on() {
     let whole = Fields::default().certificate();
     for cut in 0..whole.len() {
-        let said = said(&[whole[..cut].to_vec().into()], Verification::Verified);
-        assert_eq!(said.get("S_DN"), None, "{cut}");
-        assert_eq!(said.get("VERIFY"), Some("SUCCESS"));
-        assert!(said.get("CERT").is_some());
+        let variables = variables(&[whole[..cut].to_vec().into()], Verification::Verified);
+        assert_eq!(variables.get("S_DN"), None, "{cut}");
+        assert_eq!(variables.get("VERIFY"), Some("SUCCESS"));
+        assert!(variables.get("CERT").is_some());
     }
 }

@@ -5,20 +5,20 @@ use super::*;
 /// Asserts that both programs receive all that the other one has sent.
 fn nothing_is_lost(scene: &Scene) {
     let mut world = scene.world();
-    let said = Side::BOTH.map(|side| (side, world.party(side).program.remaining()));
+    let all = Side::BOTH.map(|side| (side, world.party(side).program.remaining()));
     world.run();
     let seed = scene.seed;
-    for (side, said) in said {
+    for (side, data) in all {
         let engine = &world.party(side).engine;
         let outcome = engine.outcome.as_ref();
         assert_eq!(outcome, Some(&Outcome::closed()), "seed {seed}: {side:?}");
         let sent = engine.pump.counters().sent;
-        assert_eq!(sent, said.len() as u64, "seed {seed}: {side:?}");
+        assert_eq!(sent, data.len() as u64, "seed {seed}: {side:?}");
         let other = world.party(side.other());
         let received = other.engine.pump.counters().received;
-        assert_eq!(received, said.len() as u64, "seed {seed}: {side:?}");
-        let heard = &other.program.received;
-        assert!(*heard == said, "seed {seed}: what {side:?} said is lost");
+        assert_eq!(received, data.len() as u64, "seed {seed}: {side:?}");
+        let complete = other.program.received == data;
+        assert!(complete, "seed {seed}: data of {side:?} are lost");
     }
 }
 
@@ -59,11 +59,11 @@ fn data_of_a_program_that_does_not_read_arrive() {
     let mut scene = Scene::new(8);
     (scene.client.to_send, scene.server.to_send) = (200_000, 150_000);
     let mut world = scene.world();
-    let said = world.server.program.remaining();
+    let to_send = world.server.program.remaining();
     world.server.program.stop_hearing();
     world.run();
     assert_eq!(world.codes(), [Some(0), Some(0)]);
-    assert!(world.client.program.received == said);
+    assert!(world.client.program.received == to_send);
 }
 
 #[test]
@@ -72,12 +72,12 @@ fn data_of_a_program_that_has_gone_arrive() {
         let mut scene = Scene::new(19);
         (scene.client.to_send, scene.server.to_send) = (0, say);
         let mut world = scene.world();
-        let said = world.server.program.remaining();
+        let to_send = world.server.program.remaining();
         world.server.program.stop_hearing();
         world.only(&[Speaker(Server), Pumping(Server)]);
         world.run();
         assert_eq!(world.codes(), [Some(0), Some(0)]);
-        assert!(world.client.program.received == said);
+        assert!(world.client.program.received == to_send);
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Attack {
     /// What the peer sent first.
     pub hello: Vec<u8>,
     /// How many bytes of our side [`Attack::answer`] has returned.
-    heard: usize,
+    answered: usize,
 }
 
 /// The peer's keys after the handshake.
@@ -46,7 +46,7 @@ impl Attack {
             engine,
             now,
             hello: Vec::new(),
-            heard: 0,
+            answered: 0,
         }
     }
 
@@ -66,8 +66,8 @@ impl Attack {
 
     /// What our side has sent since the last call.
     pub fn answer(&mut self) -> Vec<u8> {
-        let answer = self.engine.pipe(End::NetOut).record[self.heard..].to_vec();
-        self.heard += answer.len();
+        let answer = self.engine.pipe(End::NetOut).record[self.answered..].to_vec();
+        self.answered += answer.len();
         answer
     }
 

@@ -39,20 +39,20 @@ fn pause(world: &mut World, side: Side) {
 #[test]
 fn only_the_direction_with_a_flow_grows() {
     let mut world = flow(4 << 20, 1000);
-    let said = world.client.program.remaining();
+    let to_send = world.client.program.remaining();
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
     assert_eq!(sizes(&world), [[Size::Large; 2], [Size::Small; 2]]);
     world.run();
-    assert!(world.server.program.received == said);
+    assert!(world.server.program.received == to_send);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
 #[test]
 fn buffers_shrink_while_a_slow_reader_goes_on() {
     let mut world = flow(6 << 20, 1);
-    let said = world.client.program.remaining();
+    let to_send = world.client.program.remaining();
     pause(&mut world, Server);
     pour(&mut world, Client);
     pour(&mut world, Client);
@@ -76,8 +76,8 @@ fn buffers_shrink_while_a_slow_reader_goes_on() {
         world.now += Duration::from_millis(50);
         let mut buf = [0; 60_000];
         let count = world.server.program.input.borrow_mut().read(&mut buf);
-        let heard = &buf[..count.unwrap_or(0)];
-        world.server.program.received.extend(heard);
+        let received = &buf[..count.unwrap_or(0)];
+        world.server.program.received.extend(received);
         world.only(&ENGINES);
     }
     let buffers = &world.server.engine.pump.buffers;
@@ -86,7 +86,7 @@ fn buffers_shrink_while_a_slow_reader_goes_on() {
     let buffers = &world.client.engine.pump.buffers;
     assert!(buffers.outgoing.capacity() < Size::Large.chunk());
     world.run();
-    assert!(world.server.program.received == said);
+    assert!(world.server.program.received == to_send);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn drained_pipe_shrinks_though_nothing_else_moves() {
 /// program.
 fn blocked() -> (World, Vec<u8>) {
     let mut world = flow(6 << 20, 1);
-    let said = world.client.program.remaining();
+    let to_send = world.client.program.remaining();
     pause(&mut world, Server);
     world.client.engine.pipe(End::AppIn).capacity = Size::Large.pipe();
     (0..8).for_each(|_| pour(&mut world, Client));
@@ -125,28 +125,28 @@ fn blocked() -> (World, Vec<u8>) {
     assert_eq!(sizes(&world)[0][0], Size::Large);
     assert_eq!(world.client.engine.pipe(End::AppIn).space(), 0);
     world.now += QUIET;
-    (world, said)
+    (world, to_send)
 }
 
 #[test]
 fn flow_that_ends_before_a_ready_network_is_not_read_ahead() {
-    let (mut world, said) = blocked();
+    let (mut world, to_send) = blocked();
     world.client.engine.pipe(End::NetOut).capacity += 4 << 20;
     world.run();
-    assert!(world.server.program.received == said);
+    assert!(world.server.program.received == to_send);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
 #[test]
 fn full_pipe_before_a_blocked_network_is_read_ahead_and_shrinks() {
-    let (mut world, said) = blocked();
+    let (mut world, to_send) = blocked();
     world.only(&[Pumping(Client)]);
     assert_eq!(sizes(&world)[0][0], Size::Small);
     let pump = &world.client.engine.pump;
     assert!(!pump.scratch.is_empty() && !pump.buffers.outgoing.is_empty());
     assert_eq!(pump.deadline(), None);
     world.run();
-    assert!(world.server.program.received == said);
+    assert!(world.server.program.received == to_send);
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 

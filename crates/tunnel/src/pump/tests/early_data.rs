@@ -149,8 +149,8 @@ impl Attempt {
         let (attack, resumed) = self.run();
         assert_eq!(attack.engine.outcome, None, "{self:?}");
         assert!(attack.engine.established, "{self:?}");
-        let heard = &attack.engine.pipe(End::AppOut).record;
-        assert_eq!(heard, b"after", "{self:?}");
+        let received = &attack.engine.pipe(End::AppOut).record;
+        assert_eq!(received, b"after", "{self:?}");
         assert_eq!(resumed, self.ours, "{self:?}");
     }
 }

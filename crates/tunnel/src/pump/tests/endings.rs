@@ -42,11 +42,11 @@ fn end_without_close_notify_is_an_error_only_if_enforced() {
     scene.client.rules.enforce = true;
     (scene.client.to_send, scene.server.to_send) = (10, 50_000);
     let mut world = scene.world();
-    let said = world.server.program.remaining();
+    let to_send = world.server.program.remaining();
     world.run();
     assert_eq!(world.codes(), [Some(98), Some(0)]);
     assert!(
-        world.client.program.received == said,
+        world.client.program.received == to_send,
         "data before the end are lost"
     );
 }
@@ -58,7 +58,7 @@ fn stream_cut_at_any_byte_delivers_whole_records() {
     let mut whole = scene.world();
     whole.run();
     let total = whole.client.engine.pipe(End::NetIn).record.len();
-    let said = whole.client.program.received.clone();
+    let to_send = whole.client.program.received.clone();
     let mut tried = 0;
     for cut in 0..total {
         let mut world = scene.world();
@@ -81,10 +81,10 @@ fn stream_cut_at_any_byte_delivers_whole_records() {
         world.only(&[Pumping(Client), Speaker(Client), Hearer(Client)]);
         let code = world.client.engine.code();
         assert!(matches!(code, Some(0 | 98)), "cut at {cut}: {code:?}");
-        let heard = &world.client.program.received;
-        assert!(said.starts_with(heard), "cut at {cut}");
+        let received = &world.client.program.received;
+        assert!(to_send.starts_with(received), "cut at {cut}");
         assert!(
-            heard.is_empty() || *heard == said,
+            received.is_empty() || *received == to_send,
             "half a record, cut at {cut}"
         );
     }
@@ -123,7 +123,7 @@ fn bad_record_is_answered_by_an_alert_and_data_before_it_delivered() {
     let mut scene = Scene::new(7);
     (scene.client.to_send, scene.server.to_send) = (0, 16384 * 3);
     let mut world = scene.world();
-    let said = world.server.program.remaining();
+    let to_send = world.server.program.remaining();
     world.shake_hands();
     while !world.server.program.to_send.is_empty() {
         world.only(&[Pumping(Server)]);
@@ -140,8 +140,10 @@ fn bad_record_is_answered_by_an_alert_and_data_before_it_delivered() {
     world.server.program.answers = true;
     world.run();
     assert_eq!(world.codes(), [Some(98), Some(98)]);
-    let heard = &world.client.program.received;
-    assert!(heard.len() < said.len() && said.starts_with(heard) && !heard.is_empty());
+    let received = &world.client.program.received;
+    assert!(
+        received.len() < to_send.len() && to_send.starts_with(received) && !received.is_empty()
+    );
     let error = format!("{:?}", world.server.engine.outcome);
     assert!(error.contains("bad_record_mac"), "{error}");
 }
@@ -152,14 +154,14 @@ fn failed_write_to_the_network_loses_no_received_data() {
     (scene.client.to_send, scene.server.to_send) = (100_000, 5000);
     let mut world = scene.world();
     world.shake_hands();
-    let said = world.server.program.remaining();
+    let to_send = world.server.program.remaining();
     world.only(&[Speaker(Server), Pumping(Server)]);
     // The server answers and goes before the client writes.
     world.server.engine.pipe(End::NetIn).reader_gone = true;
     world.server.engine.pipe(End::NetOut).ended = true;
     world.only(&[Speaker(Client), Pumping(Client), Hearer(Client)]);
     assert_eq!(world.client.engine.code(), Some(111));
-    assert!(world.client.program.received == said);
+    assert!(world.client.program.received == to_send);
 }
 
 #[test]

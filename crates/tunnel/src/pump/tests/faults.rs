@@ -29,7 +29,7 @@ fn expected(fault: Fault, end: End, established: bool) -> u8 {
 /// fewer operations.
 fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     let mut world = scene(close_notify).world();
-    let said = Side::BOTH.map(|side| world.party(side).program.remaining());
+    let to_send = Side::BOTH.map(|side| world.party(side).program.remaining());
     world.party(side).engine.pipes.faults.plan = Some((at, fault));
     world.run();
     let case = format!("{side:?} {close_notify} operation {at} {fault:?}");
@@ -45,21 +45,21 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
     // Many steps mean that an end is ready again and again but not used.
     assert!(steps.iter().all(|steps| *steps < 400), "{case}: {steps:?}");
     let established = engine.established;
-    let own_words = &said[side as usize];
+    let own_data = &to_send[side as usize];
     // Only our close_notify could not be sent.
     let alert_lost = end == End::NetOut
         && close_notify
-        && world.party(side.other()).program.received == *own_words;
+        && world.party(side.other()).program.received == *own_data;
     if !(alert_lost && own == 0) {
         assert_eq!(own, expected(fault, end, established), "{case}");
     }
     if own == 0 {
         assert_eq!(other, 0, "{case}");
     }
-    for hearer in Side::BOTH {
-        let own_program = hearer == side;
-        let remaining = &said[hearer.other() as usize];
-        let program = &world.party(hearer).program;
+    for receiver in Side::BOTH {
+        let own_program = receiver == side;
+        let remaining = &to_send[receiver.other() as usize];
+        let program = &world.party(receiver).program;
         assert!(
             remaining.starts_with(&program.received),
             "{case}: other data than sent"
@@ -77,9 +77,9 @@ fn survives(side: Side, close_notify: bool, at: usize, fault: Fault) -> bool {
         let reader_gone = own == 0 && end == End::AppOut && fault_is_final(fault) && own_program;
         assert!(
             whole || reader_gone || !(sound || own == 0),
-            "{case}: lost at {hearer:?}"
+            "{case}: lost at {receiver:?}"
         );
-        assert!(program.heard_end, "{case}: {hearer:?} sees no end");
+        assert!(program.saw_end, "{case}: {receiver:?} sees no end");
     }
     true
 }

@@ -30,7 +30,7 @@ fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Conne
     let mut attack = Attack::new(limited(records));
     let mut client = client(version);
     attack.carry(&mut client).unwrap();
-    let mut heard = 0;
+    let mut received = 0;
     for _ in 0..100 {
         let program = Rc::clone(&attack.engine.pipes.ends.app_in);
         program.borrow_mut().bytes.extend(vec![b'x'; size]);
@@ -41,18 +41,18 @@ fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Conne
             client.read_tls(&mut rest).unwrap();
             client.process_new_packets().unwrap();
             let mut bytes = vec![0; 1 << 16];
-            heard += std::io::Read::read(&mut client.reader(), &mut bytes).unwrap_or(0);
+            received += std::io::Read::read(&mut client.reader(), &mut bytes).unwrap_or(0);
         }
     }
-    (attack, client, heard)
+    (attack, client, received)
 }
 
 #[test]
 fn tls13_key_at_its_limit_is_updated() {
     for size in [1, 16384, 50_000] {
-        let (attack, _, heard) = past_the_limit(&TLS13, 20, size);
+        let (attack, _, received) = past_the_limit(&TLS13, 20, size);
         assert_eq!(attack.engine.outcome, None);
-        assert_eq!(heard, 100 * size);
+        assert_eq!(received, 100 * size);
     }
 }
 
@@ -65,8 +65,8 @@ fn tls12_key_at_its_limit_ends_the_connection() {
         (16384, 19 * 16384),
         (50_000, 4 * 50_000 + 3 * 16384),
     ] {
-        let (mut attack, mut client, heard) = past_the_limit(&TLS12, 20, size);
-        assert_eq!(heard, all);
+        let (mut attack, mut client, received) = past_the_limit(&TLS12, 20, size);
+        assert_eq!(received, all);
         attack.fails(EndReason::ProtocolError);
         let pipe = attack.engine.pipe(End::NetOut);
         assert!(pipe.ended, "the network is open");

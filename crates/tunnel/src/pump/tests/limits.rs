@@ -88,14 +88,14 @@ fn data_read_before_the_handshake_survive_freeing_memory() {
     let mut attack = Attack::on_server();
     // A program that does not read any more is read during the handshake.
     attack.engine.pipe(End::AppOut).reader_gone = true;
-    attack.engine.pipe(End::AppIn).bytes.extend(b"said");
+    attack.engine.pipe(End::AppIn).bytes.extend(b"data");
     while attack.engine.step(attack.now) {}
     attack.engine.pump.release();
     let mut client = client(&TLS13);
     attack.carry(&mut client).unwrap();
-    let mut heard = [0; 4];
-    std::io::Read::read_exact(&mut client.reader(), &mut heard).unwrap();
-    assert_eq!(&heard, b"said");
+    let mut received = [0; 4];
+    std::io::Read::read_exact(&mut client.reader(), &mut received).unwrap();
+    assert_eq!(&received, b"data");
 }
 
 #[test]

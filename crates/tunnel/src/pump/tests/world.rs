@@ -33,7 +33,7 @@ pub struct Program {
     pub received: Vec<u8>,
     /// It sends only after the end of its input.
     pub answers: bool,
-    pub heard_end: bool,
+    pub saw_end: bool,
     pub output: Stream,
     pub input: Stream,
 }
@@ -41,7 +41,7 @@ pub struct Program {
 impl Program {
     fn speak(&mut self, random: &mut Random) -> bool {
         let mut pipe = self.output.borrow_mut();
-        if pipe.ended || (self.answers && !self.heard_end) {
+        if pipe.ended || (self.answers && !self.saw_end) {
             return false;
         }
         if self.to_send.is_empty() || pipe.reader_gone {
@@ -55,12 +55,12 @@ impl Program {
     }
 
     fn hear(&mut self, random: &mut Random) -> bool {
-        if self.heard_end {
+        if self.saw_end {
             return false;
         }
         let mut buf = vec![0; 1 + random.below(70_000)];
         match self.input.borrow_mut().read(&mut buf) {
-            Ok(0) => self.heard_end = true,
+            Ok(0) => self.saw_end = true,
             Ok(count) => self.received.extend(&buf[..count]),
             Err(_) => return false,
         }
@@ -70,7 +70,7 @@ impl Program {
     /// Closes its input.
     pub fn stop_hearing(&mut self) {
         self.input.borrow_mut().reader_gone = true;
-        self.heard_end = true;
+        self.saw_end = true;
     }
 
     /// Closes its output.
@@ -192,7 +192,7 @@ impl Scene {
                 to_send: random.bytes(manner.to_send).into(),
                 received: Vec::new(),
                 answers: manner.answers,
-                heard_end: false,
+                saw_end: false,
                 output: Rc::clone(&ends.app_in),
                 input: Rc::clone(&ends.app_out),
             };

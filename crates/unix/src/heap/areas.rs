@@ -67,12 +67,11 @@ unsafe impl GlobalAlloc for Allocator {
         if layout.align() > PAGE {
             return null_mut();
         }
-        match is_large(layout.size()) {
-            false => self.alloc_block(layout),
-            true => {
-                map(layout.size()).map_or_else(|_| fail(self.prog), |area| area.as_ptr().cast())
-            }
+        if is_large(layout.size()) {
+            let area = map(layout.size()).unwrap_or_else(|_| fail(self.prog));
+            return area.as_ptr().cast();
         }
+        self.alloc_block(layout)
     }
 
     /// All that is not in use is zero.

@@ -39,16 +39,6 @@ TARGET := $(firstword $(chosen))
 endif
 built = $(target_directory)/$(TARGET)/release
 
-# The C in ring needs no C library, but for what some compilers add by
-# themselves: the host's own compiler will do.
-ifneq (,$(findstring -musl,$(TARGET)))
-ifeq ($(firstword $(subst -, ,$(TARGET))),$(shell uname -m))
-target_ := $(subst -,_,$(TARGET))
-export CC_$(target_) ?= cc
-export CFLAGS_$(target_) ?= -U_FORTIFY_SOURCE
-endif
-endif
-
 PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
 	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
 	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd

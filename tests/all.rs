@@ -19,6 +19,7 @@ mod access;
 mod alpn;
 mod any_client_cert;
 mod architecture;
+mod building;
 mod chains;
 mod client_certificates;
 mod completions;

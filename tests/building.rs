@@ -1,0 +1,49 @@
+//! How cargo finds a C compiler for ring without make.
+
+use std::fs;
+use std::path::Path;
+
+use crate::util::{Cmd, TempDir, cmd, need};
+
+fn compiler(target: &str) -> Cmd {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cargo/musl-cc");
+    cmd([script]).env("TARGET", target)
+}
+
+#[test]
+fn cargo_uses_the_hosts_compiler_for_musl() {
+    let named = ["aarch64", "x86_64"].contains(&std::env::consts::ARCH);
+    if !named || !need(&["cc"]) {
+        return;
+    }
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cargo/config.toml");
+    let config = fs::read_to_string(config).unwrap();
+    let host = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let variable = format!("\nCC_{} = ", host.replace('-', "_"));
+    assert!(config.contains(&variable), "{variable}");
+    let dir = TempDir::new();
+    dir.file("a.c", "int main(void) { return 0; }\n");
+    let compiled = compiler(&host).args(["-c", "a.c"]).cwd(dir.path()).run();
+    assert_eq!(compiled.success().err(), "");
+    assert!(dir.join("a.o").exists());
+}
+
+#[test]
+fn a_compiler_that_is_named_is_taken() {
+    let named = compiler("x-unknown-linux-musl")
+        .env("CC", "echo 1")
+        .arg("2");
+    assert_eq!(named.run().success().out(), "1 2\n");
+    let named = compiler("x-unknown-linux-musl").env("CC", "false");
+    let named = named.env("TARGET_CC", "echo");
+    assert_eq!(named.arg("2").run().success().out(), "2\n");
+}
+
+#[test]
+fn a_missing_compiler_for_another_architecture_says_what_to_do() {
+    compiler("x-unknown-linux-musl").arg("-c").run().fatal(
+        1,
+        "musl-cc: fatal: no C compiler for x-unknown-linux-musl: \
+         name one in CC_x_unknown_linux_musl",
+    );
+}

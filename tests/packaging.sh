@@ -190,6 +190,7 @@ release() {
     [ -z "$(git status --porcelain)" ] || fail "the release leaves $(git status --porcelain)"
     [ "$(git describe)" = v99.0.1 ] || fail "no tag"
     ! grep -q "$version" packaging/arch/PKGBUILD || fail "the old version is left"
+    grep -q '^\.Os "s6-tls 99\.0\.1"$' doc/man/s6-tlsd.8 || fail "manual pages of the old version"
     quietly cargo metadata --locked --offline --no-deps --format-version=1
     cd "$work/released/dist" && quietly sha256sum -c s6-tls-99.0.1.sha256
     ! make -C "$work/clone" release TARGET=host VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"

@@ -4,9 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use cli::address::{Address, Ip};
-use unix::{Env, Errno, errno};
+use unix::{Env, Errno};
 
-use crate::Name;
+use crate::{Name, file};
 
 const FILE: &str = "/etc/resolv.conf";
 const MAX_SERVERS: usize = 16;
@@ -36,13 +36,7 @@ impl Config {
     /// Reads the configuration from the variables `DNSCACHEIP` and `DNSQUALIFY`, and
     /// the rest from /etc/resolv.conf, which may be missing.
     pub fn load(env: &Env) -> Result<Self, Errno> {
-        let file = match std::fs::read(FILE) {
-            Ok(file) => file,
-            Err(error) => match errno::of(&error) {
-                Errno::ENOENT | Errno::ENOTDIR => Vec::new(),
-                errno => return Err(errno),
-            },
-        };
+        let file = file::content(FILE)?;
         let variable = |name| env.get(name).map(OsStrExt::as_bytes);
         Ok(Self::new(
             &file,

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use cli::address::Ip;
-use unix::{Errno, errno};
+use unix::Errno;
 
-use crate::host_name;
+use crate::{file, host_name};
 
 const FILE: &str = "/etc/hosts";
 
@@ -18,17 +18,11 @@ pub struct Hosts {
 impl Hosts {
     /// Reads /etc/hosts, which may be missing.
     pub fn load() -> Result<Self, Errno> {
-        match std::fs::read(FILE) {
-            Ok(file) => Ok(Self::parse(&file)),
-            Err(error) => match errno::of(&error) {
-                Errno::ENOENT | Errno::ENOTDIR => Ok(Self::default()),
-                errno => Err(errno),
-            },
-        }
+        file::content(FILE).map(|file| Self::parse(&file))
     }
 
     /// Parses hosts(5). Malformed lines and addresses with a zone are skipped.
-    fn parse(file: &[u8]) -> Self {
+    pub(crate) fn parse(file: &[u8]) -> Self {
         let mut lines = Vec::new();
         for line in file.split(|byte| *byte == b'\n') {
             let text = line.split(|byte| *byte == b'#').next().unwrap_or_default();

@@ -10,6 +10,7 @@ mod config;
 mod conversation;
 mod exchange;
 mod failure;
+mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod hosts;

@@ -298,6 +298,56 @@ mod tests {
         assert_eq!(took(choose(&[no_v6, v4()], 2, true)), ["127.0.0.1"]);
     }
 
+    /// A resolver that knows this hosts file, and whose servers do not exist.
+    fn with_hosts(file: &[u8]) -> Resolver {
+        Resolver {
+            config: Config {
+                servers: Vec::new(),
+                suffixes: vec![Name::parse(b"suffix.test").unwrap()],
+                ndots: Some(2),
+                rounds: Vec::new(),
+            },
+            hosts: Hosts::parse(file),
+            deadline: None,
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_hosts_file_are_of_the_wanted_family_ipv6_first() {
+        let resolver = with_hosts(b"127.0.0.1 both four\n::1 both six\n127.0.0.2 both");
+        let both = ["::1", "127.0.0.1", "127.0.0.2"];
+        for (name, families, expected) in [
+            ("both", Families::Both, &both[..]),
+            ("both", Families::V4, &both[1..]),
+            ("both", Families::V6, &both[..1]),
+            ("four", Families::Both, &both[1..2]),
+        ] {
+            let found = resolver.addresses(name, families, true).unwrap();
+            let expected: Vec<IpAddr> = expected.iter().map(|ip| ip.parse().unwrap()).collect();
+            assert_eq!(found, expected, "{name} {families:?}");
+        }
+        // There only a server may know it, and there is none.
+        let six = resolver.addresses("six", Families::V4, true);
+        assert_eq!(six, Err(Failure::NoServer));
+    }
+
+    #[test]
+    fn a_name_is_tried_first_without_suffixes_if_it_has_enough_dots() {
+        let resolver = with_hosts(b"");
+        let candidates = |name, qualify| resolver.candidates(name, qualify).unwrap();
+        let parse = |names: &[&str]| -> Vec<Name> {
+            let names = names.iter().map(|name| Name::parse(name.as_bytes()));
+            names.map(Option::unwrap).collect()
+        };
+        let (short, long) = (["a.b.suffix.test", "a.b"], ["a.b.c", "a.b.c.suffix.test"]);
+        assert_eq!(candidates("a.b", true), parse(&short));
+        assert_eq!(candidates("a.b.c", true), parse(&long));
+        assert_eq!(candidates("a.b", false), parse(&["a.b"]));
+        assert_eq!(candidates("a.b.", true), parse(&["a.b"]));
+        assert_eq!(candidates("localhost", true), parse(&["localhost"]));
+        assert_eq!(resolver.candidates("a..b", true), Err(Failure::BadName));
+    }
+
     #[test]
     fn silent_family_is_waited_for_only_for_a_while() {
         assert_eq!(choose(&[None, v4()], 2, true), Choice::WaitForOther);

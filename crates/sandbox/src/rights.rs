@@ -12,14 +12,17 @@ use unix::Errno;
 /// version. ENOSYS if there is no Landlock.
 pub fn give_up() -> Result<u32, Errno> {
     let status = restrict().map_err(|error| cause(&error))?;
-    match status.landlock {
-        LandlockStatus::Available { effective_abi, .. }
-            if status.ruleset != RulesetStatus::NotEnforced =>
-        {
-            Ok(effective_abi as u32)
-        }
-        // The library does not say why it found none: the system call does.
-        _ => unix::lockdown::landlock_version().and(Err(Errno::ENOSYS)),
+    // The library does not say why it found none: the system call does.
+    let none = || unix::lockdown::landlock_version().and(Err(Errno::ENOSYS));
+    in_force(status.landlock, &status.ruleset).map_or_else(none, Ok)
+}
+
+/// The version of Landlock whose rules are in force.
+fn in_force(landlock: LandlockStatus, rules: &RulesetStatus) -> Option<u32> {
+    match (landlock, rules) {
+        (_, RulesetStatus::NotEnforced) => None,
+        (LandlockStatus::Available { effective_abi, .. }, _) => Some(effective_abi as u32),
+        _ => None,
     }
 }
 
@@ -57,6 +60,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn landlock_is_in_force_only_if_it_is_there_and_enforces_rules() {
+        use RulesetStatus::{FullyEnforced, NotEnforced, PartiallyEnforced};
+        let available = LandlockStatus::Available {
+            effective_abi: ABI::V3,
+            kernel_abi: None,
+        };
+        for (landlock, rules, version) in [
+            (available, FullyEnforced, Some(3)),
+            (available, PartiallyEnforced, Some(3)),
+            (available, NotEnforced, None),
+            (LandlockStatus::NotEnabled, FullyEnforced, None),
+            (LandlockStatus::NotImplemented, NotEnforced, None),
+        ] {
+            assert_eq!(
+                in_force(landlock, &rules),
+                version,
+                "{landlock:?} {rules:?}"
+            );
+        }
+    }
+
+    #[test]
     fn landlock_denies_files_and_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,6 +93,8 @@ mod tests {
             Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => opens().is_ok(),
             Err(errno) => panic!("{errno}"),
             Ok(version) => {
+                let newest = unix::lockdown::landlock_version().unwrap();
+                assert_eq!(version, newest.min(9), "the library knows 9 versions");
                 opens().err() == Some(PermissionDenied)
                     && (version < 4 || calls().err() == Some(PermissionDenied))
             }

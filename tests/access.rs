@@ -5,8 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 
-use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need, skip};
+use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need, pipe, skip};
+
+/// Far less than the limits that hold without `-t`, and more than a busy machine takes.
+const EARLY: Duration = Duration::from_secs(20);
 
 const SHOW: &str =
     "echo \"${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset} ${TCPREMOTEINFO-unset} ${RULE-none}\"";
@@ -336,6 +340,10 @@ fn names_are_looked_up_and_match_rules() {
         "reason no address of gone.good.test.",
     );
     refused(&["-pw"], "127.0.0.16", "reason no name");
+    assert_eq!(
+        run(&["-p"], "127.0.0.16").success().out(),
+        "unset local.test. unset none\n"
+    );
     refused(&["-p", "-i", path], "127.0.0.15", "rule none");
 }
 
@@ -376,11 +384,41 @@ fn ident_is_queried_only_with_r() {
     let silent = access(&["-Hrw"]).env("TCPREMOTEIP", "127.0.0.78").run();
     let said = said(&silent.code(111).err());
     assert!(said.starts_with(&refused("127.0.0.78")), "{said}");
+    let silent = access(&["-Hrv3"]).env("TCPREMOTEIP", "127.0.0.78").run();
+    let warned = silent.success();
+    assert_eq!(warned.out(), "unset unset unset none\n");
+    let warning = "warning: unable to ask the ident server: Connection refused\n";
+    assert!(warned.err().contains(warning), "{}", warned.err());
     let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();
     client.fatal(
         1,
         "s6-ident-client: warning: ident server replied: no such user",
     );
+}
+
+#[test]
+fn an_ident_server_that_does_not_answer_costs_no_more_than_the_time_limit() {
+    let Ok(_silent) = TcpListener::bind("127.0.0.80:113") else {
+        println!("SKIPPED: port 113 cannot be bound");
+        return;
+    };
+    let started = Instant::now();
+    let run = access(&["-Hr", "-t", "200"])
+        .env("TCPREMOTEIP", "127.0.0.80")
+        .run();
+    let said = said(&run.code(99).err());
+    assert_eq!(said, "s6-tcpserver-access: pid fatal: time limit reached");
+    assert!(started.elapsed() < EARLY);
+}
+
+#[test]
+fn a_client_that_reads_no_banner_costs_no_more_than_the_time_limit() {
+    let (_reader, full) = pipe();
+    unix::fd::nonblocking(&full).unwrap();
+    while nix::unistd::write(&full, &[0; 4096]).is_ok() {}
+    let run = access(&["-H", "-B", "hello", "-t", "200"]).fd(1, full);
+    let said = said(&run.run().code(99).err());
+    assert_eq!(said, "s6-tcpserver-access: pid fatal: time limit reached");
 }
 
 #[test]
@@ -392,7 +430,11 @@ fn ident_and_dns_are_queried_at_the_same_time() {
     // Neither server answers before both have been asked.
     let both = Arc::new(Barrier::new(2));
     let name = Answer::Together(Arc::clone(&both), "a.test");
-    let Some(dns) = DnsServer::start(&[("79.0.0.127.in-addr.arpa. PTR", name)]) else {
+    let Some(dns) = DnsServer::start(&[
+        ("79.0.0.127.in-addr.arpa. PTR", name),
+        // Nobody asks for the local name, which an option gives.
+        ("1.0.0.127.in-addr.arpa. PTR", Answer::Nothing),
+    ]) else {
         return;
     };
     std::thread::spawn(move || {

@@ -23,4 +23,4 @@ pub use failure::Failure;
 pub use hosts::Hosts;
 pub use message::{Answer, Query};
 pub use name::{Name, host_name};
-pub use resolver::{Families, Found, Resolver};
+pub use resolver::{Families, Resolver};

@@ -35,15 +35,6 @@ impl Families {
     }
 }
 
-/// The name of an address, and where it was found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Found {
-    /// The name in lower case, with a final dot.
-    pub name: String,
-    /// Whether the name is from /etc/hosts, and not from the DNS.
-    pub in_hosts: bool,
-}
-
 /// The configuration and the deadline of a program's lookups.
 pub struct Resolver {
     config: Config,
@@ -95,27 +86,21 @@ impl Resolver {
         first_with_addresses(&self.config, &queries, per_name, self.deadline)
     }
 
-    /// The names of `ips`, looked up at the same time. The task `alongside` runs
-    /// meanwhile.
+    /// The names of `ips`, looked up at the same time: in lower case, with a final dot.
+    /// The task `alongside` runs meanwhile.
     pub fn names(
         &self,
         ips: &[IpAddr],
         alongside: Option<&mut dyn Task>,
-    ) -> Vec<Result<Found, Failure>> {
+    ) -> Vec<Result<String, Failure>> {
         let known: Vec<_> = ips.iter().map(|ip| self.hosts.name(*ip)).collect();
         let asked = ips.iter().zip(&known).filter(|(_, known)| known.is_none());
         let queries: Vec<Query> = asked.map(|(ip, _)| Query::Ptr(*ip)).collect();
         let mut answers = resolve(&self.config, &queries, alongside, self.deadline).into_iter();
         let found = known.into_iter().map(|known| match known {
-            Some(name) => Ok(Found {
-                name,
-                in_hosts: true,
-            }),
+            Some(name) => Ok(name),
             None => match answers.next() {
-                Some(Ok(Answer::HostName(name))) => Ok(Found {
-                    name,
-                    in_hosts: false,
-                }),
+                Some(Ok(Answer::HostName(name))) => Ok(name),
                 Some(Err(failure)) => Err(failure),
                 _ => Err(Failure::NoData),
             },

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use cli::Fatal;
 use cli::message::quoted;
-use dns::{Failure, Families, Found, Resolver};
+use dns::{Failure, Families, Resolver};
 use unix::Errno;
 use unix::tasks::Task;
 
@@ -14,7 +14,7 @@ use super::{Access, Connection};
 /// The results of the lookups: for the remote end, then for the local one.
 pub struct LookedUp {
     resolver: Resolver,
-    found: Vec<Result<Found, Failure>>,
+    found: Vec<Result<String, Failure>>,
 }
 
 impl Access<'_> {
@@ -70,16 +70,14 @@ impl Access<'_> {
         };
         let (remote, local) = (next()?, next()?);
         let remote_name = match remote {
-            Some(found) if self.options.paranoid && !found.in_hosts => {
-                self.confirmed(&resolver, found.name)?
-            }
-            Some(found) => Some(found.name),
+            Some(name) if self.options.paranoid => self.confirmed(&resolver, name)?,
+            Some(name) => Some(name),
             None if self.options.paranoid && self.options.strict => {
                 return Err(self.refused("reason no name"));
             }
             None => None,
         };
-        let local_name = given.or(local.map(|found| found.name.into()));
+        let local_name = given.or(local.map(OsString::from));
         Ok((local_name, remote_name))
     }
 

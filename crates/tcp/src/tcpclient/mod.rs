@@ -258,7 +258,7 @@ fn names(
         &[remote, local]
     };
     let mut found = resolver.names(wanted, alongside).into_iter();
-    let mut next = || Some(OsString::from(found.next()?.ok()?.name));
+    let mut next = || Some(OsString::from(found.next()?.ok()?));
     let remote_name = next();
     [remote_name, given.or_else(next)]
 }

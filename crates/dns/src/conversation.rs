@@ -254,3 +254,6 @@ fn stream(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests;

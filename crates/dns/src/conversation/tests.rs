@@ -1,0 +1,168 @@
+//! What a conversation makes of sockets on which others are slow, silent or hostile.
+
+use std::io::{Read, Write};
+use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use cli::address::Ip;
+use unix::tasks::turn;
+
+use super::*;
+use crate::Name;
+
+/// A conversation in this state. It has one server, which gets one chance, so the next
+/// failure is its result.
+fn conversation(state: State) -> Conversation {
+    let config = Config {
+        servers: vec![Ip::V4([127, 0, 0, 1]).into()],
+        suffixes: Vec::new(),
+        ndots: None,
+        rounds: vec![Duration::from_secs(60)],
+    };
+    let now = Instant::now();
+    let query = Query::A(Name::parse(b"host.test").unwrap());
+    let mut conversation = Conversation::new(&config, &query, now);
+    conversation.state = state;
+    conversation.until = now + Duration::from_secs(60);
+    conversation
+}
+
+/// A connection to a server; both ends do not block.
+fn pair() -> (OwnedFd, UnixStream) {
+    let (ours, server) = UnixStream::pair().unwrap();
+    for end in [&ours, &server] {
+        end.set_nonblocking(true).unwrap();
+    }
+    (ours.into(), server)
+}
+
+fn connected(socket: OwnedFd, send: &[u8]) -> State {
+    State::Stream {
+        socket,
+        connected: true,
+        send: send.to_vec(),
+        received: Vec::new(),
+    }
+}
+
+#[test]
+fn a_query_over_tcp_is_sent_whole_though_the_socket_takes_parts() {
+    let (ours, mut server) = pair();
+    let query: Vec<u8> = (0..1 << 20)
+        .map(|byte: u32| byte.to_le_bytes()[1])
+        .collect();
+    let (mut rest, mut received, mut arrived) = (query.clone(), Vec::new(), Vec::new());
+    while !rest.is_empty() {
+        match stream(&ours, &mut true, &mut rest, &mut received) {
+            Ok(None) | Err(Errno::EAGAIN) => {}
+            other => panic!("{other:?}"),
+        }
+        let _ = server.read_to_end(&mut arrived);
+    }
+    drop(ours);
+    server.read_to_end(&mut arrived).unwrap();
+    assert!(
+        arrived == query,
+        "{} bytes of {}",
+        arrived.len(),
+        query.len()
+    );
+}
+
+#[test]
+fn an_answer_over_tcp_may_come_in_any_pieces() {
+    let (ours, mut server) = pair();
+    let (mut rest, mut received) = (Vec::new(), Vec::new());
+    let mut next = || stream(&ours, &mut true, &mut rest, &mut received);
+    assert_eq!(next(), Err(Errno::EAGAIN));
+    for byte in b"\0\x05hell" {
+        server.write_all(&[*byte]).unwrap();
+        assert_eq!(next(), Ok(None));
+    }
+    server.write_all(b"o and more").unwrap();
+    assert_eq!(next(), Ok(Some(b"hello".to_vec())));
+}
+
+#[test]
+fn a_socket_that_is_not_yet_connected_is_waited_for() {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let (family, kind) = (AddressFamily::Unix, SockType::Stream);
+    let ours = socket(family, kind, SockFlag::empty(), None).unwrap();
+    let mut connected = false;
+    let sent = stream(&ours, &mut connected, &mut vec![1], &mut Vec::new());
+    assert_eq!((sent, connected), (Err(Errno::EAGAIN), false));
+}
+
+#[test]
+fn a_server_that_closes_the_connection_has_failed() {
+    let (ours, server) = pair();
+    let mut conversation = conversation(connected(ours, b""));
+    conversation.step(Instant::now());
+    assert_eq!(conversation.result(), None);
+    drop(server);
+    conversation.step(Instant::now());
+    let failed = Err(Failure::System(Errno::EPIPE));
+    assert_eq!(conversation.result(), Some(&failed));
+}
+
+#[test]
+fn a_foreign_answer_over_tcp_is_a_failure_and_over_udp_it_is_ignored() {
+    let (ours, mut server) = pair();
+    let mut over_tcp = conversation(connected(ours, b""));
+    server.write_all(b"\0\x03abc").unwrap();
+    over_tcp.step(Instant::now());
+    assert_eq!(over_tcp.result(), Some(&Err(Failure::Malformed)));
+    let (ours, server) = udp();
+    let mut over_udp = conversation(State::Datagram(ours));
+    server.send(b"abc").unwrap();
+    over_udp.step(Instant::now());
+    assert_eq!(over_udp.result(), None);
+}
+
+/// A socket of ours and one of a server, over UDP.
+fn udp() -> (OwnedFd, UdpSocket) {
+    let [ours, server] = [(), ()].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    ours.connect(server.local_addr().unwrap()).unwrap();
+    server.connect(ours.local_addr().unwrap()).unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (ours.into(), server)
+}
+
+#[test]
+fn a_flood_of_answers_does_not_keep_the_caller_from_its_deadline() {
+    // It never ends, and is no answer.
+    let flood = std::fs::File::open("/dev/zero").unwrap();
+    let mut conversation = conversation(State::Datagram(flood.into()));
+    conversation.turn(Instant::now());
+    assert_eq!(conversation.result(), None);
+}
+
+#[test]
+fn a_conversation_waits_for_room_while_it_sends_and_then_for_the_answer() {
+    let (ours, server) = pair();
+    let mut sending = conversation(connected(ours, b"query"));
+    let past = Instant::now() + Duration::from_millis(50);
+    // There is room at once.
+    assert_eq!(turn(&mut [&mut sending], Some(past)), Ok(true));
+    let State::Stream { send, .. } = &sending.state else {
+        panic!("it has ended");
+    };
+    assert!(send.is_empty());
+    // Nothing comes: the wait ends only at its deadline.
+    let deadline = Instant::now() + Duration::from_millis(50);
+    assert_eq!(turn(&mut [&mut sending], Some(deadline)), Ok(true));
+    assert!(Instant::now() >= deadline);
+    drop(server);
+}
+
+#[test]
+fn a_server_that_is_silent_too_long_has_failed() {
+    let (ours, _server) = udp();
+    let mut conversation = conversation(State::Datagram(ours));
+    let until = conversation.until;
+    conversation.step(until - Duration::from_millis(1));
+    assert_eq!(conversation.result(), None);
+    conversation.step(until);
+    assert_eq!(conversation.result(), Some(&Err(Failure::TimedOut)));
+}

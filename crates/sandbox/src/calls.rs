@@ -8,54 +8,71 @@
 //! A call that changes an open file, and so affects every process that shares it,
 //! is allowed only on the descriptors of the profile: standard error may be one
 //! socket or terminal for a whole service.
+//!
+//! socketcall(2) is refused as a whole: no filter can see what its arguments point
+//! to. [`unix::net`] makes the same calls without it.
 
 use unix::Errno;
 
 use crate::Profile;
+use crate::architecture::{self as numbers, Architecture, HOST, Numbers};
 use crate::filter::{Call, Condition, Test, compile};
+
+/// A system call that is allowed if all conditions hold.
+type Row<'a> = (Numbers, &'a [Condition<'a>]);
 
 /// The calls that are allowed whatever the profile. Each row costs the kernel time
 /// in every connection.
-const ALWAYS: &[Call<'_>] = &[
+const ALWAYS: &[Row<'_>] = &[
     // Waiting. After a stop signal the kernel resumes by restart_syscall.
-    #[cfg(target_arch = "x86_64")]
-    Call(libc::SYS_poll, &[]),
-    #[cfg(not(target_arch = "x86_64"))]
-    Call(libc::SYS_ppoll, &[]),
-    Call(libc::SYS_restart_syscall, &[]),
-    Call(libc::SYS_clock_gettime, &[]),
+    (numbers::POLL, &[]),
+    (numbers::RESTART_SYSCALL, &[]),
+    (numbers::CLOCK_GETTIME, &[]),
+    (numbers::CLOCK_GETTIME64, &[]),
     // Writing and exiting.
-    Call(libc::SYS_write, &[]),
-    Call(libc::SYS_close, &[]),
+    (numbers::WRITE, &[]),
+    (numbers::CLOSE, &[]),
     // The standard library checks descriptors before it closes them, in debug builds.
-    Call(libc::SYS_fcntl, &[(1, is(libc::F_GETFD))]),
-    Call(libc::SYS_exit_group, &[]),
+    (numbers::FCNTL, &[(1, is(libc::F_GETFD))]),
+    (numbers::EXIT_GROUP, &[]),
     // Both signals are ignored while a message is written.
-    Call(libc::SYS_rt_sigaction, &[(0, is(libc::SIGPIPE))]),
-    Call(libc::SYS_rt_sigaction, &[(0, is(libc::SIGXFSZ))]),
+    (numbers::RT_SIGACTION, &[(0, is(libc::SIGPIPE))]),
+    (numbers::RT_SIGACTION, &[(0, is(libc::SIGXFSZ))]),
     // Memory, but not executable.
-    Call(libc::SYS_brk, &[]),
-    Call(libc::SYS_munmap, &[]),
-    Call(libc::SYS_mremap, &[]),
+    (numbers::BRK, &[]),
+    (numbers::MUNMAP, &[]),
+    (numbers::MREMAP, &[]),
     // Allocators return memory this way. Other advice affects other processes: it
     // takes pages out of use, or shares them.
-    Call(
-        libc::SYS_madvise,
+    (
+        numbers::MADVISE,
         &[(2, Test::OneOf(&[libc::MADV_DONTNEED, libc::MADV_FREE]))],
     ),
-    Call(
-        libc::SYS_mmap,
+    (
+        numbers::MMAP,
         &[NO_CODE, (3, Test::Has(libc::MAP_ANONYMOUS as u32))],
     ),
-    Call(libc::SYS_mprotect, &[NO_CODE]),
+    (numbers::MMAP_BY_POINTER, &[]),
+    (numbers::MPROTECT, &[NO_CODE]),
     // Random numbers for keys and nonces.
-    Call(libc::SYS_getrandom, &[]),
+    (numbers::GETRANDOM, &[]),
 ];
 
 const NO_CODE: Condition<'_> = (2, Test::Lacks(libc::PROT_EXEC as u32));
 
-/// From now on allows the calls of `profile` and no others.
+/// From now on allows the calls of `profile` and no others. ENOSYS where no filter
+/// is written for the architecture, and on a kernel that has only socketcall(2).
 pub fn filter(profile: &Profile<'_>) -> Result<(), Errno> {
+    let architecture = HOST.ok_or(Errno::ENOSYS)?;
+    unix::net::has_own_calls()?;
+    unix::lockdown::filter_calls(&mut program(architecture, profile)?)
+}
+
+/// The filter of `profile` on `architecture`.
+fn program(
+    architecture: &Architecture,
+    profile: &Profile<'_>,
+) -> Result<Vec<libc::sock_filter>, Errno> {
     let descriptors = &profile.descriptors;
     let read = [(0, Test::OneOf(descriptors.read))];
     let socket = (0, Test::OneOf(descriptors.sockets));
@@ -71,18 +88,130 @@ pub fn filter(profile: &Profile<'_>) -> Result<(), Errno> {
     let restore = [switched, (1, is(libc::F_SETFL))];
     let pipe = (0, Test::OneOf(descriptors.pipes));
     let resize = [pipe, (1, is(libc::F_SETPIPE_SZ))];
-    let on_descriptors = [
-        Call(libc::SYS_read, &read),
-        Call(libc::SYS_recvfrom, &sockets),
-        Call(libc::SYS_sendto, &send),
-        Call(libc::SYS_shutdown, &sockets),
-        Call(libc::SYS_setsockopt, &acknowledge),
-        Call(libc::SYS_fcntl, &restore),
-        Call(libc::SYS_fcntl, &resize),
+    let on_descriptors: [Row<'_>; 7] = [
+        (numbers::READ, &read),
+        (numbers::RECVFROM, &sockets),
+        (numbers::SENDTO, &send),
+        (numbers::SHUTDOWN, &sockets),
+        (numbers::SETSOCKOPT, &acknowledge),
+        (numbers::FCNTL, &restore),
+        (numbers::FCNTL, &resize),
     ];
-    unix::lockdown::filter_calls(&mut compile(&[ALWAYS, &on_descriptors].concat())?)
+    let rows = ALWAYS.iter().chain(&on_descriptors);
+    let calls = rows.filter_map(|(call, conditions)| {
+        let number = call.on(architecture)?;
+        Some(Call(number, conditions))
+    });
+    compile(architecture, calls.collect())
 }
 
 const fn is(value: i32) -> Test<'static> {
     Test::Is(value as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Descriptors;
+    use crate::architecture::ALL;
+    use crate::filter::testing::{ALLOWED, REFUSED, Seen, run};
+
+    const READ_FROM: i32 = 5;
+    const SOCKET: i32 = 6;
+    const STDERR: u64 = 2;
+
+    /// The result for a call of an engine on `architecture`.
+    fn result(architecture: &Architecture, call: Numbers, args: [u64; 6]) -> Option<u32> {
+        let profile = Profile::engine(Descriptors {
+            read: &[READ_FROM, SOCKET],
+            write: &[7],
+            sockets: &[SOCKET],
+            switched: &[READ_FROM],
+            pipes: &[READ_FROM],
+        });
+        let program = program(architecture, &profile).unwrap();
+        let number = call.on(architecture)?;
+        Some(run(&program, &Seen::new(architecture, number, args)))
+    }
+
+    /// Arguments in the lower halves of registers with something in the upper ones,
+    /// which the kernel ignores for an int.
+    fn dirty(args: [u64; 6]) -> [u64; 6] {
+        args.map(|arg| arg | 0xabcd << 32)
+    }
+
+    #[test]
+    fn filter_of_each_architecture_looks_at_its_arguments() {
+        use numbers::*;
+        let (read, socket) = (READ_FROM as u64, SOCKET as u64);
+        let (tcp, quickack) = (libc::IPPROTO_TCP as u64, libc::TCP_QUICKACK as u64);
+        let code = libc::PROT_EXEC as u64;
+        let anonymous = libc::MAP_ANONYMOUS as u64;
+        let cases = [
+            (READ, [read, 0, 0, 0, 0, 0], ALLOWED),
+            (READ, [STDERR, 0, 0, 0, 0, 0], REFUSED),
+            (RECVFROM, [socket, 0, 0, 0, 0, 0], ALLOWED),
+            (RECVFROM, [read, 0, 0, 0, 0, 0], REFUSED),
+            (SENDTO, [socket, 0, 0, 0, 0, 0], ALLOWED),
+            (SENDTO, [socket, 0, 0, 0, 0, 16], REFUSED),
+            (SENDTO, [STDERR, 0, 0, 0, 0, 0], REFUSED),
+            (SHUTDOWN, [socket, 1, 0, 0, 0, 0], ALLOWED),
+            (SHUTDOWN, [STDERR, 1, 0, 0, 0, 0], REFUSED),
+            (SETSOCKOPT, [socket, tcp, quickack, 0, 0, 0], ALLOWED),
+            (SETSOCKOPT, [socket, tcp, 1, 0, 0, 0], REFUSED),
+            (FCNTL, [read, libc::F_SETFL as u64, 0, 0, 0, 0], ALLOWED),
+            (FCNTL, [STDERR, libc::F_SETFL as u64, 0, 0, 0, 0], REFUSED),
+            (FCNTL, [STDERR, libc::F_GETFD as u64, 0, 0, 0, 0], ALLOWED),
+            (MMAP, [0, 4096, 3, anonymous, 0, 0], ALLOWED),
+            (MMAP, [0, 4096, code, anonymous, 0, 0], REFUSED),
+            (MMAP, [0, 4096, 3, 2, read, 0], REFUSED),
+            (MPROTECT, [0, 4096, 3, 0, 0, 0], ALLOWED),
+            (MPROTECT, [0, 4096, code, 0, 0, 0], REFUSED),
+        ];
+        for (name, architecture) in ALL {
+            for (call, args, expected) in cases {
+                let seen = result(architecture, call, dirty(args));
+                assert!(
+                    seen.is_none_or(|seen| seen == expected),
+                    "{name} {call:?} {args:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn filter_of_each_architecture_allows_all_that_an_engine_needs() {
+        for (name, architecture) in ALL {
+            let has = |call: Numbers| call.on(architecture).is_some();
+            let lacking = ALWAYS.iter().filter(|(call, _)| !has(*call)).count();
+            // One of the two for mmap, and clock_gettime64 only on 32 bits.
+            let expected = if has(numbers::CLOCK_GETTIME64) { 1 } else { 2 };
+            assert_eq!(lacking, expected, "{name}");
+            assert!(
+                has(numbers::MMAP) != has(numbers::MMAP_BY_POINTER),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn filter_of_each_architecture_refuses_all_other_numbers() {
+        for (name, architecture) in ALL {
+            let profile = Profile::guard(&READ_FROM);
+            let program = program(architecture, &profile).unwrap();
+            let rows = ALWAYS.iter().map(|(call, _)| *call);
+            let allowed: Vec<u32> = rows
+                .chain([numbers::READ])
+                .filter_map(|call| call.on(architecture))
+                .collect();
+            // Beyond the numbers of x32 and the private calls of arm.
+            let others = (0..0x1000)
+                .chain(0x4000_0000..0x4000_0200)
+                .chain(0xf_0000..0xf_0010);
+            for number in others.filter(|number| !allowed.contains(number)) {
+                let seen = Seen::new(architecture, number, [READ_FROM as u64; 6]);
+                assert_eq!(run(&program, &seen), REFUSED, "{name} {number}");
+            }
+        }
+    }
 }

@@ -14,6 +14,8 @@ use std::os::fd::RawFd;
 use libc::{c_uint, seccomp_data, sock_filter};
 use unix::Errno;
 
+use crate::architecture::Architecture;
+
 /// A test of the lower 32 bits of an argument of a system call.
 #[derive(Clone, Copy, Debug)]
 pub enum Test<'a> {
@@ -30,9 +32,9 @@ pub enum Test<'a> {
 /// The number of an argument, counted from 0, and its test.
 pub type Condition<'a> = (usize, Test<'a>);
 
-/// A system call that is allowed if all conditions hold.
-#[derive(Clone, Copy)]
-pub struct Call<'a>(pub i64, pub &'a [Condition<'a>]);
+/// The number of a system call that is allowed if all conditions hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a>(pub u32, pub &'a [Condition<'a>]);
 
 /// The maximum length of a program (BPF_MAXINSNS).
 const LONGEST: usize = 4096;
@@ -40,33 +42,29 @@ const LONGEST: usize = 4096;
 /// Up to how many calls are searched linearly.
 const FEW: usize = 3;
 
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-
-/// The program that allows `calls`. A call with several rows is allowed if one of
+/// The program that allows `calls` on `architecture`. A call with several rows is allowed if one of
 /// them allows it. All other calls fail with EPERM. A call by the number of another
 /// architecture kills the process.
 ///
 /// EOVERFLOW if the program is longer than jumps reach or the kernel accepts. No
 /// system call reports a missing feature by that error, so it is never taken for
 /// one.
-pub fn compile(calls: &[Call<'_>]) -> Result<Vec<sock_filter>, Errno> {
-    let mut calls = calls.to_vec();
+pub fn compile(
+    architecture: &Architecture,
+    mut calls: Vec<Call<'_>>,
+) -> Result<Vec<sock_filter>, Errno> {
     calls.sort_by_key(|call| call.0);
-    let mut program = Program::new()?;
+    let mut program = Program::new(architecture)?;
     let mut bodies = Vec::new();
     for same in calls.chunk_by(|one, other| one.0 == other.0) {
-        let number = u32::try_from(same[0].0).map_err(|_| Errno::EOVERFLOW)?;
         match program.alternatives(same)? {
             Program::REFUSE => {}
-            body => bodies.push((number, body)),
+            body => bodies.push((same[0].0, body)),
         }
     }
     program.search(&bodies)?;
     program.load(offset_of!(seccomp_data, nr))?;
-    program.by_architecture()?;
+    program.by_architecture(architecture.audit)?;
     if program.backward.len() > LONGEST {
         return Err(Errno::EOVERFLOW);
     }
@@ -79,6 +77,8 @@ type Label = usize;
 
 struct Program {
     backward: Vec<sock_filter>,
+    /// The offset of the first argument's lower half in the `seccomp_data`.
+    args: usize,
 }
 
 impl Program {
@@ -86,9 +86,12 @@ impl Program {
     const REFUSE: Label = 1;
 
     /// A program that consists of the two results at its end.
-    fn new() -> Result<Self, Errno> {
-        let backward = Vec::with_capacity(128);
-        let mut program = Self { backward };
+    fn new(architecture: &Architecture) -> Result<Self, Errno> {
+        let upper_half = usize::from(architecture.big_endian) * size_of::<u32>();
+        let mut program = Self {
+            backward: Vec::with_capacity(128),
+            args: offset_of!(seccomp_data, args) + upper_half,
+        };
         program.result(libc::SECCOMP_RET_ALLOW)?;
         program.result(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)?;
         Ok(program)
@@ -139,7 +142,7 @@ impl Program {
         if matches!(test, Test::OneOf([])) {
             return Ok(otherwise);
         }
-        let offset = offset_of!(seccomp_data, args) + argument * size_of::<u64>();
+        let offset = self.args + argument * size_of::<u64>();
         let [then, otherwise] = [then, otherwise].map(|label| self.loaded(label, offset));
         match test {
             Test::Is(value) => self.jump(libc::BPF_JEQ, value, then, otherwise),
@@ -176,82 +179,38 @@ impl Program {
     }
 
     /// Starts with the check of the architecture.
-    fn by_architecture(&mut self) -> Result<Label, Errno> {
+    fn by_architecture(&mut self, audit: u32) -> Result<Label, Errno> {
         let ours = self.backward.len() - 1;
         let other = self.result(libc::SECCOMP_RET_KILL_PROCESS)?;
-        self.jump(libc::BPF_JEQ, ARCHITECTURE, ours, other)?;
+        self.jump(libc::BPF_JEQ, audit, ours, other)?;
         self.load(offset_of!(seccomp_data, arch))
     }
 }
 
 #[cfg(test)]
+pub mod testing;
+
+#[cfg(test)]
 mod tests {
+    use super::testing::{ALLOWED, KILLED, REFUSED, Seen, holds, run};
     use super::*;
-
-    const KILLED: u32 = libc::SECCOMP_RET_KILL_PROCESS;
-    const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
-    const REFUSED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
-
-    /// The result of the program on the kernel's machine.
-    fn run(program: &[sock_filter], data: &seccomp_data) -> u32 {
-        let (mut at, mut loaded) = (0, 0);
-        loop {
-            let sock_filter { code, jt, jf, k } = program[at];
-            at += 1;
-            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
-            match code {
-                0x20 => loaded = word(data, k as usize),
-                0x06 => return k,
-                0x15 => at += jump(loaded == k),
-                0x35 => at += jump(loaded >= k),
-                0x45 => at += jump(loaded & k != 0),
-                _ => unreachable!("{code:#x}"),
-            }
-        }
-    }
-
-    fn word(data: &seccomp_data, offset: usize) -> u32 {
-        match offset {
-            0 => data.nr as u32,
-            4 => data.arch,
-            _ => data.args[(offset - 16) / 8] as u32,
-        }
-    }
-
-    fn holds(call: &Call<'_>, data: &seccomp_data) -> bool {
-        let holds = |(argument, test): &Condition| {
-            let value = data.args[*argument] as u32;
-            match *test {
-                Test::Is(is) => value == is,
-                Test::Has(bits) => value & bits != 0,
-                Test::Lacks(bits) => value & bits == 0,
-                Test::OneOf(values) => values.iter().any(|one| value == *one as u32),
-            }
-        };
-        call.0 == i64::from(data.nr) && call.1.iter().all(holds)
-    }
-
-    fn data(nr: i32, args: [u64; 6]) -> seccomp_data {
-        seccomp_data {
-            nr,
-            arch: ARCHITECTURE,
-            instruction_pointer: 0,
-            args,
-        }
-    }
+    use crate::architecture::ALL;
 
     /// Checks that the program decides as the rows do.
     fn assert_agrees(calls: &[Call<'_>]) {
-        let program = compile(calls).unwrap();
         let values = [0, 1, 2, 3, 4, 5, 6, 12, 32, 33, 1031, u64::MAX, 7 << 32];
-        for nr in (-1..1000).chain([0x4000_0001, i32::MAX, i32::MIN]) {
-            for (index, value) in values.iter().enumerate() {
-                for other in values.iter().cycle().skip(index).take(values.len()) {
-                    let args = [*value, *other, *value, *other, 0, *other];
-                    let data = data(nr, args);
-                    let allowed = calls.iter().any(|call| holds(call, &data));
-                    let expected = if allowed { ALLOWED } else { REFUSED };
-                    assert_eq!(run(&program, &data), expected, "{nr} {args:?}");
+        // The first one that is little-endian, and the last one, which is not.
+        for (_, architecture) in [ALL[0], ALL[ALL.len() - 1]] {
+            let program = compile(architecture, calls.to_vec()).unwrap();
+            for number in (0..1000).chain([0x4000_0001, i32::MAX as u32, u32::MAX]) {
+                for (index, value) in values.iter().enumerate() {
+                    for other in values.iter().cycle().skip(index).take(values.len()) {
+                        let args = [*value, *other, *value, *other, 0, *other];
+                        let allowed = calls.iter().any(|call| holds(call, number, &args));
+                        let expected = if allowed { ALLOWED } else { REFUSED };
+                        let seen = Seen::new(architecture, number, args);
+                        assert_eq!(run(&program, &seen), expected, "{number} {args:?}");
+                    }
                 }
             }
         }
@@ -289,18 +248,25 @@ mod tests {
 
     #[test]
     fn call_of_another_architecture_kills_the_process() {
-        let program = compile(&[Call(7, &[])]).unwrap();
-        let mut data = data(7, [0; 6]);
-        assert_eq!(run(&program, &data), ALLOWED);
-        data.arch = 0x4000_0003;
-        assert_eq!(run(&program, &data), KILLED);
+        for (name, architecture) in ALL {
+            let program = compile(architecture, vec![Call(7, &[])]).unwrap();
+            for (other_name, other) in ALL {
+                let result = run(&program, &Seen::new(other, 7, [0; 6]));
+                let same = name == other_name;
+                let expected = if same { ALLOWED } else { KILLED };
+                // A program loads words as its own kernel lays them out.
+                if architecture.big_endian == other.big_endian {
+                    assert_eq!(result, expected, "{name} {other_name}");
+                }
+            }
+        }
     }
 
     #[test]
     fn row_that_never_holds_takes_no_instructions() {
         let never = [Call(6, &[(0, Test::OneOf(&[]))]), Call(7, &[])];
-        let without = compile(&never[1..]).unwrap().len();
-        assert_eq!(compile(&never).unwrap().len(), without);
+        let len = |calls: &[Call<'_>]| compile(ALL[0].1, calls.to_vec()).unwrap().len();
+        assert_eq!(len(&never), len(&never[1..]));
     }
 
     #[test]
@@ -309,8 +275,8 @@ mod tests {
         let calls: Vec<_> = (0..300).map(|number| Call(number, &[])).collect();
         // The kernel accepts no more than 4096 instructions.
         let conditions: Vec<_> = (0..2100).map(|n| (n % 2, Test::Is(1))).collect();
-        for calls in [&calls[..], &[Call(1, &conditions)], &[Call(-1, &[])]] {
-            let error = compile(calls).map(drop).unwrap_err();
+        for calls in [calls, vec![Call(1, &conditions)]] {
+            let error = compile(ALL[0].1, calls).map(drop).unwrap_err();
             assert_eq!(error, Errno::EOVERFLOW);
             assert!(crate::taken("seccomp", Err::<(), _>(error)).is_err());
         }

@@ -15,34 +15,12 @@ use std::os::fd::RawFd;
 
 use unix::Errno;
 
-#[cfg(all(
-    target_os = "linux",
-    target_pointer_width = "64",
-    any(target_arch = "aarch64", target_arch = "x86_64")
-))]
+#[cfg(target_os = "linux")]
+mod architecture;
+#[cfg(target_os = "linux")]
 mod calls;
-#[cfg(all(
-    target_os = "linux",
-    target_pointer_width = "64",
-    any(target_arch = "aarch64", target_arch = "x86_64")
-))]
+#[cfg(target_os = "linux")]
 mod filter;
-#[cfg(all(
-    target_os = "linux",
-    not(all(
-        target_pointer_width = "64",
-        any(target_arch = "aarch64", target_arch = "x86_64")
-    ))
-))]
-mod calls {
-    //! There is no filter for this architecture.
-
-    use unix::Errno;
-
-    pub fn filter(_: &super::Profile<'_>) -> Result<(), Errno> {
-        Err(Errno::ENOSYS)
-    }
-}
 #[cfg(target_os = "linux")]
 mod rights;
 
@@ -94,8 +72,20 @@ pub struct Enforced {
     /// Landlock denies access to files, TCP ports and other processes: its
     /// version.
     pub landlock: Option<u32>,
-    /// System calls are filtered.
-    pub seccomp: bool,
+    /// The filter of system calls.
+    pub seccomp: Filter,
+}
+
+/// Whether system calls are filtered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Filter {
+    /// They are.
+    Enforced,
+    /// The system lacks or forbids it.
+    #[default]
+    Lacking,
+    /// No filter is written for the architecture.
+    NotWritten,
 }
 
 /// Hides the memory from other processes of the same user and from core files.
@@ -168,7 +158,11 @@ impl<'a> Profile<'a> {
         let landlock = taken("landlock", rights::give_up())?;
         let limited = taken("limit descriptors", limit_descriptors(self.polled))?;
         // The filter refuses the other steps: it comes last.
-        let seccomp = taken("seccomp", calls::filter(self))?;
+        let seccomp = match taken("seccomp", calls::filter(self))? {
+            Some(()) => Filter::Enforced,
+            None if architecture::HOST.is_none() => Filter::NotWritten,
+            None => Filter::Lacking,
+        };
         Ok(Enforced {
             no_new_privs: no_new_privs.is_some(),
             not_dumpable: not_dumpable.is_some(),
@@ -177,7 +171,7 @@ impl<'a> Profile<'a> {
             descriptors_closed: descriptors_closed.is_some(),
             descriptors_below: limited.map(|()| self.polled),
             landlock,
-            seccomp: seccomp.is_some(),
+            seccomp,
         })
     }
 
@@ -231,7 +225,11 @@ impl fmt::Display for Enforced {
             (self.descriptors_closed, "other descriptors closed"),
             (below.is_some(), below.as_deref().unwrap_or_default()),
             (landlock.is_some(), landlock.as_deref().unwrap_or_default()),
-            (self.seccomp, "seccomp"),
+            (self.seccomp == Filter::Enforced, "seccomp"),
+            (
+                self.seccomp == Filter::NotWritten,
+                "no filter of system calls for this architecture",
+            ),
         ];
         let on: Vec<&str> = parts
             .iter()
@@ -279,5 +277,11 @@ mod tests {
         };
         let text = "no-new-privs, new descriptors only below 4, landlock 3";
         assert_eq!(some.to_string(), text);
+        let unfiltered = Enforced {
+            seccomp: Filter::NotWritten,
+            ..some
+        };
+        let text = format!("{text}, no filter of system calls for this architecture");
+        assert_eq!(unfiltered.to_string(), text);
     }
 }

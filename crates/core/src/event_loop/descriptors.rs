@@ -11,7 +11,6 @@ use std::time::Instant;
 use cli::Fatal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use tunnel::endpoints::{End, Ends, Interest, PerEnd, Ready};
 use tunnel::throughput::Size;
@@ -203,7 +202,7 @@ impl Ends for Descriptors {
             return Ok(0);
         };
         if descriptor.socket {
-            recv(descriptor.fd.as_raw_fd(), buf, MsgFlags::MSG_DONTWAIT)
+            unix::net::receive_at_once(&descriptor.fd, buf)
         } else {
             nix::unistd::read(&descriptor.fd, buf)
         }
@@ -225,7 +224,7 @@ impl Ends for Descriptors {
         self.restore(end);
         if let Some(descriptor) = self.0[end].take() {
             if descriptor.socket && matches!(end, End::NetOut | End::AppOut) {
-                let _ = shutdown(descriptor.fd.as_raw_fd(), Shutdown::Write);
+                let _ = unix::net::end_sending(&descriptor.fd);
             }
         }
     }

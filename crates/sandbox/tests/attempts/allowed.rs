@@ -8,8 +8,7 @@ use std::time::{Instant, SystemTime};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, Shutdown, recv, send, shutdown};
-use sandbox::{Descriptors, Profile};
+use sandbox::{Descriptors, Filter, Profile};
 
 /// Runs the work of an engine and of a key guard.
 pub fn all() {
@@ -29,7 +28,7 @@ pub fn guard() {
     // Its number is above those of the others: they stay open.
     let near = unix::fd::duplicate_above(near, 50).unwrap();
     let enforced = Profile::guard(&near.as_raw_fd()).enter().unwrap();
-    assert!(enforced.descriptors_below == Some(1) && enforced.seccomp);
+    assert!(enforced.descriptors_below == Some(1) && enforced.seccomp == Filter::Enforced);
 
     let mut buf = [0; 4];
     unix::fd::write_all(&far, b"ask").unwrap();
@@ -45,10 +44,9 @@ pub fn guard() {
     assert_eq!(unix::fd::read(&reader, &mut buf), refused);
     assert_eq!(unix::fd::read(&far, &mut buf), refused);
     for socket in [&near, &far] {
-        let number = socket.as_raw_fd();
-        assert_eq!(recv(number, &mut buf, MsgFlags::empty()), refused);
-        assert_eq!(send(number, b"x", MsgFlags::empty()), refused);
-        assert_eq!(shutdown(number, Shutdown::Write), Err(Errno::EPERM));
+        assert_eq!(unix::net::receive_at_once(socket, &mut buf), refused);
+        assert_eq!(unix::net::send(socket, b"x"), refused);
+        assert_eq!(unix::net::end_sending(socket), Err(Errno::EPERM));
         assert_eq!(fcntl(socket, FcntlArg::F_GETFL), Err(Errno::EPERM));
         let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
         assert_eq!(fcntl(socket, flags), Err(Errno::EPERM));
@@ -74,7 +72,7 @@ pub fn work() {
     };
     let enforced = Profile::engine(kept).enter().unwrap();
     assert!(enforced.no_new_privs && enforced.not_dumpable && enforced.no_core);
-    assert!(enforced.descriptors_below == Some(4) && enforced.seccomp);
+    assert!(enforced.descriptors_below == Some(4) && enforced.seccomp == Filter::Enforced);
 
     fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     fcntl(&writer, FcntlArg::F_GETFD).unwrap();
@@ -85,12 +83,12 @@ pub fn work() {
     assert!(poll(&mut polled, PollTimeout::from(1000u16)).unwrap() > 0);
     unix::net::acknowledge(&far).unwrap();
 
-    let (mut buf, flags) = ([0; 4], MsgFlags::MSG_NOSIGNAL);
-    assert_eq!(send(far.as_raw_fd(), b"abc", flags), Ok(3));
-    assert_eq!(recv(near.as_raw_fd(), &mut buf, MsgFlags::empty()), Ok(3));
+    let mut buf = [0; 4];
+    assert_eq!(unix::net::send_at_once(&far, b"abc"), Ok(3));
+    assert_eq!(unix::net::receive_at_once(&near, &mut buf), Ok(3));
     assert_eq!(unix::fd::write_all(&writer, b"abc"), Ok(()));
     assert_eq!(unix::fd::read(&reader, &mut buf), Ok(3));
-    shutdown(far.as_raw_fd(), Shutdown::Write).unwrap();
+    unix::net::end_sending(&far).unwrap();
     drop(writer);
     assert_eq!(unix::fd::read(&reader, &mut buf), Ok(0));
 

@@ -9,12 +9,12 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, SockaddrIn, bind, connect, recv,
-    recvmsg, send, sendto, setsockopt, shutdown, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, bind, connect, recvmsg, sendto,
+    setsockopt, socket, sockopt,
 };
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, chdir, dup, execve, getppid, getuid, read, setuid, unlink};
-use sandbox::{Descriptors, Profile};
+use sandbox::{Descriptors, Filter, Profile};
 
 /// The exit codes of the process of an attempt.
 const DONE: i32 = 0;
@@ -97,12 +97,14 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("set another option of a socket", |held| {
         setsockopt(&held.stream, sockopt::RcvBuf, &4096)
     }),
-    ("shut standard error down", |_| shutdown(2, Shutdown::Write)),
+    ("shut standard error down", |_| {
+        unix::net::end_sending(std::io::stderr())
+    }),
     ("send to standard error", |_| {
-        send(2, b"x", MsgFlags::empty()).map(drop)
+        unix::net::send(std::io::stderr(), b"x").map(drop)
     }),
     ("receive from standard error", |_| {
-        recv(2, &mut [0], MsgFlags::MSG_DONTWAIT).map(drop)
+        unix::net::receive_at_once(std::io::stderr(), &mut [0]).map(drop)
     }),
     ("set the option of a socket on standard error", |_| {
         unix::net::acknowledge(std::io::stderr())
@@ -197,7 +199,8 @@ pub fn supported() -> bool {
     match unix::fork::fork().unwrap() {
         unix::fork::Forked::Child => {
             let enforced = Profile::guard(&0).enter().unwrap();
-            std::process::exit(if enforced.seccomp { DONE } else { REFUSED })
+            let filtered = enforced.seccomp == Filter::Enforced;
+            std::process::exit(if filtered { DONE } else { REFUSED })
         }
         unix::fork::Forked::Parent(pid) => {
             let ended = unix::spawn::wait(pid).unwrap();

@@ -1,5 +1,8 @@
 //! Sockets. New ones have close-on-exec and, except pairs, are non-blocking.
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86", target_arch = "s390x")))]
+mod by_number;
+
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
@@ -7,6 +10,11 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, sockopt,
 };
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86", target_arch = "s390x")))]
+use by_number as calls;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86", target_arch = "s390x"))))]
+use libc as calls;
 
 /// The default limit of the queue of a listening socket (SOMAXCONN).
 pub const MAX_BACKLOG: u32 = libc::SOMAXCONN as u32;
@@ -138,15 +146,50 @@ const NO_SIGNAL: MsgFlags = MsgFlags::empty();
 /// Sends as many of `bytes` as the socket takes. Raises no SIGPIPE on a socket of
 /// this module.
 pub fn send(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
-    socket::send(socket.as_fd().as_raw_fd(), bytes, NO_SIGNAL)
+    send_with(socket, bytes, NO_SIGNAL)
 }
 
 /// Sends as many of `bytes` as the socket takes at once; EAGAIN if it has no room,
 /// even if it is blocking. On macOS an inherited socket raises SIGPIPE unless that is
 /// ignored.
 pub fn send_at_once(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
-    let flags = MsgFlags::MSG_DONTWAIT | NO_SIGNAL;
-    socket::send(socket.as_fd().as_raw_fd(), bytes, flags)
+    send_with(socket, bytes, MsgFlags::MSG_DONTWAIT | NO_SIGNAL)
+}
+
+fn send_with(socket: impl AsFd, bytes: &[u8], flags: MsgFlags) -> Result<usize, Errno> {
+    let fd = socket.as_fd().as_raw_fd();
+    let (start, len, flags) = (bytes.as_ptr().cast(), bytes.len(), flags.bits());
+    // SAFETY: `bytes` is valid for the read, and there is no address.
+    let sent = unsafe { calls::sendto(fd, start, len, flags, std::ptr::null(), 0) };
+    Errno::result(sent).map(|count| count as usize)
+}
+
+/// Receives into `buf` what has arrived; EAGAIN if that is nothing, even if the socket
+/// is blocking. 0 at the end.
+pub fn receive_at_once(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
+    let fd = socket.as_fd().as_raw_fd();
+    let (start, len, flags) = (buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT);
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: `buf` is valid for the write, and no address is asked for.
+    let got = unsafe { calls::recvfrom(fd, start, len, flags, nowhere, nowhere.cast()) };
+    Errno::result(got).map(|count| count as usize)
+}
+
+/// Tells the peer that nothing more will be sent.
+pub fn end_sending(socket: impl AsFd) -> Result<(), Errno> {
+    // SAFETY: the descriptor is borrowed for the call, which touches no memory.
+    let done = unsafe { calls::shutdown(socket.as_fd().as_raw_fd(), libc::SHUT_WR) };
+    Errno::result(done).map(drop)
+}
+
+/// ENOSYS if the kernel has no number of their own for the calls of
+/// [`receive_at_once`], [`send_at_once`], [`end_sending`] and [`acknowledge`], but only
+/// socketcall(2), as on i386 and s390x before Linux 4.3.
+#[cfg(target_os = "linux")]
+pub fn has_own_calls() -> Result<(), Errno> {
+    #[cfg(any(target_arch = "x86", target_arch = "s390x"))]
+    by_number::has_own_calls()?;
+    Ok(())
 }
 
 /// Turns off Nagle's algorithm: small writes are sent at once.
@@ -161,7 +204,7 @@ pub fn acknowledge(socket: impl AsFd) -> Result<(), Errno> {
     let on: libc::c_int = 1;
     // SAFETY: the option is an int, which lives until the call returns.
     let result = unsafe {
-        libc::setsockopt(
+        calls::setsockopt(
             socket.as_fd().as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_QUICKACK,
@@ -223,6 +266,14 @@ mod tests {
             assert_eq!(send(from, b"abc"), Ok(3));
             assert_eq!(crate::fd::read(to, &mut [0; 8]), Ok(3));
         }
+        assert_eq!(receive_at_once(&a, &mut [0; 8]), Err(Errno::EAGAIN));
+        assert_eq!(send_at_once(&b, b"ab"), Ok(2));
+        end_sending(&b).unwrap();
+        let mut buf = [0; 8];
+        assert_eq!(receive_at_once(&a, &mut buf), Ok(2));
+        assert_eq!(buf[..2], *b"ab");
+        assert_eq!(receive_at_once(&a, &mut buf), Ok(0));
+        assert_eq!(end_sending(std::io::stderr()), Err(Errno::ENOTSOCK));
         drop(a);
         assert_eq!(send(&b, b"x"), Err(Errno::EPIPE));
         assert_eq!(crate::fd::read(&b, &mut [0; 8]), Ok(0));

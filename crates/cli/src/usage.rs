@@ -39,15 +39,23 @@ impl Program {
     /// The answer to `--help`: usage, summary, a text for each option and each variable. Lines
     /// have at most 80 columns.
     pub fn help(&self) -> String {
-        let usage = format!("usage: {}", self.name);
+        let mut text = format!("usage: {}", self.name);
+        let indent = text.len();
         let parts = self.synopsis_parts();
-        let mut text = fill(&usage, usage.len(), WIDTH, parts.iter().map(String::as_str));
-        text.push_str(&format!("\n{}\n", self.summary));
+        add_words(
+            &mut text,
+            indent,
+            WIDTH,
+            &mut parts.iter().map(String::as_str),
+        );
+        text.push('\n');
+        text.push_str(self.summary);
+        text.push('\n');
         let options = self.option_specs();
-        let options = options.map(|spec| (self.spelling(spec), spec.help));
-        text.push_str(&entries("options", options));
+        let mut options = options.map(|spec| (self.spelling(spec), spec.help));
+        add_entries(&mut text, "\noptions:\n", &mut options);
         let variables = self.variables();
-        text.push_str(&entries("environment", variables.into_iter()));
+        add_entries(&mut text, "\nenvironment:\n", &mut variables.into_iter());
         text
     }
 
@@ -81,45 +89,56 @@ impl Program {
     }
 }
 
-/// A heading and the entries below it; nothing if there are none.
-fn entries(heading: &str, entries: impl Iterator<Item = (String, &'static str)>) -> String {
-    let mut text = String::new();
+/// Adds a heading and the entries below it; nothing if there are none.
+fn add_entries(
+    text: &mut String,
+    heading: &str,
+    entries: &mut dyn Iterator<Item = (String, &'static str)>,
+) {
+    let mut heading = Some(heading);
     for (name, help) in entries {
-        if text.is_empty() {
-            text.push_str(&format!("\n{heading}:\n"));
+        text.push_str(heading.take().unwrap_or_default());
+        text.push_str("  ");
+        text.push_str(&name);
+        if 2 + name.len() >= TEXTS {
+            text.push('\n');
+            add_blanks(text, TEXTS - 1);
+        } else {
+            add_blanks(text, TEXTS - 3 - name.len());
         }
-        let mut first = format!("  {name:<width$}", width = TEXTS - 3);
-        if first.len() >= TEXTS {
-            text.push_str(&format!("{first}\n"));
-            first = " ".repeat(TEXTS - 1);
-        }
-        text.push_str(&fill(&first, TEXTS - 1, WIDTH, help.split(' ')));
+        add_words(text, TEXTS - 1, WIDTH, &mut help.split(' '));
     }
-    text
 }
 
-/// `first` and the words after it, separated by blanks, in lines of at most `width` columns. All
-/// lines but the first have `indent` columns before the blank that precedes their first word.
-pub fn fill<'a>(
-    first: &str,
+/// Adds words to the last line of `text`, and ends it, in lines of at most `width` columns. A new
+/// line begins with `indent` columns before the blank that precedes its first word. All is ASCII.
+pub fn add_words<'a>(
+    text: &mut String,
     indent: usize,
     width: usize,
-    words: impl Iterator<Item = &'a str>,
-) -> String {
-    let mut text = first.to_owned();
-    let mut column = first.chars().count();
+    words: &mut dyn Iterator<Item = &'a str>,
+) {
+    let mut column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
     let mut empty = true;
     for word in words {
-        let length = 1 + word.chars().count();
+        let length = 1 + word.len();
         if !empty && column + length > width {
-            text.push_str(&format!("\n{:indent$}", ""));
+            text.push('\n');
+            add_blanks(text, indent);
             column = indent;
         }
-        text.push_str(&format!(" {word}"));
+        text.push(' ');
+        text.push_str(word);
         column += length;
         empty = false;
     }
-    text + "\n"
+    text.push('\n');
+}
+
+fn add_blanks(text: &mut String, count: usize) {
+    for _ in 0..count {
+        text.push(' ');
+    }
 }
 
 /// Whether these two, of which the second follows the first, exclude each other.
@@ -162,11 +181,15 @@ impl OptionSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::fill;
+    use super::add_words;
 
     #[test]
     fn lines_break_before_a_word_that_does_not_fit() {
-        let filled = |first, indent| fill(first, indent, 10, "one two three".split(' '));
+        let filled = |first: &str, indent| {
+            let mut text = format!("before\n{first}");
+            add_words(&mut text, indent, 10, &mut "one two three".split(' '));
+            text.strip_prefix("before\n").unwrap().to_owned()
+        };
         assert_eq!(filled("-", 1), "- one two\n  three\n");
         assert_eq!(filled("- 34", 4), "- 34 one\n     two\n     three\n");
         assert_eq!(filled("123456789", 0), "123456789 one\n two three\n");

@@ -1,6 +1,6 @@
 //! The parts of a page in Markdown.
 
-use cli::usage::fill;
+use cli::usage::add_words;
 use cli::variables::{VARIABLES, Variable};
 use cli::{OptionSpec, Program, suite};
 
@@ -13,7 +13,7 @@ const WIDTH: usize = 84;
 pub fn interface(program: &Program) -> String {
     let first = format!("    {}", program.name);
     let parts = program.synopsis_parts();
-    fill(&first, first.len(), WIDTH, parts.iter().map(String::as_str))
+    fill(&first, &mut parts.iter().map(String::as_str))
 }
 
 /// The options: a list of those that the program consumes, a table of those that it hands on.
@@ -44,9 +44,7 @@ fn list(program: &Program, rows: &[&OptionSpec]) -> String {
             None => items.push(format!("{spelling}: {}", row.doc)),
         }
     }
-    let items = items
-        .iter()
-        .map(|item| fill("-", 1, WIDTH, item.split(' ')));
+    let items = items.iter().map(|item| fill("-", &mut item.split(' ')));
     items.collect()
 }
 
@@ -93,7 +91,7 @@ pub fn variables(program: &Program) -> String {
         names.push(format!("`{}`", variable.named("name")));
         if !text.is_empty() {
             let item = format!("{}: {text}", names.join(", "));
-            items.push_str(&fill("-", 1, WIDTH, item.split(' ')));
+            items.push_str(&fill("-", &mut item.split(' ')));
             names.clear();
         }
     }
@@ -104,7 +102,7 @@ fn brief_variables(program: &Program) -> String {
     let variables = program.variables();
     let items = variables.iter().map(|(name, help)| {
         let item = format!("`{name}`: {help}.");
-        fill("-", 1, WIDTH, item.split(' '))
+        fill("-", &mut item.split(' '))
     });
     items.collect()
 }
@@ -116,5 +114,12 @@ pub fn cleaned() -> String {
         .map(|variable| format!("`{}`", variable.named("*")))
         .collect();
     let item = format!("removed, unless `-Z` is given: {}", names.join(", "));
-    fill("-", 1, WIDTH, item.split(' '))
+    fill("-", &mut item.split(' '))
+}
+
+/// Lines of at most [`WIDTH`], which are indented as far as `first`.
+fn fill<'a>(first: &str, words: &mut dyn Iterator<Item = &'a str>) -> String {
+    let mut text = first.to_owned();
+    add_words(&mut text, first.len(), WIDTH, words);
+    text
 }

@@ -83,8 +83,8 @@ fn prepare(
     unprivileged.event_loop(ready)
 }
 
-/// Loads the key and the certificate for servers that ask for one, in this process
-/// or in the guard's. None if there is to be none.
+/// Loads the key and the client certificate, in this process or in the guard. None
+/// without `-y`.
 fn load_key(
     context: &Context,
     files: &Files,

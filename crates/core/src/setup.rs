@@ -46,11 +46,11 @@ pub struct Setup {
 pub struct Ready {
     /// The connection.
     pub session: Session,
-    /// What is left to be done once the first message is sent.
+    /// The work that is left for the time after the first message is sent.
     pub after_client_hello: Option<AfterClientHello>,
     /// In a client: the name that it asks for.
     pub server_name: Option<String>,
-    /// What the notification says besides the session, with `--peer-info`.
+    /// With `--peer-info`: what the notification contains besides the session's properties.
     pub peer_info: Option<PeerInfo>,
     /// The key guard, if there is one.
     pub guard: Option<Guard>,

@@ -14,7 +14,8 @@ use crate::session::{Buffers, Session, ToSend};
 use crate::simulator::{Pipe, Simulation};
 use crate::testing;
 
-/// How much of a schedule is used: more takes time but finds nothing new.
+/// The most bytes of a schedule that are used: more bytes take time but find nothing
+/// new.
 const MOST: usize = 400;
 
 /// More steps than any event takes.

@@ -32,9 +32,9 @@ const RETRY: [u8; 32] = [
 /// The peer's hellos. With a HelloRetryRequest there are two.
 #[derive(Clone, Debug)]
 pub struct Hellos {
-    /// How many may still come.
+    /// How many more hellos may come.
     left: u8,
-    /// The bytes of an incomplete one.
+    /// The bytes of an incomplete hello.
     pieces: Vec<u8>,
     /// Client: the session id of our ClientHello.
     session_id: Option<Vec<u8>>,

@@ -58,7 +58,7 @@ impl RecordStatus {
         }
     }
 
-    /// The last record could be decrypted or not.
+    /// Records whether the last record could be decrypted.
     pub fn set_decrypted(&self, decrypted: bool) {
         self.0.undecryptable.store(!decrypted, Ordering::Relaxed);
     }

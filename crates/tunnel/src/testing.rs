@@ -140,7 +140,7 @@ pub struct Party {
 }
 
 impl Party {
-    /// One that has sent and received nothing.
+    /// A party that has sent and received nothing.
     pub fn new(session: Session) -> Self {
         let buffers = buffers();
         Self { session, buffers }
@@ -214,7 +214,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// One that accepts any certificate.
+    /// A verifier that accepts any certificate.
     pub fn any() -> Self {
         Self {
             certificate: None,

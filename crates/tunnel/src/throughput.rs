@@ -113,7 +113,7 @@ impl Throughput {
         ended
     }
 
-    /// The pipe was resized, or held too much (not `done`).
+    /// Records that the pipe was resized, or, if not `done`, that it held too much.
     pub fn resized(&mut self, done: bool, now: Instant) {
         self.again = (!done).then(|| now + QUIET);
     }

@@ -1,4 +1,4 @@
-//! Locking a mutex whatever became of other threads.
+//! Locking a mutex even if another thread has panicked.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! The names of the programs of the suite.
 
-/// The end of each name, set at build time so that another suite with the same
-/// names can be installed, too. Empty by default.
+/// The suffix of each name, set at build time: then another suite with the same names
+/// can be installed, too. Empty by default.
 pub const SUFFIX: &str = env!("S6_TLS_PROGRAM_SUFFIX");
 
 macro_rules! suite {

@@ -82,7 +82,7 @@ fn read_both(
     }
 }
 
-/// An EC key cannot be loaded without them, and no error says so.
+/// ring needs random bytes to load an EC key, but its error does not say so.
 fn no_random_bytes(key_file: &OsStr) -> Failure {
     let path = key_file.to_string_lossy();
     let text = format!("unable to use {path}: the system gives no random bytes");

@@ -34,8 +34,9 @@ impl Sessions {
         Self { keys, versions }
     }
 
-    /// A ticket of a session's `state`, made at `now`. It opens only if a certificate
-    /// with the same key as `shown` is shown. None if the session may not be resumed.
+    /// A ticket of a session's `state`, made at `now`. It opens only for a server that
+    /// shows a certificate with the same key as `shown`. None if the session may not be
+    /// resumed.
     pub fn seal(&self, shown: &CertificateDer<'_>, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         is_resumable(state, self.versions).then_some(())?;
         self.keys.seal(&identity(shown)?, state, now)
@@ -88,8 +89,8 @@ impl fmt::Debug for Ticketer {
     }
 }
 
-/// What a ticket is bound to: the SHA-256 of the SubjectPublicKeyInfo of the
-/// certificate.
+/// The SHA-256 of the SubjectPublicKeyInfo of the certificate, to which a ticket is
+/// bound.
 fn identity(shown: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let certificate = Certificate::parse(shown)?;
     Some(crypto::sha256(certificate.public_key_info()))
@@ -132,7 +133,7 @@ fn head(state: &[u8]) -> Option<(u16, u8)> {
     Some((u16::from_be_bytes(*version), *certificate))
 }
 
-/// What follows a length of one byte and so many bytes.
+/// The bytes behind a vector with a length of one byte.
 fn after_counted(bytes: &[u8]) -> Option<&[u8]> {
     let (length, rest) = bytes.split_first()?;
     rest.get(usize::from(*length)..)

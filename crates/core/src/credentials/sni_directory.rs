@@ -52,8 +52,8 @@ impl SniDirectory {
         self.fd.as_raw_fd()
     }
 
-    /// The pair for `name`. The peer chose that, so it may be anything. Warns of half a
-    /// pair that stays half.
+    /// The pair for `name`, which the peer chose: it may be any text. Warns of a pair of
+    /// which one file stays missing.
     pub fn pair(&self, name: &str) -> Found {
         let places = places(name);
         let half = RefCell::new(None);
@@ -64,9 +64,9 @@ impl SniDirectory {
         found
     }
 
-    /// Looks once for the first whole pair. Half a pair is not used, but it may be in
-    /// the middle of a renewal: then a pair in a later place is not final. What is
-    /// wrong with the first half is recorded in `half`.
+    /// Looks once for the first complete pair. A pair of which one file is missing may be
+    /// in the middle of a renewal: then a pair in a later place is not final. The message
+    /// about the first such pair is stored in `half`.
     fn search(&self, places: &[Place], half: &RefCell<Option<Fatal>>) -> Attempt<Found> {
         let mut half = half.borrow_mut();
         *half = None;
@@ -117,8 +117,7 @@ impl SniDirectory {
         }
     }
 
-    /// What is wrong with a pair of which one file is missing, if the other one
-    /// is there.
+    /// The message about a pair of which one file is missing, if the other one is there.
     fn half(&self, place: &Place) -> Option<Fatal> {
         let has = |file| self.has(file).unwrap_or(true);
         match (has(&place.key), has(&place.certificate)) {
@@ -128,7 +127,7 @@ impl SniDirectory {
         }
     }
 
-    /// The same of a directory of a name that is there without a pair.
+    /// The message about a directory for a name that exists but has no complete pair.
     fn half_of_directory(&self, place: &Place) -> Option<Fatal> {
         let directory = place.directory();
         let is_there = has_directory(&self.fd, directory);

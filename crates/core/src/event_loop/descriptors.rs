@@ -150,8 +150,8 @@ impl Descriptors {
                 continue;
             }
             if flags(descriptor.fd.as_fd())?.contains(OFlag::O_NONBLOCK) {
-                // The change of another end has changed this one: it is the same open
-                // file as the last end that was changed and is the same file.
+                // The change of another end has changed this one, so both are the same open file:
+                // the last of the ends that were changed and are the same file.
                 let mut others = End::ALL[..i].iter().rev();
                 let same = others.find(|other| self.shares(**other, end));
                 if let (Some(same), Some(descriptor)) = (same, self.0[end].as_mut()) {

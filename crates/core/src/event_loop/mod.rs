@@ -37,7 +37,7 @@ pub struct EventLoop {
     pub descriptors: Descriptors,
     /// The options of both engines.
     pub options: EngineOptions,
-    /// What is left to be done once the first message is sent.
+    /// The work that is left for the time after the first message is sent.
     pub after_client_hello: Option<AfterClientHello>,
     /// The key guard, if there is one.
     pub guard: Option<Guard>,
@@ -45,7 +45,7 @@ pub struct EventLoop {
     pub notification: Option<OwnedFd>,
     /// In a client: the name that it asks for.
     pub server_name: Option<String>,
-    /// What the notification says besides the session, with `--peer-info`.
+    /// With `--peer-info`: what the notification contains besides the session's properties.
     pub peer_info: Option<PeerInfo>,
 }
 
@@ -179,7 +179,7 @@ impl EventLoop {
     }
 }
 
-/// The rules of the pump by these options.
+/// The rules of the pump that these options ask for.
 pub fn rules(options: &EngineOptions) -> Rules {
     Rules {
         notify: options.close_notify,

@@ -30,8 +30,9 @@ impl Pipe {
         size == Size::Large && self.size == Size::Small && self.former < LARGE
     }
 
-    /// Whether its user may have [`ROOM`] more bytes in pipes: it has this size for a
-    /// moment. Nobody else may write to it, as a waiting program would fill it then.
+    /// Whether its user may have [`ROOM`] more bytes in pipes: the pipe gets that size for
+    /// a moment. No other process may write to the pipe, because a waiting program would
+    /// fill it then.
     pub fn has_room(&self, fd: BorrowedFd<'_>) -> bool {
         let now = match self.size {
             Size::Small => self.former,

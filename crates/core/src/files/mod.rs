@@ -129,7 +129,7 @@ impl OpenFile {
         // One byte more than the size, so that the end is seen without growing.
         let room = if size > 0 { size + 1 } else { 4096 };
         if store.capacity() == 0 {
-            // Fresh memory of the system is zero already: this touches none of it.
+            // New memory from the system is zero already, so this does not touch it.
             *store = vec![0; room];
         } else {
             store.resize(start + room, 0);

@@ -43,15 +43,15 @@ struct Inner {
     left: AtomicU32,
     /// When to give up on pipes and terminals.
     streams_until: Instant,
-    /// The error then, if that is the handshake's time limit.
+    /// The error at that time, if it is the handshake's time limit.
     timeout_error: Option<Fatal>,
 }
 
 /// The result of one attempt to read files.
 pub enum Attempt<T> {
-    /// No later attempt will give another one.
+    /// No later attempt will have another result.
     Final(T),
-    /// It counts if no later attempt gives a final one.
+    /// It counts unless a later attempt has a final result.
     Interim(T),
 }
 

@@ -13,7 +13,7 @@ use super::message::{HEADER, header};
 /// Why a message is not sent or received.
 #[derive(Debug, Eq, PartialEq)]
 pub enum ChannelError {
-    /// The other side is gone, or sent something that is no message.
+    /// The other side has gone, or has sent an invalid message.
     Closed,
     /// The deadline has passed.
     TimedOut,

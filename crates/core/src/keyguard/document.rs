@@ -27,9 +27,9 @@ const SHORT_HEADER: usize = 2;
 /// Whether a verifier may read the whole of `message` as one constructed SEQUENCE or
 /// SET.
 ///
-/// If its header has only two bytes, one random in 32,768 begins like it. So then the
-/// content, too, has to consist of elements. Or it begins with two fields of a
-/// document: some verifiers ignore what follows the fields that they know.
+/// One random in 32,768 begins like a header of two bytes. So with such a header the
+/// content must also consist of elements, or begin with two fields of a document: some
+/// verifiers ignore what follows the fields that they know.
 pub fn is_document(message: &[u8]) -> bool {
     let Some((header, content)) = Header::parse(message) else {
         return false;
@@ -90,9 +90,8 @@ struct Header {
 }
 
 impl Header {
-    /// The header at the front of `input`, and what follows it. Numbers may have
-    /// leading zeros. Of longer ones the low 32 bits count, as a careless reader would
-    /// have it.
+    /// The header at the front of `input`, and the bytes after it. Numbers may have leading
+    /// zeros. Of a number with more than 32 bits the low 32 count, as in a careless reader.
     fn parse(input: &[u8]) -> Option<(Self, &[u8])> {
         let (&identifier, input) = input.split_first()?;
         let (number, input) = match u32::from(identifier & 0x1f) {

@@ -1,5 +1,5 @@
-//! What the guard does for the engine, and how often: a taken-over engine gets no
-//! more than a handshake needs. Nothing here does I/O.
+//! Which requests of the engine the guard grants, and how often: an engine that an
+//! attacker has taken over gets no more than a handshake needs. Nothing here does I/O.
 
 use std::sync::Arc;
 
@@ -157,7 +157,7 @@ impl SigningPolicy {
     }
 }
 
-/// Takes one from a budget; None if nothing is left.
+/// Takes one from a budget; None if the budget is empty.
 fn spend(left: &mut u8) -> Option<()> {
     *left = left.checked_sub(1)?;
     Some(())

@@ -196,8 +196,8 @@ mod tests {
 
     const PAIR: Request<'_> = Request::Pair(Some(b"a.example"));
 
-    /// What a guard responds to `requests` if `confined` is how confining it after the
-    /// choice ends. None: the guard is gone.
+    /// The guard's responses to `requests`, if confining it after the choice has the result
+    /// `confined`. None means that the guard has gone.
     fn responses(confined: Result<(), Fatal>, requests: &[Request<'_>]) -> Vec<Option<Response>> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));

@@ -1,6 +1,6 @@
-//! The texts that are signed in a handshake. The guard signs nothing else, so a taken-over
-//! engine gets no signature over a text of its choice, such as a certificate, a
-//! revocation list or a document.
+//! The texts that are signed in a handshake. The guard signs nothing else. So an engine
+//! that an attacker has taken over gets no signature over a text of its choice, such as
+//! a certificate, a revocation list or a document.
 
 use rustls::SignatureScheme;
 

@@ -31,8 +31,8 @@ use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 
-/// A client of a guard that gives so many `responses` and is gone then. The thread
-/// returns the kinds of the requests.
+/// A client of a guard that ends after so many `responses`. The thread returns the
+/// kinds of the requests.
 fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<Vec<u8>>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let material = PrivateMaterial {

@@ -22,8 +22,8 @@ impl EnvBlock {
         self.0.push(0);
     }
 
-    /// Sets `name_0`, `name_1` and so on, and unsets the next one: if it was inherited
-    /// it would pass for one more.
+    /// Sets `name_0`, `name_1` and so on, and unsets the next one: an inherited one would
+    /// look like one more value.
     pub fn set_each(&mut self, name: &str, values: &[String]) {
         for (n, value) in values.iter().enumerate() {
             self.set(&format!("{name}_{n}"), Some(value));

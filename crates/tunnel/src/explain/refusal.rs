@@ -1,4 +1,4 @@
-//! Reasons to refuse a certificate that neither webpki nor rustls has.
+//! Our own reasons to refuse a certificate. webpki and rustls have no errors for them.
 
 use std::fmt;
 use std::ops::RangeInclusive;

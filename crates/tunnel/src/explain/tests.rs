@@ -107,7 +107,7 @@ fn alert_names_are_those_of_the_rfcs() {
         let known = !matches!(alert, AlertDescription::Unknown(_));
         let name = alert_name(alert);
         assert_eq!(name.parse().ok(), (!known).then_some(number), "{alert:?}");
-        // But for spelling the library has the same name.
+        // The library's name is the same, except for its spelling.
         let same = name.replace('_', "").replace("recognized", "recognised");
         let theirs = format!("{alert:?}").to_lowercase();
         assert!(!known || same == theirs || name == "ech_required", "{name}");

@@ -34,8 +34,8 @@ pub const MAX_RECORD: usize = 16384 + 2048 + 5;
 /// How many bytes at the end of `incoming` must stay unused: see
 /// [`Session::alert`].
 ///
-/// Upstream (doc/upstream.md, Sending an alert): rustls sends one only for a record
-/// that it refuses.
+/// Upstream (doc/upstream.md, Sending an alert): rustls sends an alert only for a
+/// record that it refuses.
 pub const SPARE: usize = 5;
 
 /// One end of a TLS connection.
@@ -114,8 +114,8 @@ impl Session {
         Ok(Received { closed, stopped })
     }
 
-    /// Takes one step of the handshake. With it comes the error that is due
-    /// once rustls has taken everything before it.
+    /// Takes one step of the handshake. The second value is an error of the record scan,
+    /// which counts once rustls has processed everything before that record.
     fn step_of_handshake(
         &mut self,
         buffers: &mut Buffers,

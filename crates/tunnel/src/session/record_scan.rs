@@ -75,7 +75,8 @@ fn scan_record(record: &[u8], hellos: &mut Hellos) -> Scanned {
     }
 }
 
-/// Scans a handshake record of this length from its content on.
+/// Scans a handshake record with this `content`, as far as it has arrived, and this
+/// `length`.
 fn scan_handshake(content: &[u8], length: usize, hellos: &mut Hellos) -> Scanned {
     match (length, content.get(..length)) {
         (0, _) => Scanned::Refused(suites::empty_handshake()),

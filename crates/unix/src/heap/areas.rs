@@ -18,7 +18,7 @@ use crate::page::{PAGE, page_size};
 /// system when they are freed.
 const LARGE: usize = 128 << 10;
 
-/// How much the heap grows by.
+/// How many bytes the heap takes from the system at once, at least.
 const AREA: usize = 2 * LARGE;
 
 /// The heap of a program.
@@ -74,7 +74,7 @@ unsafe impl GlobalAlloc for Allocator {
         self.alloc_block(layout)
     }
 
-    /// All that is not in use is zero.
+    /// Memory that is not in use is always zero.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for the caller.
         unsafe { self.alloc(layout) }
@@ -118,9 +118,9 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Sees to it that pieces of `len` bytes in all can be had: ENOMEM if not.
-/// Afterwards they come without the system. A program that has no
-/// [`Allocator`] has nothing to see to.
+/// Reserves memory for pieces of `len` bytes in all: allocating them then needs no
+/// system call. ENOMEM if there is not enough. Does nothing in a program without an
+/// [`Allocator`].
 pub fn reserve(len: usize) -> Result<(), Errno> {
     // SAFETY: as for the allocator.
     let blocks = unsafe { &mut *STATE.0.get() };
@@ -132,7 +132,7 @@ pub fn reserve(len: usize) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Gives the system back what is not in use.
+/// Returns unused memory to the system.
 pub fn trim() {
     // SAFETY: as for the allocator.
     let blocks = unsafe { &mut *STATE.0.get() };
@@ -175,7 +175,7 @@ fn map(len: usize) -> Result<NonNull<std::ffi::c_void>, Errno> {
 /// `piece` came from `map` with this length, and is not used any more.
 unsafe fn unmap(piece: *mut u8, len: usize) {
     if let (Some(start), Some(len)) = (NonNull::new(piece.cast()), whole_pages(len)) {
-        // SAFETY: for the caller to see to.
+        // SAFETY: the caller guarantees it.
         let _ = unsafe { munmap(start, len.get()) };
     }
 }
@@ -196,7 +196,7 @@ unsafe fn remap(piece: *mut u8, from: usize, to: usize) -> Result<*mut u8, Errno
     let (Some(start), Some(from), Some(to)) = all else {
         return Err(Errno::ENOMEM);
     };
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     let moved = unsafe {
         mremap(
             start,

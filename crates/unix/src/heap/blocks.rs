@@ -1,18 +1,18 @@
 //! Blocks of memory cut out of larger areas.
 //!
-//! A block is a word with its size and two flags, and what it holds. Above
-//! the blocks of the newest area is its top, which no block was cut from yet.
-//! Free blocks are in lists by size, and joined with free neighbours and with
-//! the top as soon as they are free.
+//! A block consists of a word, with its size and two flags, and its content. Above the
+//! blocks of the newest area is its top: memory from which no block was cut yet. A
+//! block that is freed is joined with free neighbours and with the top at once. Free
+//! blocks are in lists by size.
 //!
-//! **Free memory is zero** but for the words that keep it in order. So no
-//! content outlives its block, a new block is zero, and the system may take
-//! back any free page: it reads as zero afterwards, too.
+//! **Free memory is zero** except for the words that describe and link the blocks. So
+//! no content outlives its block, a new block is zero, and any free page can be
+//! returned to the system: it reads as zero afterwards, too.
 
 use std::ops::Range;
 use std::ptr::with_exposed_provenance_mut;
 
-/// All sizes are multiples of this, and so is the address of a content.
+/// The sizes of blocks and the addresses of contents are multiples of this.
 pub const UNIT: usize = 16;
 
 /// One word.
@@ -36,7 +36,7 @@ const LISTS: usize = 64;
 pub struct Blocks {
     top: usize,
     end: usize,
-    /// What is below this was in use, above the top as well.
+    /// All memory below this address may have been in use, also memory above the top.
     touched: usize,
     /// Which lists are not empty, one bit each.
     filled: u64,
@@ -55,8 +55,8 @@ impl Blocks {
         }
     }
 
-    /// Blocks are cut out of `area` from now on. What is left of the area
-    /// before it can still be used.
+    /// Cuts blocks out of `area` from now on. The rest of the area before it can still be
+    /// used.
     ///
     /// # Safety
     ///
@@ -105,7 +105,7 @@ impl Blocks {
         }
     }
 
-    /// The same at a multiple of `align`, a power of two.
+    /// As [`Self::alloc`], at a multiple of `align`, a power of two.
     pub fn alloc_aligned(&mut self, len: usize, align: usize) -> Option<usize> {
         if align <= UNIT {
             return self.alloc(len);
@@ -124,7 +124,7 @@ impl Blocks {
         Some(aligned)
     }
 
-    /// Takes back what `alloc` gave, and clears it.
+    /// Frees the content at `ptr`, and zeroes it.
     ///
     /// # Safety
     ///
@@ -157,7 +157,7 @@ impl Blocks {
         }
     }
 
-    /// Makes a content smaller, where it is.
+    /// Shrinks a content in place.
     ///
     /// # Safety
     ///
@@ -177,7 +177,7 @@ impl Blocks {
         }
     }
 
-    /// Makes a content longer, where it is, if what follows is free.
+    /// Grows a content in place. False if the memory behind it is not free.
     ///
     /// # Safety
     ///
@@ -223,8 +223,8 @@ impl Blocks {
         self.end - self.top >= need || self.find(need).is_some()
     }
 
-    /// Calls `release` for all pages of `size` bytes that hold nothing, but
-    /// may take memory.
+    /// Calls `release` for all pages, of `size` bytes, that hold nothing but may still
+    /// occupy memory.
     pub fn free_pages(&mut self, size: usize, mut release: impl FnMut(Range<usize>)) {
         let mut pages = |start: usize, end: usize| {
             let start = start.next_multiple_of(size);
@@ -247,8 +247,8 @@ impl Blocks {
         }
     }
 
-    /// A free block of at least `need` bytes. In the list of its own size the
-    /// first alone is looked at.
+    /// A free block of at least `need` bytes. Only the first block in the list of that size
+    /// is tried, then larger ones.
     fn find(&self, need: usize) -> Option<usize> {
         let own = list(need);
         let first = self.lists[own];
@@ -265,10 +265,10 @@ impl Blocks {
         self.touched = self.touched.max(top);
     }
 
-    /// Makes a block in use of the first `need` bytes of `have`, and a free
-    /// one of the others, if they are enough.
+    /// Makes a block in use of the first `need` bytes of `have`, and a free block of the
+    /// rest, if that is large enough.
     unsafe fn place(&mut self, at: usize, have: usize, need: usize, flags: usize) {
-        // SAFETY: for the caller to see to. A free block is never the last
+        // SAFETY: the caller guarantees it. A free block is never the last
         // one before the top, so a block follows.
         unsafe {
             if have - need >= SMALLEST {
@@ -281,11 +281,11 @@ impl Blocks {
         }
     }
 
-    /// Makes a free block of zeros, and puts it into its list.
+    /// Makes a free block, which is zero, and puts it into its list.
     unsafe fn insert(&mut self, at: usize, size: usize) {
         let list = list(size);
         let next = self.lists[list];
-        // SAFETY: for the caller to see to; what is in a list is a free block.
+        // SAFETY: the caller guarantees it; what is in a list is a free block.
         unsafe {
             set(at, size | AFTER_USED);
             set(at + WORD, next);
@@ -298,10 +298,9 @@ impl Blocks {
         self.filled |= 1 << list;
     }
 
-    /// Takes a free block out of its list, and clears all its words. Its
-    /// size.
+    /// Takes a free block out of its list, and zeroes all its words. Returns its size.
     unsafe fn remove(&mut self, at: usize) -> usize {
-        // SAFETY: for the caller to see to; what is in a list is a free block.
+        // SAFETY: the caller guarantees it; what is in a list is a free block.
         unsafe {
             let size = get(at) & !FLAGS;
             let (next, former) = (get(at + WORD), get(at + 2 * WORD));
@@ -339,20 +338,20 @@ fn list(size: usize) -> usize {
 }
 
 unsafe fn get(at: usize) -> usize {
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe { with_exposed_provenance_mut::<usize>(at).read() }
 }
 
 unsafe fn set(at: usize, word: usize) {
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe { with_exposed_provenance_mut::<usize>(at).write(word) }
 }
 
-/// Not inlined, for then the compiler could take it for a write that nobody
+/// Zeroes `len` bytes. Not inlined: the compiler could leave out writes that nothing
 /// reads.
 #[inline(never)]
 unsafe fn clear(at: usize, len: usize) {
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe { with_exposed_provenance_mut::<u8>(at).write_bytes(0, len) }
 }
 

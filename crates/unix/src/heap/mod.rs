@@ -1,13 +1,12 @@
 //! The heap of a program: it is zeroed on free, and out of memory prints one line
 //! and exits 111.
 //!
-//! - What is freed is zero at once, whoever used it: no copy of a key stays
-//!   behind in free memory, be it one of the TLS library's.
-//! - A program that gets no more memory says `PROG: fatal: out of memory` and
-//!   exits 111. That takes no memory, and no signal, which the sandbox would
-//!   refuse.
-//! - Memory that was taken from the system is kept until [`trim`] is called:
-//!   data that flow take and give the same pieces again and again.
+//! - Freed memory is zeroed at once, also that of libraries: no copy of a key stays in
+//!   it.
+//! - A program that gets no more memory prints `PROG: fatal: out of memory` and exits
+//!   111. This needs no memory, and no signal, which the sandbox would refuse.
+//! - Freed memory is kept until [`trim`] is called: while data flow, the same pieces
+//!   are allocated and freed again and again.
 //!
 //! `--cfg system_allocator` builds the programs with the system's allocator instead of
 //! our own: for sanitizers and valgrind (`make sanitize`).
@@ -24,8 +23,8 @@ pub use areas::{Allocator, reserve, trim};
 #[cfg(system_allocator)]
 pub use system::{Allocator, reserve, trim};
 
-/// Ends the process `prog` for lack of memory. Not inlined, for an allocation
-/// should take little of the stack.
+/// Ends the program `prog` for lack of memory. Not inlined, so that an allocation takes
+/// little of the stack.
 #[cold]
 #[inline(never)]
 fn fail(prog: &str) -> ! {

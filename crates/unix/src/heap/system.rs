@@ -20,8 +20,8 @@ impl Allocator {
     ///
     /// # Safety
     ///
-    /// None is needed here. It is unsafe because the other allocator is, which takes
-    /// a process with one thread.
+    /// There is no condition here. The function is unsafe because that of the other
+    /// allocator is, which needs a process with one thread.
     pub const unsafe fn new(prog: &'static str) -> Self {
         Self { prog }
     }
@@ -37,17 +37,17 @@ impl Allocator {
 // SAFETY: all memory comes from `System`, and goes back to it with the same layout.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: for the caller to see to.
+        // SAFETY: the caller guarantees it.
         self.or_fail(unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: for the caller to see to.
+        // SAFETY: the caller guarantees it.
         self.or_fail(unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: for the caller to see to; the block is in use until it is freed here.
+        // SAFETY: the caller guarantees it; the block is in use until it is freed here.
         unsafe {
             wipe(ptr, layout.size());
             System.dealloc(ptr, layout);
@@ -56,7 +56,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     /// Always moves: the system would not zero what it leaves behind.
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: for the caller to see to. A new block overlaps no block in use.
+        // SAFETY: the caller guarantees it. A new block overlaps no block in use.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             new.copy_from_nonoverlapping(ptr, size.min(layout.size()));
@@ -72,14 +72,14 @@ unsafe impl GlobalAlloc for Allocator {
 ///
 /// The `len` bytes at `ptr` may be written.
 unsafe fn wipe(ptr: *mut u8, len: usize) {
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe { ptr.write_bytes(0, len) };
     black_box(ptr);
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Whether pieces of `len` bytes in all can be had: ENOMEM if not. The system may
-/// need them for something else before they are taken.
+/// Checks that `len` bytes can be allocated: ENOMEM if not. Other processes may use the
+/// memory before this one does.
 pub fn reserve(len: usize) -> Result<(), Errno> {
     let layout = Layout::from_size_align(len.max(1), 1).map_err(|_| Errno::ENOMEM)?;
     // SAFETY: the layout is not empty, and the block is freed with it.
@@ -93,7 +93,7 @@ pub fn reserve(len: usize) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Gives the system back what is not in use, where the C library can.
+/// Returns unused memory to the system, where the C library can.
 pub fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it has no preconditions.

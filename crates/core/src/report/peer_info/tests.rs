@@ -35,7 +35,7 @@ fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
     der(0x30, &[&relative.collect::<Vec<_>>().concat()])
 }
 
-/// What is not the same in all certificates here.
+/// The fields in which the certificates of these tests differ.
 struct Fields {
     serial: Vec<u8>,
     subject: Vec<u8>,
@@ -102,7 +102,7 @@ impl Fields {
 struct Variables(Vec<String>);
 
 impl Variables {
-    /// The value of `X_name`; None if it is unset. It has to be one of both.
+    /// The value of `X_name`; None if it is unset. It must be either set or unset.
     fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find_map(|string| {
             let rest = string.strip_prefix(&format!("X_{name}"))?;

@@ -98,7 +98,8 @@ fn load_keys(
     started: Instant,
     facts: &HandshakeFacts,
 ) -> Result<KeyLocation, Fatal> {
-    // SNIDIR is read when the client's name is known, and so by the guard.
+    // SNIDIR is read when the client's name is known. By then this process has dropped its
+    // privileges, so the guard reads it.
     let guarded = options.engine.key_guard || resolver::has_directory(context, options.sni());
     if !guarded {
         return private_material(context, files, options, false).map(KeyLocation::InProcess);
@@ -147,8 +148,8 @@ fn sessions(keys: TicketKeys, options: &ServerOptions, guarded: bool) -> Option<
     resumes(options).then(|| Sessions::new(keys, versions))
 }
 
-/// Whether the options let sessions be resumed. They do not if clients are asked
-/// for certificates: those are to be verified on each connection.
+/// Whether the options let sessions be resumed. They do not if clients are asked for
+/// certificates, because these are verified on each connection.
 fn resumes(options: &ServerOptions) -> bool {
     !options.asks_for_certificate()
 }
@@ -176,7 +177,8 @@ fn connection(
     };
     Ok(Ready {
         session: config.session(facts.clone())?,
-        // The client speaks first, and is sent the names of the anchors in the answer.
+        // The client speaks first. The answer contains the names of the anchors, so these are
+        // loaded already.
         after_client_hello: None,
         server_name: None,
         peer_info: exporter.map(|exporter| PeerInfo {

@@ -78,7 +78,7 @@ pub fn failed(error: rustls::Error) -> Fatal {
     )
 }
 
-/// The guard, for the event loop; None once it was let go.
+/// The guard, for the event loop. None after the connection to it is closed.
 pub fn guard(client: &GuardClient) -> Option<Guard> {
     let number = client.number()?;
     let client = client.clone();
@@ -96,8 +96,8 @@ impl Setup {
         }
     }
 
-    /// Sets the verbosity, and begins the log line if there is to be one: it
-    /// knows the address of the peer so far.
+    /// Sets the verbosity, and begins the log line if the verbosity asks for one. So far it
+    /// has only the peer's address.
     pub fn log_line(&self, context: &mut Context) -> Option<LogLine> {
         context.verbosity = self.options.verbosity;
         if context.verbosity < 2 {
@@ -170,8 +170,8 @@ impl Unprivileged {
     }
 }
 
-/// Runs the engine to its end, and prints the log line. If it could not be
-/// prepared, that is the result.
+/// Runs the engine to its end, and prints the log line. If preparing it has failed,
+/// returns that error.
 pub fn run(
     context: &mut Context,
     mut line: Option<LogLine>,

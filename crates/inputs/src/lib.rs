@@ -22,7 +22,7 @@ pub type Entry = fn(&[u8]) -> bool;
 /// Where the seeds are.
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
 
-/// No input that is made here is longer; what parses a byte may cost much.
+/// The longest input that is made here: parsing a byte may take much time.
 const LONGEST: usize = 1 << 16;
 
 /// Calls `entry` with every seed of `target`, and with `count` inputs made
@@ -84,7 +84,7 @@ enum Edit {
     Insert(Index, Vec<u8>),
     Remove(Index, usize),
     Repeat(Index, usize),
-    /// From here on it continues like another seed from there on.
+    /// From the first place on it continues like another seed from the second place on.
     Splice(Index, Index, Index),
     Cut(Index),
 }

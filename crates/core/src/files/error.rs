@@ -1,4 +1,4 @@
-//! Why a file cannot be used, and whether that may pass.
+//! Why a file cannot be used, and whether the cause may disappear by itself.
 
 use std::ffi::OsStr;
 

@@ -64,7 +64,8 @@ impl Chain<'_> {
         let (all, verify_path) = (algorithms.all, Some(&acceptable as _));
         let path =
             end_entity.verify_for_usage(all, &roots, &issuers, now, self.usage, None, verify_path);
-        // The refusal of a path that is valid but for its lists says more than others.
+        // A path that only revocation lists make invalid: its refusal says more than that of
+        // other paths.
         let path = path.map(drop).map_err(|error| {
             let Some(refused) = refusal.take() else {
                 return error;

@@ -109,7 +109,7 @@ impl VerificationPolicy {
         let hash = crypto::fingerprint(certificate);
         self.facts
             .refuse(format!("remote certificate {hash} is not among the pins"));
-        // The error with the alert bad_certificate that fits best.
+        // Of the errors with the alert bad_certificate, this one fits best.
         Err(CertificateError::NotValidForName.into())
     }
 

@@ -146,10 +146,10 @@ impl ClientCertVerifier for ClientVerifier {
     verify_handshake_signature!();
 }
 
-/// The names of anchors that are sent to clients, to choose a certificate by. None if
-/// they do not fit: their list, and in TLS 1.3 all extensions together, are limited
-/// to 64 KiB (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). Without names a client
-/// may choose any.
+/// The names of anchors that are sent to clients, which choose a certificate by them.
+/// None if they do not fit: their list, and in TLS 1.3 all extensions together, are
+/// limited to 64 KiB (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). Without names a
+/// client may choose any.
 fn hints(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
     const OTHER_FIELDS: usize = 1024;
     let length: usize = subjects.iter().map(|name| 2 + name.as_ref().len()).sum();

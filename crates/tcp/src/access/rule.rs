@@ -1,4 +1,4 @@
-//! What one rule says, and why rules cannot be read.
+//! The content of a rule, and the reasons why rules cannot be read.
 
 use unix::Errno;
 

@@ -1,4 +1,4 @@
-//! Reading the header and not a byte more.
+//! Reads the header, and no byte beyond it.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};

@@ -31,7 +31,9 @@ if [ "${TOOL:-asan}" = asan ] && has_asan; then
   run="ASAN_OPTIONS=$options:log_path=$dir/reports/report exec"
 elif command -v valgrind >/dev/null; then
   tool=valgrind
-  run="exec valgrind -q --error-exitcode=86 --log-file=$dir/reports/report.%p"
+  # Invalid accesses only: it takes values from the assembly of AES-GCM in ring for uninitialised.
+  run="exec valgrind -q --undef-value-errors=no --error-exitcode=86"
+  run="$run --log-file=$dir/reports/report.%p"
 else
   echo "SKIPPED: neither AddressSanitizer for $host nor valgrind" >&2
   [ "${CI:-}" != true ]

@@ -122,7 +122,7 @@ pub struct Program {
     pub options: &'static [&'static [OptionSpec]],
     /// The operands that must follow the options. More may follow.
     pub operands: &'static [&'static str],
-    /// The variables that it reads, or that programs read which it runs by itself.
+    /// The variables that it reads, or that the programs of its chain read.
     pub reads: &'static [Reads],
     /// Whether long options are accepted. Programs without long options answer every mistake
     /// with the usage line.

@@ -23,9 +23,9 @@ pub fn dotted(content: &[u8]) -> String {
         .join(".")
 }
 
-/// Whether it is the only content for which [`dotted`] gives these numbers: it is
-/// complete and not too long, and each number has its shortest form and at most 32
-/// bits. The first byte has to stand for the first two numbers.
+/// Whether no other content gives the same numbers with [`dotted`]: it is complete and
+/// not too long, and each number has its shortest form and at most 32 bits. The first
+/// byte must encode the first two numbers.
 pub fn is_exact(content: &[u8]) -> bool {
     let begins = matches!(content, [0..120, ..]) && content.len() <= LONGEST;
     let ends = content.last().is_some_and(|byte| *byte < 0x80);

@@ -39,9 +39,9 @@ const TYPES: &str = "\
 ";
 
 impl Name<'_> {
-    /// The name in the form of RFC 4514: the last RelativeDistinguishedName first,
-    /// types that are not known here as dotted numbers, and their values and values
-    /// that are not text in hex. None for an empty name.
+    /// The name in the form of RFC 4514, the last RelativeDistinguishedName first. Types
+    /// that are not known here are dotted numbers. Their values, and values that are not
+    /// text, are in hex. None for an empty name.
     pub fn rfc4514(self) -> Option<String> {
         let mut relative: Vec<_> = self.relative_names().map(relative_name).collect();
         relative.reverse();

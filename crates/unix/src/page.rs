@@ -2,12 +2,14 @@
 
 use nix::unistd::{SysconfVar, sysconf};
 
-/// The smallest page of any supported system. Every page size is a multiple.
-pub(crate) const PAGE: usize = 4096;
+/// The smallest page of any supported system. Every page size is a multiple, so each
+/// page begins at a multiple of this.
+pub(crate) const SMALLEST_PAGE: usize = 4096;
 
-/// The page size of the running kernel, at least [`PAGE`]. A power of two.
+/// The page size of the running kernel, at least [`SMALLEST_PAGE`]. A power of two.
+/// C libraries have it from the start of the program: no system call.
 pub(crate) fn page_size() -> usize {
     let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     size.and_then(|size| usize::try_from(size).ok())
-        .map_or(PAGE, |size| size.max(PAGE))
+        .map_or(SMALLEST_PAGE, |size| size.max(SMALLEST_PAGE))
 }

@@ -12,7 +12,7 @@ use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, m
 
 use super::blocks::Blocks;
 use super::fail;
-use crate::page::{PAGE, page_size};
+use crate::page::{SMALLEST_PAGE, page_size};
 
 /// Pieces from this size on have pages of their own, and go back to the
 /// system when they are freed.
@@ -64,7 +64,7 @@ impl Allocator {
 // more than a page exists.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() > PAGE {
+        if layout.align() > SMALLEST_PAGE {
             return null_mut();
         }
         if is_large(layout.size()) {
@@ -147,7 +147,9 @@ pub fn trim() {
 /// Takes one more area from the system, for `len` bytes at least.
 #[cold]
 fn grow(blocks: &mut Blocks, len: usize) -> Result<(), Errno> {
-    let size = (len + PAGE).next_multiple_of(PAGE).max(AREA);
+    let size = whole_pages((len + SMALLEST_PAGE).max(AREA))
+        .ok_or(Errno::ENOMEM)?
+        .get();
     let start = map(size)?.as_ptr().expose_provenance();
     let area: Range<usize> = start..start + size;
     // SAFETY: a new mapping, which is zero and stays.
@@ -160,7 +162,7 @@ fn is_large(len: usize) -> bool {
 }
 
 fn whole_pages(len: usize) -> Option<NonZeroUsize> {
-    NonZeroUsize::new(len.checked_next_multiple_of(PAGE)?)
+    NonZeroUsize::new(len.checked_next_multiple_of(page_size())?)
 }
 
 fn map(len: usize) -> Result<NonNull<std::ffi::c_void>, Errno> {

@@ -23,17 +23,24 @@ fn much(command: Cmd) -> Cmd {
 }
 
 /// How many KiB of the program are in memory, debugging information apart:
-/// where its last segment ends (ELF-64, little-endian).
+/// where its last segment ends (ELF, little-endian).
 fn loaded(program: &str) -> u64 {
     let file = std::fs::read(bin_dir().join(program)).unwrap();
     let number = |at: usize, size: usize| {
         let bytes = file[at..at + size].iter().rev();
         bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
     };
-    let [first, size, count] = [(0x20, 8), (0x36, 2), (0x38, 2)].map(|(at, n)| number(at, n));
-    let segments = (0..count).map(|n| (first + n * size) as usize);
+    // Where the header says where the segments are, and where a segment has its
+    // address and its size; how long these numbers are.
+    let (header, [address, size], word) = match number(4, 1) {
+        1 => ([0x1c, 0x2a, 0x2c], [0x08, 0x14], 4),
+        _ => ([0x20, 0x36, 0x38], [0x10, 0x28], 8),
+    };
+    let [first, step, count] =
+        [(header[0], word), (header[1], 2), (header[2], 2)].map(|(at, size)| number(at, size));
+    let segments = (0..count).map(|n| (first + n * step) as usize);
     let loaded = segments.filter(|at| number(*at, 4) == 1);
-    let ends = loaded.map(|at| number(at + 0x10, 8) + number(at + 0x28, 8));
+    let ends = loaded.map(|at| number(at + address, word) + number(at + size, word));
     // A program that is not position-independent does not begin at 0.
     let ends = ends.map(|end| end & 0xff_ffff);
     ends.max().unwrap() / 1024

@@ -22,6 +22,7 @@ mod architecture;
 mod building;
 mod chains;
 mod client_certificates;
+mod clock;
 mod completions;
 mod crl;
 mod descriptors;

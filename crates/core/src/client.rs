@@ -28,6 +28,7 @@ use crate::setup::{self, Privileged, Ready, Setup};
 use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ServerVerifier;
+use crate::wall_clock::WallClock;
 use crate::{SETUP, crypto};
 
 /// The program.
@@ -240,7 +241,7 @@ impl Config<'_> {
             name: self.name.clone(),
             algorithms: self.provider.signature_verification_algorithms,
         };
-        let builder = ClientConfig::builder_with_provider(self.provider)
+        let builder = ClientConfig::builder_with_details(self.provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()
             .map_err(setup::failed)?
             .dangerous()

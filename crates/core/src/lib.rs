@@ -25,5 +25,6 @@ mod setup;
 #[cfg(any(test, feature = "fuzzing"))]
 mod testing;
 mod verify;
+mod wall_clock;
 
 use tunnel::outcome::{CONTEXT, SETUP};

@@ -30,6 +30,7 @@ use crate::setup::{self, Privileged, Ready, Setup};
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ClientVerifier;
+use crate::wall_clock::WallClock;
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -250,7 +251,7 @@ struct Config<'a> {
 impl Config<'_> {
     fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let asks = self.verifier.offer_client_auth();
-        let mut config = ServerConfig::builder_with_provider(self.provider)
+        let mut config = ServerConfig::builder_with_details(self.provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()
             .map_err(setup::failed)?
             .with_client_cert_verifier(self.verifier)
@@ -288,11 +289,10 @@ const SKIPPED_EARLY_DATA: u32 = 1 << 17;
 
 #[cfg(test)]
 mod tests {
-    use rustls::pki_types::UnixTime;
-
     use super::*;
     use crate::credentials::sessions;
     use crate::testing;
+    use crate::wall_clock;
 
     #[test]
     fn tickets_are_sealed_without_client_certificates_and_with_a_guard_for_tls_1_3() {
@@ -301,7 +301,7 @@ mod tests {
             options.client_certificate = client_certificate;
             let made = super::sessions(TicketKeys::for_tests(), &options, guarded);
             let (shown, state) = (testing::pair().cert.remove(0), sessions::for_tests(version));
-            made.is_some_and(|made| made.seal(&shown, &state, UnixTime::now()).is_some())
+            made.is_some_and(|made| made.seal(&shown, &state, wall_clock::now()).is_some())
         };
         for guarded in [false, true] {
             for asked in [ClientCertificate::Optional, ClientCertificate::Mandatory] {

@@ -5,6 +5,7 @@
 //! call. In this crate only [`fd::message`] prints, and only [`entry`] and an
 //! allocation that fails exit.
 
+pub mod clock;
 pub mod entry;
 pub mod env;
 pub mod errno;

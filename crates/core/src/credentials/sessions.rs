@@ -10,6 +10,7 @@ use tunnel::handshake_facts::HandshakeFacts;
 
 use crate::credentials::ticketer::{LIFETIME, TicketKeys};
 use crate::crypto;
+use crate::wall_clock;
 
 /// A server's sessions, in tickets.
 pub struct Sessions {
@@ -74,12 +75,12 @@ impl ProducesTickets for Ticketer {
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
-        self.sessions.seal(&shown, plain, UnixTime::now())
+        self.sessions.seal(&shown, plain, wall_clock::now())
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
-        self.sessions.open(&shown, cipher, UnixTime::now())
+        self.sessions.open(&shown, cipher, wall_clock::now())
     }
 }
 

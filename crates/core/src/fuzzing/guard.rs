@@ -1,7 +1,5 @@
 //! What the guard receives, and what it reads during the handshake.
 
-use rustls::pki_types::UnixTime;
-
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions, is_resumable};
 use crate::credentials::sni_directory::{places, unicode_places};
@@ -11,6 +9,7 @@ use crate::keyguard::Role;
 use crate::keyguard::message::{HEADER, MAX_RESPONSE, Request, Response, header};
 use crate::keyguard::policy::SigningPolicy;
 use crate::testing;
+use crate::wall_clock;
 
 /// Messages of a taken-over engine, each a kind, a length and so many bytes: it
 /// gets no more than a handshake needs.
@@ -24,7 +23,7 @@ pub fn conversation(mut input: &[u8]) -> bool {
     while let [kind, length, rest @ ..] = input {
         let (content, rest) = rest.split_at(usize::from(*length).min(rest.len()));
         input = rest;
-        let response = policy.respond(*kind, content, UnixTime::now());
+        let response = policy.respond(*kind, content, wall_clock::now());
         let bytes = matches!(response, Response::Bytes(_));
         match Request::parse(*kind, content) {
             Some(Request::Signature(_, text)) => {
@@ -106,7 +105,7 @@ pub fn directory(input: &[u8]) -> bool {
 
 /// A file of ticket keys, and the same bytes as a ticket.
 pub fn tickets(input: &[u8]) -> bool {
-    let now = UnixTime::now();
+    let now = wall_clock::now();
     let who = b"who";
     let _ = is_resumable(input, Versions::Both);
     assert_eq!(TicketKeys::for_tests().open(who, input, now), None);

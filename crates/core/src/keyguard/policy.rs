@@ -193,6 +193,7 @@ mod tests {
     use crate::credentials::ticketer::TicketKeys;
     use crate::keyguard::message::HEADER;
     use crate::testing;
+    use crate::wall_clock;
 
     const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 
@@ -206,7 +207,7 @@ mod tests {
 
     fn ask(policy: &mut SigningPolicy, request: &Request<'_>) -> Response {
         let message = request.encode();
-        policy.respond(message[0], &message[HEADER..], UnixTime::now())
+        policy.respond(message[0], &message[HEADER..], wall_clock::now())
     }
 
     fn verify() -> Vec<u8> {
@@ -284,7 +285,7 @@ mod tests {
         // A ticket of a server without a guard that has the same TICKETKEYFILE.
         let both = Sessions::new(TicketKeys::for_tests(), Versions::Both);
         let shown = &testing::pair().cert[0];
-        let foreign = both.seal(shown, &tls12, UnixTime::now()).unwrap();
+        let foreign = both.seal(shown, &tls12, wall_clock::now()).unwrap();
         assert_eq!(ask(&mut policy, &Request::Open(&foreign)), Response::None);
         assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
     }
@@ -382,7 +383,7 @@ mod tests {
         let mut policy = policy();
         for kind in 0..=255 {
             for content in [&[][..], &[0], &[0xff; 40]] {
-                let response = policy.respond(kind, content, UnixTime::now());
+                let response = policy.respond(kind, content, wall_clock::now());
                 assert!(!is_bytes(&response), "{kind}");
             }
         }

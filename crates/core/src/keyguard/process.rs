@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use cli::{Context, EngineOptions, Fatal};
-use rustls::pki_types::UnixTime;
 use sandbox::Profile;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use tunnel::outcome::Outcome;
@@ -18,6 +17,7 @@ use super::policy::SigningPolicy;
 use super::{PrivateMaterial, Role};
 use crate::drop_privileges::Identity;
 use crate::exit;
+use crate::wall_clock;
 
 /// The engine that starts a guard.
 pub struct GuardSetup<'a> {
@@ -135,7 +135,7 @@ fn answer(
     send(socket, &policy.ready())?;
     loop {
         let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
-        let mut respond = || policy.respond(kind, &content, UnixTime::now());
+        let mut respond = || policy.respond(kind, &content, wall_clock::now());
         let mut response = match confine {
             Some(_) => while_engine_runs(socket, respond)?,
             None => respond(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use rustls::server::ProducesTickets;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
@@ -30,6 +30,7 @@ use crate::testing::{self, CERTIFICATE};
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
+use crate::wall_clock;
 
 /// A client of a guard that ends after so many `responses`. The thread returns the
 /// kinds of the requests.
@@ -48,7 +49,7 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
                 break;
             };
             asked.push(kind);
-            let response = policy.respond(kind, &content, UnixTime::now());
+            let response = policy.respond(kind, &content, wall_clock::now());
             channel::send(&socket, &response.encode(), None).unwrap();
         }
         asked

@@ -198,11 +198,15 @@ mod tests {
 
     /// Checks that the program decides as the rows do.
     fn assert_agrees(calls: &[Call<'_>]) {
+        // Those of the rows and their neighbours, between which the search decides.
+        let near = |call: &Call<'_>| [call.0.wrapping_sub(1), call.0, call.0 + 1];
+        let mut numbers: Vec<u32> = calls.iter().flat_map(near).collect();
+        numbers.extend([0, 999, 0x4000_0001, i32::MAX as u32, u32::MAX]);
         let values = [0, 1, 2, 3, 4, 5, 6, 12, 32, 33, 1031, u64::MAX, 7 << 32];
         // The first one that is little-endian, and the last one, which is not.
         for (_, architecture) in [ALL[0], ALL[ALL.len() - 1]] {
             let program = compile(architecture, calls.to_vec()).unwrap();
-            for number in (0..1000).chain([0x4000_0001, i32::MAX as u32, u32::MAX]) {
+            for &number in &numbers {
                 for (index, value) in values.iter().enumerate() {
                     for other in values.iter().cycle().skip(index).take(values.len()) {
                         let args = [*value, *other, *value, *other, 0, *other];

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
-use crate::util::tls::{HELLO, connect, start, tlsc, tlsd};
+use crate::util::tls::{HELLO, connect, serve, start, tlsc, tlsd};
 use crate::util::{Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
 /// A server's engine that waits for a client with this key.
@@ -34,10 +34,16 @@ fn engine(server: &Running) -> i32 {
 
 /// Its memory, but for zeros and what it cannot write to; None if that may not be seen.
 pub fn memory(pid: i32) -> Option<Vec<u8>> {
+    memory_of(pid, "")
+}
+
+/// The same of the mappings whose lines in /proc/PID/maps end so.
+fn memory_of(pid: i32, end: &str) -> Option<Vec<u8>> {
     let file = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
     let mut all = Vec::new();
-    for line in maps.lines().filter(|line| line.contains(" rw")) {
+    let writable = maps.lines().filter(|line| line.contains(" rw"));
+    for line in writable.filter(|line| line.ends_with(end)) {
         let (range, _) = line.split_once(' ').unwrap();
         let (start, end) = range.split_once('-').unwrap();
         let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
@@ -164,6 +170,52 @@ fn after_the_handshake_the_key_is_in_one_place() {
         let left = found(&memory, &pieces(&backwards, &[]));
         assert!(left.is_empty(), "{key}: {} {left:x?}", left.len());
     }
+}
+
+/// The secrets in a key log file.
+fn logged(file: &std::path::Path) -> Vec<Vec<u8>> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let secrets = text.lines().filter_map(|line| line.split(' ').nth(2));
+    let hex = |digits: &str| {
+        let pairs = digits.as_bytes().chunks(2).map(str::from_utf8);
+        let bytes = pairs.map(|pair| u8::from_str_radix(pair.unwrap(), 16).unwrap());
+        bytes.collect::<Vec<_>>()
+    };
+    secrets.filter(|text| text.len() >= 64).map(hex).collect()
+}
+
+#[test]
+fn after_the_handshake_its_secrets_are_not_on_the_stack() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let log = dir.join("log");
+    let (server, port) = serve(&[], "p256", &["cat"]);
+    let mut client = cmd(["openssl", "s_client", "-quiet", "-tls1_3", "-keylogfile"])
+        .arg(&log)
+        .args(["-connect", &format!("127.0.0.1:{port}")])
+        .input_pipe()
+        .start();
+    client.write("hello\n");
+    client.wait_out("hello\n");
+    let pid = engine(&server);
+    let (Some(memory), Some(stack)) = (memory(pid), memory_of(pid, "[stack]")) else {
+        println!("SKIPPED: the memory of an engine may not be seen");
+        return;
+    };
+    let secrets = logged(&log);
+    // Some calls have overwritten parts of what was left.
+    let has = |memory: &[u8]| {
+        let of_one = |secret: &&Vec<u8>| {
+            let mut pieces = secret.windows(8);
+            pieces.any(|piece| memory.windows(8).any(|bytes| bytes == piece))
+        };
+        secrets.iter().filter(of_one).count()
+    };
+    assert_ne!(has(&memory), 0, "none of {} is anywhere", secrets.len());
+    assert!(!stack.is_empty());
+    assert_eq!(has(&stack), 0);
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! What is accepted, and when.
+
+use super::*;
+
+/// A context without variables.
+fn context() -> Context {
+    Context {
+        program: &cli::tables::TCPSERVERD,
+        prog: "prog".to_owned(),
+        args: Vec::new(),
+        env: unix::Env::default(),
+        verbosity: 0,
+    }
+}
+
+/// Runs `test` with a server that has these limits, in all and for each address, and
+/// so many clients that wait. Its children end at once; nobody reaps them.
+fn with_server([maximum, local]: [u32; 2], waiting: usize, test: impl FnOnce(&mut Server<'_>)) {
+    let mut context = context();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _clients: Vec<_> = (0..waiting)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    let prog = ["/bin/sh", "-c", "exit 0"].map(OsString::from).to_vec();
+    let local_address = address.into();
+    let mut server = Server::new(&mut context, listener, local_address, prog, maximum, local);
+    test(&mut server);
+}
+
+#[test]
+fn everybody_who_waits_is_accepted_and_then_there_is_nothing_to_do() {
+    with_server([9, 9], 3, |server| {
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.ready), (3, false));
+        // Without an event nobody new is looked for.
+        server.maximum = 2;
+        server.accept_all().unwrap();
+        assert_eq!(server.table.len(), 3);
+    });
+}
+
+#[test]
+fn no_more_than_the_limit_are_accepted_and_the_others_wait() {
+    with_server([2, 2], 3, |server| {
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.ready), (2, true));
+        let first = server.table.pids().next().unwrap();
+        server.table.remove(first);
+        server.accept_all().unwrap();
+        assert_eq!(server.table.len(), 2);
+    });
+}
+
+#[test]
+fn an_address_at_its_limit_is_closed() {
+    with_server([9, 2], 4, |server| {
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.ready), (2, false));
+    });
+}
+
+#[test]
+fn nobody_is_accepted_in_a_pause() {
+    with_server([9, 9], 1, |server| {
+        server.resume = Some(Instant::now() + Duration::from_secs(3600));
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.resume.is_some()), (0, true));
+        server.resume = Some(Instant::now());
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.resume), (1, None));
+    });
+}
+
+#[test]
+fn each_pause_is_longer_up_to_a_limit_until_somebody_is_accepted() {
+    with_server([9, 9], 1, |server| {
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            pauses.push(server.pause.as_millis());
+            server.accept_failed(Errno::EMFILE).unwrap();
+            assert!(server.resume.take().is_some());
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 800]);
+        server.accept_all().unwrap();
+        assert_eq!(server.pause, FIRST_PAUSE);
+    });
+}
+
+#[test]
+fn a_failed_accept_ends_the_server_only_if_the_socket_is_unusable() {
+    with_server([9, 9], 0, |server| {
+        for errno in [
+            Errno::EINVAL,
+            Errno::EOPNOTSUPP,
+            Errno::EBADF,
+            Errno::ENOTSOCK,
+        ] {
+            assert!(server.accept_failed(errno).is_err(), "{errno}");
+        }
+        for errno in [
+            Errno::ECONNABORTED,
+            Errno::EPERM,
+            Errno::ENETDOWN,
+            Errno::ETIMEDOUT,
+        ] {
+            server.accept_failed(errno).unwrap();
+            assert_eq!((server.resume, server.ready), (None, true), "{errno}");
+        }
+        server.accept_failed(Errno::EAGAIN).unwrap();
+        assert_eq!((server.resume, server.ready), (None, false));
+        server.accept_failed(Errno::ENOMEM).unwrap();
+        assert!(server.resume.is_some());
+    });
+}

@@ -22,6 +22,7 @@ mod parser;
 mod pins;
 pub mod tables;
 mod tls;
+pub mod tlsa;
 pub mod usage;
 mod value;
 pub mod variables;

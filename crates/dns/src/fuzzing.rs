@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::message::{Message, Reply};
+use cli::tlsa::TlsaRecord;
+
+use crate::message::{Message, Reply, SecuredKind};
 use crate::{Answer, Failure, Name, Query};
 
 /// The id in the seeds.
@@ -17,10 +19,14 @@ pub fn dns(input: &[u8]) -> bool {
     let Some(name) = Name::parse(b"www.good.test") else {
         unreachable!("it is a name")
     };
-    let query = match how & 3 {
+    let query = match how & 0b1011 {
         0 => Query::A(name),
         1 => Query::Aaaa(name),
-        _ => Query::Ptr(IpAddr::from([192, 0, 2, 17])),
+        2 | 3 => Query::Ptr(IpAddr::from([192, 0, 2, 17])),
+        8 => Query::Secured(name, SecuredKind::A),
+        9 => Query::Secured(name, SecuredKind::Aaaa),
+        10 => Query::Secured(name, SecuredKind::Cname),
+        _ => Query::Secured(name, SecuredKind::Tlsa),
     };
     let whole = how & 4 != 0;
     let message = Message::new(&query, ID);
@@ -54,6 +60,20 @@ fn check(query: &Query, answer: &Answer) {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
             assert!(name.len() <= 255 && name.ends_with('.') && !name.starts_with('.'));
             assert!(!name.contains("..") && name.chars().all(plain), "{name:?}");
+        }
+        (Query::Secured(_, kind), Answer::Secured(found)) => {
+            let tlsa = *kind == SecuredKind::Tlsa;
+            let addresses = matches!(kind, SecuredKind::A | SecuredKind::Aaaa);
+            assert_eq!(found.data.is_empty(), !tlsa);
+            assert_eq!(found.owner.is_some(), addresses);
+            for data in &found.data {
+                if let Some(record) = TlsaRecord::from_rdata(data) {
+                    assert_eq!(
+                        TlsaRecord::parse(record.to_string().as_bytes()),
+                        Some(record)
+                    );
+                }
+            }
         }
         _ => unreachable!("{answer:?} to {query:?}"),
     }

@@ -8,6 +8,7 @@
 
 mod config;
 mod conversation;
+mod dane;
 mod exchange;
 mod failure;
 mod file;
@@ -19,8 +20,9 @@ mod name;
 mod resolver;
 
 pub use config::Config;
+pub use dane::{Service, Tlsa, Unsecured};
 pub use failure::Failure;
 pub use hosts::Hosts;
-pub use message::{Answer, Query};
+pub use message::{Answer, Query, Secured, SecuredKind};
 pub use name::{Name, host_name};
 pub use resolver::{Families, Resolver};

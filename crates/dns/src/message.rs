@@ -25,6 +25,21 @@ pub enum Query {
     Aaaa(Name),
     /// For the name of an address.
     Ptr(IpAddr),
+    /// For records of a name, and whether DNSSEC secures them (RFC 4035 section 3.2).
+    Secured(Name, SecuredKind),
+}
+
+/// The type of records about which [`Query::Secured`] asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SecuredKind {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// The alias itself, which is not followed.
+    Cname,
+    /// TLSA records (RFC 6698).
+    Tlsa,
 }
 
 impl Query {
@@ -34,7 +49,7 @@ impl Query {
         let (name, ip) = match self {
             Self::A(name) => (name, Ipv4Addr::LOCALHOST.into()),
             Self::Aaaa(name) => (name, Ipv6Addr::LOCALHOST.into()),
-            Self::Ptr(_) => return None,
+            Self::Ptr(_) | Self::Secured(..) => return None,
         };
         name.is_localhost().then(|| Answer::Addresses(vec![ip]))
     }
@@ -47,6 +62,21 @@ pub enum Answer {
     Addresses(Vec<IpAddr>),
     /// The name of an address, as [`host_name`] returns it.
     HostName(String),
+    /// The records of a name.
+    Secured(Secured),
+}
+
+/// Records, and what the server says about them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Secured {
+    /// Whether the server says that DNSSEC secures the whole answer, aliases included: the AD
+    /// bit. It means something only if the server and the path to it are trusted.
+    pub authentic: bool,
+    /// The name at the end of the chain of aliases, as [`host_name`] returns it. Of TLSA records
+    /// and aliases themselves, None.
+    pub owner: Option<String>,
+    /// The data of TLSA records, in the server's order; nothing of other types.
+    pub data: Vec<Vec<u8>>,
 }
 
 impl Answer {
@@ -54,7 +84,7 @@ impl Answer {
     pub fn addresses(&self) -> &[IpAddr] {
         match self {
             Self::Addresses(addresses) => addresses,
-            Self::HostName(_) => &[],
+            Self::HostName(_) | Self::Secured(_) => &[],
         }
     }
 }
@@ -80,7 +110,19 @@ pub(crate) struct Message {
     id: u16,
     name: Name,
     kind: TYPE,
+    /// Whether the query asks for DNSSEC.
+    secured: bool,
 }
+
+/// The type of TLSA records, which simple-dns does not know.
+const TLSA: u16 = 52;
+
+/// The type that stands for TLSA in a question that simple-dns is to read.
+const STAND_IN: TYPE = TYPE::NULL;
+
+/// The OPT record of a query (RFC 6891 section 6.1): answers over UDP may have 1232 bytes, which
+/// pass without fragments; the DO bit is set (RFC 3225). simple-dns cannot set that.
+const OPT_WITH_DO: [u8; 11] = [0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0];
 
 impl Message {
     pub(crate) fn new(query: &Query, id: u16) -> Self {
@@ -88,8 +130,15 @@ impl Message {
             Query::A(name) => (name.clone(), TYPE::A),
             Query::Aaaa(name) => (name.clone(), TYPE::AAAA),
             Query::Ptr(ip) => (Name::reverse(*ip), TYPE::PTR),
+            Query::Secured(name, kind) => (name.clone(), kind.wire()),
         };
-        Self { id, name, kind }
+        let secured = matches!(query, Query::Secured(..));
+        Self {
+            id,
+            name,
+            kind,
+            secured,
+        }
     }
 
     /// The packet to send.
@@ -97,13 +146,20 @@ impl Message {
         let labels: Vec<Label> = self.labels().map(Label::new_unchecked).collect();
         let mut packet = Packet::new_query(self.id);
         packet.set_flags(PacketFlag::RECURSION_DESIRED);
-        packet.questions.push(Question::new(
-            simple_dns::Name::new_with_labels(&labels),
-            QTYPE::TYPE(self.kind),
-            CLASS::IN.into(),
-            false,
-        ));
-        packet.build_bytes_vec().map_err(|_| Failure::BadName)
+        packet.questions.push(self.question(&labels));
+        let mut packet = packet.build_bytes_vec().map_err(|_| Failure::BadName)?;
+        if self.secured {
+            packet.extend(OPT_WITH_DO);
+            if let Some(count) = packet.get_mut(Header::LEN - 2..Header::LEN) {
+                count.copy_from_slice(&[0, 1]);
+            }
+        }
+        Ok(packet)
+    }
+
+    fn question<'a>(&self, labels: &[Label<'a>]) -> Question<'a> {
+        let name = simple_dns::Name::new_with_labels(labels);
+        Question::new(name, QTYPE::TYPE(self.kind), CLASS::IN.into(), false)
     }
 
     /// Reads a received packet. `whole` if it came over TCP, which truncates nothing.
@@ -120,20 +176,45 @@ impl Message {
         if usize::from(answers) * RECORD > packet.len() {
             return Reply::Broken(Failure::Malformed);
         }
-        match Packet::parse(&with_answers(packet, answers)) {
+        let mut packet = with_answers(packet, answers);
+        if self.kind == TYPE::Unknown(TLSA) && !self.stand_in(&mut packet) {
+            return Reply::Foreign;
+        }
+        match Packet::parse(&packet) {
             Ok(packet) if !self.asked_by(&packet) => Reply::Foreign,
             Ok(_) if truncated => Reply::Truncated,
-            Ok(packet) => self.read(&packet),
+            Ok(packet) => self.read(&packet, header.authentic),
             Err(_) => Reply::Broken(Failure::Malformed),
         }
     }
 
-    fn read(&self, packet: &Packet) -> Reply {
+    fn read(&self, packet: &Packet, authentic: bool) -> Reply {
         match packet.rcode() {
-            RCODE::NoError => Reply::Final(self.find(&packet.answers)),
+            RCODE::NoError => {
+                let mut found = self.find(&packet.answers);
+                if let Ok(Answer::Secured(secured)) = &mut found {
+                    secured.authentic = authentic;
+                }
+                Reply::Final(found)
+            }
             RCODE::NameError => Reply::Final(Err(Failure::NoName)),
             RCODE::FormatError | RCODE::NotImplemented | RCODE::Refused => Reply::Unwilling,
             _ => Reply::Broken(Failure::Server),
+        }
+    }
+
+    /// Replaces the type TLSA in the question of `packet`: simple-dns cannot read it there. False
+    /// if there is a question, and not one of our length for this type.
+    fn stand_in(&self, packet: &mut [u8]) -> bool {
+        let name: usize = self.labels().map(|label| label.len() + 1).sum();
+        let start = Header::LEN + name + 1;
+        let asked = packet.get(4..6).is_some_and(|count| count != [0, 0]);
+        match packet.get_mut(start..start + 2) {
+            Some(kind) if asked && kind == TLSA.to_be_bytes() => {
+                kind.copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
+                true
+            }
+            _ => !asked,
         }
     }
 
@@ -141,7 +222,11 @@ impl Message {
     fn asked_by(&self, packet: &Packet) -> bool {
         match &packet.questions[..] {
             [question] => {
-                question.qtype == QTYPE::TYPE(self.kind)
+                let kind = match self.kind {
+                    TYPE::Unknown(TLSA) => STAND_IN,
+                    kind => kind,
+                };
+                question.qtype == QTYPE::TYPE(kind)
                     && question.qclass == CLASS::IN.into()
                     && same(question.qname.as_bytes(), self.labels())
             }
@@ -158,7 +243,12 @@ impl Message {
             let here = |record: &&ResourceRecord| {
                 record.class == CLASS::IN && same(record.name.as_bytes(), name.iter().copied())
             };
-            if let Some(answer) = self.collect(records.iter().filter(here)) {
+            let found = if self.secured {
+                self.collect_secured(records.iter().filter(here), &name)
+            } else {
+                self.collect(records.iter().filter(here))
+            };
+            if let Some(answer) = found {
                 return answer;
             }
             let mut aliases = records.iter().filter(here);
@@ -198,8 +288,49 @@ impl Message {
         (!addresses.is_empty()).then_some(Ok(Answer::Addresses(addresses)))
     }
 
+    /// The answer in `records` of `name`; None if none has our type. A host whose name is not
+    /// one cannot be secured.
+    fn collect_secured<'a>(
+        &self,
+        records: impl Iterator<Item = &'a ResourceRecord<'a>>,
+        name: &[&[u8]],
+    ) -> Option<Result<Answer, Failure>> {
+        let is_ours =
+            |data: &&RData| data.type_code() == self.kind && !matches!(data, RData::Empty(_));
+        let ours: Vec<_> = (records.map(|record| &record.rdata))
+            .filter(is_ours)
+            .collect();
+        let owner = match ours.first()? {
+            RData::A(_) | RData::AAAA(_) => match host_name(name.iter().copied()) {
+                None => return Some(Err(Failure::Malformed)),
+                owner => owner,
+            },
+            _ => None,
+        };
+        let data = ours.iter().filter_map(|data| match data {
+            RData::NULL(_, data) => Some(data.get_data().to_vec()),
+            _ => None,
+        });
+        Some(Ok(Answer::Secured(Secured {
+            authentic: false,
+            owner,
+            data: data.collect(),
+        })))
+    }
+
     fn labels(&self) -> impl Iterator<Item = &[u8]> {
         self.name.labels().iter().map(Vec::as_slice)
+    }
+}
+
+impl SecuredKind {
+    fn wire(self) -> TYPE {
+        match self {
+            Self::A => TYPE::A,
+            Self::Aaaa => TYPE::AAAA,
+            Self::Cname => TYPE::CNAME,
+            Self::Tlsa => TYPE::Unknown(TLSA),
+        }
     }
 }
 
@@ -208,6 +339,7 @@ struct Header {
     id: u16,
     response: bool,
     truncated: bool,
+    authentic: bool,
     questions: u16,
     answers: u16,
 }
@@ -221,6 +353,7 @@ impl Header {
             id: u16::from_be_bytes([bytes[0], bytes[1]]),
             response: bytes[2] & 0x80 != 0,
             truncated: bytes[2] & 0x02 != 0,
+            authentic: bytes[3] & 0x20 != 0,
             questions: u16::from_be_bytes([bytes[4], bytes[5]]),
             answers: u16::from_be_bytes([bytes[6], bytes[7]]),
         })
@@ -246,7 +379,7 @@ fn same<'a>(a: impl Iterator<Item = &'a [u8]>, b: impl Iterator<Item = &'a [u8]>
 
 #[cfg(test)]
 mod tests {
-    use simple_dns::rdata::{A, CNAME, PTR};
+    use simple_dns::rdata::{A, CNAME, NULL, PTR};
 
     use super::*;
 
@@ -271,8 +404,9 @@ mod tests {
 
     /// The answer to `message` with these records.
     fn answer(message: &Message, records: &[(&'static str, RData<'static>)]) -> Vec<u8> {
-        let query = message.encode().unwrap();
-        let mut packet = Packet::parse(&query).unwrap().into_reply();
+        let labels: Vec<Label> = message.labels().map(Label::new_unchecked).collect();
+        let mut packet = Packet::new_reply(ID);
+        packet.questions.push(message.question(&labels));
         for (name, data) in records {
             let record = ResourceRecord::new(wire(name), CLASS::IN, 60, data.clone());
             packet.answers.push(record);
@@ -327,6 +461,54 @@ mod tests {
         for bad in [&b"../x"[..], b"a.b", b"a\0"] {
             assert_eq!(name(bad), Reply::Final(Err(Failure::NoData)));
         }
+    }
+
+    #[test]
+    fn secured_query_asks_for_dnssec_and_the_answer_says_whether_it_is_authentic() {
+        const RDATA: [u8; 4] = [3, 1, 1, 0xab];
+        let tlsa = |name| (name, RData::NULL(TLSA, NULL::new(&RDATA).unwrap()));
+        let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+        assert!(message.encode().unwrap().ends_with(&OPT_WITH_DO));
+        let records = [cname("www.good.test", "b"), tlsa("b")];
+        let mut packet = answer(&message, &records);
+        for authentic in [false, true] {
+            packet[3] = if authentic { 0x20 } else { 0 };
+            let found = Secured {
+                authentic,
+                owner: None,
+                data: vec![RDATA.to_vec()],
+            };
+            let expected = Reply::Final(Ok(Answer::Secured(found)));
+            assert_eq!(message.decode(&packet, false), expected);
+        }
+        let mut other_type = packet.clone();
+        let start = Header::LEN + "www.good.test".len() + 2;
+        other_type[start..start + 2].copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
+        assert_eq!(message.decode(&other_type, false), Reply::Foreign);
+        let none = answer(&message, &[a("www.good.test", 1)]);
+        let expected = Reply::Final(Err(Failure::NoData));
+        assert_eq!(message.decode(&none, false), expected);
+    }
+
+    #[test]
+    fn secured_addresses_have_the_name_at_the_end_of_the_aliases() {
+        let owner = |records: &[(&'static str, RData<'static>)]| {
+            let message = asked(|name| Query::Secured(name, SecuredKind::A));
+            match message.decode(&answer(&message, records), false) {
+                Reply::Final(Ok(Answer::Secured(found))) => Ok(found.owner.unwrap()),
+                Reply::Final(Err(failure)) => Err(failure),
+                other => panic!("{other:?}"),
+            }
+        };
+        let name = "www.good.test";
+        assert_eq!(owner(&[a(name, 1)]), Ok("www.good.test.".into()));
+        assert_eq!(owner(&[cname(name, "B"), a("b", 1)]), Ok("b.".into()));
+        let bad = [cname(name, "b c"), a("b c", 1)];
+        assert_eq!(owner(&bad), Err(Failure::Malformed));
+        assert_eq!(
+            owner(&[(name, RData::Empty(TYPE::A))]),
+            Err(Failure::NoData)
+        );
     }
 
     #[test]

@@ -57,6 +57,19 @@ impl Resolver {
         })
     }
 
+    /// Keeps only the servers on this machine: nobody can change what they say on the way to us.
+    /// False if there are none.
+    pub fn keep_local_servers(&mut self) -> bool {
+        let servers = &mut self.config.servers;
+        servers.retain(|server| IpAddr::from(server.ip).to_canonical().is_loopback());
+        !servers.is_empty()
+    }
+
+    /// The answers to `queries`, which are made at the same time.
+    pub(crate) fn answers(&self, queries: &[Query]) -> Vec<Result<Answer, Failure>> {
+        resolve(&self.config, queries, None, self.deadline)
+    }
+
     /// The addresses of `name`, IPv6 first; at least one. With `qualify`, suffixes are
     /// tried unless the name has a final dot. For `localhost` and names under it no
     /// server is queried.

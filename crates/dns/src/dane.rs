@@ -1,0 +1,229 @@
+//! The TLSA records of a service (RFC 6698), where DNSSEC secures them.
+//!
+//! They are looked up only if DNSSEC secures the addresses of the host, too (RFC 7672 section
+//! 2.2): some servers of other zones do not answer queries for TLSA records, and their hosts
+//! could not be reached.
+
+use std::fmt;
+
+use cli::tlsa::TlsaRecord;
+
+use crate::message::{Secured, SecuredKind};
+use crate::{Answer, Failure, Name, Query, Resolver};
+
+/// A service over TCP.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// The name of its host.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+}
+
+/// The TLSA records of a service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Tlsa {
+    /// DNSSEC secures them.
+    Authentic {
+        /// The name under which they are: the host's, or the one of which it is an alias (RFC
+        /// 7671 section 7). Without a final dot.
+        base: String,
+        /// The records, in the server's order. Malformed ones are left out.
+        records: Vec<TlsaRecord>,
+    },
+    /// There are none.
+    Absent(Unsecured),
+}
+
+/// Why there are no authentic TLSA records. Displayed as the reason at the end of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unsecured {
+    /// The host is not a name in the DNS.
+    NoName,
+    /// The host has no address in the DNS.
+    NoAddress(Failure),
+    /// DNSSEC does not secure the addresses of the host.
+    Address,
+    /// DNSSEC secures the addresses, but no TLSA record.
+    Record,
+}
+
+impl fmt::Display for Unsecured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoName => f.write_str("the host is not a name in the DNS"),
+            Self::NoAddress(failure) => write!(f, "the host has no address: {failure}"),
+            Self::Address => f.write_str("DNSSEC does not secure the addresses of the host"),
+            Self::Record => f.write_str("the host has none that DNSSEC secures"),
+        }
+    }
+}
+
+impl Resolver {
+    /// Looks up the TLSA records of `service`. The servers are trusted to validate.
+    ///
+    /// # Errors
+    /// A lookup failed, so that it is unknown whether there are any. A validating server answers
+    /// SERVFAIL if a signature or the denial of a record is not valid.
+    pub fn tlsa(&self, service: Service<'_>) -> Result<Tlsa, Failure> {
+        let host = match Name::parse(service.host.as_bytes()) {
+            Some(host) if !host.is_localhost() => host,
+            _ => return Ok(Tlsa::Absent(Unsecured::NoName)),
+        };
+        let kinds = [SecuredKind::A, SecuredKind::Aaaa];
+        let queries = kinds.map(|kind| Query::Secured(host.clone(), kind));
+        let bases = match base_domains(service.host, &self.answers(&queries))? {
+            Bases::Known(bases) => bases,
+            Bases::Absent(why) => return Ok(Tlsa::Absent(why)),
+            Bases::HostIfAliasIsSecure => {
+                let alias = self.secured(Query::Secured(host, SecuredKind::Cname))?;
+                if !alias.is_some_and(|alias| alias.authentic) {
+                    return Ok(Tlsa::Absent(Unsecured::Address));
+                }
+                vec![plain(service.host)]
+            }
+        };
+        for base in bases {
+            let Some(owner) = owner(service.port, &base) else {
+                continue;
+            };
+            let found = self.secured(Query::Secured(owner, SecuredKind::Tlsa))?;
+            if let Some(found) = found.filter(|found| found.authentic) {
+                let records = found.data.iter();
+                let records = records.filter_map(|data| TlsaRecord::from_rdata(data));
+                let records = records.collect();
+                return Ok(Tlsa::Authentic { base, records });
+            }
+        }
+        Ok(Tlsa::Absent(Unsecured::Record))
+    }
+
+    /// The records that answer `query`. None if there are none.
+    fn secured(&self, query: Query) -> Result<Option<Secured>, Failure> {
+        match self.answers(&[query]).pop() {
+            Some(Ok(Answer::Secured(found))) => Ok(Some(found)),
+            Some(Err(failure)) if failure.is_negative() => Ok(None),
+            Some(Err(failure)) => Err(failure),
+            _ => Err(Failure::Malformed),
+        }
+    }
+}
+
+/// Under which names there may be TLSA records.
+#[derive(Debug, Eq, PartialEq)]
+enum Bases {
+    /// Under these, in this order.
+    Known(Vec<String>),
+    /// Under the name of the host if DNSSEC secures that it is an alias. It does not secure what
+    /// it is an alias of.
+    HostIfAliasIsSecure,
+    /// Under none.
+    Absent(Unsecured),
+}
+
+/// The names under which there may be TLSA records of `host` (RFC 7671 section 7, RFC 7672
+/// section 2.2). `answers` are those to the queries for its addresses: if one has addresses,
+/// another one may have failed.
+fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases, Failure> {
+    let found = answers.iter().filter_map(|answer| match answer {
+        Ok(Answer::Secured(found)) => Some(found),
+        _ => None,
+    });
+    let found: Vec<&Secured> = found.collect();
+    let host = plain(host);
+    let owner = |found: &Secured| found.owner.as_deref().map(plain);
+    if let Some(secure) = found.iter().find(|found| found.authentic) {
+        let mut bases: Vec<String> = owner(secure).into_iter().collect();
+        if !bases.contains(&host) {
+            bases.push(host);
+        }
+        return Ok(Bases::Known(bases));
+    }
+    if found.iter().any(|found| owner(found) != Some(host.clone())) {
+        return Ok(Bases::HostIfAliasIsSecure);
+    }
+    if !found.is_empty() {
+        return Ok(Bases::Absent(Unsecured::Address));
+    }
+    let failures = || answers.iter().filter_map(|answer| answer.as_ref().err());
+    let unknown = failures().find(|failure| !failure.is_negative());
+    match unknown.or_else(|| failures().next()) {
+        Some(failure) if failure.is_negative() => Ok(Bases::Absent(Unsecured::NoAddress(*failure))),
+        Some(failure) => Err(*failure),
+        None => Err(Failure::Malformed),
+    }
+}
+
+/// The name of the TLSA records (RFC 6698 section 3). None if it is too long.
+fn owner(port: u16, base: &str) -> Option<Name> {
+    Name::parse(format!("_{port}._tcp.{base}").as_bytes())
+}
+
+/// The name in lower case and without a final dot.
+fn plain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(owner: &str, authentic: bool) -> Result<Answer, Failure> {
+        Ok(Answer::Secured(Secured {
+            authentic,
+            owner: Some(owner.into()),
+            data: vec![],
+        }))
+    }
+
+    fn bases(answers: [Result<Answer, Failure>; 2]) -> Result<Bases, Failure> {
+        base_domains("Host.test.", &answers)
+    }
+
+    fn known(names: &[&str]) -> Result<Bases, Failure> {
+        Ok(Bases::Known(
+            names.iter().map(ToString::to_string).collect(),
+        ))
+    }
+
+    const NO: Result<Answer, Failure> = Err(Failure::NoData);
+    const BOGUS: Result<Answer, Failure> = Err(Failure::Server);
+
+    #[test]
+    fn host_with_secure_addresses_is_the_base() {
+        let secure = || addresses("host.test.", true);
+        assert_eq!(bases([secure(), NO]), known(&["host.test"]));
+        assert_eq!(bases([NO, secure()]), known(&["host.test"]));
+        assert_eq!(bases([BOGUS, secure()]), known(&["host.test"]));
+    }
+
+    #[test]
+    fn end_of_a_secure_chain_of_aliases_goes_before_the_host() {
+        let expanded = known(&["target.test", "host.test"]);
+        assert_eq!(bases([addresses("target.test.", true), NO]), expanded);
+    }
+
+    #[test]
+    fn alias_of_an_insecure_name_has_to_be_secure_itself() {
+        let alias = addresses("target.test.", false);
+        assert_eq!(bases([alias, NO]), Ok(Bases::HostIfAliasIsSecure));
+    }
+
+    #[test]
+    fn insecure_or_missing_addresses_have_no_base() {
+        let absent = |why| Ok(Bases::Absent(why));
+        let insecure = || addresses("host.test.", false);
+        assert_eq!(bases([insecure(), NO]), absent(Unsecured::Address));
+        assert_eq!(bases([BOGUS, insecure()]), absent(Unsecured::Address));
+        let missing = Unsecured::NoAddress(Failure::NoData);
+        assert_eq!(bases([NO, NO]), absent(missing));
+    }
+
+    #[test]
+    fn failed_lookup_is_not_a_missing_address() {
+        assert_eq!(bases([NO, BOGUS]), Err(Failure::Server));
+        assert_eq!(bases([BOGUS, NO]), Err(Failure::Server));
+        let late = Err(Failure::TimedOut);
+        assert_eq!(bases([late.clone(), late]), Err(Failure::TimedOut));
+    }
+}

@@ -112,11 +112,11 @@ fn add_entries(
 
 /// Adds words to the last line of `text`, and ends it, in lines of at most `width` columns. A new
 /// line begins with `indent` columns before the blank that precedes its first word. All is ASCII.
-pub fn add_words<'a>(
+pub fn add_words(
     text: &mut String,
     indent: usize,
     width: usize,
-    words: &mut dyn Iterator<Item = &'a str>,
+    words: &mut dyn Iterator<Item = &str>,
 ) {
     let mut column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
     let mut empty = true;

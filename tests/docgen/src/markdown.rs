@@ -118,7 +118,7 @@ pub fn cleaned() -> String {
 }
 
 /// Lines of at most [`WIDTH`], which are indented as far as `first`.
-fn fill<'a>(first: &str, words: &mut dyn Iterator<Item = &'a str>) -> String {
+fn fill(first: &str, words: &mut dyn Iterator<Item = &str>) -> String {
     let mut text = first.to_owned();
     add_words(&mut text, first.len(), WIDTH, words);
     text

@@ -2,6 +2,7 @@
 # Tests run on engines in which AddressSanitizer, or else valgrind, looks for invalid
 # use of memory: tests/sanitize.sh TARGET_DIRECTORY TARGET. Fails if a test fails, or if
 # there is a report. The engines are on the system's allocator, which both tools know.
+# TOOL=valgrind takes valgrind in any case.
 # bash and not sh: not every sh passes on variables with names such as KEYFILE:a.test.
 set -euo pipefail
 target_directory=$1 target=$2

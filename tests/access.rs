@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, need, pipe, skip};
+use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, mounted, need, pipe, skip};
 
 /// Far less than the limits that hold without `-t`, and more than a busy machine takes.
 const EARLY: Duration = Duration::from_secs(20);
@@ -345,6 +345,30 @@ fn names_are_looked_up_and_match_rules() {
         "unset local.test. unset none\n"
     );
     refused(&["-p", "-i", path], "127.0.0.15", "rule none");
+}
+
+#[test]
+fn a_resolv_conf_that_cannot_be_read_is_a_warning_and_with_w_a_refusal() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: root alone mounts files");
+        return;
+    }
+    let dir = TempDir::new();
+    let file = dir.file("resolv.conf", "");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    let Some(mounted) = mounted(&[(&file, "/etc/resolv.conf")]) else {
+        return;
+    };
+    let nobody = ["s6-applyuidgid", "-u", "65534", "-g", "65534", "-G", ""];
+    let run = |options: &[&str]| access(options).run_by(nobody).run_by(&mounted).run();
+    let why = "unable to set up name resolution: Permission denied";
+    let output = run(&["-v2"]).success();
+    assert_eq!(output.out(), "unset unset unset none\n");
+    let warning = format!("warning: {why}\n");
+    assert!(output.err().contains(&warning), "{}", output.err());
+    let refused = said(&run(&["-w"]).code(111).err());
+    let reason = format!("deny pid ip 127.0.0.9 reason {why}");
+    assert!(refused.contains(&reason), "{refused}");
 }
 
 #[test]

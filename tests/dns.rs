@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::util::{Answer, Cmd, DnsServer, Ended, Output, TempDir, cmd, listener, pipe, skip};
+use crate::util::{Answer, Cmd, DnsServer, Output, TempDir, cmd, listener, mounted, pipe};
 
 /// Far less than the minute after which the resolver gives up, and more than a
 /// wait of a second takes on a busy machine.
@@ -293,24 +293,9 @@ fn client_with_files(
     port: u16,
 ) -> Option<Output> {
     let dir = TempDir::new();
-    let mount = format!(
-        "mount --bind {} /etc/resolv.conf; mount --bind {} /etc/hosts",
-        dir.file("resolv.conf", resolv).display(),
-        dir.file("hosts", hosts).display()
-    );
-    let probe = cmd(["unshare", "-m", "sh", "-ec", &mount]).run();
-    if probe.ended != Ended::Exited(0) {
-        let why = probe.err();
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "{why}"
-        );
-        skip(&format!("no mount namespace: {why}"));
-        return None;
-    }
-    let script = mount + "; exec \"$@\"";
-    let unshare = ["unshare", "-m", "sh", "-ec", &script, "sh"];
-    Some(cmd(unshare).args(argv(options, host, port, NAMES)).run())
+    let (resolv, hosts) = (dir.file("resolv.conf", resolv), dir.file("hosts", hosts));
+    let mounted = mounted(&[(&resolv, "/etc/resolv.conf"), (&hosts, "/etc/hosts")])?;
+    Some(cmd(argv(options, host, port, NAMES)).run_by(mounted).run())
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::{Ended, cmd, skip};
+
 /// A new directory with everything in it.
 pub struct TempDir(PathBuf);
 
@@ -57,4 +59,24 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// The beginning of a command line whose rest runs with these files in the place of
+/// others. None, with a message, if this machine does not allow that.
+pub fn mounted(files: &[(&Path, &str)]) -> Option<Vec<String>> {
+    let mounts = files.iter().map(|(file, over)| {
+        let file = file.display();
+        format!("mount --bind {file} {over}; ")
+    });
+    let mounts: String = mounts.collect();
+    let unshare = |script: String| ["unshare", "-m", "sh", "-ec", &script, "sh"].map(String::from);
+    let probe = cmd(unshare(mounts.clone())).run();
+    if probe.ended != Ended::Exited(0) {
+        let why = probe.err();
+        let ci = std::env::var_os("CI");
+        assert!(ci.is_none_or(|ci| ci != "true"), "{why}");
+        skip(&format!("no mount namespace: {why}"));
+        return None;
+    }
+    Some(unshare(mounts + "exec \"$@\"").to_vec())
 }

@@ -14,7 +14,7 @@ pub mod tls;
 
 pub use capture::Capture;
 pub use certs::{Certs, certs};
-pub use dir::TempDir;
+pub use dir::{TempDir, mounted};
 pub use dns::{Answer, DnsServer};
 pub use net::{accept, free_port, is_listened_on, listener, listens, refused_port, tcp_pair};
 pub use process::{Output, Running};

@@ -147,7 +147,7 @@ bench bench-smoke: all
 ifneq ($(TARGET),$(host))
 	$(MAKE) -s install TARGET=$(host) DESTDIR="$(built)/host" PREFIX=/usr
 endif
-	$(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin" \
+	PEER="$(PEER)" $(CARGO) run $(build_options) --release --locked -p s6-tls-bench -- $(size) "$(built)/installed/usr/bin" \
 		$(TARGET) $(if $(filter-out $(host),$(TARGET)),"$(built)/host/usr/bin")
 
 # Compares counts of instructions with those in tests/bench/instructions/TARGET.txt;

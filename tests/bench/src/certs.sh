@@ -35,3 +35,4 @@ sign p256 1
 sign rsa 2
 sign ed25519 3
 sign client 4
+for name in p256 rsa ed25519; do cat "$name.key" "$name.pem" >"$name.both"; done

@@ -13,8 +13,8 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
-    CipherSuite, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
-    SupportedProtocolVersion,
+    CipherSuite, ClientConfig, ClientConnection, HandshakeKind, NamedGroup, RootCertStore,
+    StreamOwned, SupportedProtocolVersion,
 };
 
 use crate::Result;
@@ -41,7 +41,7 @@ pub struct Offer<'a> {
     pub versions: &'a [&'static SupportedProtocolVersion],
     /// Whether it has a certificate.
     pub certificate: bool,
-    /// Whether it exchanges keys by X25519MLKEM768 instead of X25519.
+    /// Whether it offers X25519MLKEM768 before the other groups.
     pub hybrid: bool,
     /// Whether it resumes sessions.
     pub resumption: bool,
@@ -57,7 +57,8 @@ pub struct Target {
 }
 
 /// The configuration of a client that trusts the authority in `dir`. All
-/// peers are made to use AES-256-GCM.
+/// peers are made to use AES-256-GCM. The groups are those of browsers; the key
+/// share is for the first one.
 pub fn config(dir: &Path, offer: &Offer<'_>) -> Result<ClientConfig> {
     let mut provider = ring::default_provider();
     provider.cipher_suites.retain(|suite| {
@@ -69,9 +70,14 @@ pub fn config(dir: &Path, offer: &Offer<'_>) -> Result<ClientConfig> {
                 | TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
         )
     });
-    provider.kx_groups = vec![ring::kx_group::X25519];
+    let classical = [
+        ring::kx_group::X25519,
+        ring::kx_group::SECP256R1,
+        ring::kx_group::SECP384R1,
+    ];
+    provider.kx_groups = classical.to_vec();
     if offer.hybrid {
-        provider.kx_groups = vec![&X25519MlKem768];
+        provider.kx_groups.insert(0, &X25519MlKem768);
     }
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(dir.join("ca.pem"))?)?;
@@ -117,6 +123,14 @@ impl Write for Wire {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What a whole connection was.
+pub struct Visit {
+    /// Whether it resumed a session.
+    pub resumed: bool,
+    /// The group of its key exchange.
+    pub group: Option<NamedGroup>,
 }
 
 /// A connection.
@@ -171,9 +185,8 @@ impl Target {
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    /// A whole connection: takes the greeting and waits for the end. Whether
-    /// the session was resumed.
-    pub fn visit(&self) -> Result<bool> {
+    /// A whole connection: takes the greeting and waits for the end.
+    pub fn visit(&self) -> Result<Visit> {
         let mut stream = self.connect()?;
         let mut text = Vec::new();
         // Some servers end it without a close_notify, or with a reset.
@@ -182,9 +195,9 @@ impl Target {
             ended?;
             return Err("no greeting".into());
         }
-        let resumed = stream.resumed();
+        let visit = stream.facts();
         stream.close();
-        Ok(resumed)
+        Ok(visit)
     }
 
     /// A whole connection to a server that echoes: one line, there and back.
@@ -257,10 +270,15 @@ impl Stream {
         }
     }
 
-    fn resumed(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(tls) => tls.conn.handshake_kind() == Some(HandshakeKind::Resumed),
+    fn facts(&self) -> Visit {
+        let tls = match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(&tls.conn),
+        };
+        let group = tls.and_then(|tls| tls.negotiated_key_exchange_group());
+        Visit {
+            resumed: tls.and_then(|tls| tls.handshake_kind()) == Some(HandshakeKind::Resumed),
+            group: group.map(|group| group.name()),
         }
     }
 }
@@ -327,8 +345,8 @@ pub struct Load {
     pub seconds: f64,
 }
 
-/// Repeats `connect` in all threads for this time. Each thread has its own
-/// target, which keeps its own sessions.
+/// Repeats `connect` in all threads for this time, at least once in each. Each thread
+/// has its own target, which keeps its own sessions.
 pub fn load(
     time: Duration,
     target: impl Fn() -> Result<Target> + Sync,
@@ -339,7 +357,7 @@ pub fn load(
     let work = || -> Result<u32> {
         let target = target()?;
         let mut count = 0;
-        while Instant::now() < until {
+        while count == 0 || Instant::now() < until {
             connect(&target)?;
             count += 1;
         }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use crate::account::Account;
+
 /// One line each, for a list.
 pub fn describe() -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -19,6 +21,7 @@ pub fn describe() -> Vec<String> {
         ),
         format!("Built with: {}", output("rustc", &["--version"])),
         format!("Library of the peers: {}", output("openssl", &["version"])),
+        format!("CPU counted by: {}", Account::open().method()),
         format!("Load when it began: {}", load()),
     ]
 }

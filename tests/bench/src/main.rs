@@ -15,10 +15,12 @@
     reason = "it talks to a terminal"
 )]
 
+mod account;
 mod client;
 #[path = "../../../crates/core/src/crypto/hybrid.rs"]
 mod hybrid;
 mod instructions;
+mod launch;
 mod machine;
 mod measure;
 mod peers;
@@ -28,6 +30,7 @@ mod reaper;
 mod report;
 mod results;
 mod server;
+mod services;
 mod start;
 mod turn;
 mod work;

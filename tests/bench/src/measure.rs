@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::Result;
-use crate::peers::Peer;
+use crate::peers::{Kind, Peer};
 use crate::results::Results;
-use crate::turn::{HANDSHAKES, Piece, Task, Turn, Way};
+use crate::services::{self, HANDSHAKES};
+use crate::turn::{Piece, Taken, Task, Turn, Way};
 use crate::work::Work;
 
 /// How much of everything.
@@ -20,8 +21,10 @@ pub struct Size {
     pub idle: usize,
     /// Connections that first move much, and how many bytes each way.
     pub used: (usize, u64),
-    /// Round trips.
-    pub pings: usize,
+    /// Connections one after the other, and round trips of each.
+    pub pings: (usize, usize),
+    /// Pairs in directories.
+    pub pairs: [usize; 3],
     /// Open connections, few and many, while others come and go.
     pub open: [usize; 2],
     /// Connections to be held.
@@ -41,7 +44,8 @@ pub const FULL: Size = Size {
     blocks: 8192,
     idle: 50,
     used: (20, 100_000_000),
-    pings: 2000,
+    pings: (20, 100),
+    pairs: [10, 1000, 10_000],
     open: [5, 500],
     held: 1000,
     starts: 15,
@@ -56,7 +60,8 @@ pub const SMOKE: Size = Size {
     blocks: 64,
     idle: 4,
     used: (2, 1_000_000),
-    pings: 10,
+    pings: (2, 5),
+    pairs: [2, 5, 10],
     open: [1, 4],
     held: 8,
     starts: 1,
@@ -64,8 +69,8 @@ pub const SMOKE: Size = Size {
     kept: false,
 };
 
-/// Measures everything, the peers in turn.
-pub fn run(size: &Size, work: &Work, peers: &[Peer]) -> Result<Results> {
+/// What is measured, in its order.
+pub fn tasks() -> Vec<Task> {
     let mut tasks: Vec<Task> = HANDSHAKES.iter().map(Task::Handshakes).collect();
     tasks.push(Task::Resumed);
     let bulk = |piece| move |way| Task::Bulk(way, piece);
@@ -73,32 +78,62 @@ pub fn run(size: &Size, work: &Work, peers: &[Peer]) -> Result<Results> {
     tasks.extend([Way::Down, Way::Up].map(bulk(Piece::Large)));
     tasks.extend([Task::Ping, Task::Idle, Task::IdleAfter]);
     tasks.extend([Task::Growth, Task::Held, Task::Start]);
+    tasks
+}
+
+/// Measures everything, the peers in turn. Fails if something went wrong in a small
+/// measurement, whose purpose is to find that out.
+pub fn run(size: &Size, work: &Work, peers: &[Peer]) -> Result<Results> {
+    let mut tasks = tasks();
     let only = std::env::var("ONLY").ok();
     if let Some(only) = &only {
         tasks.retain(|task| only.split(' ').any(|name| task.name() == name));
     }
     let mut results = Results::of(size.rounds);
+    let mut failed = Vec::new();
     for round in 1..=size.rounds {
         for task in &tasks {
             for (index, peer) in peers.iter().enumerate().filter(|(_, p)| p.installed()) {
-                let taken = Turn { size, work, peer }.measure(*task);
-                let figures = taken.unwrap_or_else(|error| {
-                    let note = format!("{}, {}: {error}", peer.name, task.name());
-                    eprintln!("{round} {note}");
-                    results.notes.insert(note);
-                    Vec::new()
+                let turn = Turn { size, work, peer };
+                let taken = take(&turn, *task).unwrap_or_else(|error| {
+                    failed.push(format!("{}, {}: {error}", peer.name, task.name()));
+                    eprintln!("{round} {}", failed[failed.len() - 1]);
+                    Taken {
+                        note: Some(error.to_string()),
+                        ..Taken::default()
+                    }
                 });
-                for (row, figure) in figures {
+                for (row, figure) in taken.figures {
                     eprintln!("{round} {:14} {row:14} {figure:9.3}", peer.name);
                     results.add(row, index, round, figure);
                 }
+                if let Some(note) = taken.note {
+                    results.note(peer.name, &note, task.name());
+                }
             }
         }
+    }
+    if !size.kept && !failed.is_empty() {
+        return Err(failed.join("; ").into());
     }
     if only.is_none() {
         ours_is_complete(&results)?;
     }
     Ok(results)
+}
+
+fn take(turn: &Turn<'_>, task: Task) -> Result<Taken> {
+    let kind = turn.peer.kind;
+    if kind == Kind::Floor && !services::suits_floor(task) {
+        return Ok(Taken::default());
+    }
+    match services::cannot(kind, task) {
+        Some(cause) => Ok(Taken {
+            note: Some(cause.to_owned()),
+            ..Taken::default()
+        }),
+        None => turn.measure(task),
+    }
 }
 
 /// A peer may lack a row, but no row may be silently lost for the project.

@@ -1,21 +1,22 @@
-//! The servers that are compared, and how each is told to serve a program.
+//! The servers that are compared.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
-use crate::work::{self, Work};
+use crate::work;
 
 /// A directory with the reference's programs.
-const REFERENCE: &str = "S6_NETWORKING_BIN";
+const REFERENCE: &str = "PEER";
 
 /// Which server.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Kind {
-    /// s6-tlsserver, ours or the reference's.
+    /// s6-tlsserver of this project.
     Suite,
+    /// s6-tlsserver of s6-networking.
+    Reference,
     /// s6-tcpserver, without TLS.
     Floor,
     /// stunnel in exec mode: a thread and a process for each connection.
@@ -24,6 +25,10 @@ pub enum Kind {
     Ncat,
     /// socat: two processes.
     Socat,
+    /// hitch in front of s6-tcpserver.
+    Hitch,
+    /// haproxy in front of s6-tcpserver.
+    Haproxy,
 }
 
 /// A server to be measured.
@@ -36,41 +41,20 @@ pub struct Peer {
     pub version: String,
     /// The program, or the directory of programs.
     pub file: PathBuf,
-}
-
-/// What a server is to serve.
-pub struct Service<'a> {
-    /// The name of key and certificate.
-    pub key: &'a str,
-    /// Whether clients have to show a certificate.
-    pub client_certificate: bool,
-    /// What else s6-tlsserver is told: other servers cannot do that.
-    pub options: &'a [&'a str],
-    /// What else its environment has.
-    pub env: &'a [(&'static str, OsString)],
-    /// The program and its arguments, without blanks.
-    pub program: &'a [&'a str],
-}
-
-/// A server's command line and environment.
-pub struct Launch {
-    /// The program and its arguments.
-    pub argv: Vec<OsString>,
-    /// All of its environment.
-    pub env: Vec<(&'static str, OsString)>,
+    /// The directory with our s6-tcpserver, for those in front of it.
+    pub backend: PathBuf,
 }
 
 /// Ours in `bin` first, the floor last, and between them what is installed,
-/// with ours in `other`, another build.
+/// with ours in `other`, another build, and the reference, if PEER names it.
 pub fn all(bin: &Path, other: Option<&Path>) -> Result<Vec<Peer>> {
-    if !bin.join("s6-tlsserver").is_file() {
-        return Err(format!("{}: no s6-tlsserver there", bin.display()).into());
-    }
+    has_server(bin)?;
     let suite = |name, kind, file: &Path, version: String| Peer {
         name,
         kind,
         version,
         file: file.to_owned(),
+        backend: bin.to_owned(),
     };
     let version = concat!("s6-tls ", env!("CARGO_PKG_VERSION"));
     let mut peers = vec![suite("s6-tls", Kind::Suite, bin, version.to_owned())];
@@ -78,25 +62,24 @@ pub fn all(bin: &Path, other: Option<&Path>) -> Result<Vec<Peer>> {
         ("stunnel", Kind::Stunnel, "-version"),
         ("ncat", Kind::Ncat, "--version"),
         ("socat", Kind::Socat, "-V"),
+        ("hitch", Kind::Hitch, "--version"),
+        ("haproxy", Kind::Haproxy, "-v"),
     ] {
         let file = work::find(name);
         let version = file.as_deref().map(|file| version_of(file, argument));
-        peers.push(Peer {
-            name,
-            kind,
-            version: version.unwrap_or_else(|| format!("{name} is not installed")),
-            file: file.unwrap_or_default(),
-        });
+        let version = version.unwrap_or_else(|| format!("{name} is not installed"));
+        peers.push(suite(name, kind, &file.unwrap_or_default(), version));
     }
     if let Some(other) = other {
         let version = format!("{version} for the host's C library");
         peers.push(suite("s6-tls, host's libc", Kind::Suite, other, version));
     }
-    if let Some(dir) = std::env::var_os(REFERENCE) {
+    if let Some(dir) = reference() {
+        has_server(Path::new(&dir))?;
         let version = format!("s6-networking in {}", dir.to_string_lossy());
         peers.push(suite(
             "s6-networking",
-            Kind::Suite,
+            Kind::Reference,
             Path::new(&dir),
             version,
         ));
@@ -104,6 +87,17 @@ pub fn all(bin: &Path, other: Option<&Path>) -> Result<Vec<Peer>> {
     let version = "s6-tcpserver of s6-tls, straight to the program".to_owned();
     peers.push(suite("no TLS", Kind::Floor, bin, version));
     Ok(peers)
+}
+
+fn reference() -> Option<OsString> {
+    std::env::var_os(REFERENCE).filter(|dir| !dir.is_empty())
+}
+
+fn has_server(dir: &Path) -> Result<()> {
+    if dir.join("s6-tlsserver").is_file() {
+        return Ok(());
+    }
+    Err(format!("{}: no s6-tlsserver there", dir.display()).into())
 }
 
 /// The first line with a number in it that the program prints.
@@ -118,7 +112,7 @@ fn version_of(file: &Path, argument: &str) -> String {
         .lines()
         .find(|line| line.contains(|c: char| c.is_ascii_digit()));
     let line = line.unwrap_or("version unknown");
-    let end = [" on ", " ("]
+    let end = [" on ", " (", " - ", " 20"]
         .iter()
         .filter_map(|mark| line.find(mark))
         .min();
@@ -130,135 +124,4 @@ impl Peer {
     pub fn installed(&self) -> bool {
         self.file.exists()
     }
-
-    /// How to serve that on `port`. None if it cannot do what is asked.
-    pub fn launch(&self, service: &Service<'_>, port: u16, work: &Work) -> Result<Option<Launch>> {
-        if !service.options.is_empty() && self.kind != Kind::Suite {
-            return Ok(None);
-        }
-        let mut env = vec![("PATH", std::env::var_os("PATH").unwrap_or_default())];
-        let argv = match self.kind {
-            Kind::Suite => {
-                let mut path = self.file.clone().into_os_string();
-                path.push(":");
-                path.push(&env[0].1);
-                let file = |name: &str| work.file(name).into_os_string();
-                env = vec![
-                    ("PATH", path),
-                    ("KEYFILE", file(&format!("{}.key", service.key))),
-                    ("CERTFILE", file(&format!("{}.pem", service.key))),
-                    ("CAFILE", file("ca.pem")),
-                ];
-                env.extend_from_slice(service.env);
-                self.suite(service, port)
-            }
-            Kind::Floor => self.suite(service, port),
-            Kind::Stunnel => self.stunnel(service, port, work)?,
-            Kind::Socat => self.socat(service, port, work),
-            Kind::Ncat if service.client_certificate => return Ok(None),
-            Kind::Ncat => self.ncat(service, port, work),
-        };
-        Ok(Some(Launch { argv, env }))
-    }
-
-    fn suite(&self, service: &Service<'_>, port: u16) -> Vec<OsString> {
-        let floor = self.kind == Kind::Floor;
-        let name = if floor {
-            "s6-tcpserver"
-        } else {
-            "s6-tlsserver"
-        };
-        let mut argv = vec![self.file.join(name).into_os_string()];
-        if !floor {
-            argv.push("-Hq".into());
-        }
-        if service.client_certificate {
-            argv.push("-y".into());
-        }
-        argv.extend(service.options.iter().map(OsString::from));
-        argv.extend(["-c", "1200", "-C", "1200", "127.0.0.1"].map(OsString::from));
-        argv.push(port.to_string().into());
-        argv.extend(service.program.iter().map(OsString::from));
-        argv
-    }
-
-    fn stunnel(&self, service: &Service<'_>, port: u16, work: &Work) -> Result<Vec<OsString>> {
-        let program = found(service.program[0]);
-        let mut lines = vec![
-            "foreground = yes".to_owned(),
-            "pid =".to_owned(),
-            "debug = err".to_owned(),
-            "[bench]".to_owned(),
-            format!("accept = 127.0.0.1:{port}"),
-            format!("key = {}", pem(work, service.key, "key")),
-            format!("cert = {}", pem(work, service.key, "pem")),
-            format!("exec = {}", program.display()),
-            format!("execArgs = {}", service.program.join(" ")),
-        ];
-        if service.client_certificate {
-            lines.push(format!("CAfile = {}", pem(work, "ca", "pem")));
-            lines.push("verifyChain = yes".to_owned());
-            lines.push("requireCert = yes".to_owned());
-        }
-        let file = work.file("stunnel.conf");
-        fs::write(&file, lines.join("\n") + "\n")?;
-        Ok(vec![self.file.clone().into(), file.into()])
-    }
-
-    fn ncat(&self, service: &Service<'_>, port: u16, work: &Work) -> Vec<OsString> {
-        let program = found(service.program[0]);
-        let mut command = program.display().to_string();
-        for argument in &service.program[1..] {
-            command = format!("{command} {argument}");
-        }
-        let mut argv = vec![self.file.clone().into()];
-        let (key, cert) = (pem(work, service.key, "key"), pem(work, service.key, "pem"));
-        let port = port.to_string();
-        let options = [
-            "--ssl",
-            "--ssl-key",
-            &key,
-            "--ssl-cert",
-            &cert,
-            "-k",
-            "-m",
-            "1200",
-            "--exec",
-            &command,
-            "-l",
-            "127.0.0.1",
-            &port,
-        ];
-        argv.extend(options.map(OsString::from));
-        argv
-    }
-
-    fn socat(&self, service: &Service<'_>, port: u16, work: &Work) -> Vec<OsString> {
-        let verify = if service.client_certificate {
-            format!("verify=1,cafile={}", pem(work, "ca", "pem"))
-        } else {
-            "verify=0".to_owned()
-        };
-        let listen = format!(
-            "OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,backlog=128,key={},cert={},{verify}",
-            pem(work, service.key, "key"),
-            pem(work, service.key, "pem"),
-        );
-        let exec = format!("EXEC:{}", service.program.join(" "));
-        vec![self.file.clone().into(), listen.into(), exec.into()]
-    }
-}
-
-/// The path of a program, for those who do not look in PATH.
-fn found(program: &str) -> PathBuf {
-    if program.contains('/') {
-        program.into()
-    } else {
-        work::find(program).unwrap_or_default()
-    }
-}
-
-/// The path of a file of the working directory, which holds no blanks.
-fn pem(work: &Work, name: &str, kind: &str) -> String {
-    work.file(&format!("{name}.{kind}")).display().to_string()
 }

@@ -1,49 +1,49 @@
 //! The process between the benchmark and a server: it adopts orphans of the
-//! server, and reports the CPU time of all.
+//! server, and reports what all of them have cost.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use unix::{Pid, Signal};
 
+use crate::account::Account;
 use crate::{Result, processes};
 
 /// The benchmark's argument for this mode.
 pub const MODE: &str = "__subreaper";
 
+/// The argument between the command lines of two servers.
+pub const AND: &str = "__and";
+
 /// How long after SIGTERM all processes must have ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Runs a server until standard input ends, takes note of everything that
-/// ever ran below it, and prints the CPU time of all that in microseconds and
-/// its page faults.
-pub fn run(server: &[OsString]) -> Result<()> {
-    let [program, args @ ..] = server else {
-        return Err("no server to run".into());
-    };
+/// Runs servers until standard input ends, and waits for everything that ever ran
+/// below them. Prints the account for each byte of standard input, and in the end:
+/// microseconds, page faults, and 1 if nothing is left out.
+pub fn run(arguments: &[OsString]) -> Result<()> {
     nix::sys::prctl::set_child_subreaper(true)?;
-    // Reaped below, with everything else.
-    let server = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()?
-        .id();
+    let mut account = Account::open();
+    let servers = arguments.split(|argument| argument == AND).map(start);
+    let servers = servers.collect::<Result<Vec<u32>>>()?;
     let mut killed = None;
     while reap()? {
         match killed {
-            None if input_ended()? => {
-                signal(server, Signal::SIGTERM);
-                killed = Some(Instant::now());
-            }
-            None => {}
+            None => match asked()? {
+                Some(0) => {
+                    for server in &servers {
+                        signal(*server, Signal::SIGTERM);
+                    }
+                    killed = Some(Instant::now());
+                }
+                Some(_) => print(&mut account)?,
+                None => {}
+            },
             Some(since) => {
                 if since.elapsed() > PATIENCE {
                     for process in processes::below(std::process::id()) {
@@ -54,11 +54,27 @@ pub fn run(server: &[OsString]) -> Result<()> {
             }
         }
     }
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let spent = usage.user_time() + usage.system_time();
-    let faults = usage.minor_page_faults() + usage.major_page_faults();
-    println!("{} {faults}", spent.num_microseconds());
-    Ok(())
+    print(&mut account)
+}
+
+/// Starts a server, which [`reap`] reaps with everything else.
+fn start(server: &[OsString]) -> Result<u32> {
+    let [program, args @ ..] = server else {
+        return Err("no server to run".into());
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    Ok(command.spawn()?.id())
+}
+
+fn print(account: &mut Account) -> Result<()> {
+    let (microseconds, faults, complete) = account.read()?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{microseconds} {faults} {}", u8::from(complete))?;
+    Ok(stdout.flush()?)
 }
 
 /// Reaps all children that have ended; returns whether others remain.
@@ -73,13 +89,13 @@ fn reap() -> Result<bool> {
     }
 }
 
-/// Whether standard input has ended. Waits a moment for it.
-fn input_ended() -> Result<bool> {
+/// How many bytes standard input has, 0 at its end. Waits a moment for them.
+fn asked() -> Result<Option<usize>> {
     let stdin = std::io::stdin();
     let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
     match poll(&mut fds, PollTimeout::from(20u8)) {
-        Ok(0) | Err(Errno::EINTR) => Ok(false),
-        Ok(_) => Ok(stdin.lock().read(&mut [0; 64])? == 0),
+        Ok(0) | Err(Errno::EINTR) => Ok(None),
+        Ok(_) => Ok(Some(stdin.lock().read(&mut [0; 1])?)),
         Err(errno) => Err(errno.into()),
     }
 }

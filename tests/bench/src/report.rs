@@ -24,6 +24,9 @@ const SUMMARY: &[(&str, &str)] = &[
     ("ping", "round trip, µs"),
 ];
 
+/// The peers that are divided by.
+const RATIOS: &[&str] = &["stunnel", "ncat", "hitch", "haproxy"];
+
 /// The mark for a missing figure.
 const NOTHING: &str = "–";
 
@@ -31,7 +34,7 @@ const NOTHING: &str = "–";
 pub struct Report<'a> {
     /// Lines about the machine. The first three stand in the summary.
     pub machine: &'a [String],
-    /// The peers: ours first, then those that ratios are made to.
+    /// The peers, ours first.
     pub peers: &'a [Peer],
     /// The figures.
     pub results: &'a Results,
@@ -76,27 +79,27 @@ impl Report<'_> {
     }
 
     fn table(&self) -> String {
-        let mut text = self.head(&["s6-tls ÷ stunnel", "s6-tls ÷ ncat"]);
+        let others = RATIOS.iter().filter_map(|name| {
+            let index = self.peers.iter().position(|peer| peer.name == *name)?;
+            Some((format!("s6-tls ÷ {name}"), index))
+        });
+        let (titles, others): (Vec<_>, Vec<_>) = others.unzip();
+        let titles: Vec<_> = titles.iter().map(String::as_str).collect();
+        let mut text = self.head(&titles);
         for row in ROWS {
-            let ratio = |to| figure(self.results.ratio(row.id, 0, to), 2);
-            let figures = self.figures(row);
-            let _ = writeln!(
-                text,
-                "| {} |{figures} {} | {} |",
-                row.title,
-                ratio(1),
-                ratio(2)
-            );
+            let _ = write!(text, "| {} |{}", row.title, self.figures(row));
+            for other in &others {
+                let ratio = figure(self.results.ratio(row.id, 0, *other), 2);
+                let _ = write!(text, " {ratio} |");
+            }
+            text += "\n";
         }
         text
     }
 
     fn notes(&self) -> String {
-        let mut text = String::new();
-        for note in &self.results.notes {
-            let _ = writeln!(text, "- {note}");
-        }
-        text
+        let lines = self.results.notes();
+        lines.map(|note| format!("- {note}\n")).collect()
     }
 
     fn summary(&self) -> String {

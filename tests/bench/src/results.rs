@@ -44,10 +44,10 @@ pub const ROWS: &[Row] = table![
         "smallest", "TLS 1.3, P-256, the smallest program instead of `echo`", "";
         "identity", "TLS 1.3, P-256, with `-u` and `-g`", "";
         "access", "TLS 1.3, P-256, with rules on addresses, `-i`", "";
-        "guarded", "TLS 1.3, P-256, with `--key-guard`", ", the guard's own apart";
-        "sni10", "TLS 1.3, P-256, SNIDIR with 10 pairs", ", the guard's own apart";
-        "sni1000", "TLS 1.3, P-256, SNIDIR with 1,000 pairs", ", the guard's own apart";
-        "sni10000", "TLS 1.3, P-256, SNIDIR with 10,000 pairs", ", the guard's own apart";
+        "guarded", "TLS 1.3, P-256, with `--key-guard`", "";
+        "sni10", "TLS 1.3, P-256, SNIDIR with 10 pairs", "";
+        "sni1000", "TLS 1.3, P-256, SNIDIR with 1,000 pairs", "";
+        "sni10000", "TLS 1.3, P-256, SNIDIR with 10,000 pairs", "";
     ]
     row("down.cpu", "**Download**: CPU s/GB", 2),
     row("down.rate", "GB/s", 2),
@@ -86,8 +86,8 @@ pub const ROWS: &[Row] = table![
 pub struct Results {
     /// By row and peer, then by round.
     figures: BTreeMap<(&'static str, usize), BTreeMap<usize, f64>>,
-    /// Why some are missing.
-    pub notes: BTreeSet<String>,
+    /// By peer and note, the tasks that it is about.
+    notes: BTreeMap<(&'static str, String), BTreeSet<&'static str>>,
     /// How many rounds there were.
     pub rounds: usize,
 }
@@ -105,6 +105,20 @@ impl Results {
     pub fn add(&mut self, row: &'static str, peer: usize, round: usize, figure: f64) {
         let rounds = self.figures.entry((row, peer)).or_default();
         rounds.insert(round, figure);
+    }
+
+    /// A note about this peer at this task.
+    pub fn note(&mut self, peer: &'static str, note: &str, task: &'static str) {
+        let tasks = self.notes.entry((peer, note.to_owned())).or_default();
+        tasks.insert(task);
+    }
+
+    /// All notes, a line for each: peer, tasks, text.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().map(|((peer, note), tasks)| {
+            let tasks: Vec<&str> = tasks.iter().copied().collect();
+            format!("{peer}, {}: {note}", tasks.join(", "))
+        })
     }
 
     /// The median.
@@ -156,6 +170,16 @@ mod tests {
         }
         assert_eq!(results.ratio("ping", 0, 1), Some(0.5));
         assert_eq!(results.ratio("ping", 0, 2), None);
+    }
+
+    #[test]
+    fn a_note_names_all_its_tasks() {
+        let mut results = Results::default();
+        for task in ["rsa.rate", "ping-pong", "rsa.rate"] {
+            results.note("ncat", "why", task);
+        }
+        let notes: Vec<_> = results.notes().collect();
+        assert_eq!(notes, ["ncat, ping-pong, rsa.rate: why"]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rustls::NamedGroup;
 use rustls::version::{TLS12, TLS13};
 
 use crate::client::{self, Offer, Stream, Target};
 use crate::measure::Size;
-use crate::peers::{Kind, Peer, Service};
+use crate::peers::{Kind, Peer};
 use crate::results::median;
 use crate::server::{Cost, Server};
+use crate::services::{Chain, Handshakes, Service};
 use crate::work::Work;
 use crate::{Result, processes, start};
 
@@ -18,6 +20,33 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A row's name and a figure.
 pub type Figures = Vec<(&'static str, f64)>;
+
+/// What a turn gave.
+#[derive(Default)]
+pub struct Taken {
+    /// Its figures.
+    pub figures: Figures,
+    /// What readers have to know about them, or why there are none.
+    pub note: Option<String>,
+}
+
+impl Taken {
+    fn nothing(note: &str) -> Self {
+        Self {
+            figures: Vec::new(),
+            note: Some(note.to_owned()),
+        }
+    }
+}
+
+impl From<Figures> for Taken {
+    fn from(figures: Figures) -> Self {
+        Self {
+            figures,
+            note: None,
+        }
+    }
+}
 
 /// One thing to measure.
 #[derive(Clone, Copy)]
@@ -41,110 +70,6 @@ pub enum Task {
     /// The client.
     Start,
 }
-
-/// A kind of full handshake, and its rows.
-pub struct Handshakes {
-    /// Connections/s, CPU and page faults.
-    rows: [&'static str; 3],
-    /// The protocol.
-    version: &'static rustls::SupportedProtocolVersion,
-    /// The name of the server's key.
-    key: &'static str,
-    /// Whether the client shows a certificate.
-    client_certificate: bool,
-    /// Whether keys are exchanged by X25519MLKEM768.
-    hybrid: bool,
-    /// What runs.
-    chain: Chain,
-}
-
-/// What is between the network and the program, and the program.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Chain {
-    /// No more than is needed, and echo.
-    Plain,
-    /// As `Plain`, with the smallest program.
-    Smallest,
-    /// A change of identity.
-    Identity,
-    /// Rules on addresses.
-    Access,
-    /// The key in another process.
-    Guarded,
-    /// As `Guarded`, with the pair from a directory of so many.
-    Directory(usize),
-}
-
-/// Full handshakes of TLS 1.3 with a P-256 key, in the rows that begin with `$id`.
-macro_rules! handshakes {
-    ($id:literal) => {
-        Handshakes {
-            rows: [
-                concat!($id, ".rate"),
-                concat!($id, ".cpu"),
-                concat!($id, ".faults"),
-            ],
-            version: &TLS13,
-            key: "p256",
-            client_certificate: false,
-            hybrid: false,
-            chain: Chain::Plain,
-        }
-    };
-}
-
-/// The full handshakes. The first is the base of all others.
-pub static HANDSHAKES: [Handshakes; 13] = [
-    handshakes!("tls13"),
-    Handshakes {
-        hybrid: true,
-        ..handshakes!("hybrid")
-    },
-    Handshakes {
-        version: &TLS12,
-        ..handshakes!("tls12")
-    },
-    Handshakes {
-        key: "rsa",
-        ..handshakes!("rsa")
-    },
-    Handshakes {
-        key: "ed25519",
-        ..handshakes!("ed25519")
-    },
-    Handshakes {
-        client_certificate: true,
-        ..handshakes!("client")
-    },
-    Handshakes {
-        chain: Chain::Smallest,
-        ..handshakes!("smallest")
-    },
-    Handshakes {
-        chain: Chain::Identity,
-        ..handshakes!("identity")
-    },
-    Handshakes {
-        chain: Chain::Access,
-        ..handshakes!("access")
-    },
-    Handshakes {
-        chain: Chain::Guarded,
-        ..handshakes!("guarded")
-    },
-    Handshakes {
-        chain: Chain::Directory(10),
-        ..handshakes!("sni10")
-    },
-    Handshakes {
-        chain: Chain::Directory(1000),
-        ..handshakes!("sni1000")
-    },
-    Handshakes {
-        chain: Chain::Directory(10000),
-        ..handshakes!("sni10000")
-    },
-];
 
 /// A direction, as the client sees it.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -193,33 +118,18 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// The figures of the task, none if it is not for this peer.
-    pub fn measure(&self, task: Task) -> Result<Figures> {
-        let floor = self.peer.kind == Kind::Floor;
+    /// The figures of the task.
+    pub fn measure(&self, task: Task) -> Result<Taken> {
         match task {
-            Task::Handshakes(kind)
-                if !floor
-                    || kind.rows[0] == HANDSHAKES[0].rows[0]
-                    || kind.chain == Chain::Smallest =>
-            {
-                self.handshakes(kind)
-            }
-            Task::Resumed if !floor => self.resumed(),
-            // It would deadlock: it writes to the program while the program
-            // writes to it.
-            Task::Bulk(Way::Both, _) | Task::IdleAfter if self.peer.kind == Kind::Ncat => {
-                Ok(Vec::new())
-            }
-            Task::Bulk(way, piece) => self.bulk(way, piece),
-            Task::Ping => self.ping(),
-            Task::Idle => self.idle(),
-            Task::IdleAfter => self.idle_after(),
-            // It takes some 50 ms for each connection, most of them waiting.
-            Task::Growth | Task::Held if self.peer.kind == Kind::Socat => Ok(Vec::new()),
-            Task::Growth => self.growth(),
-            Task::Held => self.held(),
-            Task::Start if self.peer.kind == Kind::Suite => self.start(),
-            _ => Ok(Vec::new()),
+            Task::Handshakes(kind) => self.handshakes(kind),
+            Task::Resumed => self.resumed(),
+            Task::Bulk(way, piece) => self.bulk(way, piece).map(Taken::from),
+            Task::Ping => self.ping().map(Taken::from),
+            Task::Idle => self.idle().map(Taken::from),
+            Task::IdleAfter => self.idle_after().map(Taken::from),
+            Task::Growth => self.growth().map(Taken::from),
+            Task::Held => self.held().map(Taken::from),
+            Task::Start => self.start(),
         }
     }
 
@@ -228,8 +138,9 @@ impl Turn<'_> {
         let service = Service {
             key: "p256",
             client_certificate: false,
-            options: &[],
-            env: &[],
+            chain: Chain::Plain,
+            pairs: 0,
+            tickets: false,
             program,
         };
         let offer = Offer {
@@ -238,16 +149,13 @@ impl Turn<'_> {
             hybrid: false,
             resumption: false,
         };
-        let served = self.served(&service, &offer)?;
-        served.ok_or_else(|| "cannot serve".into())
+        self.served(&service, &offer)
     }
 
-    fn served(&self, service: &Service<'_>, offer: &Offer<'_>) -> Result<Option<(Server, Target)>> {
-        let Some(server) = Server::start(self.peer, service, self.work)? else {
-            return Ok(None);
-        };
+    fn served(&self, service: &Service<'_>, offer: &Offer<'_>) -> Result<(Server, Target)> {
+        let server = Server::start(self.peer, service, self.work)?;
         let target = self.target(&server, offer)?;
-        Ok(Some((server, target)))
+        Ok((server, target))
     }
 
     fn target(&self, server: &Server, offer: &Offer<'_>) -> Result<Target> {
@@ -260,35 +168,22 @@ impl Turn<'_> {
         })
     }
 
-    fn handshakes(&self, kind: &Handshakes) -> Result<Figures> {
+    fn handshakes(&self, kind: &Handshakes) -> Result<Taken> {
         let smallest = self.work.smallest();
-        let rules = self.work.file("rules").display().to_string();
         let program = match (kind.chain, &smallest) {
             (Chain::Smallest, None) => return Err("cc cannot compile the smallest program".into()),
             (Chain::Smallest, Some(program)) => &[program.as_str()][..],
             _ => &["echo", client::GREETING],
         };
-        let options = match kind.chain {
-            Chain::Identity if !nix::unistd::geteuid().is_root() => return Ok(Vec::new()),
-            Chain::Identity => &["-u", "65534", "-g", "65534"][..],
-            Chain::Access => &["-i", &rules],
-            Chain::Guarded => &["--key-guard"],
-            Chain::Directory(_) => &["--mandatory-sni"],
-            Chain::Plain | Chain::Smallest => &[],
-        };
-        let directory = match kind.chain {
-            Chain::Directory(pairs) => Some(self.work.pairs(pairs)?),
-            _ => None,
-        };
-        let env: Vec<_> = directory
-            .map(|path| ("SNIDIR", path.into()))
-            .into_iter()
-            .collect();
         let service = Service {
             key: kind.key,
             client_certificate: kind.client_certificate,
-            options,
-            env: &env,
+            chain: kind.chain,
+            pairs: match kind.chain {
+                Chain::Directory(index) => self.size.pairs[index],
+                _ => 0,
+            },
+            tickets: false,
             program,
         };
         let offer = Offer {
@@ -297,23 +192,25 @@ impl Turn<'_> {
             hybrid: kind.hybrid,
             resumption: false,
         };
-        let Some((server, target)) = self.served(&service, &offer)? else {
-            return Ok(Vec::new());
-        };
-        // OpenSSL has the hybrid group from 3.5 on.
-        if kind.hybrid && target.visit().is_err() {
-            return Ok(Vec::new());
+        let (server, target) = self.served(&service, &offer)?;
+        let group = target.visit()?.group;
+        if kind.hybrid && group != Some(NamedGroup::X25519MLKEM768) {
+            return Ok(Taken::nothing("its library has no X25519MLKEM768"));
         }
         let load = client::load(self.size.time, || Ok(target.clone()), visit)?;
-        figures(kind.rows, &load, server.stop()?)
+        Ok(Taken {
+            figures: figures(kind.rows, &load, 1, server.stop()?)?,
+            note: group.filter(|_| !kind.hybrid).and_then(unusual),
+        })
     }
 
-    fn resumed(&self) -> Result<Figures> {
+    fn resumed(&self) -> Result<Taken> {
         let service = Service {
             key: "p256",
             client_certificate: false,
-            options: &[],
-            env: &[("TICKETKEYFILE", self.work.file("tickets").into())],
+            chain: Chain::Plain,
+            pairs: 0,
+            tickets: true,
             program: &["echo", client::GREETING],
         };
         let offer = Offer {
@@ -322,20 +219,15 @@ impl Turn<'_> {
             hybrid: false,
             resumption: true,
         };
-        let Some((server, target)) = self.served(&service, &offer)? else {
-            return Ok(Vec::new());
-        };
+        let (server, target) = self.served(&service, &offer)?;
         target.visit()?;
-        if !target.visit()? {
-            return Ok(Vec::new());
+        if !target.visit()?.resumed {
+            return Ok(Taken::nothing("does not resume sessions"));
         }
         let own = || self.target(&server, &offer);
         let load = client::load(self.size.time, own, visit)?;
-        figures(
-            ["resumed.rate", "resumed.cpu", "resumed.faults"],
-            &load,
-            server.stop()?,
-        )
+        let rows = ["resumed.rate", "resumed.cpu", "resumed.faults"];
+        Ok(figures(rows, &load, 2, server.stop()?)?.into())
     }
 
     fn bulk(&self, way: Way, piece: Piece) -> Result<Figures> {
@@ -376,20 +268,23 @@ impl Turn<'_> {
         Ok(vec![(cpu, spent / moved), (rate, moved / seconds)])
     }
 
+    /// Over several connections: how fast one is depends on where the scheduler puts
+    /// its processes.
     fn ping(&self) -> Result<Figures> {
+        let (connections, pings) = self.size.pings;
         let (_server, target) = self.serve(&["cat"])?;
-        let mut stream = target.connect()?;
-        let mut times = Vec::with_capacity(self.size.pings);
-        for _ in 0..self.size.pings {
-            let started = Instant::now();
-            stream.ping(&mut [b'.'; 64])?;
-            times.push(started.elapsed().as_secs_f64() * 1e6);
+        let mut times = Vec::with_capacity(connections * pings);
+        for _ in 0..connections {
+            let mut stream = target.connect()?;
+            for _ in 0..pings {
+                let started = Instant::now();
+                stream.ping(&mut [b'.'; 64])?;
+                times.push(started.elapsed().as_secs_f64() * 1e6);
+            }
+            stream.close();
         }
-        stream.close();
-        Ok(median(times)
-            .into_iter()
-            .map(|time| ("ping", time))
-            .collect())
+        let time = median(times);
+        Ok(time.into_iter().map(|time| ("ping", time)).collect())
     }
 
     fn idle(&self) -> Result<Figures> {
@@ -433,15 +328,17 @@ impl Turn<'_> {
     /// CPU ms of a connection while `open` others are open. The cost of the
     /// open ones is measured separately and subtracted.
     fn cost_beside(&self, open: usize) -> Result<f64> {
-        let with = |time| -> Result<(u32, f64)> {
+        let with = |time: Option<Duration>| -> Result<(u32, f64)> {
             let (server, target) = self.serve(&["cat"])?;
             let held = client::hold(&target, open, LONG)?;
-            let load = client::load(time, || Ok(target.clone()), Target::echo)?;
+            let own = || Ok(target.clone());
+            let load = time.map(|time| client::load(time, own, Target::echo));
+            let connections = load.transpose()?.map_or(0, |load| load.connections);
             held.into_iter().for_each(Stream::close);
-            Ok((load.connections, server.stop()?.seconds))
+            Ok((connections, server.stop()?.seconds))
         };
-        let (_, alone) = with(Duration::ZERO)?;
-        let (connections, all) = with(self.size.time)?;
+        let (_, alone) = with(None)?;
+        let (connections, all) = with(Some(self.size.time))?;
         Ok((all - alone) * 1e3 / f64::from(connections))
     }
 
@@ -455,13 +352,15 @@ impl Turn<'_> {
         Ok(vec![("held", f64::from(alive))])
     }
 
-    fn start(&self) -> Result<Figures> {
-        let mut figures = Vec::new();
-        for (row, variable, anchors) in start::ANCHORS {
-            let time = start::time(&self.peer.file, variable, anchors, self.size.starts)?;
-            figures.extend(time.map(|time| (row, time)));
+    fn start(&self) -> Result<Taken> {
+        let mut taken = Taken::default();
+        for anchors in &start::ANCHORS {
+            match start::time(self.peer, anchors, self.work, self.size.starts)? {
+                Some(time) => taken.figures.push((anchors.row, time)),
+                None => taken.note = Some(format!("no figure for {}", anchors.variable)),
+            }
         }
-        Ok(figures)
+        Ok(taken)
     }
 }
 
@@ -469,17 +368,27 @@ fn visit(target: &Target) -> Result<()> {
     target.visit().map(|_| ())
 }
 
-fn figures(rows: [&'static str; 3], load: &client::Load, spent: Cost) -> Result<Figures> {
-    let connections = f64::from(load.connections);
-    if load.connections == 0 {
-        return Err("no connection".into());
-    }
+/// The figures of a load and of so many connections before it.
+fn figures(
+    rows: [&'static str; 3],
+    load: &client::Load,
+    before: u32,
+    spent: Cost,
+) -> Result<Figures> {
+    let all = f64::from(load.connections + before);
     let [rate, cpu, faults] = rows;
     Ok(vec![
-        (rate, connections / load.seconds),
-        (cpu, spent.seconds * 1e3 / connections),
-        (faults, spent.faults / connections),
+        (rate, f64::from(load.connections) / load.seconds),
+        (cpu, spent.seconds * 1e3 / all),
+        (faults, spent.faults / all),
     ])
+}
+
+/// The note about a group that not all servers use.
+fn unusual(group: NamedGroup) -> Option<String> {
+    let first = NamedGroup::X25519;
+    (group != first)
+        .then(|| format!("exchanges keys by {group:?}, which takes a second ClientHello"))
 }
 
 /// Private KiB of each process of the server, without the programs that it

@@ -49,14 +49,22 @@ impl Work {
 
     /// A directory of so many pairs, one of them for localhost.
     pub fn pairs(&self, count: usize) -> Result<PathBuf> {
-        let directory = self.file(&format!("pairs.{count}"));
+        self.linked(count, "pairs", &[("p256.key", "key"), ("p256.pem", "crt")])
+    }
+
+    /// The same pairs, each in one file.
+    pub fn combined(&self, count: usize) -> Result<PathBuf> {
+        self.linked(count, "combined", &[("p256.both", "pem")])
+    }
+
+    fn linked(&self, count: usize, kind: &str, files: &[(&str, &str)]) -> Result<PathBuf> {
+        let directory = self.file(&format!("{kind}.{count}"));
         if directory.exists() {
             return Ok(directory);
         }
         fs::create_dir(&directory)?;
-        let others = (1..count).map(|n| format!("host{n}.example"));
-        for name in others.chain(["localhost".to_owned()]) {
-            for (from, to) in [("p256.key", "key"), ("p256.pem", "crt")] {
+        for name in names(count) {
+            for (from, to) in files {
                 fs::hard_link(self.file(from), directory.join(format!("{name}.{to}")))?;
             }
         }
@@ -95,10 +103,17 @@ impl Drop for Work {
     }
 }
 
-/// The program `name`, found in PATH.
+/// So many names, localhost the last of them.
+pub fn names(count: usize) -> impl Iterator<Item = String> {
+    let others = (1..count).map(|n| format!("host{n}.example"));
+    others.chain((count > 0).then(|| "localhost".to_owned()))
+}
+
+/// The program `name`, found in PATH, or where only root looks for it.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
 }

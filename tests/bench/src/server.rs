@@ -136,8 +136,11 @@ impl Server {
     fn listening(&mut self, ports: &[u16]) -> Result<()> {
         let until = Instant::now() + START;
         while !ports.iter().all(|port| processes::listens(*port)) {
-            if self.reaper.try_wait()?.is_some() || Instant::now() > until {
-                return Err(self.failure("does not listen").into());
+            if self.reaper.try_wait()?.is_some() {
+                return Err(self.failure("ends before it listens").into());
+            }
+            if Instant::now() > until {
+                return Err(format!("does not listen within {} s", START.as_secs()).into());
             }
             std::thread::sleep(Duration::from_millis(5));
         }

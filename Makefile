@@ -92,6 +92,14 @@ test-errors: need-cargo need-cc
 	$(TEST) --exclude s6-tls --lib -- --ignored --exact \
 		explain::tests::sources::every_error_of_the_libraries_is_known
 
+# What a package build tests, with nothing but openssl and loopback: the unit tests of
+# what programs consist of, and a connection through the programs. No step takes
+# longer than the limit.
+package-test: need-openssl all
+	timeout 1800 $(CARGO) test $(build_options) --workspace --locked --target $(TARGET) --lib \
+		--exclude s6-tls --exclude s6-tls-bench --exclude s6-tls-tables
+	timeout 300 sh tests/demo.sh "$(built)"
+
 need-%:
 	@command -v $* >/dev/null || { \
 		echo "make needs $* here, and it is not installed: README.md names it all" >&2; exit 1; }
@@ -193,7 +201,7 @@ uninstall:
 		[ ! -d "$$directory" ] || find "$$directory" -depth -type d -empty -delete; \
 	done
 
-DOCS = README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE $(wildcard doc/*.md doc/*.svg)
+DOCS = README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE THIRD-PARTY.txt $(wildcard doc/*.md doc/*.svg)
 texts = DESTDIR="$(DESTDIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" \
 	BASHDIR="$(BASHDIR)" FISHDIR="$(FISHDIR)" ZSHDIR="$(ZSHDIR)" \
 	PROGRAM_SUFFIX="$(PROGRAM_SUFFIX)" sh packaging/texts.sh
@@ -207,6 +215,10 @@ install-applyuidgid: all
 		"$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
 	$(texts) install s6-applyuidgid
 
+# What packages say about the crates of Cargo.lock: after each change of it.
+licences:
+	python3 packaging/licences.py
+
 # The archives of a release in target/dist: sources and what they depend on.
 dist:
 	sh packaging/dist.sh "$${CARGO_TARGET_DIR:-target}/dist"
@@ -215,12 +227,13 @@ dist:
 release:
 	sh packaging/release.sh "$(VERSION)"
 
-# Minutes: archives, packages, builds without a network or under other names. They
-# are for the host, as those of packaging/debian.
+# Minutes: archives, packages of several systems, builds without a network or under other names. They
+# are for the host, as those of packages.
 test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates test test-errors test-release soak check lint docs bench bench-smoke \
+.PHONY: all demo certificates licences package-test test test-errors test-release soak check lint docs bench \
+	bench-smoke \
 	instructions sizes install install-documents uninstall install-applyuidgid dist release \
 	test-packaging sanitize

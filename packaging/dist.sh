@@ -1,7 +1,8 @@
 #!/bin/sh
 # Writes the archives of a release: the sources as they are in the last commit,
-# and the crates that they depend on, which unpack into the same directory. The
-# same commit gives the same bytes.
+# and the crates that they depend on, which unpack into the same directory; and the
+# recipes of packages with the checksums of both, which cannot be in these archives
+# themselves. The same commit gives the same bytes.
 # Usage: packaging/dist.sh DIRECTORY
 set -eu
 cd "$(dirname "$0")/.."
@@ -39,6 +40,34 @@ C
 tar --sort=name --mtime="@$(git log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner \
   --mode=u=rwX,go=rX -C "$work" -cf - "$name" | gzip -9n >"$out/$name-vendor.tar.gz"
 
+mkdir "$work/recipes"
+git archive HEAD packaging | tar -xf - -C "$work/recipes" --strip-components=1
+rm -rf "$out/recipes"
+mkdir "$out/recipes"
+for system in alpine arch fedora freebsd gentoo void; do
+  mv "$work/recipes/$system" "$out/recipes"
+done
+
 cd "$out"
+# edit FILE EXPRESSION
+edit() { sed -i "$2" "recipes/$1"; }
+# sum COMMAND ARCHIVE: the checksum alone.
+sum() { "$1" "$2" | cut -d ' ' -f 1; }
+sums=
+: >recipes/gentoo/Manifest
+# The port takes this as the time of the archives.
+git -C "$OLDPWD" log -1 --format='TIMESTAMP = %ct' >recipes/freebsd/distinfo
+for archive in "$name.tar.gz" "$name-vendor.tar.gz"; do
+  sums="$sums $(sum sha256sum "$archive")"
+  sha512=$(sum sha512sum "$archive")
+  size=$(wc -c <"$archive")
+  edit alpine/APKBUILD "s/^SKIP\(  $archive\)\$/$sha512\1/"
+  echo "DIST $archive $size BLAKE2B $(sum b2sum "$archive") SHA512 $sha512" >>recipes/gentoo/Manifest
+  printf '%s\n' "SHA256 ($archive) = ${sums##* }" "SIZE ($archive) = $size" >>recipes/freebsd/distinfo
+done
+edit arch/PKGBUILD "s/^sha256sums=.*/sha256sums=(${sums# })/"
+edit void/template "s/^checksum=.*/checksum=\"${sums# }\"/"
+! grep -r SKIP recipes || { echo "dist: fatal: a checksum is missing" >&2; exit 1; }
+
 sha256sum "$name.tar.gz" "$name-vendor.tar.gz" >"$name.sha256"
 cat "$name.sha256"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a release of what is committed: version and date everywhere, a commit, a
-# tag, and the archives with their checksums in target/dist. Pushes nothing.
+# tag, and in target/dist the archives and the recipes with their checksums. Pushes
+# nothing.
 # Usage: packaging/release.sh VERSION
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,8 +29,15 @@ replace() {
 
 replace CHANGELOG.md "s/^## \[Unreleased\]\$/## [$version] - $(date -u +%Y-%m-%d)/"
 replace Cargo.toml "s/^version = \".*\"\$/version = \"$version\"/"
-replace packaging/alpine/APKBUILD "s/^pkgver=.*/pkgver=$version/"
+replace packaging/alpine/APKBUILD "s/^pkgver=.*/pkgver=$version/; s/^\(SKIP  s6-tls-\)[0-9.]*[0-9]/\1$version/"
 replace packaging/arch/PKGBUILD "s/^pkgver=.*/pkgver=$version/"
+replace packaging/fedora/s6-tls.spec "s/^\(Version: *\).*/\1$version/
+  s/^%changelog/&\\
+* $(LC_ALL=C date -u '+%a %b %d %Y') The s6-tls authors <s6-tls@example.org> - $version-1\\
+- New release: see CHANGELOG.md.\\
+/"
+replace packaging/freebsd/Makefile "s/^\(DISTVERSION=\t\).*/\1$version/"
+git mv packaging/gentoo/*.ebuild "packaging/gentoo/s6-tls-$version.ebuild"
 replace packaging/nix/package.nix "s/^  version = .*/  version = \"$version\";/"
 replace packaging/void/template "s/^version=.*/version=$version/"
 cat - packaging/debian/changelog >packaging/debian/changelog.new <<EOF

@@ -20,7 +20,7 @@ rustPlatform.buildRustPackage {
   nativeCheckInputs = [ openssl ];
   checkPhase = ''
     runHook preCheck
-    make demo TARGET=host
+    make package-test TARGET=host
     runHook postCheck
   '';
 
@@ -33,7 +33,9 @@ rustPlatform.buildRustPackage {
 
   meta = {
     description = "TLS and TCP programs of s6-networking, in Rust on rustls";
-    license = lib.licenses.isc;
+    homepage = "https://s6-tls.example.org";
+    # Ours, then those of the crates in the programs.
+    license = with lib.licenses; [ isc asl20 bsd3 cdla-permissive-20 mit ];
     platforms = lib.platforms.linux;
     mainProgram = "s6-tlsserver";
   };

@@ -233,7 +233,6 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates licences package-test test test-errors test-release soak check lint docs bench \
-	bench-smoke \
-	instructions sizes install install-documents uninstall install-applyuidgid dist release \
-	test-packaging sanitize
+.PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
+	docs bench bench-smoke instructions sizes install install-documents uninstall \
+	install-applyuidgid dist release test-packaging sanitize

@@ -13,6 +13,8 @@ stop() { [ -z "$server" ] || kill "$server" 2>/dev/null || :; server=; }
 trap 'code=$?; stop; rm -rf "$work"; exit $code' EXIT
 trap 'exit 1' HUP INT TERM
 passed=0
+host=$(rustc -vV | sed -n 's/^host: //p')
+. tests/packages.sh
 
 ok() {
   passed=$((passed + 1))
@@ -38,7 +40,10 @@ have() {
 }
 
 offline() {
-  if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi
+  options=-rn
+  [ "$(id -u)" != 0 ] || options=-n
+  # The tests of a package build talk to themselves.
+  unshare $options sh -c 'ip link set lo up && exec "$@"' offline "$@"
 }
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 \
@@ -88,8 +93,11 @@ debian_package() {
   done
   ok "two builds in different directories are the same"
 
-  quietly lintian --fail-on error --allow-root "$work"/*.changes
-  ok "lintian finds no error"
+  # No bug of Debian asks for this package.
+  quietly lintian --fail-on error,warning --display-info --allow-root \
+    --suppress-tags initial-upload-closes-no-bugs "$work"/*.changes
+  ! grep -E 'unused-override|mismatched-override' "$work/log" || fail "an override too many"
+  ok "lintian finds no error, and needs every override"
 
   [ "$(id -u)" = 0 ] || { echo "SKIPPED: only root can install packages"; return 0; }
   root=$work/root
@@ -164,18 +172,27 @@ debug_programs() {
 
 recipes() {
   have bash shellcheck nix-instantiate || return 0
-  for recipe in alpine/APKBUILD arch/PKGBUILD void/template; do
+  for recipe in alpine/APKBUILD arch/PKGBUILD void/template "gentoo/s6-tls-$version.ebuild"; do
     quietly bash -n "packaging/$recipe"
     # Variables are read, and functions called, by who reads the recipe.
     quietly shellcheck -s bash -e SC2034,SC2154,SC2164,SC2317 "packaging/$recipe"
-    found=$(bash -c ". packaging/$recipe; echo \${pkgver:-\$version}")
+    found=$(P=s6-tls-$version bash -c ". packaging/$recipe; echo \${pkgver:-\${version:-\${P#s6-tls-}}}")
     [ "$found" = "$version" ] || fail "packaging/$recipe is of version $found"
   done
-  quietly nix-instantiate --parse packaging/nix/package.nix
-  grep -q "version = \"$version\";" packaging/nix/package.nix || fail "package.nix: version"
+  grep -q "^Version: *$version\$" packaging/fedora/s6-tls.spec || fail "s6-tls.spec: version"
+  grep -q "^DISTVERSION=.$version\$" packaging/freebsd/Makefile || fail "freebsd: version"
+  quietly python3 packaging/licences.py "$work/licences"
+  for file in THIRD-PARTY.txt packaging/debian/copyright; do
+    diff -u "$file" "$work/licences/$file" || fail "make licences changes $file"
+  done
+  found=$(nix-instantiate --eval --strict tests/package.nix 2>"$work/log") || {
+    cat "$work/log"
+    fail "package.nix"
+  }
+  [ "$found" = "\"$version\"" ] || fail "package.nix is of version $found"
   grep -q "^s6-tls ($version-" packaging/debian/changelog || fail "debian/changelog: version"
   quietly shellcheck -s sh -e SC2016,SC2154 packaging/*.sh tests/*.sh
-  ok "shells, shellcheck and nix-instantiate can read the recipes"
+  ok "shells, shellcheck and nix-instantiate can read the recipes, and licences are up to date"
 }
 
 release() {
@@ -192,7 +209,15 @@ release() {
     ! grep -q "$version" packaging/arch/PKGBUILD || fail "the old version is left"
     grep -q '^\.Os "s6-tls 99\.0\.1"$' doc/man/s6-tlsd.8 || fail "manual pages of the old version"
     quietly cargo metadata --locked --offline --no-deps --format-version=1
-    cd "$work/released/dist" && quietly sha256sum -c s6-tls-99.0.1.sha256
+    cd "$work/released/dist"
+    quietly sha256sum -c s6-tls-99.0.1.sha256
+    for recipe in alpine/APKBUILD arch/PKGBUILD fedora/s6-tls.spec freebsd/distinfo \
+      gentoo/s6-tls-99.0.1.ebuild gentoo/Manifest void/template; do
+      [ -f "recipes/$recipe" ] || fail "no $recipe"
+      # Old versions stay in changelogs.
+      ! grep -v '^[*-]' "recipes/$recipe" | grep -F -e SKIP -e "$version" ||
+        fail "$recipe is not of the release"
+    done
     ! make -C "$work/clone" release TARGET=host VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"
   ) || exit 1
   ok "make release commits, tags and writes archives"
@@ -204,4 +229,9 @@ release
 install_and_uninstall
 debug_programs
 debian_package
+stand_ins
+arch_package
+fedora_package
+alpine_package
+void_package
 echo "$passed passed, 0 failed"

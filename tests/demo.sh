@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A TLS service and its client on this machine, from nothing to the end.
 # Usage: sh tests/demo.sh DIRECTORY-OF-THE-PROGRAMS
 set -eu

@@ -191,7 +191,7 @@ recipes() {
   }
   [ "$found" = "\"$version\"" ] || fail "package.nix is of version $found"
   grep -q "^s6-tls ($version-" packaging/debian/changelog || fail "debian/changelog: version"
-  quietly shellcheck -s sh -e SC2016,SC2154 packaging/*.sh tests/*.sh
+  quietly shellcheck -e SC2016,SC2154 packaging/*.sh tests/*.sh
   ok "shells, shellcheck and nix-instantiate can read the recipes, and licences are up to date"
 }
 

@@ -12,6 +12,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr::null;
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{SFlag, stat};
+use nix::unistd::{AccessFlags, faccessat};
 
 use crate::{Env, suite};
 
@@ -62,19 +65,51 @@ impl<'a> Image<'a> {
     /// ENOENT only if every attempt gave that. It allocates nothing, so that a
     /// child that shares its parent's memory may call it.
     pub(crate) fn exec(&self, paths: &[CString]) -> Errno {
-        let mut failure = Errno::ENOENT;
-        for path in paths {
+        let executed = first(paths, |path| {
             // SAFETY: both arrays end with a null pointer, and their strings
             // live as long as self.
             unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
-            match Errno::last() {
-                Errno::ENOENT => {}
-                errno if is_of_file(errno) => failure = errno,
-                errno => return errno,
-            }
+            Err::<Infallible, _>(Errno::last())
+        });
+        match executed {
+            Ok(never) => match never {},
+            Err(errno) => errno,
         }
-        failure
     }
+}
+
+/// The path at which [`exec`] would find `name` for the effective user, or why it would
+/// find none. It does not look into the file: a script whose interpreter is missing is
+/// found.
+pub fn find(name: &OsStr, env: &Env) -> Result<OsString, Errno> {
+    let found = |path: &CString| {
+        is_executable(path)?;
+        Ok(OsStr::from_bytes(path.as_bytes()).to_owned())
+    };
+    search(name, env, |paths| first(paths, found))
+}
+
+/// EACCES unless `path` is a regular file that the effective user may execute.
+fn is_executable(path: &CStr) -> Result<(), Errno> {
+    faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::AT_EACCESS)?;
+    match SFlag::from_bits_truncate(stat(path)?.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => Ok(()),
+        _ => Err(Errno::EACCES),
+    }
+}
+
+/// The first success of `attempt` with one path after the other. The error is ENOENT
+/// only if every attempt gave that.
+fn first<T>(paths: &[CString], attempt: impl Fn(&CString) -> Result<T, Errno>) -> Result<T, Errno> {
+    let mut failure = Errno::ENOENT;
+    for path in paths {
+        match attempt(path) {
+            Err(Errno::ENOENT) => {}
+            Err(errno) if is_of_file(errno) => failure = errno,
+            decided => return decided,
+        }
+    }
+    Err(failure)
 }
 
 /// Whether the error is about one file, so that the search goes on.
@@ -213,6 +248,21 @@ mod tests {
         let barred = Err(Errno::EACCES);
         assert_eq!(attempts("s6-tlsd-io", &[barred, absent]), (barred, 2));
         assert_eq!(attempts("s6-tlsd-io", &[Err(Errno::E2BIG)]).1, 1);
+    }
+
+    #[test]
+    fn find_gives_the_path_or_the_error_of_exec() {
+        let found = |name: &str, path| find(OsStr::new(name), &env(Some(path)));
+        assert_eq!(
+            found("sh", "/dev/null:/nonexistent:/bin"),
+            Ok("/bin/sh".into())
+        );
+        assert_eq!(found("/bin/sh", ""), Ok("/bin/sh".into()));
+        assert_eq!(found("sh", "/nonexistent"), Err(Errno::ENOENT));
+        assert_eq!(found("sh", "/dev/null:/nonexistent"), Err(Errno::ENOTDIR));
+        assert_eq!(found("null", "/dev:/nonexistent"), Err(Errno::EACCES));
+        assert_eq!(found("/", "/bin"), Err(Errno::EACCES), "a directory");
+        assert_eq!(found("", "/bin"), Err(Errno::ENOENT));
     }
 
     #[test]

@@ -47,3 +47,65 @@ pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
     let result = unsafe { libc::setgroups(groups.len() as _, groups.as_ptr()) };
     Errno::result(result).map(drop)
 }
+
+/// Runs `action` with other effective ids and supplementary groups, and then takes back
+/// those that the process has. A uid or gid of 0, and groups of None, stay. Takes root.
+/// An error says what failed.
+pub fn with_effective<T>(
+    uid: u32,
+    gid: u32,
+    groups: Option<&[u32]>,
+    action: impl FnOnce() -> T,
+) -> Result<T, (&'static str, Errno)> {
+    let (own_uid, own_gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let own_groups = supplementary_groups().map_err(|errno| ("get groups", errno))?;
+    let changed = change(uid, gid, groups);
+    let result = changed.map(|()| action());
+    let restored = nix::unistd::seteuid(own_uid)
+        .and_then(|()| nix::unistd::setegid(own_gid))
+        .and_then(|()| groups.map_or(Ok(()), |_| set_groups(&own_groups)));
+    restored.map_err(|errno| ("take back ids", errno))?;
+    result
+}
+
+/// The user id last: without the former one nothing else could be changed.
+fn change(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), (&'static str, Errno)> {
+    let checked = |id| {
+        if id == UNCHANGED {
+            Err(Errno::EINVAL)
+        } else {
+            Ok(id)
+        }
+    };
+    if let Some(groups) = groups {
+        set_groups(groups).map_err(|errno| ("set supplementary group list", errno))?;
+    }
+    if gid != 0 {
+        let set = checked(gid).and_then(|gid| nix::unistd::setegid(Gid::from_raw(gid)));
+        set.map_err(|errno| ("setgid", errno))?;
+    }
+    if uid != 0 {
+        let set = checked(uid).and_then(|uid| nix::unistd::seteuid(Uid::from_raw(uid)));
+        set.map_err(|errno| ("setuid", errno))?;
+    }
+    Ok(())
+}
+
+/// The supplementary groups of the process.
+fn supplementary_groups() -> Result<Vec<u32>, Errno> {
+    // SAFETY: with a size of 0 the list is only counted, and nothing is written.
+    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: the list has room for `count` ids.
+    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(groups)
+}
+
+/// The effective user and group id of the process.
+pub fn effective_ids() -> [u32; 2] {
+    [
+        nix::unistd::geteuid().as_raw(),
+        nix::unistd::getegid().as_raw(),
+    ]
+}

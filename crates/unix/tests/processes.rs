@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 
 use unix::fork::{self, Forked, fork};
 use unix::spawn::{Ended, wait};
-use unix::{Errno, Signal, fd, signal};
+use unix::{Errno, Signal, fd, signal, user};
 
 /// A property, and a function that checks it and may change the process.
 type Promise = (&'static str, fn() -> bool);
@@ -30,6 +30,7 @@ const PROMISES: &[Promise] = &[
         "a failed write raises no signal while SIGPIPE is ignored",
         quiet,
     ),
+    ("other ids are effective for an action only", other_ids),
     #[cfg(target_os = "linux")]
     (
         "EndsWithPeer ends a process in the middle of a system call",
@@ -197,4 +198,22 @@ fn unbound() -> bool {
     drop(near);
     let gone = fork::EndsWithPeer::over(far.as_fd()).err();
     was_bound && (late, gone) == (Some(Errno::EPIPE), Some(Errno::EPIPE))
+}
+
+/// Only root can take other ids; for others there is nothing to check.
+fn other_ids() -> bool {
+    if user::effective_ids() != [0, 0] {
+        return true;
+    }
+    user::set_groups(&[7]).unwrap();
+    let during = user::with_effective(5, 6, Some(&[]), || {
+        (user::effective_ids(), user::has_groups())
+    });
+    let alone = user::with_effective(0, 6, None, || (user::effective_ids(), user::has_groups()));
+    let unchanged = user::with_effective(u32::MAX, 6, None, || ());
+    during == Ok(([5, 6], false))
+        && alone == Ok(([0, 6], true))
+        && unchanged == Err(("setuid", Errno::EINVAL))
+        && user::effective_ids() == [0, 0]
+        && user::has_groups()
 }

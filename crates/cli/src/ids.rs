@@ -7,11 +7,60 @@ use std::os::unix::ffi::OsStrExt;
 use crate::context::Context;
 use crate::fatal::Fatal;
 use crate::id::{Applyuidgid, Id};
-use crate::parsed_options::ParsedOptions;
+use crate::number::{list_u32, unsigned};
+use crate::parsed_options::{ParsedOption, ParsedOptions};
 
 const UID: Id = Id::Applyuidgid(Applyuidgid::Uid);
 const GID: Id = Id::Applyuidgid(Applyuidgid::Gid);
 const GROUPS: Id = Id::Applyuidgid(Applyuidgid::Groups);
+
+/// The ids that `s6-applyuidgid` sets.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Ids {
+    /// The user id; 0 is not set.
+    pub uid: u32,
+    /// The group id; 0 is not set.
+    pub gid: u32,
+    /// The supplementary groups; None: they stay.
+    pub groups: Option<Vec<u32>>,
+}
+
+impl Ids {
+    /// Takes an option into account. One that is not about ids changes nothing.
+    pub fn apply(
+        &mut self,
+        id: Applyuidgid,
+        option: &ParsedOption,
+        context: &Context,
+    ) -> Result<(), Fatal> {
+        match id {
+            Applyuidgid::Environment => *self = Self::from_environment(context)?,
+            Applyuidgid::Uid => self.uid = option.number(),
+            Applyuidgid::Gid => self.gid = option.number(),
+            Applyuidgid::Groups => self.groups = Some(option.numbers()?),
+            Applyuidgid::Clean => {}
+        }
+        Ok(())
+    }
+
+    /// The ids in UID, GID and GIDLIST, all of which must be set.
+    pub fn from_environment(context: &Context) -> Result<Self, Fatal> {
+        let number = |whose: Whose, name| {
+            let value = context.require(name)?;
+            unsigned(value.as_encoded_bytes()).ok_or_else(|| whose.invalid(name, value))
+        };
+        let uid = number(Whose::User, "UID")?;
+        let gid = number(Whose::Group, "GID")?;
+        let list = context.require("GIDLIST")?;
+        let groups = list_u32(list.as_encoded_bytes())
+            .ok_or_else(|| Whose::Group.invalid("GIDLIST", list))?;
+        Ok(Self {
+            uid,
+            gid,
+            groups: Some(groups),
+        })
+    }
+}
 
 /// Whose id an option or a variable takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

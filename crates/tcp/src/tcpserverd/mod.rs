@@ -9,16 +9,10 @@ use std::net::TcpListener;
 
 use cli::address::Endpoint;
 use cli::id::Tcpserverd;
-use cli::{Context, Fatal};
+use cli::{ConnectionLimits, Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
 use server::Server;
-
-/// The maximum of the limit of connections.
-const CEILING: u32 = 16384;
-
-/// The default limit of connections, in total and from one address.
-const DEFAULT_MAXIMUM: u32 = 40;
 
 /// The signals that are caught. SIGPIPE is caught and not ignored, so that children
 /// have its default action.
@@ -35,14 +29,11 @@ const SIGNALS: [Signal; 6] = [
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, prog) = context.options()?;
     let mut announce = false;
-    let mut maximum = DEFAULT_MAXIMUM;
-    let mut local_maximum = DEFAULT_MAXIMUM;
     for (id, option) in given.each::<Tcpserverd>()? {
         match id {
             Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,
-            Tcpserverd::MaxConnections => maximum = option.number().min(CEILING),
-            Tcpserverd::LocalMaxConnections => local_maximum = option.number(),
+            Tcpserverd::MaxConnections | Tcpserverd::LocalMaxConnections => {}
         }
     }
     let (listener, local) = listener()?;
@@ -56,8 +47,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if let Some(stdout) = stdout.filter(|_| announce) {
         fd::try_write(&stdout, format!("{}\n", local.port).as_bytes());
     }
-    let local_maximum = local_maximum.min(maximum);
-    Server::new(context, listener, local, prog, maximum, local_maximum).run(wake)
+    let limits = ConnectionLimits::new(&given);
+    Server::new(context, listener, local, prog, limits).run(wake)
 }
 
 /// The socket on descriptor 0, made non-blocking, and its address.

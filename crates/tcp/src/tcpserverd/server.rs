@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use cli::address::{Endpoint, Ip};
-use cli::{Context, Fatal};
+use cli::{ConnectionLimits, Context, Fatal};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use unix::spawn::{Child, Ended};
@@ -33,8 +33,7 @@ pub struct Server<'a> {
     listener: TcpListener,
     local: Endpoint,
     prog: Vec<OsString>,
-    maximum: u32,
-    local_maximum: u32,
+    limits: ConnectionLimits,
     table: Table,
     fullness: Fullness,
     /// Connections may be waiting: accept has not returned EAGAIN since the last
@@ -54,8 +53,7 @@ impl<'a> Server<'a> {
         listener: TcpListener,
         local: Endpoint,
         prog: Vec<OsString>,
-        maximum: u32,
-        local_maximum: u32,
+        limits: ConnectionLimits,
     ) -> Self {
         context.env.set("PROTO", "TCP");
         context.env.set("TCPLOCALPORT", local.port.to_string());
@@ -65,10 +63,9 @@ impl<'a> Server<'a> {
             listener,
             local,
             prog,
-            maximum,
-            local_maximum,
+            limits,
             table: Table::default(),
-            fullness: Fullness::new(maximum as usize),
+            fullness: Fullness::new(limits.total as usize),
             ready: true,
             resume: None,
             pause: FIRST_PAUSE,
@@ -174,7 +171,7 @@ impl<'a> Server<'a> {
             return Ok(());
         }
         self.resume = None;
-        while self.ready && self.table.len() < self.maximum as usize {
+        while self.ready && self.table.len() < self.limits.total as usize {
             // Reserves the memory of a connection until its end before it is
             // accepted: lack of memory ends the server, which then no longer counts
             // its children.
@@ -199,7 +196,7 @@ impl<'a> Server<'a> {
     /// Warns when the limit of connections is reached and when it is left. Called
     /// after accept, so that a server with waiting clients stays full.
     fn note_fullness(&mut self) {
-        let (count, maximum) = (self.table.len(), self.maximum);
+        let (count, maximum) = (self.table.len(), self.limits.total);
         let text = match self.fullness.note(count) {
             Some(Change::Reached) => {
                 format!("limit of {maximum} connections reached: further clients wait")
@@ -242,7 +239,7 @@ impl<'a> Server<'a> {
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
         let count = self.table.count(peer.address);
-        if count >= self.local_maximum {
+        if count >= self.limits.per_address {
             self.log_reject(peer, count);
             return;
         }
@@ -278,7 +275,7 @@ impl<'a> Server<'a> {
     }
 
     fn status(&self) {
-        self.info(|| format!("status: {}/{}", self.table.len(), self.maximum));
+        self.info(|| format!("status: {}/{}", self.table.len(), self.limits.total));
     }
 
     fn log_accept(&self, peer: Endpoint, pid: Pid, count: u32) {
@@ -286,7 +283,7 @@ impl<'a> Server<'a> {
         self.info(|| {
             format!(
                 "accept {address}_{port} pid {pid} count {count}/{}",
-                self.local_maximum
+                self.limits.per_address
             )
         });
         self.status();
@@ -296,7 +293,7 @@ impl<'a> Server<'a> {
         let Endpoint { address, port } = peer;
         let text = format!(
             "reject {address}_{port} count {count}/{}",
-            self.local_maximum
+            self.limits.per_address
         );
         self.context.say(1, "info", &text);
     }
@@ -307,7 +304,10 @@ impl<'a> Server<'a> {
                 Ended::Exited(code) => format!("exitcode {code}"),
                 Ended::Signaled(number) => format!("signal {number}"),
             };
-            format!("end pid {pid} {how} count {count}/{}", self.local_maximum)
+            format!(
+                "end pid {pid} {how} count {count}/{}",
+                self.limits.per_address
+            )
         });
         self.status();
     }

@@ -15,7 +15,7 @@ fn context() -> Context {
 
 /// Runs `test` with a server that has these limits, in all and for each address, and
 /// so many clients that wait. Its children end at once; nobody reaps them.
-fn with_server([maximum, local]: [u32; 2], waiting: usize, test: impl FnOnce(&mut Server<'_>)) {
+fn with_server([total, per_address]: [u32; 2], waiting: usize, test: impl FnOnce(&mut Server<'_>)) {
     let mut context = context();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -25,7 +25,8 @@ fn with_server([maximum, local]: [u32; 2], waiting: usize, test: impl FnOnce(&mu
         .collect();
     let prog = ["/bin/sh", "-c", "exit 0"].map(OsString::from).to_vec();
     let local_address = address.into();
-    let mut server = Server::new(&mut context, listener, local_address, prog, maximum, local);
+    let limits = ConnectionLimits { total, per_address };
+    let mut server = Server::new(&mut context, listener, local_address, prog, limits);
     test(&mut server);
 }
 
@@ -35,7 +36,7 @@ fn everybody_who_waits_is_accepted_and_then_there_is_nothing_to_do() {
         server.accept_all().unwrap();
         assert_eq!((server.table.len(), server.ready), (3, false));
         // Without an event nobody new is looked for.
-        server.maximum = 2;
+        server.limits.total = 2;
         server.accept_all().unwrap();
         assert_eq!(server.table.len(), 3);
     });

@@ -21,6 +21,7 @@ mod any_client_cert;
 mod architecture;
 mod building;
 mod chains;
+mod check;
 mod client_certificates;
 mod clock;
 mod completions;

@@ -2,6 +2,7 @@
 //! clients.
 
 mod certbot;
+mod check;
 mod mail;
 mod systemd;
 
@@ -160,6 +161,8 @@ fn examples_announce_their_end_and_keep_no_groups() {
             let Ok(text) = fs::read_to_string(&file) else {
                 continue;
             };
+            let settings = fs::read_to_string(example.path().join("settings"));
+            let text = text + &settings.unwrap_or_default();
             let words: Vec<&str> = text.split([' ', '\n', '"', ',', '[']).collect();
             let has = |option: &str| words.contains(&option);
             let ids = has("-U") || has("-Uz") || (has("-u") && has("-g") && has("-G"));
@@ -167,7 +170,7 @@ fn examples_announce_their_end_and_keep_no_groups() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 12);
 }
 
 #[test]

@@ -74,6 +74,8 @@ complete -c s6-tlsclient -n __s6-tlsclient_options -l no-sandbox -d 'run the TLS
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --alpn= -d 'application protocols (ALPN), the preferred one first'
 complete -c s6-tlsclient -n __s6-tlsclient_options -l key-guard -d 'keep the private key in a separate process'
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l check -d 'check all options and files, say what was found, and exit'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --check= -d 'check; exit 1 if a certificate of ours has fewer days left'
 complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s k -x -d 'server name to send (SNI) and to check in the certificate'
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --servername= -d 'server name to send (SNI) and to check in the certificate'
 

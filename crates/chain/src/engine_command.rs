@@ -45,6 +45,11 @@ impl Side {
         }
     }
 
+    /// The error if the engine could not be started.
+    pub fn not_spawned(self, errno: Errno) -> Fatal {
+        Fatal::system(&format!("spawn {}", self.engine()), errno)
+    }
+
     /// The numbers at which the program expects its cleartext.
     pub fn program(self) -> Ends<RawFd> {
         match self {
@@ -64,9 +69,9 @@ impl Side {
 }
 
 impl Options {
-    /// The command line of an engine that has these ends of the pipes, and writes its
+    /// The command line of an engine that has its ends of the pipes at these numbers, and writes its
     /// notification to descriptor `notification` if there is one.
-    pub fn command(&self, ends: &Ends<OwnedFd>, notification: Option<RawFd>) -> Vec<OsString> {
+    pub fn command(&self, ends: Ends<RawFd>, notification: Option<RawFd>) -> Vec<OsString> {
         let mut argv = vec![self.side.engine().into()];
         if self.verbosity != 1 {
             argv.push("-v".into());
@@ -78,7 +83,7 @@ impl Options {
         }
         argv.extend_from_slice(&self.engine);
         let operands = match self.side {
-            Side::Server => ends.numbers(),
+            Side::Server => ends,
             Side::Client(network) => network,
         };
         argv.push("--".into());

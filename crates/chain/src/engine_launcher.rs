@@ -9,6 +9,7 @@ use unix::signal::ScopedSignalAction;
 use unix::spawn::{Child, Ended, wait};
 use unix::{Errno, Pid};
 
+use crate::check;
 use crate::clean_env::clean;
 use crate::engine_command::Cleartext;
 use crate::notification;
@@ -27,13 +28,16 @@ pub fn tlsc(context: &mut Context) -> Result<u8, Fatal> {
 }
 
 fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
+    if options.check {
+        return check::launcher(context, options);
+    }
     options.side.check()?;
     let pipe_failed = |errno: Errno| Fatal::system("create pipe", errno);
     let Cleartext { program, engine } = Cleartext::new()?;
     let (report, notify) = fd::pipe().map_err(pipe_failed)?;
 
     let children = ScopedSignalAction::keeping_children();
-    let argv = options.command(&engine, Some(notify.as_raw_fd()));
+    let argv = options.command(engine.numbers(), Some(notify.as_raw_fd()));
     let cleartext = options.side.cleartext(&engine);
     let child = Child::new(&argv, &context.env)
         .descriptor(engine.read.as_fd(), cleartext.read)
@@ -41,7 +45,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         .descriptor(notify.as_fd(), notify.as_raw_fd());
     let pid = child
         .spawn()
-        .map_err(|errno| Fatal::system(&format!("spawn {}", options.side.engine()), errno))?;
+        .map_err(|errno| options.side.not_spawned(errno))?;
     drop((engine, notify));
 
     program

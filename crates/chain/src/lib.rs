@@ -3,9 +3,13 @@
 //! once, and leave a helper that starts the engine when the program asks. `s6-tlsserver` and
 //! `s6-tlsclient` rewrite their command lines into longer ones.
 //!
+//! With `--check` they find what they would execute, and replace each other by exec until the
+//! engine has checked its files.
+//!
 //! Nothing here does cryptography: the engines are programs that are executed.
 #![forbid(unsafe_code)]
 
+mod check;
 mod clean_env;
 mod ends;
 mod engine_command;

@@ -6,7 +6,8 @@ use std::os::fd::RawFd;
 
 use cli::id::{Id, Launcher, Tls};
 use cli::{
-    Context, Fatal, ParsedOption, ParsedOptions, check_client_certificates, normalize_sni_level,
+    Context, Fatal, ParsedOption, ParsedOptions, StartCheck, check_client_certificates,
+    normalize_sni_level,
 };
 
 use crate::ends::Ends;
@@ -31,6 +32,8 @@ pub struct Options {
     pub verbosity: u32,
     /// `-Z`: the program sees the engine's variables.
     pub keep: bool,
+    /// `--check`: nothing is run, only checked. The engine's options say more.
+    pub check: bool,
     /// The program.
     pub prog: Vec<OsString>,
 }
@@ -61,6 +64,7 @@ impl Options {
 struct LauncherOptions {
     verbosity: u32,
     keep: bool,
+    check: bool,
     network: Ends<RawFd>,
 }
 
@@ -71,6 +75,7 @@ impl LauncherOptions {
         let mut own = Self {
             verbosity: 1,
             keep: false,
+            check: StartCheck::is_given(given),
             network: Ends { read: 6, write: 7 },
         };
         let verbosity = Id::Tls(Tls::Verbosity);
@@ -110,6 +115,7 @@ impl LauncherOptions {
             engine,
             verbosity: self.verbosity,
             keep: self.keep,
+            check: self.check,
             prog,
         }
     }

@@ -3,29 +3,66 @@
 
 use std::ffi::OsString;
 
+use cli::address::Address;
 use cli::id::{Client, Id, Tcpclient};
 use cli::operands::{self, Host};
-use cli::{Context, Fatal, ParsedOptions, Value, suite};
+use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite};
+
+use crate::check::{find, speak_as};
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
     operands::port(&operands[1])?;
+    if StartCheck::is_given(&given) {
+        return check(context, given, operands);
+    }
     Err(context.exec(&rewrite(given, operands)))
 }
 
-/// The command line of the chain.
-fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
+/// `--check`: finds the programs, and becomes s6-tlsc, which checks the rest.
+fn check(
+    context: &mut Context,
+    given: ParsedOptions,
+    mut operands: Vec<OsString>,
+) -> Result<u8, Fatal> {
+    context.fact("host", operands[0].to_string_lossy())?;
+    context.fact("port", operands[1].to_string_lossy())?;
+    let own = OsString::from(&context.prog);
+    find(context, &own, suite::TCPCLIENT.as_ref())?;
+    let local = given.get(Id::Tcpclient(Tcpclient::LocalIp));
+    if let Some(local) = local.and_then(|local| Address::parse(local.text.as_encoded_bytes())) {
+        local
+            .find_interface()
+            .inspect_err(|_| speak_as(context, suite::TCPCLIENT.as_ref()))?;
+    }
+    find(context, suite::TCPCLIENT.as_ref(), suite::TLSC.as_ref())?;
     let prog = operands.split_off(2);
-    verify_the_host(&mut given, &operands[0]);
-    let of_tcpclient = |id| matches!(id, Id::Tcpclient(_));
+    Err(context.exec(&tlsc(given, &operands[0], prog)))
+}
+
+/// The command line of the chain.
+fn rewrite(given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
+    let prog = operands.split_off(2);
     let mut argv = vec![suite::TCPCLIENT.into()];
-    given.forward(of_tcpclient, &mut argv);
+    given.forward(is_of_tcpclient, &mut argv);
     argv.push("--".into());
+    let host = operands[0].clone();
     argv.append(&mut operands);
-    argv.push(suite::TLSC.into());
-    given.forward(|id| !of_tcpclient(id), &mut argv);
+    argv.extend(tlsc(given, &host, prog));
+    argv
+}
+
+fn is_of_tcpclient(id: Id) -> bool {
+    matches!(id, Id::Tcpclient(_))
+}
+
+/// The command line of s6-tlsc and of the program.
+fn tlsc(mut given: ParsedOptions, host: &OsString, prog: Vec<OsString>) -> Vec<OsString> {
+    verify_the_host(&mut given, host);
+    let mut argv = vec![suite::TLSC.into()];
+    given.forward(|id| !is_of_tcpclient(id), &mut argv);
     argv.push("--".into());
     argv.extend(prog);
     argv

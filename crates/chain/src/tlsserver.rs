@@ -1,12 +1,14 @@
 //! `s6-tlsserver`: rewrites its command line into s6-tcpserver, s6-tcpserver-access,
 //! s6-tlsd, s6-applyuidgid and the program. See doc/s6-tlsserver.md.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use cli::id::{Access, Applyuidgid, ChainBuilder, Id, Tls};
-use cli::{Context, Fatal, ParsedOptions, operands, suite};
+use cli::{Context, Fatal, ParsedOptions, StartCheck, operands, suite};
 use cli::{check_client_certificates, normalize_sni_level};
 use cli::{warn_about_engine_group, warn_about_kept_groups};
+
+use crate::check;
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
@@ -18,22 +20,74 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     warn_about_kept_groups(context, &given);
     warn_about_engine_group(context);
+    if StartCheck::is_given(&given) {
+        return check::server::check(context, given, operands);
+    }
     Err(context.exec(&rewrite(given, operands)))
 }
 
 /// The command line of the chain.
-fn rewrite(mut given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
-    normalize_sni_level(&mut given);
-    let prog = operands.split_off(2);
-    let mut argv = tcpserver(&given);
-    argv.append(&mut operands);
-    argv.append(&mut access(&mut given));
-    argv.append(&mut before_tlsd(&given));
-    argv.append(&mut tlsd(&given));
-    argv.append(&mut applyuidgid(&given));
-    argv.append(&mut after_tlsd(&given));
-    argv.extend(prog);
+fn rewrite(mut given: ParsedOptions, operands: Vec<OsString>) -> Vec<OsString> {
+    let mut chain = Chain::new(&mut given, operands);
+    let mut argv = std::mem::take(&mut chain.tcpserver);
+    argv.append(&mut chain.access);
+    argv.append(&mut chain.before_tlsd);
+    argv.extend(chain.from_tlsd());
     argv
+}
+
+/// The command lines of the programs of the chain. Those that have nothing to do are empty.
+pub struct Chain {
+    /// s6-tcpserver, with its operands.
+    tcpserver: Vec<OsString>,
+    access: Vec<OsString>,
+    before_tlsd: Vec<OsString>,
+    tlsd: Vec<OsString>,
+    applyuidgid: Vec<OsString>,
+    after_tlsd: Vec<OsString>,
+    prog: Vec<OsString>,
+}
+
+impl Chain {
+    /// The chain for a command line of s6-tlsserver.
+    pub fn new(given: &mut ParsedOptions, mut operands: Vec<OsString>) -> Self {
+        normalize_sni_level(given);
+        let prog = operands.split_off(2);
+        let mut tcpserver = tcpserver(given);
+        tcpserver.append(&mut operands);
+        Self {
+            tcpserver,
+            access: access(given),
+            before_tlsd: before_tlsd(given),
+            tlsd: tlsd(given),
+            applyuidgid: applyuidgid(given),
+            after_tlsd: after_tlsd(given),
+            prog,
+        }
+    }
+
+    /// The command line from s6-tlsd on.
+    pub fn from_tlsd(self) -> impl Iterator<Item = OsString> {
+        let parts = [self.tlsd, self.applyuidgid, self.after_tlsd, self.prog];
+        parts.into_iter().flatten()
+    }
+
+    /// The programs between s6-tcpserverd and s6-tlsd.
+    pub fn programs_before_tlsd(&self) -> impl Iterator<Item = &OsStr> {
+        names([&self.access, &self.before_tlsd])
+    }
+
+    /// The programs behind s6-tlsd.
+    pub fn programs_behind_tlsd(&self) -> impl Iterator<Item = &OsStr> {
+        names([&self.applyuidgid, &self.after_tlsd, &self.prog])
+    }
+}
+
+/// The programs of these command lines.
+fn names<const N: usize>(parts: [&Vec<OsString>; N]) -> impl Iterator<Item = &OsStr> {
+    parts
+        .into_iter()
+        .filter_map(|part| part.first().map(OsString::as_os_str))
 }
 
 /// `-q` or `-v`, in the form of s6-tcpserver or in that of the others.

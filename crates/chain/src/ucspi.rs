@@ -8,6 +8,7 @@ use cli::{Context, Fatal};
 use unix::fork::{Forked, fork};
 use unix::{Pid, fd};
 
+use crate::check;
 use crate::clean_env::clean;
 use crate::ends::Ends;
 use crate::engine_command::Cleartext;
@@ -27,7 +28,11 @@ pub fn ucspitlsc(context: &mut Context) -> Result<u8, Fatal> {
 
 fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     let helper_name = context.prog.clone();
-    context.prog.push_str(" (parent)");
+    let parent_name = format!("{helper_name} (parent)");
+    if options.check {
+        return check::helper(context, options, parent_name.as_ref());
+    }
+    context.prog = parent_name;
     options.side.check()?;
     let Cleartext { program, engine } = Cleartext::new()?;
     let pair = unix::net::socket_pair();
@@ -85,7 +90,7 @@ fn help(
     };
     context.info(&format!("pid {parent} accepted opportunistic TLS"));
     let number = notification.as_ref().map(AsRawFd::as_raw_fd);
-    let argv = options.command(&engine, number);
+    let argv = options.command(engine.numbers(), number);
     let cleartext = options.side.cleartext(&engine);
     engine
         .move_to(cleartext)

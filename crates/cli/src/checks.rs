@@ -112,3 +112,11 @@ pub(crate) fn pin(value: &OsStr) -> Checked {
 pub(crate) fn crl_check(value: &OsStr) -> Checked {
     CrlCheck::parse(value).map(Value::CrlCheck)
 }
+
+/// `days=N`.
+pub(crate) fn days(value: &OsStr) -> Checked {
+    match value.as_bytes().strip_prefix(b"days=").and_then(unsigned) {
+        Some(days) => Ok(Value::Days(days)),
+        None => Err("must be days=N, where N is an unsigned integer".to_owned()),
+    }
+}

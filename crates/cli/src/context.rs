@@ -1,6 +1,7 @@
 //! What a program starts with, and the one place where it ends.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 
 use unix::{Env, Errno, fd, signal};
 
@@ -60,6 +61,11 @@ impl Context {
         if self.verbosity >= from {
             message::print(&self.prog, kind, text);
         }
+    }
+
+    /// Prints `KEY: VALUE` on standard output.
+    pub fn fact(&self, key: &str, value: impl Display) -> Result<(), Fatal> {
+        print(&message::fact(key, &value.to_string())).map(drop)
     }
 
     /// The value of variable `name`. It is an error if the variable is unset.

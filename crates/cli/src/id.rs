@@ -41,6 +41,7 @@ ids! {
     Tls {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
         IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard, Pin, CrlCheck,
+        Check, CheckDays,
     }
     /// Of `s6-tlsd-io` alone.
     Server { ClientCert, MandatoryClientCert, AnyClientCert, SniLevel, Sni, MandatorySni }

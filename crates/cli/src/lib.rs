@@ -40,7 +40,7 @@ pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
 pub use pins::Pin;
 pub use tls::{
-    ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel,
+    ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel, StartCheck,
     check_client_certificates, normalize_sni_level,
 };
 pub use unix::suite;

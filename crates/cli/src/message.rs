@@ -28,8 +28,17 @@ pub fn has_control(text: &[u8]) -> bool {
 /// The line with its line feed. Control characters are escaped; a line longer than [`MAX_LINE`]
 /// is cut and ends with `...`.
 pub(crate) fn line(prog: &str, kind: &str, text: &str) -> String {
+    bounded(format!("{prog}: {kind}: "), text)
+}
+
+/// The line `KEY: VALUE` with its line feed, escaped and cut in the same way.
+pub(crate) fn fact(key: &str, value: &str) -> String {
+    bounded(format!("{key}: "), value)
+}
+
+fn bounded(head: String, text: &str) -> String {
     let room = MAX_LINE - "\n".len();
-    let mut line = format!("{prog}: {kind}: ");
+    let mut line = head;
     // Where the line is cut if it turns out to be too long.
     let mut end = line.len();
     for c in text.chars() {
@@ -60,6 +69,7 @@ mod tests {
         let text = "bad\nname\x1b[2J\r\u{85}";
         let shown = "bad\\nname\\u{1b}[2J\\r\\u{85}";
         assert_eq!(line("p", "info", text), format!("p: info: {shown}\n"));
+        assert_eq!(fact("key", text), format!("key: {shown}\n"));
     }
 
     #[test]

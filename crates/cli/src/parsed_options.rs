@@ -54,6 +54,8 @@ impl ParsedOption {
         pin: Pin(Pin);
         /// Which certificates are looked up in revocation lists.
         crl_check: CrlCheck(CrlCheck);
+        /// The number of `days=N`.
+        days: Days(u32);
     }
 
     /// The value of an option that takes a number; 0 for any other option.

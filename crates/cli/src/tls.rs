@@ -45,6 +45,8 @@ pub struct EngineOptions {
     pub key_guard: bool,
     /// `-v`.
     pub verbosity: u32,
+    /// `--check`: only check the start, and say what was found.
+    pub check: Option<StartCheck>,
 }
 
 impl Default for EngineOptions {
@@ -63,6 +65,7 @@ impl Default for EngineOptions {
             alpn: Vec::new(),
             key_guard: false,
             verbosity: 1,
+            check: None,
         }
     }
 }
@@ -83,6 +86,11 @@ impl EngineOptions {
             Tls::Groups => self.groups = option.groups()?,
             Tls::Pin => self.pins.push(option.pin()?),
             Tls::CrlCheck => self.crl_check = option.crl_check()?,
+            Tls::Check => self.check = Some(StartCheck::default()),
+            Tls::CheckDays => {
+                let days = Some(option.days()?);
+                self.check = Some(StartCheck { days });
+            }
         }
         Ok(())
     }
@@ -107,6 +115,22 @@ impl EngineOptions {
             ));
         }
         Ok(numbers)
+    }
+}
+
+/// How an engine checks its start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct StartCheck {
+    /// `--check=days=N`: how many days a certificate of ours must still be valid.
+    pub days: Option<u32>,
+}
+
+impl StartCheck {
+    /// Whether one of the options was given.
+    pub fn is_given(given: &ParsedOptions) -> bool {
+        [Tls::Check, Tls::CheckDays]
+            .into_iter()
+            .any(|id| given.has(Id::Tls(id)))
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Value {
     Pin(Pin),
     /// Which certificates are looked up in revocation lists.
     CrlCheck(CrlCheck),
+    /// The number of days in `days=N`.
+    Days(u32),
 }
 
 impl Value {
@@ -50,6 +52,7 @@ impl Value {
             }
             Self::Pin(pin) => pin.text().into(),
             Self::CrlCheck(check) => check.name().into(),
+            Self::Days(days) => format!("days={days}").into(),
         }
     }
 }

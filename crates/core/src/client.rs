@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use cli::address::Address;
 use cli::message::NEEDS_A_LABEL;
-use cli::{ClientOptions, Context, Fatal, SniLevel};
+use cli::{ClientOptions, Context, EngineOptions, Fatal, SniLevel};
 use rustls::ClientConfig;
 use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
@@ -18,6 +18,7 @@ use tunnel::endpoints::PerEnd;
 use tunnel::handshake_facts::HandshakeFacts;
 use tunnel::session::Session;
 
+use crate::check;
 use crate::credentials::resolver::Certificates;
 use crate::event_loop::{AfterClientHello, EventLoop, Guard};
 use crate::files::retry::Files;
@@ -46,6 +47,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         },
     };
     let line = setup.log_line(context);
+    if options.engine.check.is_some() {
+        return check::client::check(context, setup, &options);
+    }
     let prepared = prepare(context, setup, &options);
     setup::run(context, line, prepared)
 }
@@ -96,12 +100,7 @@ fn load_key(
     if !options.client_certificate {
         return Ok(None);
     }
-    let load = || {
-        Ok(PrivateMaterial {
-            certificates: Certificates::load(context, files, SniLevel::Ignore)?,
-            sessions: None,
-        })
-    };
+    let load = || private_material(context, files);
     if !options.engine.key_guard {
         return load().map(KeyLocation::InProcess).map(Some);
     }
@@ -116,8 +115,16 @@ fn load_key(
     Ok(Some(KeyLocation::Guarded(client)))
 }
 
+/// The key and the certificate.
+pub(crate) fn private_material(context: &Context, files: &Files) -> Result<PrivateMaterial, Fatal> {
+    Ok(PrivateMaterial {
+        certificates: Certificates::load(context, files, SniLevel::Ignore)?,
+        sessions: None,
+    })
+}
+
 /// The trust anchors. They may be missing only if there is a pin.
-fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
+pub(crate) fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
     if options.webpki_roots {
         return Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS)));
     }
@@ -131,7 +138,7 @@ fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>,
 }
 
 /// The connection, and what else the event loop needs.
-fn connection(
+pub(crate) fn connection(
     options: &ClientOptions,
     name: Option<ServerName<'static>>,
     key: Option<KeyLocation>,
@@ -186,27 +193,45 @@ fn client_credentials(key: KeyLocation) -> (Option<Arc<dyn ResolvesClientCert>>,
 }
 
 /// Loads the verification policy into the cell while the server prepares its
-/// answer. Even if any certificate is accepted, the anchors must be readable.
+/// answer.
 fn load_policy(
-    mut sources: Sources,
+    sources: Sources,
     options: &ClientOptions,
     cell: TrustCell,
     facts: HandshakeFacts,
 ) -> AfterClientHello {
-    let pinned = !options.engine.pins.is_empty();
+    let sources = needed(sources, options);
     let any = options.accept_any_certificate;
-    sources.anchors = sources.anchors.filter(|_| !(any && pinned));
-    sources.crl_file = sources.crl_file.filter(|_| !any);
     Box::new(move |options| {
-        let mut policy = VerificationPolicy::load(&sources, options, facts)?;
-        policy.anchors = policy.anchors.filter(|_| !any);
-        cell.set(policy);
+        cell.set(policy(&sources, any, options, facts)?);
         Ok(())
     })
 }
 
+/// The files that are loaded. Even if any certificate is accepted, the anchors must be
+/// readable.
+pub(crate) fn needed(mut sources: Sources, options: &ClientOptions) -> Sources {
+    let pinned = !options.engine.pins.is_empty();
+    let any = options.accept_any_certificate;
+    sources.anchors = sources.anchors.filter(|_| !(any && pinned));
+    sources.crl_file = sources.crl_file.filter(|_| !any);
+    sources
+}
+
+/// The verification policy. It has no anchors if `any` certificate is accepted.
+pub(crate) fn policy(
+    sources: &Sources,
+    any: bool,
+    options: &EngineOptions,
+    facts: HandshakeFacts,
+) -> Result<VerificationPolicy, Fatal> {
+    let mut policy = VerificationPolicy::load(sources, options, facts)?;
+    policy.anchors = policy.anchors.filter(|_| !any);
+    Ok(policy)
+}
+
 /// Reads a host name or an address.
-fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
+pub(crate) fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     let invalid = || {
         let why = if name.as_encoded_bytes().is_ascii() {
             "neither host name nor address"

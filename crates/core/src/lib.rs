@@ -5,9 +5,11 @@
 //! read [`files`] before the first byte from the network: their [`credentials`],
 //! and what they need to [`verify`] the peer. A [`keyguard`] may hold the private
 //! key. Then the [`event_loop`] runs the tunnel, and [`report`] describes the
-//! connection to the program and to logs.
+//! connection to the program and to logs. With `--check` there is no connection:
+//! `check` says what was read.
 #![forbid(unsafe_code)]
 
+mod check;
 pub mod client;
 mod credentials;
 mod crypto;

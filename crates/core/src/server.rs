@@ -16,6 +16,7 @@ use tunnel::endpoints::PerEnd;
 use tunnel::handshake_facts::HandshakeFacts;
 use tunnel::session::Session;
 
+use crate::check;
 use crate::credentials::resolver::{self, Certificates, SniResolver};
 use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
@@ -47,6 +48,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         },
     };
     let line = setup.log_line(context);
+    if options.engine.check.is_some() {
+        return check::server::check(context, setup, &options);
+    }
     let prepared = prepare(context, setup, &options);
     setup::run(context, line, prepared)
 }
@@ -80,7 +84,7 @@ fn prepare(
 }
 
 /// The trust anchors, if certificates of clients are verified.
-fn anchors(context: &Context, options: &ServerOptions) -> Result<Option<Source>, Fatal> {
+pub(crate) fn anchors(context: &Context, options: &ServerOptions) -> Result<Option<Source>, Fatal> {
     if !options.asks_for_certificate() || options.any_client_certificate {
         return Ok(None);
     }
@@ -99,10 +103,7 @@ fn load_keys(
     started: Instant,
     facts: &HandshakeFacts,
 ) -> Result<KeyLocation, Fatal> {
-    // SNIDIR is read when the client's name is known. By then this process has dropped its
-    // privileges, so the guard reads it.
-    let guarded = options.engine.key_guard || resolver::has_directory(context, options.sni());
-    if !guarded {
+    if !guarded(context, options) {
         return private_material(context, files, options, false).map(KeyLocation::InProcess);
     }
     let guard_setup = process::GuardSetup {
@@ -118,7 +119,14 @@ fn load_keys(
     .map(KeyLocation::Guarded)
 }
 
-fn private_material(
+/// Whether a guard holds the keys. SNIDIR is read when the client's name is known. By then
+/// this process has dropped its privileges, so the guard reads it.
+pub(crate) fn guarded(context: &Context, options: &ServerOptions) -> bool {
+    options.engine.key_guard || resolver::has_directory(context, options.sni())
+}
+
+/// The keys, certificates and tickets; with a guard these are those of the guard.
+pub(crate) fn private_material(
     context: &Context,
     files: &Files,
     options: &ServerOptions,
@@ -156,7 +164,7 @@ fn resumes(options: &ServerOptions) -> bool {
 }
 
 /// The connection, and what else the event loop needs.
-fn connection(
+pub(crate) fn connection(
     context: &Context,
     options: &ServerOptions,
     key: KeyLocation,

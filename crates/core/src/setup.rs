@@ -130,17 +130,27 @@ impl Privileged {
         let setup = self.setup;
         let notification = event_loop::notification(setup.options.notification)?;
         let descriptors = Descriptors::new(setup.descriptors)?;
-        if let Some(identity) = self.identity {
-            identity.assume()?;
-            // With another identity, fs.suid_dumpable decides anew.
-            setup.hide();
-        }
+        assume(self.identity, &setup)?;
         Ok(Unprivileged {
             setup,
             notification,
             descriptors,
         })
     }
+
+    /// Changes the identity without any descriptors, for a check of the start.
+    pub fn assume_identity(self) -> Result<(), Fatal> {
+        assume(self.identity, &self.setup)
+    }
+}
+
+fn assume(identity: Option<Identity>, setup: &Setup) -> Result<(), Fatal> {
+    if let Some(identity) = identity {
+        identity.assume()?;
+        // With another identity, fs.suid_dumpable decides anew.
+        setup.hide();
+    }
+    Ok(())
 }
 
 /// A process with the identity that it keeps.

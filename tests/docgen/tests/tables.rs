@@ -80,7 +80,11 @@ fn a_help_text_stands_alone() {
 fn no_program_has_two_rows_with_one_name_or_id() {
     for program in PROGRAMS {
         unique(program, |row| row.short.map(|letter| letter.to_string()));
-        unique(program, |row| Some(row.long.to_owned()));
+        // `--name` and `--name=VALUE` are two options.
+        unique(program, |row| {
+            let value = row.value_name().map_or("", |_| "=");
+            Some(format!("{}{value}", row.long))
+        });
         unique(program, |row| row.id().map(|id| format!("{id:?}")));
     }
 }

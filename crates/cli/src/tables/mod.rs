@@ -51,6 +51,7 @@ pub static TLSD_IO: Program = Program {
         tls::LIMITS,
         tls::EXTENSIONS,
         tls::KEY_EXCHANGE,
+        tls::CHECK,
         tls::SNI,
     ],
     operands: DESCRIPTORS,
@@ -71,6 +72,7 @@ pub static TLSC_IO: Program = Program {
         tls::LIMITS,
         tls::EXTENSIONS,
         tls::KEY_EXCHANGE,
+        tls::CHECK,
         tls::SERVER_NAME,
     ],
     operands: DESCRIPTORS,
@@ -86,6 +88,7 @@ const AROUND_SERVER: &[&[OptionSpec]] = &[
     tls::LIMITS,
     tls::EXTENSIONS,
     tls::KEY_EXCHANGE,
+    tls::CHECK,
     tls::KEEP,
     tls::SNI,
 ];
@@ -100,6 +103,7 @@ const AROUND_CLIENT: &[&[OptionSpec]] = &[
     tls::LIMITS,
     tls::EXTENSIONS,
     tls::KEY_EXCHANGE,
+    tls::CHECK,
     tls::SERVER_NAME,
 ];
 
@@ -182,6 +186,7 @@ pub static TLSSERVER: Program = Program {
         tls::LIMITS,
         tls::EXTENSIONS,
         tls::KEY_EXCHANGE,
+        tls::CHECK,
         tls::KEEP,
         tls::SNI,
         &[
@@ -226,6 +231,7 @@ pub static TLSCLIENT: Program = Program {
         tls::LIMITS,
         tls::EXTENSIONS,
         tls::KEY_EXCHANGE,
+        tls::CHECK,
         tls::SERVER_NAME,
     ],
     operands: CONNECTED,

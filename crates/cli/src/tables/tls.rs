@@ -156,6 +156,32 @@ pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     ),
 }];
 
+pub(super) const CHECK: &[OptionSpec] = &[
+    OptionSpec {
+        short: None,
+        long: "check",
+        argument: Argument::None,
+        effect: Effect::Override(Id::Tls(Tls::Check), &[Id::Tls(Tls::CheckDays)]),
+        help: "check all options and files, say what was found, and exit",
+        doc: paragraph(
+            "read all options, variables and files as the service would, print what was found on \
+             standard output, and exit. Nothing is sent or received, and `prog` is not run. The \
+             exit code is 0, or that of the service ([check](check.md)).",
+        ),
+    },
+    OptionSpec {
+        short: None,
+        long: "check",
+        argument: Argument::Checked("days=n", checks::days),
+        effect: Effect::Override(Id::Tls(Tls::CheckDays), &[Id::Tls(Tls::Check)]),
+        help: "check; exit 1 if a certificate of ours has fewer days left",
+        doc: paragraph(
+            "as `--check`; the exit code is 1 if a certificate of our own is valid for fewer than \
+             `n` days.",
+        ),
+    },
+];
+
 pub(super) const ASKING: &[OptionSpec] = &[
     OptionSpec {
         short: Some('Y'),

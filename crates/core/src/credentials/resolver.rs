@@ -99,6 +99,11 @@ impl Certificates {
         self.default
     }
 
+    /// SNIDIR, while it is open.
+    pub fn directory(&self) -> Option<&SniDirectory> {
+        self.directory.as_ref()
+    }
+
     /// Whether files are read once the name is known: SNIDIR is open.
     pub fn needs_files(&self) -> bool {
         self.directory.is_some()
@@ -213,7 +218,7 @@ impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
 }
 
 /// The names x of all variables KEYFILE:x.
-fn names(context: &Context) -> impl Iterator<Item = &[u8]> {
+pub fn names(context: &Context) -> impl Iterator<Item = &[u8]> {
     let variables = context.env.iter().map(|(variable, _)| variable);
     let names = variables.filter_map(|variable| variable.strip_prefix(b"KEYFILE:"));
     names.filter(|name| !name.is_empty())

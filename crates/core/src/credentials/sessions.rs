@@ -35,6 +35,11 @@ impl Sessions {
         Self { keys, versions }
     }
 
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.keys.count()
+    }
+
     /// A ticket of a session's `state`, made at `now`. It opens only for a server that
     /// shows a certificate with the same key as `shown`. None if the session may not be
     /// resumed.

@@ -82,6 +82,11 @@ impl TicketKeys {
         Ok(Self(keys))
     }
 
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// A ticket of a session's `state`, made at `now`, that opens for this `context`.
     pub fn seal(&self, context: &[u8], state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let made = now.as_secs().to_be_bytes();

@@ -13,6 +13,8 @@ use cli::{CrlCheck, Fatal};
 use pki::PemError;
 use pki::read;
 use pki::x509::crl::{RevocationList, Signed};
+use pki::x509::name::Name;
+use pki::x509::time::Date;
 use pki::x509::{Certificate, distribution_point};
 use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use unix::quoted::quoted;
@@ -61,6 +63,18 @@ impl RevocationLists {
         Ok(Self {
             lists: newest(lists?),
             check,
+        })
+    }
+
+    /// What the lists say of themselves, the newest first.
+    pub fn each(&self) -> impl Iterator<Item = ListFacts> {
+        self.lists.iter().filter_map(|list| {
+            let fields = RevocationList::parse(&list.der)?;
+            Some(ListFacts {
+                issuer: shown(fields.issuer),
+                this_update: fields.this_update,
+                next_update: fields.next_update?,
+            })
         })
     }
 
@@ -128,6 +142,24 @@ impl RevocationLists {
     }
 }
 
+/// What a list says of itself.
+pub struct ListFacts {
+    /// Its issuer, quoted.
+    pub issuer: String,
+    /// When it was issued.
+    pub this_update: Date,
+    /// Until when it counts.
+    pub next_update: Date,
+}
+
+/// The name of an issuer, for messages.
+fn shown(name: Name<'_>) -> String {
+    name.line().map_or_else(
+        || "an issuer without a name".to_owned(),
+        |name| quoted(name.as_bytes()),
+    )
+}
+
 /// A certificate of a path, with what is needed of its issuer.
 pub struct Issued<'a> {
     /// The certificate.
@@ -145,10 +177,7 @@ pub struct Issued<'a> {
 impl Issued<'_> {
     /// The issuer's name, for messages.
     fn issuer_name(&self) -> String {
-        (self.certificate.issuer().line()).map_or_else(
-            || "an issuer without a name".to_owned(),
-            |name| quoted(name.as_bytes()),
-        )
+        shown(self.certificate.issuer())
     }
 }
 
@@ -215,8 +244,8 @@ impl List {
         Ok(Self {
             issuer: fields.issuer.0.to_vec(),
             scope: fields.scope().map(|part| part.map(<[u8]>::to_vec)),
-            this_update: fields.this_update,
-            next_update,
+            this_update: fields.this_update.seconds(),
+            next_update: next_update.seconds(),
             der,
         })
     }

@@ -132,6 +132,11 @@ impl Anchors {
         listed.chain(compiled_in.cloned()).collect()
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.usable(|_| true, |_| ()).count() + self.compiled_in.len()
+    }
+
     /// The subjects of the anchors that were read.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(&anchor.subject);

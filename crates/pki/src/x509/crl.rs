@@ -18,10 +18,10 @@ pub struct RevocationList<'a> {
     pub extended: bool,
     /// The issuer of the list.
     pub issuer: Name<'a>,
-    /// The date of issue, in seconds since 1970.
-    pub this_update: i64,
-    /// The date of issue of the next list, in seconds since 1970.
-    pub next_update: Option<i64>,
+    /// The date of issue.
+    pub this_update: Date,
+    /// The date of issue of the next list.
+    pub next_update: Option<Date>,
     extensions: &'a [u8],
 }
 
@@ -65,8 +65,8 @@ impl<'a> RevocationList<'a> {
         Some(Self {
             extended: version == VERSION_2,
             issuer: Name(issuer),
-            this_update: this_update.seconds(),
-            next_update: Date::read(rest).map(|(next_update, _)| next_update.seconds()),
+            this_update,
+            next_update: Date::read(rest).map(|(next_update, _)| next_update),
             extensions: extensions::content(rest, 0xa0),
         })
     }
@@ -111,7 +111,8 @@ mod tests {
                 let bytes = list(version, next, &[]);
                 let list = RevocationList::parse(&bytes).unwrap();
                 assert_eq!(list.extended, extended);
-                assert_eq!((list.this_update, list.next_update), (10, seconds));
+                assert_eq!(list.this_update.seconds(), 10);
+                assert_eq!(list.next_update.map(|date| date.seconds()), seconds);
                 assert_eq!((list.issuer.0, list.scope()), (&b"issuer"[..], [None; 2]));
             }
         }

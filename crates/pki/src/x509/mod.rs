@@ -8,6 +8,7 @@ pub mod distribution_point;
 mod extensions;
 pub mod kind;
 pub mod name;
+pub mod ocsp;
 pub mod oid;
 pub mod public_key;
 pub mod rfc4514;

@@ -33,9 +33,11 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         match id {
             Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,
+            // `ConnectionLimits` reads them.
             Tcpserverd::MaxConnections | Tcpserverd::LocalMaxConnections => {}
         }
     }
+    let limits = ConnectionLimits::new(&given);
     let (listener, local) = listener()?;
     // Taken before a descriptor of ours can get its number.
     let stdout = fd::take_inherited(1).ok();
@@ -47,7 +49,6 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if let Some(stdout) = stdout.filter(|_| announce) {
         fd::try_write(&stdout, format!("{}\n", local.port).as_bytes());
     }
-    let limits = ConnectionLimits::new(&given);
     Server::new(context, listener, local, prog, limits).run(wake)
 }
 

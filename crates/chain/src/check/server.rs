@@ -1,0 +1,156 @@
+//! `--check` in s6-tlsserver: everything up to s6-tlsd, and what s6-tlsd does not execute
+//! itself.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+
+use cli::id::{Access, Applyuidgid, Id, Socketbinder};
+use cli::{ConnectionLimits, Context, Fatal, Ids, ParsedOptions, operands, suite};
+use unix::{errno, user};
+
+use super::{find, speak_as};
+use crate::tlsserver::Chain;
+
+/// Checks the programs of the chain, then becomes one that binds a socket to the address,
+/// does not listen, and runs s6-tlsd with `--check`.
+pub fn check(
+    context: &mut Context,
+    mut given: ParsedOptions,
+    operands: Vec<OsString>,
+) -> Result<u8, Fatal> {
+    let address = operands[..2].to_vec();
+    let chain = Chain::new(&mut given, operands);
+    endpoint(context, &given, &address)?;
+    programs_before_tlsd(context, &chain)?;
+    rules(context, &given)?;
+    programs_behind_tlsd(context, &given, &chain)?;
+    let mut argv = binder(&given, address);
+    argv.extend(chain.from_tlsd());
+    Err(context.exec(&argv))
+}
+
+/// Where the server would listen, and for how many clients.
+fn endpoint(context: &Context, given: &ParsedOptions, address: &[OsString]) -> Result<(), Fatal> {
+    let endpoint = operands::endpoint(&address[0], &address[1])?;
+    let limits = ConnectionLimits::new(given);
+    context.fact("address", endpoint.address)?;
+    context.fact("port", endpoint.port)?;
+    context.fact("connections", limits.total)?;
+    context.fact("connections-per-address", limits.per_address)
+}
+
+/// The programs up to s6-tlsd, each of which executes the next one.
+fn programs_before_tlsd(context: &mut Context, chain: &Chain) -> Result<(), Fatal> {
+    let own = OsString::from(&context.prog);
+    let ours = [
+        suite::TCPSERVER,
+        suite::TCPSERVER_SOCKETBINDER,
+        suite::TCPSERVERD,
+    ];
+    let mut names = vec![own.as_os_str()];
+    names.extend(ours.map(OsStr::new));
+    names.extend(chain.programs_before_tlsd());
+    names.push(suite::TLSD.as_ref());
+    for pair in names.windows(2) {
+        find(context, pair[0], pair[1])?;
+    }
+    Ok(())
+}
+
+/// The programs behind s6-tlsd, which itself finds the first one of them. The others are
+/// executed by the user that s6-applyuidgid has set.
+fn programs_behind_tlsd(
+    context: &mut Context,
+    given: &ParsedOptions,
+    chain: &Chain,
+) -> Result<(), Fatal> {
+    let ids = ids(context, given)?;
+    let names: Vec<&OsStr> = chain.programs_behind_tlsd().collect();
+    let mut find_all = || {
+        let mut pairs = names.windows(2);
+        pairs.try_for_each(|pair| find(context, pair[0], pair[1]))
+    };
+    let Some(Ids { uid, gid, groups }) = ids else {
+        return find_all();
+    };
+    user::with_effective(uid, gid, groups.as_deref(), find_all).unwrap_or_else(|(what, errno)| {
+        speak_as(context, suite::APPLYUIDGID.as_ref());
+        Err(Fatal::system(what, errno))
+    })
+}
+
+/// The ids that s6-applyuidgid sets; None if the chain does without it.
+fn ids(context: &mut Context, given: &ParsedOptions) -> Result<Option<Ids>, Fatal> {
+    let environment = Id::Applyuidgid(Applyuidgid::Environment);
+    let mut ids = Ids::default();
+    if given.has(environment) {
+        ids = Ids::from_environment(context)
+            .inspect_err(|_| speak_as(context, suite::APPLYUIDGID.as_ref()))?;
+    } else {
+        for option in given.iter() {
+            if let Id::Applyuidgid(id) = option.id {
+                ids.apply(id, option, context)?;
+            }
+        }
+    }
+    if ids == Ids::default() && !given.has(environment) {
+        return Ok(None);
+    }
+    for (key, id) in [("program-uid", ids.uid), ("program-gid", ids.gid)] {
+        if id != 0 {
+            context.fact(key, id)?;
+        }
+    }
+    if let Some(groups) = &ids.groups {
+        let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
+        let none = groups.is_empty().then(|| "none".to_owned());
+        context.fact("program-groups", none.unwrap_or(groups.join(",")))?;
+    }
+    Ok(Some(ids))
+}
+
+/// The access rules of s6-tcpserver-access: whether they are there. Which rule decides is
+/// known only when there is a client.
+fn rules(context: &mut Context, given: &ParsedOptions) -> Result<(), Fatal> {
+    let path = |id| given.get(Id::Access(id)).map(|option| option.text.clone());
+    let (path, found, what) = match (path(Access::RulesDirectory), path(Access::RulesFile)) {
+        (Some(path), _) => {
+            let found = searchable(&path);
+            (path, found, "check fs ruleset for IP in")
+        }
+        (None, Some(path)) => {
+            let found = File::open(&path).map(drop);
+            (path, found, "cdb_init")
+        }
+        (None, None) => return Ok(()),
+    };
+    let shown = path.to_string_lossy();
+    found.map_err(|error| {
+        speak_as(context, suite::TCPSERVER_ACCESS.as_ref());
+        Fatal::system(&format!("{what} {shown}"), errno::of(&error))
+    })?;
+    context.fact("access-rules", shown)
+}
+
+/// Checks that entries of a directory can be looked up. An empty name is none.
+fn searchable(directory: &OsStr) -> io::Result<()> {
+    let entry: OsString = [directory, OsStr::new("/.")].into_iter().collect();
+    let path = if directory.is_empty() {
+        directory
+    } else {
+        &entry
+    };
+    fs::metadata(path).map(drop)
+}
+
+/// The command line of a program that binds a socket to `address` and does not listen.
+fn binder(given: &ParsedOptions, mut address: Vec<OsString>) -> Vec<OsString> {
+    let mut argv = vec![suite::TCPSERVER_SOCKETBINDER.into()];
+    let backlog = Id::Socketbinder(Socketbinder::Backlog);
+    let wanted = |id| matches!(id, Id::Socketbinder(_)) && id != backlog;
+    given.forward(wanted, &mut argv);
+    argv.extend(["-b", "0", "--"].map(OsString::from));
+    argv.append(&mut address);
+    argv
+}

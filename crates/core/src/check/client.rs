@@ -1,0 +1,77 @@
+//! `--check` of s6-tlsc-io.
+
+use cli::{ClientOptions, Context, Fatal, SniLevel};
+use tunnel::handshake_facts::HandshakeFacts;
+use webpki::KeyUsage;
+
+use super::{Report, pairs, trust};
+use crate::client::{anchors, connection, needed, policy, private_material, server_name};
+use crate::files::retry::Files;
+use crate::keyguard::KeyLocation;
+use crate::setup::{Privileged, Setup};
+use crate::verify::policy::{Sources, VerificationPolicy};
+
+/// Takes the steps of the start as far as they need no connection, and prints
+/// what was loaded.
+pub fn check(context: &Context, setup: Setup, options: &ClientOptions) -> Result<u8, Fatal> {
+    let files = Files::new(context, &options.engine, setup.started);
+    let facts = HandshakeFacts::default();
+    let mut report = Report::new(context, &options.engine);
+    let privileged = Privileged::new(setup, context)?;
+    let name = options
+        .server_name
+        .as_deref()
+        .map(server_name)
+        .transpose()?;
+    let sources = Sources::new(context, &files, anchors(context, options)?);
+    let sources = needed(sources, options);
+    let key = (options.client_certificate)
+        .then(|| private_material(context, &files))
+        .transpose()?;
+    let pairs = match &key {
+        Some(material) => pairs::all(&report, &material.certificates, SniLevel::Ignore)?,
+        None => Vec::new(),
+    };
+    privileged.assume_identity()?;
+    let any = options.accept_any_certificate;
+    let policy = policy(&sources, any, &options.engine, facts.clone())?;
+    print_options(&report, options, &policy)?;
+    for pair in &pairs {
+        pair.print(
+            &mut report,
+            policy.anchors.as_ref(),
+            KeyUsage::client_auth(),
+        )?;
+    }
+    trust::print(&report, &sources, &policy)?;
+    connection(
+        options,
+        name,
+        key.map(KeyLocation::InProcess),
+        sources,
+        facts,
+    )?;
+    report.finish()
+}
+
+/// Prints what the options of a client say.
+fn print_options(
+    report: &Report<'_>,
+    options: &ClientOptions,
+    policy: &VerificationPolicy,
+) -> Result<(), Fatal> {
+    report.user()?;
+    report.settings(&options.engine, options.engine.key_guard)?;
+    report.fact("verification", trust::verification(policy))?;
+    match &options.server_name {
+        Some(name) => report.fact("server-name", name.to_string_lossy())?,
+        None => report.fact("server-name", "none")?,
+    }
+    if options.accept_any_certificate && policy.pins.is_empty() {
+        report.warning("any certificate is accepted")
+    } else if options.server_name.is_none() && policy.anchors.is_some() {
+        report.warning("no name is checked: a certificate of the anchors for any name is accepted")
+    } else {
+        Ok(())
+    }
+}

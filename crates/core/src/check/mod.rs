@@ -1,0 +1,131 @@
+//! `--check`: what an engine has read at its start, as facts on standard output. The
+//! programs read it with the functions that a connection uses, in the same order and as
+//! the same users. There is no connection, no guard and no sandbox.
+
+pub mod client;
+mod pairs;
+pub mod server;
+mod settings;
+mod trust;
+
+use std::fmt::Display;
+
+use cli::{Context, EngineOptions, Fatal, StartCheck};
+use pki::x509::time::Date;
+
+use crate::wall_clock;
+
+/// The exit code if a certificate is valid for fewer days than asked for.
+const FEWER_DAYS: u8 = 1;
+
+const SECONDS_OF_DAY: i64 = 86_400;
+
+/// What `--check` prints, and the exit code.
+struct Report<'a> {
+    context: &'a Context,
+    check: StartCheck,
+    /// Seconds since 1970.
+    now: i64,
+    /// How many whole days the first certificate that expires has left.
+    least_days: Option<i64>,
+}
+
+impl<'a> Report<'a> {
+    /// A report that is made now.
+    fn new(context: &'a Context, options: &EngineOptions) -> Self {
+        Self {
+            context,
+            check: options.check.unwrap_or_default(),
+            now: i64::try_from(wall_clock::now().as_secs()).unwrap_or(i64::MAX),
+            least_days: None,
+        }
+    }
+
+    /// Prints a line. Text of a certificate has to be quoted.
+    fn fact(&self, key: &str, value: impl Display) -> Result<(), Fatal> {
+        self.context.fact(key, value)
+    }
+
+    /// Prints something that does not keep the service from starting.
+    fn warning(&self, text: impl Display) -> Result<(), Fatal> {
+        self.fact("warning", text)
+    }
+
+    /// Prints which user the engine is from now on.
+    fn user(&self) -> Result<(), Fatal> {
+        let [uid, gid] = unix::user::effective_ids();
+        self.fact("engine-uid", uid)?;
+        self.fact("engine-gid", gid)
+    }
+
+    /// Prints what the options say about the connections.
+    fn settings(&self, options: &EngineOptions, guarded: bool) -> Result<(), Fatal> {
+        settings::print(self, options, guarded)
+    }
+
+    /// How many whole days are left until `date`; negative if it is past.
+    fn days_until(&self, date: Date) -> i64 {
+        (date.seconds() - self.now).div_euclid(SECONDS_OF_DAY)
+    }
+
+    /// Takes into account that a certificate of ours is valid for so many days.
+    fn note_days(&mut self, days: i64) {
+        self.least_days = Some(self.least_days.map_or(days, |least| least.min(days)));
+    }
+
+    /// Ends the report, with the exit code of the program.
+    fn finish(self) -> Result<u8, Fatal> {
+        if let Some(least) = self.least_days {
+            self.fact("least-days-left", least)?;
+        }
+        Ok(code(self.check, self.least_days))
+    }
+}
+
+fn code(check: StartCheck, least_days: Option<i64>) -> u8 {
+    match (check.days, least_days) {
+        (Some(wanted), Some(least)) if least < i64::from(wanted) => FEWER_DAYS,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_1_only_if_a_certificate_has_fewer_days_than_asked_for() {
+        for (days, least, expected) in [
+            (None, Some(-5), 0),
+            (Some(0), Some(0), 0),
+            (Some(0), Some(-1), 1),
+            (Some(14), Some(14), 0),
+            (Some(14), Some(13), 1),
+            (Some(14), None, 0),
+            (Some(u32::MAX), Some(3), 1),
+        ] {
+            assert_eq!(
+                code(StartCheck { days }, least),
+                expected,
+                "{days:?} {least:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn days_are_whole_and_an_expired_certificate_has_fewer_than_0() {
+        let context = crate::testing::context();
+        let certificate = pki::read::certificates(crate::testing::CERTIFICATE).unwrap();
+        let fields = pki::x509::Certificate::parse(&certificate[0]).unwrap();
+        let [_, end] = fields.dates();
+        let mut report = Report::new(&context, &EngineOptions::default());
+        for (before, days) in [(0, 0), (86_399, 0), (86_400, 1), (-1, -1), (-86_400, -1)] {
+            report.now = end.seconds() - before;
+            assert_eq!(report.days_until(end), days, "{before}");
+        }
+        for days in [5, 3, 4] {
+            report.note_days(days);
+        }
+        assert_eq!(report.least_days, Some(3));
+    }
+}

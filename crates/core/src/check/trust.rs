@@ -1,0 +1,49 @@
+//! Whom the peer's certificate is trusted for: anchors, pins, revocation lists.
+
+use cli::Fatal;
+
+use super::Report;
+use crate::verify::policy::{Sources, VerificationPolicy};
+use crate::verify::trust_anchors::Source;
+
+/// Prints what was loaded from `sources`.
+pub fn print(
+    report: &Report<'_>,
+    sources: &Sources,
+    policy: &VerificationPolicy,
+) -> Result<(), Fatal> {
+    if let (Some(source), Some(anchors)) = (&sources.anchors, &policy.anchors) {
+        match source {
+            Source::Directory(path) => report.fact("anchors-directory", path.to_string_lossy())?,
+            Source::File(path) => report.fact("anchors-file", path.to_string_lossy())?,
+            Source::CompiledIn(_) => report.fact("anchors-compiled-in", "yes")?,
+        }
+        report.fact("anchors", anchors.count())?;
+    }
+    for pin in &policy.pins {
+        report.fact("pin", pin.text())?;
+    }
+    if let (Some(path), Some(lists)) = (&sources.crl_file, &policy.revocations) {
+        report.fact("crl-file", path.to_string_lossy())?;
+        for list in lists.each() {
+            report.fact("crl", &list.issuer)?;
+            report.fact("crl-this-update", list.this_update)?;
+            report.fact("crl-next-update", list.next_update)?;
+            if report.days_until(list.next_update) < 0 {
+                let issuer = &list.issuer;
+                report.warning(format!("the revocation list of {issuer} is out of date"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a certificate of the peer needs to be accepted.
+pub fn verification(policy: &VerificationPolicy) -> &'static str {
+    match (&policy.anchors, policy.pins.is_empty()) {
+        (Some(_), true) => "anchors",
+        (Some(_), false) => "anchors and pins",
+        (None, false) => "pins",
+        (None, true) => "none",
+    }
+}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks that everything compiles without warnings for systems that no test runs
 # on. `cargo check` links nothing, so ring's C is not compiled: a stand-in for the
-# C compiler makes empty object files. A target that cannot be added is named.
+# C compiler makes empty object files. A target that cannot be added is named. The
+# arguments: the targets, all of them by default.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -15,16 +16,27 @@ done
 END
 chmod +x "$dir/cc"
 
-for target in \
+[ $# -gt 0 ] || set -- \
   aarch64-apple-darwin \
+  aarch64-unknown-linux-musl \
+  arm-unknown-linux-musleabi \
+  armv7-unknown-linux-gnueabihf \
+  armv7-unknown-linux-musleabihf \
   i686-unknown-linux-musl \
+  loongarch64-unknown-linux-gnu \
+  mips64el-unknown-linux-gnuabi64 \
   powerpc-unknown-linux-gnu \
+  powerpc64-unknown-linux-gnu \
   powerpc64le-unknown-linux-gnu \
   riscv64gc-unknown-linux-gnu \
+  riscv64gc-unknown-linux-musl \
   s390x-unknown-linux-gnu \
+  sparc64-unknown-linux-gnu \
   x86_64-unknown-freebsd \
   x86_64-unknown-illumos \
-  x86_64-unknown-netbsd; do
+  x86_64-unknown-netbsd \
+  x86_64-unknown-openbsd
+for target; do
   if ! timeout 60 rustup target add "$target" >/dev/null 2>&1; then
     echo "SKIPPED: no target $target"
     continue

@@ -116,6 +116,16 @@ test-release: all
 sanitize: certificates
 	bash tests/sanitize.sh "$(target_directory)" "$(TARGET)"
 
+# Other processors, emulated: the unit tests, and programs beside native peers.
+# make test-emulated PROCESSORS="s390x aarch64" for some of them. tests/emulated.sh
+# says what it needs.
+test-emulated: certificates
+	sh tests/emulated.sh "$(TARGET)" $(PROCESSORS)
+
+# Other kernels, in virtual machines; it takes them from Debian's archive.
+test-vm: certificates
+	sh tests/vm.sh "$(target_directory)/vm" "$(TARGET)"
+
 # Many clients against one server for SECONDS, with everything that clients do.
 SECONDS ?= 600
 soak: all
@@ -234,5 +244,5 @@ test-packaging:
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
 .PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
-	docs bench bench-smoke instructions sizes install install-documents uninstall \
-	install-applyuidgid dist release test-packaging sanitize
+	docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
+	dist release test-packaging sanitize test-emulated test-vm

@@ -36,7 +36,15 @@ rustPlatform.buildRustPackage {
     homepage = "https://s6-tls.example.org";
     # Ours, then those of the crates in the programs.
     license = with lib.licenses; [ isc asl20 bsd3 cdla-permissive-20 mit ];
-    platforms = lib.platforms.linux;
+    platforms = [
+      "aarch64-linux"
+      "armv7l-linux"
+      "i686-linux"
+      "powerpc64le-linux"
+      "riscv64-linux"
+      "s390x-linux"
+      "x86_64-linux"
+    ];
     mainProgram = "s6-tlsserver";
   };
 }

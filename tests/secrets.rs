@@ -177,7 +177,7 @@ fn logged(file: &std::path::Path) -> Vec<Vec<u8>> {
     let text = std::fs::read_to_string(file).unwrap();
     let secrets = text.lines().filter_map(|line| line.split(' ').nth(2));
     let hex = |digits: &str| {
-        let pairs = digits.as_bytes().chunks(2).map(str::from_utf8);
+        let pairs = digits.as_bytes().chunks(2).map(std::str::from_utf8);
         let bytes = pairs.map(|pair| u8::from_str_radix(pair.unwrap(), 16).unwrap());
         bytes.collect::<Vec<_>>()
     };

@@ -99,7 +99,9 @@ skip+=(fail2ban::)
 if [ $tool = valgrind ]; then
   # An engine takes a second to start. The tests of the guard look for a process with the
   # name of an engine; guard_tls12 uses the guard, too.
-  tests=(client_certificates:: engine_sni:: guard_tls12:: snidir:: tickets::)
+  tests=(client_certificates:: guard_tls12:: snidir:: tickets::)
+  # Debian's valgrind is a script for sh, which drops variables such as KEYFILE:a.test.
+  skip+=(snidir::variables_come_first_and_the_default_pair_last)
 fi
 
 code=0

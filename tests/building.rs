@@ -1,6 +1,7 @@
 //! How cargo finds a C compiler for ring without make.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::util::{Cmd, TempDir, cmd, need};
@@ -37,6 +38,18 @@ fn a_compiler_that_is_named_is_taken() {
     let named = compiler("x-unknown-linux-musl").env("CC", "false");
     let named = named.env("TARGET_CC", "echo");
     assert_eq!(named.arg("2").run().success().out(), "2\n");
+}
+
+#[test]
+fn a_cross_compiler_for_glibc_is_taken_for_another_architecture() {
+    let dir = TempDir::new();
+    let gcc = dir.file("x-linux-gnu-gcc", "#!/bin/sh\necho x \"$@\"\n");
+    fs::set_permissions(&gcc, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", dir.path().display());
+    let compiled = compiler("x-unknown-linux-musl").env("PATH", path);
+    let output = compiled.args(["-c", "a.c"]).run().success();
+    assert_eq!(output.out(), "x -U_FORTIFY_SOURCE -c a.c\n");
 }
 
 #[test]

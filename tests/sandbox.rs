@@ -197,7 +197,8 @@ fn engine_memory_is_hidden_after_setuid() {
     }
     let dir = TempDir::new();
     for (name, options) in [("engine", &["-v2"][..]), ("guard", &["-v2", "--key-guard"])] {
-        let server = cmd(["strace", "-f", "-o"])
+        // A file for each process: engine and guard work side by side.
+        let server = cmd(["strace", "-ff", "-o"])
             .arg(dir.join(name))
             .arg("s6-tlsd")
             .args(options)
@@ -209,24 +210,25 @@ fn engine_memory_is_hidden_after_setuid() {
         let (server, client) = connect(server, tlsc(&[], HELLO));
         server.success();
         client.success();
-        let trace = std::fs::read_to_string(dir.join(name)).unwrap();
-        let calls = trace.lines().filter_map(|line| line.split_once(' '));
-        let calls: Vec<_> = calls.map(|(pid, call)| (pid, call.trim_start())).collect();
         // After a change of identity the kernel makes a process dumpable if
         // fs.suid_dumpable says so; it is 0 on most machines, but not on all.
         let mut dropped = 0;
-        for (at, (pid, _)) in calls.iter().enumerate() {
-            // With 32 bits the call is setresuid32.
-            let call = calls[at].1;
-            if !call.starts_with("setresuid") || !call.contains("(65534,") {
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_none_or(|stem| stem != name) {
                 continue;
             }
-            dropped += 1;
-            let later = calls[at + 1..].iter().filter(|(other, _)| other == pid);
-            let mut later = later.filter(|(_, call)| !call.starts_with("rt_sigprocmask"));
-            let next = later.next().unwrap().1;
-            let hides = next.starts_with("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)");
-            assert!(hides, "{name}: {next}");
+            let trace = std::fs::read_to_string(path).unwrap();
+            let mut calls = trace.lines();
+            // With 32 bits the call is setresuid32.
+            let drops = |call: &str| call.starts_with("setresuid") && call.contains("(65534,");
+            while calls.any(drops) {
+                dropped += 1;
+                let next = calls.find(|call| !call.starts_with("rt_sigprocmask"));
+                let next = next.unwrap();
+                let hides = next.starts_with("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)");
+                assert!(hides, "{name}: {next}");
+            }
         }
         assert_eq!(dropped, options.len(), "{name}");
     }

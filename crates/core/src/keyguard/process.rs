@@ -174,6 +174,11 @@ impl Confinement {
     fn enter(&self, socket: &OwnedFd) -> Result<(), Fatal> {
         if let Some(identity) = &self.identity {
             identity.assume()?;
+            if self.sandbox {
+                // With another identity, fs.suid_dumpable decides anew who may look into
+                // the memory.
+                sandbox::hide();
+            }
         }
         if self.sandbox {
             Profile::guard(&socket.as_raw_fd())

@@ -40,8 +40,8 @@ endif
 built = $(target_directory)/$(TARGET)/release
 
 PROGRAMS = proxy-server s6-getservbyname s6-ident-client s6-tcpclient s6-tcpserver \
-	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsc s6-tlsc-io \
-	s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
+	s6-tcpserver-access s6-tcpserver-socketbinder s6-tcpserverd s6-tlsa s6-tlsc \
+	s6-tlsc-io s6-tlsclient s6-tlsd s6-tlsd-io s6-tlsserver s6-ucspitlsc s6-ucspitlsd
 
 # The dependencies' archive of `make dist` unpacks to vendor/. No program holds
 # the path of a directory that it was built in (the last prefix that fits counts).

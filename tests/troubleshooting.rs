@@ -276,6 +276,22 @@ const CLIENTS: &[Case] = &[
         ALONE,
         "DNSCACHEIP=127.0.0.9 s6-tlsclient example.org 4433 true",
     ),
+    (
+        "unable to look up TLSA records of _4433._tcp.example.org: Connection refused",
+        ALONE,
+        "DNSCACHEIP=127.0.0.9 s6-tlsclient --dane example.org 4433 true",
+    ),
+    (
+        "no authentic TLSA records of _4433._tcp.example.org: no resolver on this machine, and \
+         no --trust-resolver given",
+        ALONE,
+        "DNSCACHEIP=192.0.2.1 s6-tlsclient --dane=required example.org 4433 true",
+    ),
+    (
+        "no TLSA record matches the remote certificate SHA256:",
+        SERVER,
+        "export TLSA=\"3 1 1 $(printf %064d 0)\"; s6-tlsclient -h localhost 4433 true",
+    ),
     ("unable to connect to a suitable IP address", ALONE, CLIENT),
     (
         "unable to read from remote: Connection reset by peer",

@@ -9,6 +9,7 @@ mod dns;
 mod net;
 mod process;
 pub mod relay;
+pub mod resolver;
 mod run;
 pub mod tls;
 

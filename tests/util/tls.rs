@@ -170,7 +170,7 @@ pub fn visit(server: Cmd, version: &str, pair: Option<&str>) -> Visit {
     let to = format!("127.0.0.1:{}", server.port());
     let mut client = cmd(["openssl", "s_client", "-quiet", version, "-connect", &to]);
     if let Some(pair) = pair {
-        let key = pair.strip_suffix("-chain").unwrap_or(pair);
+        let key = key_of(pair);
         client = client
             .args(["-key", &certs().path(&format!("{key}.key"))])
             .args(["-cert", &certs().path(&format!("{pair}.pem"))])
@@ -185,6 +185,13 @@ pub fn visit(server: Cmd, version: &str, pair: Option<&str>) -> Visit {
     }
 }
 
+/// The name of the key that belongs to the first certificate in `pair`.pem.
+pub fn key_of(pair: &str) -> &str {
+    let mut endings = ["-chain", "-long"].into_iter();
+    let own = endings.find_map(|ending| pair.strip_suffix(ending));
+    own.unwrap_or(pair)
+}
+
 /// `s6-tlsc` with these options at a server of openssl's with the
 /// certificate `pair`. Anchors are still to be given by `prepared`.
 pub fn call(
@@ -193,7 +200,7 @@ pub fn call(
     pair: &str,
     prepared: impl FnOnce(Cmd) -> Cmd,
 ) -> Visit {
-    let key = pair.strip_suffix("-chain").unwrap_or(pair);
+    let key = key_of(pair);
     let chain = certs().path(&format!("{pair}.pem"));
     let (server, port) = openssl_server(key, [version, "-cert_chain", &chain]);
     let client = cmd(["s6-tcpclient", "-H", "127.0.0.1", &port.to_string()])
@@ -218,6 +225,11 @@ impl Visit {
         let good = self.shown.contains(&hash) && self.shown.contains(&verify);
         assert!(good, "{pair}: {}\n{said}", self.shown);
         assert!(self.engine.contains(" code=0 end=closed\n"), "{said}");
+    }
+
+    /// Fails unless the engine printed `text`.
+    pub fn logged(&self, text: &str) {
+        assert!(self.engine.contains(text), "not {text}: {}", self.engine);
     }
 
     /// Fails unless the program ran for a peer without a certificate.

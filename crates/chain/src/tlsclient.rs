@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use cli::address::Address;
-use cli::id::{Client, Id, Tcpclient};
+use cli::id::{Client, Dane, Id, Tcpclient};
 use cli::operands::{self, Host};
 use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite};
 
@@ -15,6 +15,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
     Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
     operands::port(&operands[1])?;
+    check_dane(&given)?;
     if StartCheck::is_given(&given) {
         return check(context, given, operands);
     }
@@ -30,6 +31,9 @@ fn check(
     context.fact("host", operands[0].to_string_lossy())?;
     context.fact("port", operands[1].to_string_lossy())?;
     let own = OsString::from(&context.prog);
+    if !tlsa(&given, &operands).is_empty() {
+        find(context, &own, suite::TLSA.as_ref())?;
+    }
     find(context, &own, suite::TCPCLIENT.as_ref())?;
     let local = given.get(Id::Tcpclient(Tcpclient::LocalIp));
     if let Some(local) = local.and_then(|local| Address::parse(local.text.as_encoded_bytes())) {
@@ -45,7 +49,8 @@ fn check(
 /// The command line of the chain.
 fn rewrite(given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
-    let mut argv = vec![suite::TCPCLIENT.into()];
+    let mut argv = tlsa(&given, &operands);
+    argv.push(suite::TCPCLIENT.into());
     given.forward(is_of_tcpclient, &mut argv);
     argv.push("--".into());
     let host = operands[0].clone();
@@ -62,10 +67,57 @@ fn is_of_tcpclient(id: Id) -> bool {
 fn tlsc(mut given: ParsedOptions, host: &OsString, prog: Vec<OsString>) -> Vec<OsString> {
     verify_the_host(&mut given, host);
     let mut argv = vec![suite::TLSC.into()];
-    given.forward(|id| !is_of_tcpclient(id), &mut argv);
+    let of_tlsc = |id| !is_of_tcpclient(id) && !matches!(id, Id::Dane(_));
+    given.forward(of_tlsc, &mut argv);
     argv.push("--".into());
     argv.extend(prog);
     argv
+}
+
+/// The command line of s6-tlsa, without the program that it runs. Empty if DANE is not asked for.
+fn tlsa(given: &ParsedOptions, operands: &[OsString]) -> Vec<OsString> {
+    let has = |id| given.has(Id::Dane(id));
+    if !has(Dane::IfAny) && !has(Dane::Required) && !has(Dane::TrustResolver) {
+        return Vec::new();
+    }
+    let mut argv: Vec<OsString> = vec![suite::TLSA.into()];
+    let verbosity = if given.has(Id::Tcpclient(Tcpclient::Quiet)) {
+        Some("-v0")
+    } else {
+        given
+            .has(Id::Tcpclient(Tcpclient::Verbose))
+            .then_some("-v2")
+    };
+    argv.extend(verbosity.map(OsString::from));
+    argv.extend(["-p".into(), operands[1].clone()]);
+    if let Some(timeout) = given.get(Id::Tcpclient(Tcpclient::Timeout)) {
+        argv.extend(["-t".into(), timeout.text.clone()]);
+    }
+    if has(Dane::Required) {
+        argv.push("--required".into());
+    }
+    if has(Dane::TrustResolver) {
+        argv.push("--trust-resolver".into());
+    }
+    argv.extend(["--".into(), operands[0].clone()]);
+    argv
+}
+
+/// Refuses what contradicts DANE. TLSA records belong to one name, which suffixes would change.
+/// Without trust anchors the engine skips records of usage 0 and 1: then any certificate would do
+/// if there are no others.
+fn check_dane(given: &ParsedOptions) -> Result<(), Fatal> {
+    let [if_any, required, trust] =
+        [Dane::IfAny, Dane::Required, Dane::TrustResolver].map(|id| given.has(Id::Dane(id)));
+    if (if_any || required || trust) && given.has(Id::Tcpclient(Tcpclient::Qualify)) {
+        return Err(Fatal::user("dane and qualify exclude each other"));
+    }
+    if required && given.has(Id::Client(Client::NoVerifyCert)) {
+        return Err(Fatal::user(
+            "dane=required and no-verify-cert exclude each other",
+        ));
+    }
+    Ok(())
 }
 
 /// Without `-k` and `-H` the host is the name to verify.
@@ -118,6 +170,20 @@ mod tests {
                 "-q46Dd -rR -nN -t 0 -p 0 -T 1+2 -Ss -Jj -yY -Zz -H --dns -h --no-hosts h 1 p",
                 "s6-tcpclient -q -6 -T 1+2 -- h 1 s6-tlsc -k h -- p",
             ),
+            (
+                "--dane h 443 p",
+                "s6-tlsa -p 443 -- h s6-tcpclient -- h 443 s6-tlsc -k h -- p",
+            ),
+            (
+                "-qt5 --dane --dane=required h 1 p",
+                "s6-tlsa -v0 -p 1 -t 5 --required -- h s6-tcpclient -q -t 5 -- h 1 \
+                 s6-tlsc -k h -- p",
+            ),
+            (
+                "-v --dane=required --dane --dane-trust-resolver -k n h 1 p",
+                "s6-tlsa -v2 -p 1 --trust-resolver -- h s6-tcpclient -v -- h 1 \
+                 s6-tlsc -k n -- p",
+            ),
             ("-vQ64 h 1 p", "s6-tcpclient -4 -- h 1 s6-tlsc -k h -- p"),
             (
                 "-i 127.000.0.01 h 1 p",
@@ -162,6 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn dane_excludes_suffixes_and_required_dane_excludes_any_certificate() {
+        let error = |line: &str| check_dane(&parse(line).unwrap().0).err();
+        let suffixes = Some(Fatal::user("dane and qualify exclude each other"));
+        for dane in ["--dane", "--dane=required", "--dane-trust-resolver"] {
+            assert_eq!(error(&format!("-n {dane} h 1 p")), suffixes, "{dane}");
+            assert_eq!(error(&format!("{dane} -k n -H h 1 p")), None, "{dane}");
+        }
+        let any = "dane=required and no-verify-cert exclude each other";
+        let line = "--no-verify-cert --dane=required h 1 p";
+        assert_eq!(error(line), Some(Fatal::user(any)));
+        for line in ["--dane --no-verify-cert h 1 p", "-n --no-verify-cert h 1 p"] {
+            assert_eq!(error(line), None, "{line}");
+        }
+    }
+
+    #[test]
     fn bad_values_name_their_option() {
         for (given, message) in [
             (
@@ -175,6 +257,10 @@ mod tests {
             ("-t 1s h 1 p", "timeout must be an unsigned integer"),
             ("-p 65536 h 1 p", "local-port must be a port number"),
             ("-i 1.2.3 h 1 p", "local-ip must be an IP address"),
+            (
+                "--dane=yes h 1 p",
+                "dane must be required, or without a value",
+            ),
             (
                 "-K x h 1 p",
                 "handshake-timeout must be an unsigned integer",

@@ -108,6 +108,15 @@ pub(crate) fn pin(value: &OsStr) -> Checked {
     Pin::parse(value).map(Value::Pin)
 }
 
+/// The word `required`.
+pub(crate) fn required(value: &OsStr) -> Checked {
+    if value == "required" {
+        Ok(Value::Text(value.to_owned()))
+    } else {
+        Err("must be required, or without a value".to_owned())
+    }
+}
+
 /// Which certificates are looked up in revocation lists.
 pub(crate) fn crl_check(value: &OsStr) -> Checked {
     CrlCheck::parse(value).map(Value::CrlCheck)

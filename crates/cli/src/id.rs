@@ -67,6 +67,10 @@ ids! {
         Quiet, Verbose, Ipv4, Ipv6, NoNagle, NoDns, Hosts, Ident, Qualify, Timeout, LocalName,
         ConnectionTimeouts, LocalIp, LocalPort,
     }
+    /// Of `s6-tlsclient`: whether and how it runs `s6-tlsa`.
+    Dane { IfAny, Required, TrustResolver }
+    /// Of `s6-tlsa`.
+    Tlsa { Verbosity, Port, Timeout, Required, TrustResolver }
     /// Of `s6-ident-client`.
     IdentClient { Timeout }
     /// Of `proxy-server`.

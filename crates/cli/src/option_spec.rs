@@ -51,8 +51,17 @@ impl Argument {
             Self::None => None,
             Self::Number(_) | Self::Text(_) => Some("5"),
             Self::Checked(_, check) => {
-                let mut values =
-                    ["5", "::1", "X25519", "h2", "leaf", "days=5", SAMPLE_HASH].into_iter();
+                let mut values = [
+                    "5",
+                    "::1",
+                    "X25519",
+                    "h2",
+                    "leaf",
+                    "days=5",
+                    "required",
+                    SAMPLE_HASH,
+                ]
+                .into_iter();
                 values.find(|value| check(OsStr::new(value)).is_ok())
             }
         }

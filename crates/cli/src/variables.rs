@@ -122,7 +122,8 @@ pub static VARIABLES: &[Variable] = &[
         )),
         client: Some(paragraph(
             "trust anchors, as in s6-tlsd-io. One of them is needed, also with \
-             `--no-verify-cert`, unless `--webpki-roots` or `--pin` is given.",
+             `--no-verify-cert`, unless `--webpki-roots` or `--pin` is given, or TLSA has a usable \
+             record.",
         )),
     },
     Variable {
@@ -137,6 +138,25 @@ pub static VARIABLES: &[Variable] = &[
              accepted by a pin alone, is not looked up.",
         )),
         client: Some(paragraph("revocation lists, as in s6-tlsd-io.")),
+    },
+    Variable {
+        name: "TLSA",
+        help: "the server's TLSA records (DANE), one a line",
+        server: None,
+        client: Some(paragraph(
+            "the server's TLSA records (DANE, RFC 6698), one a line: usage, selector, matching \
+             type, and data in hexadecimal, as s6-tlsa sets them. They take the place of the trust \
+             anchors: see [DANE](dane.md). A malformed line is wrong usage (100).",
+        )),
+    },
+    Variable {
+        name: "TLSADOMAIN",
+        help: "name under which the TLSA records were found",
+        server: None,
+        client: Some(paragraph(
+            "with TLSA, the name under which the records were found. It is the name to send (SNI), \
+             and the certificate may have it instead of that of `-k`.",
+        )),
     },
     Variable {
         name: "OCSPFILE",

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use cli::address::Address;
 use cli::message::NEEDS_A_LABEL;
+use cli::tlsa;
 use cli::{ClientOptions, Context, EngineOptions, Fatal, SniLevel};
 use rustls::ClientConfig;
 use rustls::client::{ResolvesClientCert, Resumption, UnbufferedClientConnection};
@@ -26,6 +27,7 @@ use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Privileged, Ready, Setup};
+use crate::verify::dane::Dane;
 use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ServerVerifier;
@@ -73,7 +75,7 @@ fn prepare(
         .as_deref()
         .map(server_name)
         .transpose()?;
-    let sources = Sources::new(context, &files, anchors(context, options)?);
+    let sources = sources(context, &files, options, name.as_ref())?;
     let key = load_key(context, &files, options, started, &facts)?;
     // 3. The keys are loaded, or the guard loads them meanwhile: drop privileges.
     let unprivileged = privileged.drop_privileges();
@@ -123,12 +125,44 @@ pub(crate) fn private_material(context: &Context, files: &Files) -> Result<Priva
     })
 }
 
-/// The trust anchors. They may be missing only if there is a pin.
-pub(crate) fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
+/// Whom to trust, besides pins: the trust anchors and the TLSA records. With TLSA records
+/// the anchors are there only if a record needs them.
+pub(crate) fn sources(
+    context: &Context,
+    files: &Files,
+    options: &ClientOptions,
+    name: Option<&ServerName<'static>>,
+) -> Result<Sources, Fatal> {
+    let anchors = anchors(context, options)?;
+    let anchored = anchors.is_some() && !options.accept_any_certificate;
+    let Some(mut dane) = Dane::from_environment(context, anchored)? else {
+        return Ok(Sources::new(context, files, required(anchors, options)?));
+    };
+    let domain = context.env.get(tlsa::DOMAIN);
+    dane.domain = domain.map(server_name).transpose()?;
+    let nameless = dane.domain.is_none() && name.is_none();
+    if nameless && (dane.needs_anchors() || dane.has_anchors()) {
+        return Err(Fatal::user(format!(
+            "{} has records of usage 0 to 2, which need a server name",
+            tlsa::RECORDS
+        )));
+    }
+    let anchors = anchors.filter(|_| dane.needs_anchors());
+    let mut sources = Sources::new(context, files, anchors);
+    sources.dane = Some(Arc::new(dane));
+    Ok(sources)
+}
+
+/// The trust anchors that are given.
+fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
     if options.webpki_roots {
         return Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS)));
     }
-    let anchors = Source::from_environment(context)?;
+    Source::from_environment(context)
+}
+
+/// `anchors`, which may be missing only if there is a pin.
+fn required(anchors: Option<Source>, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
     if anchors.is_none() && options.engine.pins.is_empty() {
         return Err(Fatal::user(
             "CADIR or CAFILE not set, and no --webpki-roots given",
@@ -145,18 +179,22 @@ pub(crate) fn connection(
     sources: Sources,
     facts: HandshakeFacts,
 ) -> Result<Ready, Fatal> {
-    let server_name = match &name {
+    let domain = sources.dane.as_ref().and_then(|dane| dane.domain.clone());
+    let sent_name = domain.or_else(|| name.clone());
+    let server_name = match &sent_name {
         Some(ServerName::DnsName(name)) => Some(name.as_ref().to_owned()),
         _ => None,
     };
     let mut provider = crypto::provider(&options.engine.groups, facts.records());
     let exporter = Exporter::asked_for(&options.engine, &mut provider);
     let anchored = sources.anchors.is_some() && !options.accept_any_certificate;
+    let anchored = anchored || sources.dane.is_some();
     let policy = TrustCell::default();
     let (pair, guard) = key.map_or((None, None), client_credentials);
     let config = Config {
         provider,
         name,
+        sent_name,
         policy: policy.clone(),
         pair,
         protocols: &options.engine.alpn,
@@ -214,7 +252,8 @@ pub(crate) fn needed(mut sources: Sources, options: &ClientOptions) -> Sources {
     let pinned = !options.engine.pins.is_empty();
     let any = options.accept_any_certificate;
     sources.anchors = sources.anchors.filter(|_| !(any && pinned));
-    sources.crl_file = sources.crl_file.filter(|_| !any);
+    let chains = !any || sources.has_dane_anchors();
+    sources.crl_file = sources.crl_file.filter(|_| chains);
     sources
 }
 
@@ -252,7 +291,10 @@ pub(crate) fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 /// The parts of the rustls configuration.
 struct Config<'a> {
     provider: Arc<CryptoProvider>,
+    /// The name that the certificate must have.
     name: Option<ServerName<'static>>,
+    /// The name that is sent to the server.
+    sent_name: Option<ServerName<'static>>,
     policy: TrustCell,
     pair: Option<Arc<dyn ResolvesClientCert>>,
     protocols: &'a [Vec<u8>],
@@ -263,7 +305,7 @@ impl Config<'_> {
     fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let verifier = ServerVerifier {
             policy: self.policy,
-            name: self.name.clone(),
+            name: self.name,
             algorithms: self.provider.signature_verification_algorithms,
         };
         let builder = ClientConfig::builder_with_details(self.provider, Arc::new(WallClock))
@@ -281,11 +323,11 @@ impl Config<'_> {
         if let Some(exporter) = self.exporter {
             config.key_log = exporter;
         }
-        config.enable_sni = self.name.is_some();
+        config.enable_sni = self.sent_name.is_some();
         // Upstream (doc/upstream.md, Clients without a server name): rustls wants a name. This
         // address is neither sent nor checked.
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let name = self.name.unwrap_or(nobody);
+        let name = self.sent_name.unwrap_or(nobody);
         let connection =
             UnbufferedClientConnection::new(Arc::new(config), name).map_err(setup::failed)?;
         Ok(Session::Client(Box::new(connection), facts))

@@ -11,3 +11,4 @@ pub mod socketbinder;
 pub mod tcpclient;
 pub mod tcpserver;
 pub mod tcpserverd;
+pub mod tlsa;

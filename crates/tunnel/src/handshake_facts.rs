@@ -41,6 +41,7 @@ struct Facts {
     tls13: bool,
     abort: Option<HandshakeAbort>,
     refusal: Option<String>,
+    tlsa: Option<String>,
 }
 
 impl HandshakeFacts {
@@ -114,6 +115,19 @@ impl HandshakeFacts {
     /// The message for a refused certificate, if it was set.
     pub fn refusal(&self) -> Option<String> {
         self.lock().refusal.clone()
+    }
+
+    /// Sets the fields of the TLSA record by which the peer's certificate is accepted,
+    /// though other records may have refused it.
+    pub fn accept_by(&self, record: String) {
+        let mut facts = self.lock();
+        facts.tlsa = Some(record);
+        facts.refusal = None;
+    }
+
+    /// The fields of that record, if there is one.
+    pub fn tlsa(&self) -> Option<String> {
+        self.lock().tlsa.clone()
     }
 
     /// The status of the connection's records.

@@ -28,6 +28,7 @@ suite! {
     TCPSERVER_ACCESS = "s6-tcpserver-access"
     TCPSERVER_SOCKETBINDER = "s6-tcpserver-socketbinder"
     TCPSERVERD = "s6-tcpserverd"
+    TLSA = "s6-tlsa"
     TLSC = "s6-tlsc"
     TLSC_IO = "s6-tlsc-io"
     TLSCLIENT = "s6-tlsclient"

@@ -24,6 +24,8 @@ pub fn consumer(program: &Program, id: Id) -> &'static str {
         Id::Access(_) => suite::TCPSERVER_ACCESS,
         Id::Applyuidgid(_) => suite::APPLYUIDGID,
         Id::Tcpclient(_) => suite::TCPCLIENT,
+        Id::Dane(_) => program.name,
+        Id::Tlsa(_) => suite::TLSA,
         Id::IdentClient(_) => suite::IDENT_CLIENT,
         Id::ProxyServer(_) => suite::PROXY_SERVER,
     }

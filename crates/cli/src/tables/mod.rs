@@ -1,6 +1,7 @@
 //! The options of each program: one row for each option, one [`Program`] for each program.
 
 mod access;
+mod dane;
 mod tcp;
 mod tcpclient;
 mod tls;
@@ -18,7 +19,7 @@ const CLIENT: &[Reads] = &[Reads::Client];
 const CONNECTED: &[&str] = &["host", "port", "prog..."];
 
 /// All programs, in the order of the documents.
-pub static PROGRAMS: [&Program; 17] = [
+pub static PROGRAMS: [&Program; 18] = [
     &TLSSERVER,
     &TLSCLIENT,
     &TLSD,
@@ -32,6 +33,7 @@ pub static PROGRAMS: [&Program; 17] = [
     &TCPSERVERD,
     &TCPSERVER_ACCESS,
     &TCPCLIENT,
+    &TLSA,
     &PROXY_SERVER,
     &IDENT_CLIENT,
     &GETSERVBYNAME,
@@ -224,6 +226,7 @@ pub static TLSCLIENT: Program = Program {
         ],
         tcpclient::REST,
         &[tcpclient::LOCAL_IP, tcpclient::LOCAL_PORT],
+        dane::OF_TLSCLIENT,
         tls::CLOSING,
         tls::TRUST,
         tls::TRUST_BOTH,
@@ -331,6 +334,16 @@ pub static TCPCLIENT: Program = Program {
     operands: CONNECTED,
     reads: &[Reads::These(RESOLVER), Reads::These(QUALIFICATION)],
     long: false,
+};
+
+/// `s6-tlsa`.
+pub static TLSA: Program = Program {
+    name: suite::TLSA,
+    summary: "Looks up the TLSA records of a TLS server (DANE) and runs a program.",
+    options: &[dane::OF_TLSA],
+    operands: &["host", "prog..."],
+    reads: &[Reads::These(RESOLVER)],
+    long: true,
 };
 
 /// `s6-applyuidgid`.

@@ -5,11 +5,11 @@ use tunnel::handshake_facts::HandshakeFacts;
 use webpki::KeyUsage;
 
 use super::{Report, pairs, trust};
-use crate::client::{anchors, connection, needed, policy, private_material, server_name};
+use crate::client::{connection, needed, policy, private_material, server_name, sources};
 use crate::files::retry::Files;
 use crate::keyguard::KeyLocation;
 use crate::setup::{Privileged, Setup};
-use crate::verify::policy::{Sources, VerificationPolicy};
+use crate::verify::policy::VerificationPolicy;
 
 /// Takes the steps of the start as far as they need no connection, and prints
 /// what was loaded.
@@ -23,7 +23,7 @@ pub fn check(context: &Context, setup: Setup, options: &ClientOptions) -> Result
         .as_deref()
         .map(server_name)
         .transpose()?;
-    let sources = Sources::new(context, &files, anchors(context, options)?);
+    let sources = sources(context, &files, options, name.as_ref())?;
     let sources = needed(sources, options);
     let key = (options.client_certificate)
         .then(|| private_material(context, &files))
@@ -66,6 +66,9 @@ fn print_options(
     match &options.server_name {
         Some(name) => report.fact("server-name", name.to_string_lossy())?,
         None => report.fact("server-name", "none")?,
+    }
+    if policy.dane.is_some() {
+        return Ok(());
     }
     if options.accept_any_certificate && policy.pins.is_empty() {
         report.warning("any certificate is accepted")

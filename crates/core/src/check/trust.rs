@@ -40,6 +40,13 @@ pub fn print(
 
 /// What a certificate of the peer needs to be accepted.
 pub fn verification(policy: &VerificationPolicy) -> &'static str {
+    if policy.dane.is_some() {
+        return if policy.pins.is_empty() {
+            "TLSA records"
+        } else {
+            "TLSA records and pins"
+        };
+    }
     match (&policy.anchors, policy.pins.is_empty()) {
         (Some(_), true) => "anchors",
         (Some(_), false) => "anchors and pins",

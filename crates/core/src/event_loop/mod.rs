@@ -66,6 +66,7 @@ impl EventLoop {
             let bytes = [counters.received, counters.sent];
             let chain = session.peer_chain();
             line.connection(session.state(), chain, self.name(), bytes);
+            line.tlsa(session.tlsa());
             if let Ok(outcome) = &ended {
                 line.end(outcome.reason);
             }

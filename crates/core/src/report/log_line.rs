@@ -26,6 +26,7 @@ pub struct LogLine {
     alpn: Option<Vec<u8>>,
     resumed: Option<bool>,
     certificate: Option<String>,
+    tlsa: Option<String>,
     received: u64,
     sent: u64,
     code: u8,
@@ -48,6 +49,7 @@ impl LogLine {
             alpn: None,
             resumed: None,
             certificate: None,
+            tlsa: None,
             received: 0,
             sent: 0,
             code: Fatal::SYSTEM,
@@ -73,6 +75,11 @@ impl LogLine {
         self.resumed = labels::is_resumed(state);
         self.certificate = chain.first().map(|der| crypto::fingerprint(der));
         [self.received, self.sent] = bytes;
+    }
+
+    /// Records the fields of the TLSA record by which the server was accepted, if it was.
+    pub fn tlsa(&mut self, record: Option<String>) {
+        self.tlsa = record;
     }
 
     /// Records how the connection ended.
@@ -116,6 +123,9 @@ impl fmt::Display for LogLine {
         ] {
             let value = value.filter(|value| !value.is_empty());
             write!(f, "{name}={} ", value.unwrap_or("-"))?;
+        }
+        if let Some(record) = &self.tlsa {
+            write!(f, "tlsa={record} ")?;
         }
         let Self {
             received,
@@ -197,6 +207,13 @@ mod tests {
              group=X25519 sni=a.test alpn=h2 resumed=no cert=SHA256:00 \
              in=1 out=18446744073709551615 code=0 end=closed"
         );
+    }
+
+    #[test]
+    fn the_tlsa_record_is_printed_only_if_there_is_one() {
+        let mut line = nothing();
+        line.tlsa(Some("3-1-1".to_owned()));
+        assert!(text(&line).contains(" cert=- tlsa=3-1-1 in=0 "));
     }
 
     #[test]

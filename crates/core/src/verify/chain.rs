@@ -30,6 +30,16 @@ pub struct Chain<'a> {
     pub common_name_counts: bool,
 }
 
+/// What a chain must lead to.
+pub struct Target<'a> {
+    /// One of these.
+    pub roots: &'a [TrustAnchor<'a>],
+    /// These must not revoke it, if there are any.
+    pub revocations: Option<&'a RevocationLists>,
+    /// Other paths do not count. None: every path counts.
+    pub accept: Option<&'a dyn Fn(&VerifiedPath<'_>) -> bool>,
+}
+
 impl Chain<'_> {
     /// Checks that it leads to one of `anchors`, is valid `now`, and is not revoked by
     /// `revocations`, if there are any. If a list is the reason and the error does not
@@ -42,17 +52,46 @@ impl Chain<'_> {
         algorithms: &WebPkiSupportedAlgorithms,
         explain: impl FnOnce(String),
     ) -> Result<(), Error> {
+        let target = Target {
+            roots: &self.roots(anchors),
+            revocations,
+            accept: None,
+        };
+        let mut explain = Some(explain);
+        self.verify_to(&target, now, algorithms, &mut |why| {
+            if let Some(explain) = explain.take() {
+                explain(why);
+            }
+        })
+    }
+
+    /// Those of `anchors` that certificates of the chain name as their issuer.
+    pub fn roots(&self, anchors: &Anchors) -> Vec<TrustAnchor<'static>> {
+        let wanted = self.named_issuers();
+        anchors.roots(|subject| wanted.contains(&subject))
+    }
+
+    /// Checks that it leads to `target`; otherwise as [`Chain::verify`].
+    pub fn verify_to(
+        &self,
+        target: &Target<'_>,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+        explain: &mut dyn FnMut(String),
+    ) -> Result<(), Error> {
         let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
         let issuers = self.fit_issuers();
-        let wanted = self.named_issuers();
-        let roots = anchors.roots(|subject| wanted.contains(&subject));
+        let roots = target.roots;
         // Each path is checked on its own: if one is refused there may be another.
         let refusal = Cell::new(None);
         let acceptable = |path: &VerifiedPath<'_>| {
             if self.common_name_counts {
                 no_limit_on_host_names(path)?;
             }
-            let Some(lists) = revocations else {
+            if target.accept.is_some_and(|accept| !accept(path)) {
+                return Err(webpki::Error::UnknownIssuer);
+            }
+            let Some(lists) = target.revocations else {
                 return Ok(());
             };
             check_revocation(lists, path, now).map_err(|refused| {
@@ -63,7 +102,7 @@ impl Chain<'_> {
         };
         let (all, verify_path) = (algorithms.all, Some(&acceptable as _));
         let path =
-            end_entity.verify_for_usage(all, &roots, &issuers, now, self.usage, None, verify_path);
+            end_entity.verify_for_usage(all, roots, &issuers, now, self.usage, None, verify_path);
         // A path that only revocation lists make invalid: its refusal says more than that of
         // other paths.
         let path = path.map(drop).map_err(|error| {
@@ -73,7 +112,7 @@ impl Chain<'_> {
             refused.why.map(explain);
             refused.error
         });
-        self.judge(path, &roots)
+        self.judge(path, roots)
     }
 
     /// Whether a path is accepted, or why there is none to `roots`.
@@ -172,7 +211,7 @@ impl Chain<'_> {
     }
 
     /// The names of issuers in all certificates that the peer sent.
-    fn named_issuers(&self) -> Vec<&[u8]> {
+    pub fn named_issuers(&self) -> Vec<&[u8]> {
         let sent = [self.end_entity].into_iter().chain(self.intermediates);
         sent.filter_map(|der| Certificate::parse(der))
             .map(|certificate| certificate.issuer().0)
@@ -238,7 +277,9 @@ fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, webpki::Er
 }
 
 /// The SubjectPublicKeyInfo of an anchor. `TrustAnchor` has only its content.
-fn anchor_key(anchor: &TrustAnchor<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, webpki::Error> {
+pub fn anchor_key(
+    anchor: &TrustAnchor<'_>,
+) -> Result<SubjectPublicKeyInfoDer<'static>, webpki::Error> {
     let key = element_of(SEQUENCE, &[&anchor.subject_public_key_info]);
     key.map(Into::into).ok_or(webpki::Error::BadDer)
 }

@@ -1,8 +1,9 @@
 //! Verification of the peer: its chain by trust anchors and revocation lists, its
-//! certificate by pins, its name, and its signature in the handshake.
+//! certificate by pins and TLSA records, its name, and its signature in the handshake.
 
 pub mod chain;
 pub mod crl;
+pub mod dane;
 mod handshake_signature;
 mod pins;
 pub mod policy;

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use cli::{Context, EngineOptions, Fatal, Pin};
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error};
 use tunnel::handshake_facts::HandshakeFacts;
+use webpki::VerifiedPath;
 
 use crate::files::retry::Files;
 use crate::files::variable;
-use crate::verify::chain::{Chain, fields};
+use crate::verify::chain::{Chain, Target, fields};
 use crate::verify::crl::RevocationLists;
+use crate::verify::dane::Dane;
 use crate::verify::pins;
 use crate::verify::trust_anchors::{Anchors, Source};
 use crate::{CONTEXT, crypto};
@@ -24,6 +26,9 @@ use crate::{CONTEXT, crypto};
 pub struct VerificationPolicy {
     /// Its chain must lead to one of these.
     pub anchors: Option<Anchors>,
+    /// It must match one of these records, if there are any. The anchors count only as
+    /// far as the records say.
+    pub dane: Option<Arc<Dane>>,
     /// It must have one of these, if there are any.
     pub pins: Vec<Pin>,
     /// They must not revoke it, or with `CrlCheck::Chain` its issuers.
@@ -38,6 +43,8 @@ pub struct Sources {
     pub anchors: Option<Source>,
     /// The revocation lists.
     pub crl_file: Option<OsString>,
+    /// The TLSA records, if at least one is usable.
+    pub dane: Option<Arc<Dane>>,
     files: Files,
 }
 
@@ -47,8 +54,14 @@ impl Sources {
         Self {
             anchors,
             crl_file: context.env.get("CRLFILE").map(Into::into),
+            dane: None,
             files: files.clone(),
         }
+    }
+
+    /// Whether a TLSA record is a trust anchor.
+    pub fn has_dane_anchors(&self) -> bool {
+        self.dane.as_ref().is_some_and(|dane| dane.has_anchors())
     }
 }
 
@@ -87,7 +100,8 @@ impl VerificationPolicy {
     ) -> Result<Self, Fatal> {
         let files = &sources.files;
         let source = sources.anchors.as_ref();
-        let crl_file = sources.crl_file.as_deref().filter(|_| source.is_some());
+        let chains = source.is_some() || sources.has_dane_anchors();
+        let crl_file = sources.crl_file.as_deref().filter(|_| chains);
         if crl_file.is_some_and(OsStr::is_empty) {
             return Err(Fatal::new(CONTEXT, variable::empty("CRLFILE")));
         }
@@ -95,6 +109,7 @@ impl VerificationPolicy {
         let lists = |path| RevocationLists::load(files, path, options.crl_check);
         Ok(Self {
             anchors: source.map(anchors).transpose()?,
+            dane: sources.dane.clone(),
             pins: options.pins.clone(),
             revocations: crl_file.map(lists).transpose()?,
             facts,
@@ -131,11 +146,30 @@ impl VerificationPolicy {
                 Ordering::Greater => Err(CertificateError::Expired.into()),
             };
         }
-        let revocations = self.revocations.as_ref();
-        let explain = |why| {
-            let why = format!("certificate of remote refused: {why}");
-            self.facts.refuse(why);
+        chain.verify(anchors, self.revocations.as_ref(), now, algorithms, |why| {
+            self.explain(&why);
+        })
+    }
+
+    /// Checks that the chain leads to one of `roots` by a path that `accept` accepts.
+    pub fn verify_to(
+        &self,
+        chain: &Chain<'_>,
+        roots: &[TrustAnchor<'_>],
+        accept: &dyn Fn(&VerifiedPath<'_>) -> bool,
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), Error> {
+        let target = Target {
+            roots,
+            revocations: self.revocations.as_ref(),
+            accept: Some(accept),
         };
-        chain.verify(anchors, revocations, now, algorithms, explain)
+        chain.verify_to(&target, now, algorithms, &mut |why| self.explain(&why))
+    }
+
+    fn explain(&self, why: &str) {
+        let why = format!("certificate of remote refused: {why}");
+        self.facts.refuse(why);
     }
 }

@@ -137,6 +137,11 @@ impl Anchors {
         self.usable(|_| true, |_| ()).count() + self.compiled_in.len()
     }
 
+    /// The certificates that were read, in DER.
+    pub fn listed(&self) -> impl Iterator<Item = &[u8]> {
+        self.listed.iter()
+    }
+
     /// The subjects of the anchors that were read.
     pub fn subjects(&self) -> Vec<DistinguishedName> {
         let name = |anchor: &TrustAnchor<'_>| DistinguishedName::in_sequence(&anchor.subject);

@@ -71,27 +71,76 @@ impl ServerCertVerifier for ServerVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let policy = self.policy.take()?;
         policy.check_pins(end_entity)?;
-        if policy.anchors.is_none() {
-            return Ok(ServerCertVerified::assertion());
-        }
-        let name = self.name.as_ref();
-        let host_name = matches!(name, Some(ServerName::DnsName(_)));
-        let by_common_name = !fields(end_entity)?.has_alternative_names();
-        let chain = Chain {
+        let server = PresentedServer {
             end_entity,
             intermediates,
-            usage: KeyUsage::server_auth(),
-            common_name_counts: host_name && by_common_name,
+            names: self.names(&policy),
+            policy: &policy,
+            now,
+            algorithms: &self.algorithms,
         };
-        policy.verify(&chain, now, &self.algorithms)?;
-        if let Some(name) = name {
-            check_name(end_entity, name)
-                .inspect_err(|error| record_names(error, end_entity, name, &policy))?;
+        match &policy.dane {
+            Some(dane) => dane.verify(&server)?,
+            None if policy.anchors.is_none() => {}
+            None => server.verify(&mut |chain| policy.verify(chain, now, &self.algorithms))?,
         }
         Ok(ServerCertVerified::assertion())
     }
 
     verify_handshake_signature!();
+}
+
+impl ServerVerifier {
+    /// The names of which the certificate must have one; none: any name is accepted.
+    fn names<'a>(&'a self, policy: &'a VerificationPolicy) -> Vec<&'a ServerName<'static>> {
+        let dane = policy.dane.as_ref();
+        let domain = dane.and_then(|dane| dane.domain.as_ref());
+        domain.into_iter().chain(&self.name).collect()
+    }
+}
+
+/// The certificates that a server has sent, and what they must be.
+pub struct PresentedServer<'a> {
+    /// Its own certificate.
+    pub end_entity: &'a CertificateDer<'a>,
+    /// The others.
+    pub intermediates: &'a [CertificateDer<'a>],
+    /// The first of these is the wanted name, but each will do.
+    pub names: Vec<&'a ServerName<'static>>,
+    /// What the certificate must be.
+    pub policy: &'a VerificationPolicy,
+    /// The time of the handshake.
+    pub now: UnixTime,
+    /// The signature algorithms that are accepted.
+    pub algorithms: &'a WebPkiSupportedAlgorithms,
+}
+
+impl PresentedServer<'_> {
+    /// Checks the chain with `verify`, and then the name.
+    pub fn verify(
+        &self,
+        verify: &mut dyn FnMut(&Chain<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let host_name = |name: &&ServerName<'_>| matches!(name, ServerName::DnsName(_));
+        let by_common_name = !fields(self.end_entity)?.has_alternative_names();
+        verify(&Chain {
+            end_entity: self.end_entity,
+            intermediates: self.intermediates,
+            usage: KeyUsage::server_auth(),
+            common_name_counts: self.names.iter().any(host_name) && by_common_name,
+        })?;
+        let Some((wanted, others)) = self.names.split_first() else {
+            return Ok(());
+        };
+        check_name(self.end_entity, wanted).or_else(|error| {
+            let mut others = others.iter();
+            if others.any(|name| check_name(self.end_entity, name).is_ok()) {
+                return Ok(());
+            }
+            record_names(&error, self.end_entity, wanted, self.policy);
+            Err(error)
+        })
+    }
 }
 
 /// Verifies the certificate of a client.

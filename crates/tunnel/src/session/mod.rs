@@ -231,6 +231,11 @@ impl Session {
         self.facts().server_name()
     }
 
+    /// Client: the fields of the TLSA record by which the server was accepted, if it was.
+    pub fn tlsa(&self) -> Option<String> {
+        self.facts().tlsa()
+    }
+
     fn facts(&self) -> &HandshakeFacts {
         match self {
             Self::Client(_, facts) | Self::Server(_, facts, _) => facts,

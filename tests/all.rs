@@ -59,6 +59,7 @@ mod peer_info;
 mod pins;
 #[cfg(target_os = "linux")]
 mod pipes;
+mod postfix;
 mod proxy;
 mod refusals;
 mod renewal;

@@ -191,9 +191,11 @@ mod tests {
     use crate::credentials::resolver::Certificates;
     use crate::credentials::sessions::{self, Versions};
     use crate::credentials::ticketer::TicketKeys;
+    use crate::files::retry::Files;
     use crate::keyguard::message::HEADER;
     use crate::testing;
     use crate::wall_clock;
+    use cli::SniLevel;
 
     const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 
@@ -376,6 +378,28 @@ mod tests {
         let text = verify();
         let signature = ask(&mut policy, &Request::Signature(P256, &text));
         assert_eq!(signature, Response::None);
+    }
+
+    #[test]
+    fn a_pair_that_cannot_be_used_is_a_failure_with_its_reason() {
+        let mut context = testing::context();
+        let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata");
+        context.env.set("SNIDIR", testdata);
+        let files = Files::at_once(&context);
+        let material = PrivateMaterial {
+            certificates: Certificates::load(&context, &files, SniLevel::Require).unwrap(),
+            sessions: None,
+        };
+        let mut policy = SigningPolicy::new(Role::Server, material);
+        // key.pem in it has no certificate.
+        let Response::Failed(96, why) = ask(&mut policy, &Request::Pair(Some(b"key"))) else {
+            panic!("it is no failure");
+        };
+        assert!(why.contains("/key.pem"), "{why}");
+        assert_eq!(
+            ask(&mut policy, &Request::Pair(Some(b"key"))),
+            Response::None
+        );
     }
 
     #[test]

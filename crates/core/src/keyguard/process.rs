@@ -227,6 +227,30 @@ mod tests {
         responses
     }
 
+    /// What the start of an engine comes to whose guard says this first.
+    fn started(first: Option<&Response>) -> Result<(), (u8, String)> {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let theirs = OwnedFd::from(theirs);
+        if let Some(response) = first {
+            channel::send(&theirs, &response.encode(), None).unwrap();
+        }
+        drop(theirs);
+        let guard = GuardClient::new(ours.into(), None, HandshakeFacts::default());
+        wait(&guard, 1).map_err(|fatal| (fatal.code(), fatal.message().to_owned()))
+    }
+
+    #[test]
+    fn an_engine_starts_only_with_a_guard_that_is_ready() {
+        assert_eq!(started(Some(&Response::Ready(None))), Ok(()));
+        for text in ["why", ""] {
+            let failed = Response::Failed(96, text.to_owned());
+            assert_eq!(started(Some(&failed)), Err((96, text.to_owned())));
+        }
+        for other in [None, Some(&Response::None)] {
+            assert!(started(other).is_err(), "{other:?}");
+        }
+    }
+
     #[test]
     fn a_guard_that_cannot_be_confined_ends() {
         let requests = [PAIR, PAIR];

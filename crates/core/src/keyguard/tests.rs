@@ -243,3 +243,36 @@ fn a_message_is_received_whole_and_within_its_limit() {
         Err(ChannelError::Closed)
     );
 }
+
+#[test]
+fn a_guard_that_fails_ends_the_handshake_with_its_text_and_is_let_go() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let guarding = spawn(move || {
+        let socket = OwnedFd::from(theirs);
+        channel::receive(&socket, MAX_REQUEST, None).unwrap();
+        let failed = Response::Failed(111, "why".to_owned());
+        channel::send(&socket, &failed.encode(), None).unwrap();
+        channel::receive(&socket, MAX_REQUEST, None)
+    });
+    let facts = HandshakeFacts::default();
+    let guard_client = GuardClient::new(ours.into(), None, facts.clone());
+    let reason = HandshakeAbort::Failed(111, "why".to_owned());
+    assert_eq!(guard_client.choose(None).err(), Some(reason.clone()));
+    assert_eq!(facts.abort_reason(), Some(reason));
+    assert_eq!(guard_client.number(), None);
+    assert_eq!(guarding.join().unwrap(), Err(ChannelError::Closed));
+}
+
+#[test]
+fn a_text_that_is_a_document_is_the_peers_fault_and_is_not_sent() {
+    let facts = HandshakeFacts::default();
+    let (guard_client, guarding) = guard(2, &facts);
+    let pair = guard_client.choose(Some("localhost")).unwrap().unwrap();
+    let p256 = SignatureScheme::ECDSA_NISTP256_SHA256;
+    let signer = pair.key.choose_scheme(&[p256]).unwrap();
+    let document = [&[0x30, 0x81, 130][..], &[0x7a; 130]].concat();
+    let error = signer.sign(&document).unwrap_err();
+    assert_eq!(Violation::of(&error), Some(Violation::DocumentRandom));
+    guard_client.hang_up();
+    assert_eq!(guarding.join().unwrap(), [PAIR]);
+}

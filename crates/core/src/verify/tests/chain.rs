@@ -103,6 +103,13 @@ fn a_chain_whose_issuer_is_no_authority_is_refused() {
 }
 
 #[test]
+fn an_anchor_that_is_no_authority_issues_nothing() {
+    let mut world = World::new();
+    world.root = Cert::leaf("root", "root", &world.root_key);
+    assert!(is(&world.verify(), CertificateError::UnknownIssuer));
+}
+
+#[test]
 fn an_unfit_certificate_that_issued_nothing_is_not_the_reason() {
     let world = World::new();
     let root = world.root.signed(&world.root_key);

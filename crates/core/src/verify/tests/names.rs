@@ -203,4 +203,7 @@ fn a_server_is_verified_only_once_by_one_policy() {
     let verifier = world.verifier(None);
     assert_eq!(server(&verifier, &leaf), Ok(()));
     assert!(server(&verifier, &leaf).is_err(), "the policy is gone");
+    // A client sets it once its ClientHello is sent.
+    verifier.policy.set(world.policy());
+    assert_eq!(server(&verifier, &leaf), Ok(()));
 }

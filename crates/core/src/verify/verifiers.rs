@@ -263,5 +263,9 @@ mod tests {
         assert_eq!(hints(names(62)).len(), 62);
         assert_eq!(hints(names(63)).len(), 0);
         assert_eq!(hints(vec![]).len(), 0);
+        let longest = 64 * 1024 - 1 - 1024 - 2;
+        let name = |len| vec![DistinguishedName::from(vec![0; len])];
+        assert_eq!(hints(name(longest)).len(), 1);
+        assert_eq!(hints(name(longest + 1)).len(), 0);
     }
 }

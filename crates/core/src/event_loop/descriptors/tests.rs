@@ -1,11 +1,10 @@
 //! Flags of descriptors that several ends share, which are also shared with others.
 
 use std::fs::{File, OpenOptions};
-use std::io::pipe;
 use std::os::fd::IntoRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-use nix::unistd::dup;
+use nix::unistd::{dup, pipe};
 
 use super::*;
 

@@ -131,6 +131,21 @@ SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SECONDS) $(TEST_RELEASE) -- --ignored --exact --nocapture soak::soak
 
+# Changes the code of a module, one token after another, and tells which changes no test
+# notices: M=MODULE of tests/mutants/modules, SHARD=K/N for a part. Minutes to hours at
+# low priority; what was interrupted goes on. mutants-changed does it for the lines
+# changed since the commit BASE, with the unit tests alone, in at most SECONDS.
+# cargo-mutants comes with `cargo install cargo-mutants --locked`, which takes minutes.
+mutants: need-cargo-mutants certificates
+	CARGO_BUILD_TARGET=$(TARGET) tests/mutants/run.sh $(M) $(SHARD)
+
+mutants-changed: need-git
+ifneq (,$(shell command -v cargo-mutants))
+	CARGO_BUILD_TARGET=$(TARGET) tests/mutants/run.sh changed $(BASE) $(SECONDS)
+else
+	@echo "SKIPPED: no cargo-mutants"
+endif
+
 check: lint test
 
 # What can be said without running anything. cargo-deny and typos come with
@@ -245,4 +260,5 @@ test-packaging:
 
 .PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
 	docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
-	dist release test-packaging sanitize test-emulated test-vm
+	dist release test-packaging sanitize test-emulated test-vm \
+	mutants mutants-changed

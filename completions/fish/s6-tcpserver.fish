@@ -29,7 +29,7 @@ end
 
 complete -c s6-tcpserver -f
 complete -c s6-tcpserver -n __s6-tcpserver_options -s q -d 'print errors only'
-complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'print everything: runs the other programs with -v2'
+complete -c s6-tcpserver -n __s6-tcpserver_options -s v -d 'print everything; run the other programs with -v2'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s Q -d 'print errors and warnings (default)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s D -d 'do not set SO_REUSEADDR'
 complete -c s6-tcpserver -n __s6-tcpserver_options -s d -d 'set SO_REUSEADDR (default)'

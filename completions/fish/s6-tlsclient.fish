@@ -62,7 +62,7 @@ complete -c s6-tlsclient -n __s6-tlsclient_options -s J -l enforce-close-notify 
 complete -c s6-tlsclient -n __s6-tlsclient_options -s j -l no-enforce-close-notify -d 'an end without close_notify is not an error (default)'
 complete -c s6-tlsclient -n __s6-tlsclient_options -s y -l client-cert -d 'offer the certificate of CERTFILE if the server asks'
 complete -c s6-tlsclient -n __s6-tlsclient_options -s Y -l no-client-cert -d 'do not offer the certificate of CERTFILE (default)'
-complete -c s6-tlsclient -n __s6-tlsclient_options -l no-verify-cert -d 'accept any server certificate, also an expired or wrong one'
+complete -c s6-tlsclient -n __s6-tlsclient_options -l no-verify-cert -d 'accept any server certificate, even an expired or wrong one'
 complete -c s6-tlsclient -n __s6-tlsclient_options -l verify-cert -d 'verify the server\'s certificate (default)'
 complete -c s6-tlsclient -n __s6-tlsclient_options -l webpki-roots -d 'trust Mozilla\'s CA certificates, which are compiled in'
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --pin= -d 'accept only a peer with this certificate or key; repeatable'
@@ -78,7 +78,7 @@ complete -c s6-tlsclient -n __s6-tlsclient_options -a --alpn= -d 'application pr
 complete -c s6-tlsclient -n __s6-tlsclient_options -l key-guard -d 'keep the private key in a separate process'
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-tlsclient -n __s6-tlsclient_options -l check -d 'check all options and files, say what was found, and exit'
-complete -c s6-tlsclient -n __s6-tlsclient_options -a --check= -d 'check; exit 1 if a certificate of ours has fewer days left'
+complete -c s6-tlsclient -n __s6-tlsclient_options -a --check= -d 'check; exit 1 if a certificate of ours expires within n days'
 complete -c s6-tlsclient -n 'test -z "$(__s6-tlsclient_rest)"' -s k -x -d 'server name to send (SNI) and to check in the certificate'
 complete -c s6-tlsclient -n __s6-tlsclient_options -a --servername= -d 'server name to send (SNI) and to check in the certificate'
 

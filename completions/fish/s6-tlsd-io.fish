@@ -50,7 +50,7 @@ complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --alpn= -d 'application protoc
 complete -c s6-tlsd-io -n __s6-tlsd-io_options -l key-guard -d 'keep the private key in a separate process'
 complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-tlsd-io -n __s6-tlsd-io_options -l check -d 'check all options and files, say what was found, and exit'
-complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --check= -d 'check; exit 1 if a certificate of ours has fewer days left'
+complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --check= -d 'check; exit 1 if a certificate of ours expires within n days'
 complete -c s6-tlsd-io -n 'test -z "$(__s6-tlsd-io_rest)"' -s k -x -d 'SNI: 0 (default): ignored; 1: as --sni; 2: as --mandatory-sni'
 complete -c s6-tlsd-io -n __s6-tlsd-io_options -a --sni-level= -d 'SNI: 0 (default): ignored; 1: as --sni; 2: as --mandatory-sni'
 complete -c s6-tlsd-io -n __s6-tlsd-io_options -l sni -d 'use the certificate for the name asked for, else the default'

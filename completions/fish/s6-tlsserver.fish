@@ -29,7 +29,7 @@ end
 
 complete -c s6-tlsserver -f
 complete -c s6-tlsserver -n __s6-tlsserver_options -s q -l quiet -d 'print errors only'
-complete -c s6-tlsserver -n __s6-tlsserver_options -s v -l verbose -d 'print everything: runs the other programs with -v2'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s v -l verbose -d 'print everything; run the other programs with -v2'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s Q -l normally-verbose -d 'print errors and warnings (default)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s 1 -l notify -d 'print the port on standard output when ready'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s a -l dual-stack -d 'accept IPv4 clients, too, if ip is ::'
@@ -49,8 +49,8 @@ complete -c s6-tlsserver -n __s6-tlsserver_options -s h -l hosts -d 'look for ho
 complete -c s6-tlsserver -n __s6-tlsserver_options -l no-hosts -d 'look for host names in DNS only, not in /etc/hosts (default)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s r -l ident -d 'query the client\'s IDENT server (RFC 1413)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s R -l no-ident -d 'do not query an IDENT server (default)'
-complete -c s6-tlsserver -n __s6-tlsserver_options -s p -l paranoid -d 'refuse a client whose name has another address'
-complete -c s6-tlsserver -n __s6-tlsserver_options -s P -l no-paranoid -d 'accept a client whose name has another address (default)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s p -l paranoid -d 'refuse a client whose name does not resolve to its address'
+complete -c s6-tlsserver -n __s6-tlsserver_options -s P -l no-paranoid -d 'accept a client whatever its name resolves to (default)'
 complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s l -x -d 'our own host name, instead of a lookup'
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --local-name= -d 'our own host name, instead of a lookup'
 complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s B -x -d 'text to send to the client first, in clear'
@@ -79,7 +79,7 @@ complete -c s6-tlsserver -n __s6-tlsserver_options -a --alpn= -d 'application pr
 complete -c s6-tlsserver -n __s6-tlsserver_options -l key-guard -d 'keep the private key in a separate process'
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -l check -d 'check all options and files, say what was found, and exit'
-complete -c s6-tlsserver -n __s6-tlsserver_options -a --check= -d 'check; exit 1 if a certificate of ours has fewer days left'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --check= -d 'check; exit 1 if a certificate of ours expires within n days'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s Z -l keep -d 'let the program see KEYFILE, CERTFILE and the like'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s z -l no-keep -d 'hide KEYFILE, CERTFILE and the like from the program (default)'
 complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s k -x -d 'SNI: 0 (default): ignored; 1: as --sni; 2: as --mandatory-sni'

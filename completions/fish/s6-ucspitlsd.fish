@@ -48,7 +48,7 @@ complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -a --alpn= -d 'application pr
 complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -l key-guard -d 'keep the private key in a separate process'
 complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -l check -d 'check all options and files, say what was found, and exit'
-complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -a --check= -d 'check; exit 1 if a certificate of ours has fewer days left'
+complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -a --check= -d 'check; exit 1 if a certificate of ours expires within n days'
 complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -s Z -l keep -d 'let the program see KEYFILE, CERTFILE and the like'
 complete -c s6-ucspitlsd -n __s6-ucspitlsd_options -s z -l no-keep -d 'hide KEYFILE, CERTFILE and the like from the program (default)'
 complete -c s6-ucspitlsd -n 'test -z "$(__s6-ucspitlsd_rest)"' -s k -x -d 'SNI: 0 (default): ignored; 1: as --sni; 2: as --mandatory-sni'

@@ -40,22 +40,22 @@ pub static VARIABLES: &[Variable] = &[
         name: "KEYFILE",
         help: "file with the private key",
         server: Some(paragraph(
-            "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1. The content decides which, \
-             not the PEM label. RSA of 2048, 3072 or 4096 bits with exponent 65537 (or more, up to 33 \
-             bits), ECDSA P-256 and P-384, Ed25519. Encrypted keys and keys of type RSASSA-PSS are \
+            "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1. The content decides which, not \
+             the PEM label. RSA of 2048, 3072 or 4096 bits with exponent 65537 or more, up to 33 \
+             bits, ECDSA P-256 and P-384, Ed25519. Encrypted keys and keys of type RSASSA-PSS are \
              refused. The file is read once, and the buffer is wiped when TLS has its own copy. \
-             `-v2` warns of a key that everybody may read (mode 004).",
+             `-v2` warns of a key that everybody may read (mode bit 004).",
         )),
         client: Some(""),
     },
     Variable {
         name: "CERTFILE",
-        help: "file with the certificate chain, own one first",
+        help: "file with the chain, own certificate first",
         server: Some(paragraph(
-            "the certificate, PEM or DER, or the chain in PEM, own certificate first. It must \
-             belong to the key; nothing else about it is checked.",
+            "the certificate, PEM or DER, or the chain in PEM, own certificate first. It must be \
+             well formed and belong to the key; nothing else about it is checked.",
         )),
-        client: Some(paragraph("with `-y`, the client certificate.")),
+        client: Some(paragraph("with `-y`, key and certificate of the client.")),
     },
     Variable {
         name: "KEYFILE:",
@@ -79,7 +79,7 @@ pub static VARIABLES: &[Variable] = &[
         help: "directory of keys and chains, by server name",
         server: Some(paragraph(
             "with an SNI level of 1 or more, a directory of keys and certificates; only those for \
-             the name that the client asks for are opened, and only then: `NAME/privkey.pem` with \
+             the name that the client asks for are opened: `NAME/privkey.pem` with \
              `NAME/fullchain.pem` (as in certbot's `live` directory), or `NAME.key` with \
              `NAME.crt` or `NAME.pem`, or `NAME.pem` with both inside; then the same for \
              `_.PARENT` and `*.PARENT`, where PARENT is NAME without its first label. \
@@ -96,11 +96,11 @@ pub static VARIABLES: &[Variable] = &[
              this machine or any other one that has the file. Each line is a key: base64 of 32 \
              bytes or more (`openssl rand -base64 48`); blank lines and lines that begin with `#` \
              are skipped. The first key seals tickets, every key opens them: to rotate, put a new \
-             line in front. Only owner and group may have access to it (mode 007). A ticket is \
-             valid for 12 hours, for the same server name, and as long as the same public key is \
-             shown. Clients that are asked for a certificate get no tickets, nor do TLS 1.2 \
-             clients with `--key-guard` or SNIDIR. Use one file for each service. More: [session \
-             tickets](security.md#session-tickets).",
+             line in front. Others must have no access to it (mode bits 007). A ticket is valid \
+             for 12 hours, for the same server name, and while the server uses the same public \
+             key. Clients that are asked for a certificate get no tickets; with `--key-guard` or \
+             SNIDIR, TLS 1.2 clients get none either. Use one file for each service. More: \
+             [session tickets](security.md#session-tickets).",
         )),
         client: None,
     },
@@ -117,8 +117,8 @@ pub static VARIABLES: &[Variable] = &[
             "trust anchors, needed with `-Y` or `-y` unless `--any-client-cert` or `--pin` is \
              given: CADIR, or else CAFILE. CADIR is a directory: if it holds names like \
              `0a1b2c3d.0` (openssl rehash), only those are read, else every file whose name does \
-             not begin with a dot. Unusable entries are skipped (see Notes). Clients are told the \
-             names of the anchors, unless these exceed 63 KiB together.",
+             not begin with a dot. Unusable entries are skipped (see Notes). Clients are sent the \
+             names of the anchors, unless these exceed 63 KiB in all.",
         )),
         client: Some(paragraph(
             "trust anchors, as in s6-tlsd-io. One of them is needed, also with \

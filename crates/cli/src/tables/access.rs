@@ -111,11 +111,11 @@ const PARANOID: OptionSpec = OptionSpec {
     long: "paranoid",
     argument: Argument::None,
     effect: Effect::Set(Id::Access(Access::Paranoid)),
-    help: "refuse a client whose name has another address",
+    help: "refuse a client whose name does not resolve to its address",
     doc: paragraph(
-        "the client's name must have the client's address; otherwise the client is refused. A \
-         client without a name, or with one that cannot be checked, is served as one without a \
-         name (with `-w` it is refused). Names are looked up for this even with `-H`.",
+        "the client's name must resolve to the client's address; otherwise the client is refused. \
+         A client whose name is missing or cannot be checked is served without a name (with `-w` \
+         it is refused). Names are looked up for this even with `-H`.",
     ),
 };
 
@@ -124,8 +124,8 @@ const NO_PARANOID: OptionSpec = OptionSpec {
     long: "no-paranoid",
     argument: Argument::None,
     effect: Effect::Negate(&[Id::Access(Access::Paranoid)]),
-    help: "accept a client whose name has another address (default)",
-    doc: paragraph("the client's name may have another address."),
+    help: "accept a client whatever its name resolves to (default)",
+    doc: paragraph("the client's name may resolve to another address."),
 };
 
 pub(super) const LOCAL_NAME: OptionSpec = OptionSpec {

@@ -27,7 +27,7 @@ pub(super) const VERBOSE: OptionSpec = OptionSpec {
         Id::ChainBuilder(ChainBuilder::Verbose),
         &[Id::ChainBuilder(ChainBuilder::Quiet)],
     ),
-    help: "print everything: runs the other programs with -v2",
+    help: "print everything; run the other programs with -v2",
     doc: paragraph("verbosity 2: everything."),
 };
 
@@ -234,8 +234,8 @@ pub(super) const PROXY: OptionSpec = OptionSpec {
     effect: Effect::Set(Id::ChainBuilder(ChainBuilder::Proxy)),
     help: "clients come through a proxy that sends a PROXY header",
     doc: paragraph(
-        "run proxy-server before and after s6-tlsd, to read a PROXY header. With `-K` the header \
-         and the handshake have this time each.",
+        "run proxy-server before and after s6-tlsd, to read a PROXY header. `-K` then limits the \
+         header and the handshake, each by itself.",
     ),
 };
 

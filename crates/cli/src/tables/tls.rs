@@ -13,9 +13,9 @@ pub(super) const VERBOSITY: &[OptionSpec] = &[OptionSpec {
     effect: Effect::Set(Id::Tls(Tls::Verbosity)),
     help: "messages: 0: errors; 1 (default): warnings, too; 2: everything",
     doc: paragraph(
-        "0: neither warnings nor the message that the handshake limit is exceeded; 1 (default): \
-         both; 2: also a line about the sandbox, a line when the connection ends \
-         ([logging](logging.md)), and a warning of keys that everybody may read.",
+        "0: errors, except that the time of `-K` is over; 1 (default): also that, and warnings; \
+         2: also a line about the sandbox, a line when the connection ends \
+         ([logging](logging.md)), and a warning about keys that everybody may read.",
     ),
 }];
 
@@ -147,12 +147,12 @@ pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {
     doc: paragraph(
         "key exchange groups: one or more of `X25519MLKEM768`, `X25519`, `secp256r1`, \
          `secp384r1`, separated by `,` or `:`, in upper or lower case. Default: these four; TLS \
-         1.2 has the last three. A client offers them in this order, with a key share for the \
-         first; a server takes the first group of the client's list that is in its own. \
+         1.2 has the last three. A client offers them in the order of the list, with a key share \
+         for the first; a server takes the first group of the client's list that it has, too. \
          `--groups=X25519` helps where a middlebox drops long ClientHellos: one with \
          `X25519MLKEM768` does not fit into one TCP segment. In TLS 1.2 some servers also require \
-         the curve of their ECDSA certificate in the client's list. Without a common group the \
-         exit code is 98.",
+         that the client's list has the curve of their ECDSA certificate. Without a common group \
+         the exit code is 98.",
     ),
 }];
 
@@ -164,7 +164,7 @@ pub(super) const CHECK: &[OptionSpec] = &[
         effect: Effect::Override(Id::Tls(Tls::Check), &[Id::Tls(Tls::CheckDays)]),
         help: "check all options and files, say what was found, and exit",
         doc: paragraph(
-            "read all options, variables and files as the service would, print what was found on \
+            "read all options, variables and files as the service would, print the findings on \
              standard output, and exit. Nothing is sent or received, and `prog` is not run. The \
              exit code is 0, or that of the service ([check](check.md)).",
         ),
@@ -174,7 +174,7 @@ pub(super) const CHECK: &[OptionSpec] = &[
         long: "check",
         argument: Argument::Checked("days=n", checks::days),
         effect: Effect::Override(Id::Tls(Tls::CheckDays), &[Id::Tls(Tls::Check)]),
-        help: "check; exit 1 if a certificate of ours has fewer days left",
+        help: "check; exit 1 if a certificate of ours expires within n days",
         doc: paragraph(
             "as `--check`; the exit code is 1 if a certificate of our own is valid for fewer than \
              `n` days.",
@@ -193,8 +193,8 @@ pub(super) const ASKING: &[OptionSpec] = &[
         ),
         help: "ask for a client certificate; accept clients without one",
         doc: paragraph(
-            "ask for a client certificate. A client without one is accepted, one with a bad one is \
-             refused.",
+            "ask for a client certificate. Accept clients without one; refuse those whose \
+             certificate is bad.",
         ),
     },
     OptionSpec {
@@ -216,8 +216,8 @@ pub(super) const ASKING: &[OptionSpec] = &[
         help: "ask for a client certificate; accept any, whoever issued it",
         doc: paragraph(
             "ask as `-Y` does (with `-y`, refuse clients without one), and accept any certificate \
-             whose key the client owns, also a self-signed or expired one. No trust anchors are \
-             read, and clients are told no names of CAs. Hash and subject are reported; only the \
+             if the client has its key, even a self-signed or expired one. No trust anchors are \
+             read, and clients are sent no names of CAs. Hash and subject are reported; only the \
              hash identifies the client.",
         ),
     },
@@ -232,11 +232,12 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
         help: "accept only a peer with this certificate or key; repeatable",
         doc: paragraph(
             "accept only a peer whose certificate has this hash, or one of these if the option is \
-             given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, as in \
-             `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA record \
-             3 1 1. Without CADIR, CAFILE and `--webpki-roots`, and with `--no-verify-cert`, only \
-             the pin is checked, not issuer, dates or name; otherwise both must hold. A server \
-             also needs `-Y` or `-y`. The message about a refused certificate contains its hash.",
+             given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, as \
+             in `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA \
+             record 3 1 1. If there are no trust anchors (CADIR, CAFILE, `--webpki-roots`), or \
+             with `--no-verify-cert`, only the pin is checked; otherwise issuer, dates and name \
+             are, too. A server also needs `-Y` or `-y`. The message about a refused certificate \
+             contains its hash.",
         ),
     },
     OptionSpec {
@@ -312,8 +313,8 @@ pub(super) const TRUST: &[OptionSpec] = &[
         long: "no-verify-cert",
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::NoVerifyCert)),
-        help: "accept any server certificate, also an expired or wrong one",
-        doc: paragraph("accept any certificate; the server must still own its key."),
+        help: "accept any server certificate, even an expired or wrong one",
+        doc: paragraph("accept any certificate; the server must still have its key."),
     },
     OptionSpec {
         short: None,

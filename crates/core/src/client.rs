@@ -80,7 +80,7 @@ fn prepare(
     // 3. The keys are loaded, or the guard loads them meanwhile: drop privileges.
     let unprivileged = privileged.drop_privileges();
     if let Some(key) = &key {
-        // What a guard could not load is told first, as without a guard.
+        // If the guard could not load its files, that error comes first, as without a guard.
         key.wait(options.engine.verbosity)?;
     }
     let unprivileged = unprivileged?;
@@ -246,8 +246,7 @@ fn load_policy(
     })
 }
 
-/// The files that are loaded. Even if any certificate is accepted, the anchors must be
-/// readable.
+/// The sources that are loaded. The anchors must be readable even if any certificate is accepted.
 pub(crate) fn needed(mut sources: Sources, options: &ClientOptions) -> Sources {
     let pinned = !options.engine.pins.is_empty();
     let any = options.accept_any_certificate;

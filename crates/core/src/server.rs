@@ -75,7 +75,7 @@ fn prepare(
     let unprivileged = privileged.drop_privileges();
     // 4. Trust anchors and revocation lists are not secret.
     let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone());
-    // What a guard could not load is told first, as without a guard.
+    // If the guard could not load its files, that error comes first, as without a guard.
     key.wait(options.engine.verbosity)?;
     let unprivileged = unprivileged?;
     let ready = connection(context, options, key, policy?, facts)?;

@@ -11,8 +11,7 @@ use crate::keyguard::KeyLocation;
 use crate::setup::{Privileged, Setup};
 use crate::verify::policy::VerificationPolicy;
 
-/// Takes the steps of the start as far as they need no connection, and prints
-/// what was loaded.
+/// Takes those steps of the start that need no connection, and prints what was loaded.
 pub fn check(context: &Context, setup: Setup, options: &ClientOptions) -> Result<u8, Fatal> {
     let files = Files::new(context, &options.engine, setup.started);
     let facts = HandshakeFacts::default();

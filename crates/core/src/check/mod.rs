@@ -1,6 +1,6 @@
-//! `--check`: what an engine has read at its start, as facts on standard output. The
-//! programs read it with the functions that a connection uses, in the same order and as
-//! the same users. There is no connection, no guard and no sandbox.
+//! `--check`: what an engine has read at its start, as facts on standard output. It is read with
+//! the functions that a connection uses, in the same order and as the same users. There is no
+//! connection, no guard and no sandbox.
 
 pub mod client;
 mod pairs;
@@ -31,7 +31,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// A report that is made now.
+    /// A report that counts days from now.
     fn new(context: &'a Context, options: &EngineOptions) -> Self {
         Self {
             context,
@@ -41,12 +41,12 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Prints a line. Text of a certificate has to be quoted.
+    /// Prints a line. The caller quotes text of certificates.
     fn fact(&self, key: &str, value: impl Display) -> Result<(), Fatal> {
         self.context.fact(key, value)
     }
 
-    /// Prints something that does not keep the service from starting.
+    /// Prints a fault that does not keep the service from starting.
     fn warning(&self, text: impl Display) -> Result<(), Fatal> {
         self.fact("warning", text)
     }
@@ -68,7 +68,7 @@ impl<'a> Report<'a> {
         (date.seconds() - self.now).div_euclid(SECONDS_OF_DAY)
     }
 
-    /// Takes into account that a certificate of ours is valid for so many days.
+    /// Records for how many days a certificate of ours is valid.
     fn note_days(&mut self, days: i64) {
         self.least_days = Some(self.least_days.map_or(days, |least| least.min(days)));
     }

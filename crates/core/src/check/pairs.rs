@@ -25,7 +25,7 @@ use crate::wall_clock;
 
 /// A pair, without its private key.
 pub struct Pair {
-    /// The name for which it is shown, which may be a wildcard; None: the default pair.
+    /// The name for which it is used, which may be a wildcard; None: the default pair.
     name: Option<String>,
     key_file: OsString,
     certificate_file: OsString,
@@ -33,8 +33,7 @@ pub struct Pair {
     ocsp: Option<Vec<u8>>,
 }
 
-/// All pairs that count at this `level`. Those of SNIDIR are loaded now, as they would be
-/// for a client.
+/// All pairs that are used at this `level`. Those of SNIDIR are loaded now, each as for a client.
 pub fn all(
     report: &Report<'_>,
     certificates: &Certificates,
@@ -64,7 +63,7 @@ pub fn all(
     Ok(pairs)
 }
 
-/// The values of KEYFILE and CERTFILE with this end.
+/// The values of KEYFILE and CERTFILE, with `end` appended to these names.
 fn files(context: &Context, end: &str) -> [OsString; 2] {
     ["KEYFILE", "CERTFILE"].map(|name| {
         let value = context.env.get(format!("{name}{end}"));
@@ -76,13 +75,13 @@ fn files(context: &Context, end: &str) -> [OsString; 2] {
 fn of_directory(report: &Report<'_>, directory: &SniDirectory) -> Result<Vec<Pair>, Fatal> {
     let mut pairs: Vec<Pair> = Vec::new();
     for stem in directory.stems()? {
-        // The name of a client for which this file is the first choice.
+        // A client that asks for this name gets this file first.
         let asked = match stem.strip_prefix("*.") {
             Some(parent) => format!("_.{parent}"),
             None => stem.clone(),
         };
         match (directory.pair(&asked)?, directory.files(&asked)) {
-            // `_.b.org` comes before `*.b.org`: both names have one pair then.
+            // `_.b.org` comes before `*.b.org`: if both exist, one pair serves both.
             (Some(_), Some([key, _])) if pairs.iter().any(|pair| pair.key_file == key) => {}
             (Some(pair), Some(files)) => pairs.push(Pair::new(Some(stem), files, &pair)),
             _ => {
@@ -111,8 +110,7 @@ impl Pair {
         }
     }
 
-    /// Prints what is known of it. `anchors` are those that its chain may lead to, if any
-    /// are given.
+    /// Prints what is known of the pair. Its chain may lead to `anchors`, if any are given.
     pub fn print(
         &self,
         report: &mut Report<'_>,
@@ -135,7 +133,7 @@ impl Pair {
         self.print_ocsp(report)
     }
 
-    /// The fields of the first certificate, and whether it may be shown.
+    /// Prints fields of the pair's own certificate, and warns if clients may refuse it.
     fn print_own(&self, report: &mut Report<'_>, own: &Certificate<'_>) -> Result<(), Fatal> {
         let file = self.certificate_file.to_string_lossy();
         let identities = own.identities();
@@ -163,7 +161,7 @@ impl Pair {
         }
     }
 
-    /// Whether the chain is in order, and leads to an anchor.
+    /// Prints whether the chain is in order, and leads to an anchor.
     fn print_chain(
         &self,
         report: &Report<'_>,
@@ -226,7 +224,7 @@ impl Pair {
         })
     }
 
-    /// The stapled response, if there is one.
+    /// Prints the stapled response, if there is one.
     fn print_ocsp(&self, report: &Report<'_>) -> Result<(), Fatal> {
         let Some(response) = &self.ocsp else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The options of both engines, in the words of their values.
+//! The options that both engines have, as facts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whom the peer's certificate is trusted for: anchors, pins, revocation lists.
+//! What the peer's certificate is checked against: anchors, pins, revocation lists.
 
 use cli::Fatal;
 

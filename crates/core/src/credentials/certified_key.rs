@@ -17,9 +17,8 @@ use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::retry::Files;
 use crate::{CONTEXT, crypto};
 
-/// Loads the key in `key_file` and the chain in `certificate_file`, and makes sure
-/// that they belong together. Nothing else of the certificate is checked: its
-/// owner may show what peers accept.
+/// Loads the key in `key_file` and the chain in `certificate_file`, and makes sure that they belong
+/// together. Nothing else in the certificate is checked: that is up to peers.
 pub fn load(
     files: &Files,
     key_file: &OsStr,
@@ -191,7 +190,7 @@ mod tests {
     /// How deep [`unix::memory::wipe_stack`] goes, and more.
     const DEPTH: usize = 32 << 10;
 
-    /// What functions that the caller has called before have left on the stack.
+    /// What earlier calls of the caller have left on the stack.
     #[inline(never)]
     fn left_on_the_stack(memory: &File, left: &mut [u8]) {
         let here = (&raw const memory).addr();

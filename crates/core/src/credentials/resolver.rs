@@ -73,8 +73,8 @@ impl Certificates {
         }
     }
 
-    /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have
-    /// their own time to wait, as they must not use up that of keys.
+    /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have their own time for
+    /// pauses, so that they do not use up that of keys.
     pub fn staple(&mut self, context: &Context, files: &Files) {
         let files = files.with_own_pauses();
         if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
@@ -88,7 +88,7 @@ impl Certificates {
         }
     }
 
-    /// The pair that every client gets, if the name that it asks for decides nothing.
+    /// The pair that every client gets, if the choice does not depend on the name.
     pub fn only_pair(&self) -> Option<Arc<CertifiedKey>> {
         let decides = !self.named.is_empty() || self.directory.is_some();
         self.default.clone().filter(|_| !decides)
@@ -146,8 +146,8 @@ pub fn has_directory(context: &Context, level: SniLevel) -> bool {
     level != SniLevel::Ignore && context.env.get("SNIDIR").is_some()
 }
 
-/// Refuses SNIDIR without KEYFILE at a level that needs KEYFILE. With it, SNIDIR
-/// may be set: it is only not used.
+/// Refuses SNIDIR without KEYFILE at a level that needs KEYFILE. If KEYFILE is set, SNIDIR is
+/// ignored at that level.
 pub fn check_level(context: &Context, level: SniLevel) -> Result<(), Fatal> {
     let missing = |name| context.env.get(name).is_none();
     if missing("SNIDIR") || !missing("KEYFILE") {

@@ -17,9 +17,9 @@ use rustls::sign::SigningKey;
 use tunnel::record_status::RecordStatus;
 use tunnel::suites;
 
-/// The provider of one connection, of a client or a server, with these `groups`. A
-/// client sends a key share for the first group; a server follows the client's order.
-/// `records` gets what the cipher suites note about records.
+/// The provider of one connection, of a client or a server, with these `groups`. A client sends a
+/// key share for the first group; a server follows the client's order. In `records` the cipher
+/// suites record what happens to records.
 pub fn provider(groups: &[Group], records: &RecordStatus) -> Arc<CryptoProvider> {
     let provider = backend::default_provider();
     Arc::new(CryptoProvider {

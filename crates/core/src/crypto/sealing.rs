@@ -28,8 +28,8 @@ impl KeyType for Length {
 }
 
 impl SealingKey {
-    /// Derives key and name from `secret`, equally on every machine. None if ring fails,
-    /// which it does for no secret.
+    /// Derives key and name from `secret`, equally on every machine. None if ring fails, which no
+    /// secret causes.
     pub fn derive(secret: &[u8]) -> Option<Self> {
         let secret = Salt::new(HKDF_SHA256, &[]).extract(secret);
         let name = expand(&secret, &[b"s6-tls ticket name"])?;

@@ -34,7 +34,7 @@ struct Descriptor {
 }
 
 impl Descriptors {
-    /// Takes over the descriptors with these numbers. Two ends may have one number.
+    /// Takes over the descriptors with these numbers. Two ends may have the same number.
     pub fn new(numbers: PerEnd<RawFd>) -> Result<Self, Fatal> {
         let mut descriptors = Self(PerEnd::default());
         for (i, end) in End::ALL.into_iter().enumerate() {
@@ -123,9 +123,8 @@ impl Descriptors {
         }))
     }
 
-    /// Acknowledges what was received at once, where the system can. Until the last
-    /// message of its handshake is acknowledged, a peer may hold back its first data
-    /// (RFC 896).
+    /// Acknowledges at once what was received, where the system can. Until the last message of its
+    /// handshake is acknowledged, a peer may hold back its first data (RFC 896).
     pub fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         if let Some(end) = self.0.net_in.as_ref().filter(|end| end.socket) {

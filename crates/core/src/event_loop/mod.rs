@@ -41,7 +41,7 @@ pub struct EventLoop {
     pub after_client_hello: Option<AfterClientHello>,
     /// The key guard, if there is one.
     pub guard: Option<Guard>,
-    /// The descriptor for the notification, if there is to be one.
+    /// The descriptor for the notification, if one is wanted.
     pub notification: Option<OwnedFd>,
     /// In a client: the name that it asks for.
     pub server_name: Option<String>,
@@ -74,8 +74,8 @@ impl EventLoop {
         exit::result(ended?, self.options.verbosity)
     }
 
-    /// The first step: a client sends its ClientHello. While the server prepares its
-    /// answer, the files for that are read. If that fails, the handshake does.
+    /// The first step: a client sends its ClientHello. While the server prepares its answer, the
+    /// client reads the files that it needs to verify it. If it cannot, the handshake fails.
     fn send_client_hello(&mut self) -> Step {
         let step = self.step_without_reading();
         let after_client_hello = self.after_client_hello.take();
@@ -131,7 +131,7 @@ impl EventLoop {
             match step {
                 Step::Again => {}
                 Step::Established => {
-                    // It may hold parts of the key and secrets of the handshake.
+                    // The stack may hold parts of the key and secrets of the handshake.
                     unix::memory::wipe_stack();
                     self.established()?;
                 }
@@ -190,8 +190,8 @@ pub fn rules(options: &EngineOptions) -> Rules {
     }
 }
 
-/// Makes a panic, which would be a bug, end the process like any other error. abort(3)
-/// takes a signal, which the sandbox forbids.
+/// Makes a panic, which would be a bug, end the process like any other error. abort(3) sends a
+/// signal, which the sandbox forbids.
 fn end_on_panic(prog: String, line: Option<LogLine>) {
     std::panic::set_hook(Box::new(move |panic| {
         let fatal = Fatal::new(Fatal::SYSTEM, format!("bug: {panic}")).print(&prog);

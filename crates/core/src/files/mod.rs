@@ -13,8 +13,8 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use unix::Errno;
 
-/// The most bytes of a file: more than any that is of use. A device or a pipe without
-/// end does not fill the memory.
+/// The most bytes that are read from a file: more than any useful file has. So an endless device or
+/// pipe does not fill the memory.
 const LIMIT: usize = 64 << 20;
 
 /// A file that is open for reading.
@@ -31,8 +31,8 @@ enum Source {
 }
 
 impl OpenFile {
-    /// Opens the file at `path`, of any kind. A pipe or a device is also read:
-    /// ETIMEDOUT if its end has not come `until` then.
+    /// Opens the file at `path`, of any kind. A pipe or a device is also read: ETIMEDOUT if its end
+    /// has not come by `until`.
     pub fn at(path: &OsStr, until: Instant) -> Result<Self, Errno> {
         // Without O_NONBLOCK, opening a pipe waits for a writer.
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;

@@ -43,7 +43,7 @@ struct Inner {
     left: AtomicU32,
     /// When to give up on pipes and terminals.
     streams_until: Instant,
-    /// The error at that time, if it is the handshake's time limit.
+    /// The error when `streams_until` has passed, if that is the handshake's time limit.
     timeout_error: Option<Fatal>,
 }
 
@@ -63,8 +63,8 @@ pub struct Reader<'a> {
 }
 
 impl Files {
-    /// For an engine with these options that was `started` then. Pauses take at most
-    /// half of the handshake's time limit, so they alone never exceed it.
+    /// For an engine with these options that started at `started`. Pauses take at most half of the
+    /// handshake's time limit, so they alone never exceed it.
     pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
@@ -129,7 +129,7 @@ impl Files {
         }
     }
 
-    /// Waits for so many milliseconds, or for what is left of them; false if nothing is.
+    /// Waits for so many milliseconds, or for as many as are left; false if none are.
     fn pause(&self, milliseconds: u32) -> bool {
         let left = self.0.left.load(Ordering::Relaxed);
         let pause = milliseconds.min(left);

@@ -8,9 +8,8 @@ use unix::Errno;
 
 use crate::files::LIMIT;
 
-/// Reads `file`, which does not block, to its end. ETIMEDOUT if that has not come
-/// `until` then, EFBIG if it is too long. The end of a `pipe` counts only after a
-/// writer has opened it.
+/// Reads `file`, which does not block, to its end. ETIMEDOUT if that has not come by `until`, EFBIG
+/// if it is too long. The end of a `pipe` counts only after a writer has opened it.
 pub fn read(file: &OwnedFd, pipe: bool, until: Instant) -> Result<Vec<u8>, Errno> {
     let mut content = vec![0; 4096];
     let mut end = 0;

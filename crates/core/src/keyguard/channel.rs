@@ -57,7 +57,7 @@ pub fn receive(
     Ok((kind, message))
 }
 
-/// Nearly all messages are shorter, and come with one read.
+/// Nearly all messages are shorter than this, and come with one read.
 const USUAL: usize = 1024;
 
 /// Reads into `buf` until all of `wanted` is filled, or more. Returns how much of

@@ -36,9 +36,8 @@ struct Connection {
 }
 
 impl GuardClient {
-    /// A client over `socket`, which does not block if there is a `deadline`. If the
-    /// guard fails, is gone or does not respond until then, the reason is recorded
-    /// in `facts`.
+    /// A client over `socket`, which does not block if there is a `deadline`. If the guard fails,
+    /// is gone or does not respond by then, the reason is recorded in `facts`.
     pub fn new(socket: OwnedFd, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
         Self(Arc::new(Connection {
             socket: Mutex::new(Some(socket)),
@@ -54,7 +53,7 @@ impl GuardClient {
         let socket = guarded.as_ref().ok_or(HandshakeAbort::GuardGone)?;
         match self.response(socket) {
             Ok(Response::Ready(only)) => {
-                // The guard says so once.
+                // The guard says this only once.
                 let _ = only.map(|only| self.0.only.set(only));
                 Ok(())
             }
@@ -203,8 +202,8 @@ struct GuardSigner {
 }
 
 impl Signer for GuardSigner {
-    /// Texts that the guard refuses because of the peer are refused here already: the
-    /// response of the guard does not say that the peer is to blame.
+    /// This refuses the texts that the guard would refuse because of the peer: the guard's response
+    /// does not say that the peer is to blame.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         if message.len() > MAX_TEXT {
             return Err(Violation::LongHandshake.into());

@@ -305,8 +305,8 @@ mod tests {
         .map(|n| n.to_be_bytes()[0])
     }
 
-    /// One in sixty-five of those with a header of two bytes. The numbers in
-    /// doc/security.md are computed from that.
+    /// The guard refuses one in sixty-five randoms that begin with a header of two bytes. The
+    /// numbers in doc/security.md are computed from that.
     #[test]
     fn few_randoms_are_refused() {
         let mut bytes = randoms();

@@ -32,8 +32,8 @@ pub enum Role {
     Server,
 }
 
-/// Loaded before privileges are dropped. The process that talks to the network
-/// does not need it.
+/// What is loaded before privileges are dropped. With a guard, the process that talks to the
+/// network does not have it.
 pub struct PrivateMaterial {
     /// The keys with their certificates.
     pub certificates: Certificates,

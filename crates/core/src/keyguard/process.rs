@@ -33,8 +33,8 @@ pub struct GuardSetup<'a> {
     pub facts: &'a HandshakeFacts,
 }
 
-/// Forks off the guard, which loads its secrets by `load` and then gives up what it
-/// does not need. [`wait`] tells when.
+/// Forks off the guard, which loads its secrets by `load` and then gives up what it does not need.
+/// [`wait`] returns once it has.
 ///
 /// The caller has read nothing secret yet, and has one thread.
 pub fn fork(
@@ -112,8 +112,8 @@ fn serve(
     }
 }
 
-/// Does `work`, which may read files. If the file system hangs and the engine ends,
-/// so does the guard.
+/// Does `work`, which may read files. If the engine ends while the file system hangs, the guard
+/// ends too.
 fn while_engine_runs<T>(socket: &OwnedFd, work: impl FnOnce() -> T) -> Result<T, ChannelError> {
     let ends_with_engine = EndsWithPeer::over(socket.as_fd());
     if let Err(Errno::EPIPE) = ends_with_engine {
@@ -124,9 +124,9 @@ fn while_engine_runs<T>(socket: &OwnedFd, work: impl FnOnce() -> T) -> Result<T,
     Ok(result)
 }
 
-/// Answers requests until the engine closes the socket, or something fails. If
-/// the guard still has to `confine` itself, it does so once the certificate is
-/// chosen, as that may take files.
+/// Answers requests until the engine closes the socket, or something fails. If the guard still has
+/// to `confine` itself, it does so once the certificate is chosen, because the choice may need
+/// files.
 fn answer(
     mut policy: SigningPolicy,
     mut confine: Option<impl FnOnce() -> Result<(), Fatal>>,

@@ -34,8 +34,8 @@ pub struct LogLine {
 }
 
 impl LogLine {
-    /// The line of an engine that was `started` then and is connected to `remote`, with
-    /// no other fields yet.
+    /// The line of an engine that started at `started` and is connected to `remote`, with no other
+    /// fields yet.
     pub fn new(started: Instant, remote: Option<Endpoint>) -> Self {
         Self {
             started,

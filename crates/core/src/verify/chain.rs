@@ -103,8 +103,8 @@ impl Chain<'_> {
         let (all, verify_path) = (algorithms.all, Some(&acceptable as _));
         let path =
             end_entity.verify_for_usage(all, roots, &issuers, now, self.usage, None, verify_path);
-        // A path that only revocation lists make invalid: its refusal says more than that of
-        // other paths.
+        // If only revocation lists make a path invalid, its refusal says more than that of other
+        // paths.
         let path = path.map(drop).map_err(|error| {
             let Some(refused) = refusal.take() else {
                 return error;

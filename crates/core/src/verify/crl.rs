@@ -45,8 +45,8 @@ struct List {
 }
 
 impl RevocationLists {
-    /// Reads the lists in the file at `path`. `check` says how much of a chain they
-    /// are asked about.
+    /// Reads the lists in the file at `path`. `check` says which certificates of a chain are looked
+    /// up.
     pub fn load(files: &Files, path: &OsStr, check: CrlCheck) -> Result<Self, Fatal> {
         files.load(|reader| {
             let content =
@@ -55,8 +55,8 @@ impl RevocationLists {
         })
     }
 
-    /// The lists of a file with this content. The error says what is wrong with it; it
-    /// is to follow the name of the file.
+    /// The lists of a file with this content. The error is the text that follows the file's name in
+    /// a message.
     pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
         let lists = read::revocation_lists(content).map_err(PemError::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();

@@ -1,4 +1,4 @@
-//! Which files are the pair for a name, and what half a pair means.
+//! Which files are the pair for a name, and what happens if one file of a pair is missing.
 
 use std::fs;
 use std::path::PathBuf;

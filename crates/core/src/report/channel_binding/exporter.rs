@@ -1,10 +1,9 @@
 //! `tls-exporter` (RFC 9266): keying material that is exported for channel binding.
 //!
-//! Upstream (doc/upstream.md, Exported keying material): rustls's unbuffered
-//! connections lack `export_keying_material`, which its other connections have. So the
-//! value is computed where its secrets pass: TLS 1.3 shows them to a [`KeyLog`], and in
-//! TLS 1.2 they go through the PRF of the cipher suite. No secret is kept. Once rustls
-//! has that function, it replaces this module.
+//! Upstream (doc/upstream.md, Exported keying material): rustls's unbuffered connections lack
+//! `export_keying_material`, which its other connections have. So the value is computed where
+//! rustls shows the secrets: in TLS 1.3 to a [`KeyLog`], in TLS 1.2 to the PRF of the cipher suite.
+//! No secret is kept. Once rustls has that function, it replaces this module.
 
 use std::sync::{Arc, Mutex};
 

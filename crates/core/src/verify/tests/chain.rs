@@ -6,7 +6,7 @@ use webpki::KeyUsage;
 use super::*;
 use crate::verify::chain::Chain;
 
-/// An RSA key that can verify, but has signed nothing.
+/// The usual public exponent of RSA keys: 65537.
 const F4: &[u8] = &[1, 0, 1];
 
 /// A root, an issuer under it, and a host with a certificate of the issuer.
@@ -174,7 +174,7 @@ fn an_issuer_whose_rsa_key_cannot_verify_is_the_reason() {
         (2047, F4, Some(Refusal::IssuerKeySize(2047))),
         (8193, F4, Some(Refusal::IssuerKeySize(8193))),
         (2048, &[2, 0, 0, 0, 1], Some(Refusal::IssuerKeyExponent(34))),
-        // It can, and the signature is not by this key.
+        // The key can verify signatures, but has not made this one.
         (2048, F4, None),
         (2048, &[1, 0, 0, 0, 1], None),
     ] {

@@ -82,8 +82,7 @@ impl Fatal {
         }
     }
 
-    /// Prints the line, if there is one, as program `prog`. What is returned has the exit code
-    /// only.
+    /// Prints the line, if there is one, as program `prog`. Returns the error without its line.
     pub fn print(self, prog: &str) -> Self {
         if let Some((kind, text)) = self.parts(prog) {
             message::print(prog, kind, &text);

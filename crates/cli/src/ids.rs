@@ -17,16 +17,16 @@ const GROUPS: Id = Id::Applyuidgid(Applyuidgid::Groups);
 /// The ids that `s6-applyuidgid` sets.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Ids {
-    /// The user id; 0 is not set.
+    /// The user id; 0: it stays.
     pub uid: u32,
-    /// The group id; 0 is not set.
+    /// The group id; 0: it stays.
     pub gid: u32,
     /// The supplementary groups; None: they stay.
     pub groups: Option<Vec<u32>>,
 }
 
 impl Ids {
-    /// Takes an option into account. One that is not about ids changes nothing.
+    /// Applies an option. One that is not about ids changes nothing.
     pub fn apply(
         &mut self,
         id: Applyuidgid,

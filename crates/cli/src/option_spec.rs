@@ -73,15 +73,15 @@ const SAMPLE_HASH: &str = "SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect {
-    /// Sets the option; of several the last one counts.
+    /// Sets the option; if it is given several times, the last one counts.
     Set(Id),
     /// Sets the option and discards these.
     Override(Id, &'static [Id]),
     /// As `Set`, but the value 0 means not given, and is not handed on.
     SetUnlessZero(Id),
-    /// Sets the option; each of several counts.
+    /// Sets the option; if it is given several times, each one counts.
     Append(Id),
-    /// Only discards these, which restores the default. It is not handed on.
+    /// Only discards these options, which restores the default. It is not handed on.
     Negate(&'static [Id]),
 }
 

@@ -81,7 +81,8 @@ impl TlsaRecord {
         })
     }
 
-    /// Reads the value of `TLSA`: one record a line. The error is to follow the variable's name.
+    /// Reads the value of `TLSA`: one record a line. The error is the text that follows the
+    /// variable's name in a message.
     pub fn parse_all(value: &[u8]) -> Result<Vec<Self>, String> {
         let value = value.strip_suffix(b"\n").unwrap_or(value);
         let lines = value.split(|byte| *byte == b'\n').enumerate();
@@ -119,7 +120,7 @@ impl TlsaRecord {
         fits.then_some((usage, selector, matching))
     }
 
-    /// The certificate association data: a digest, or what is compared itself.
+    /// The certificate association data: a digest, or the compared bytes themselves.
     pub fn data(&self) -> &[u8] {
         &self.data
     }

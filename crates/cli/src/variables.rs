@@ -13,7 +13,7 @@ pub struct Variable {
     /// Its text in the page of the server; None if a server does not read it. An empty text
     /// means that it shares the text of the next row.
     pub server: Option<&'static str>,
-    /// Its text in the page of the client, likewise.
+    /// Its text in the page of the client, in the same form.
     pub client: Option<&'static str>,
 }
 

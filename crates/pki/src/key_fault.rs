@@ -22,8 +22,8 @@ const EXPONENT_BITS: usize = 33;
 /// A.1.2).
 const MULTI_PRIME: &[u8] = &[1];
 
-/// The fault of a curve with explicit parameters instead of a name. Those of the sizes
-/// of P-256 and P-384 are tried.
+/// The fault of a curve with explicit parameters instead of a name. Curves of the sizes of P-256
+/// and P-384 are tried.
 const EXPLICIT: &str = "its curve is written out (explicit parameters) and is neither P-256 nor \
                         P-384";
 

@@ -44,10 +44,9 @@ pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
     (!named || curve.ends_with(parameters)).then_some(scalar)
 }
 
-/// Builds an EC key in PKCS#8 from its private number and the public key of a
-/// certificate. None if that is another kind of key. Explicit curve parameters are
-/// taken for the supported curve of this size; ring then checks that the two keys
-/// match.
+/// Builds an EC key in PKCS#8 from its private number and the public key of a certificate. None if
+/// `public` is another kind of key. Explicit curve parameters are taken for the supported curve of
+/// this size; ring then checks that the two keys match.
 pub fn ec_key(scalar: &[u8], public: &PublicKey<'_>) -> Option<PrivateKeyDer<'static>> {
     let explicit = kind::is_explicit(public.algorithm);
     let curve = curve(scalar).filter(|curve| explicit || public.algorithm == *curve)?;

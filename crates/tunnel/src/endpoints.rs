@@ -110,7 +110,7 @@ pub enum Ready {
 }
 
 impl Interest {
-    /// What it means when this interest is met.
+    /// What the end is ready for when this interest is met; None for [`Interest::None`].
     pub fn met(self) -> Option<Ready> {
         match self {
             Self::None => None,

@@ -1,5 +1,4 @@
-//! What rustls's callbacks learn during the handshake and rustls does not tell
-//! afterwards.
+//! What rustls's callbacks learn during the handshake, and rustls does not report afterwards.
 //!
 //! Upstream (doc/upstream.md, Failing from a callback): a callback that chooses a
 //! certificate or opens a ticket cannot return an error. It leaves the reason here.

@@ -29,7 +29,7 @@ struct Shared {
 }
 
 impl RecordStatus {
-    /// Whether the last record could not be decrypted. Says so once.
+    /// Whether the last record could not be decrypted. True only once for each record.
     ///
     /// rustls drops such a record while it skips early data (RFC 8446 section
     /// 4.2.10). Its unbuffered interface does not count the dropped bytes in

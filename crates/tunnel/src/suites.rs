@@ -1,6 +1,5 @@
-//! rustls's cipher suites, changed in three ways: a higher limit of records for
-//! TLS 1.2, empty handshake records are refused, and [`RecordStatus`] learns of
-//! records and may change an alert.
+//! rustls's cipher suites, changed in three ways: TLS 1.2 has a higher limit of records, empty
+//! handshake records are refused, and [`RecordStatus`] learns of records and may change an alert.
 //!
 //! The limit is a public field of a suite. rustls has no other place for the rest.
 

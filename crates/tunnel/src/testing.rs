@@ -206,7 +206,7 @@ fn provider(records: &RecordStatus) -> CryptoProvider {
     }
 }
 
-/// A verifier of one certificate or of any. The peer has to own its key.
+/// A verifier of one certificate or of any. The peer must prove that it has the key.
 #[derive(Debug)]
 pub struct Verifier {
     certificate: Option<CertificateDer<'static>>,

@@ -253,8 +253,8 @@ pub(super) const TRUST_BOTH: &[OptionSpec] = &[
     },
 ];
 
-/// `-k` overrides the other two, whatever their order. A program that hands them on applies this
-/// first: [`crate::normalize_sni_level`].
+/// `-k` overrides the other two, whatever their order. A program that hands them on first calls
+/// [`crate::normalize_sni_level`].
 pub(super) const SNI: &[OptionSpec] = &[
     OptionSpec {
         short: Some('k'),

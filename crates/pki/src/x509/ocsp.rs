@@ -1,5 +1,5 @@
-//! The fields of an OCSP response (RFC 6960 section 4.2.1) that say what a client will
-//! think of it. Its signature is not verified.
+//! The fields of an OCSP response (RFC 6960 section 4.2.1) by which a client judges it. Its
+//! signature is not verified.
 
 use crate::x509::der::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, expect};
 use crate::x509::time::Date;
@@ -41,7 +41,7 @@ const ENUMERATED: u8 = 0x0a;
 const BASIC: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x30\x01\x01";
 
 impl Status {
-    /// Reads the DER of a response. None if it is malformed, or tells of an error.
+    /// Reads the DER of a response. None if it is malformed, or reports an error.
     pub fn parse(response: &[u8]) -> Option<Self> {
         let (outer, _) = expect(response, SEQUENCE)?;
         let (outcome, rest) = expect(outer, ENUMERATED)?;

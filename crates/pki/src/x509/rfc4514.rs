@@ -105,10 +105,9 @@ fn quoted(value: &str) -> String {
     out
 }
 
-/// Appends `text` with the bytes of control characters, those of ASCII and U+0080
-/// to U+009F, as `\XX`, so that they cannot end a line,
-/// drive a terminal or end a variable. Puts a backslash before characters that are
-/// `special`, given their byte index.
+/// Appends `text`. The bytes of control characters, those of ASCII and U+0080 to U+009F, become
+/// `\XX`, so that they cannot end a line, control a terminal or end a variable. Puts a backslash
+/// before characters that are `special`, given their byte index.
 pub(crate) fn push_escaped(out: &mut String, text: &str, special: impl Fn(usize, char) -> bool) {
     for (at, c) in text.char_indices() {
         if c.is_control() {

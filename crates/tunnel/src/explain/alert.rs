@@ -75,8 +75,7 @@ pub fn is_ours(error: &Error) -> bool {
         )
 }
 
-/// `error`, or the right one where a server of TLS 1.2 has no signature scheme in
-/// common with the client.
+/// `error`, or `NoSignatureSchemesInCommon` where that is what a TLS 1.2 server means.
 ///
 /// Upstream (doc/upstream.md, The message for a key without a common scheme): rustls
 /// has only a text for that. This function can go when it has an error of its own.

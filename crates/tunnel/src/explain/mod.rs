@@ -44,9 +44,8 @@ pub fn text(error: &Error) -> String {
     }
 }
 
-/// Why a connection ends with `error`, during the handshake if `handshaking`. That
-/// there is no certificate for a name is no error of rustls: see
-/// [`crate::handshake_facts`].
+/// Why a connection ends with `error`, during the handshake if `handshaking`. rustls has no error
+/// for a name without a certificate: see [`crate::handshake_facts`].
 pub fn end_reason(error: &Error, handshaking: bool) -> EndReason {
     use PeerMisbehaved as M;
     match error {

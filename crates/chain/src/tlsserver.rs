@@ -109,8 +109,8 @@ fn tcpserver(given: &ParsedOptions) -> Vec<OsString> {
     argv
 }
 
-/// s6-tcpserver-access, if it has anything to do. With `-H`, `-h` alone is nothing to do, since
-/// no names are looked up.
+/// s6-tcpserver-access, if it has anything to do. With `-H`, `-h` alone does not count, since no
+/// names are looked up.
 fn access(given: &mut ParsedOptions) -> Vec<OsString> {
     if given.has(Id::Access(Access::RulesDirectory)) {
         given.clear(&[Id::Access(Access::RulesFile)]);

@@ -72,8 +72,8 @@ pub struct Secured {
     /// Whether the server says that DNSSEC secures the whole answer, aliases included: the AD
     /// bit. It means something only if the server and the path to it are trusted.
     pub authentic: bool,
-    /// The name at the end of the chain of aliases, as [`host_name`] returns it. Of TLSA records
-    /// and aliases themselves, None.
+    /// The name at the end of the chain of aliases, as [`host_name`] returns it. None for TLSA
+    /// records, and for aliases themselves.
     pub owner: Option<String>,
     /// The data of TLSA records, in the server's order; nothing of other types.
     pub data: Vec<Vec<u8>>,

@@ -89,7 +89,7 @@ enum Edit {
     Cut(Index),
 }
 
-/// Mostly seeds with a few changes, sometimes bytes out of nowhere.
+/// Mostly seeds with a few changes, sometimes random bytes.
 fn input(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changed = (any::<Index>(), vec(edit(), 0..6)).prop_map(move |(seed, edits)| {
         let start = seed.get(&seeds).clone();

@@ -40,7 +40,7 @@ pub const HOST: Option<&Architecture> = {
     }
 };
 
-// The columns. Architectures that came after 2010 have one table in common.
+// The columns. Architectures that came after 2010 share one.
 const ON_X86_64: usize = 0;
 const ON_I386: usize = 1;
 const ON_ARM: usize = 2;
@@ -74,7 +74,7 @@ const POWERPC64LE: Architecture = little_endian(0xc000_0015, ON_POWERPC64);
 const POWERPC64: Architecture = big_endian(0x8000_0015, ON_POWERPC64);
 const S390X: Architecture = big_endian(0x8000_0016, ON_S390X);
 
-/// All of them, by the names that Rust has for them.
+/// All architectures, by their names in Rust.
 #[cfg(test)]
 pub const ALL: &[(&str, &Architecture)] = &[
     ("x86_64", &X86_64),
@@ -115,13 +115,13 @@ mod numbers {
     pub const CLOCK_GETTIME64: Numbers =    Numbers([   NONE,  403,  403,    NONE,  NONE,  NONE]);
     pub const CLOSE: Numbers =              Numbers([      3,    6,    6,      57,     6,     6]);
     pub const EXIT_GROUP: Numbers =         Numbers([    231,  252,  248,      94,   234,   248]);
-    /// fcntl64 on 32 bits: fcntl is not made there.
+    /// fcntl64 on 32 bits, where C libraries do not call fcntl.
     pub const FCNTL: Numbers =              Numbers([     72,  221,  221,      25,    55,    55]);
     pub const GETRANDOM: Numbers =          Numbers([    318,  355,  384,     278,   359,   349]);
     pub const MADVISE: Numbers =            Numbers([     28,  219,  220,     233,   205,   219]);
     /// mmap2 on 32 bits. On s390x it is [`MMAP_BY_POINTER`].
     pub const MMAP: Numbers =               Numbers([      9,  192,  192,     222,    90,  NONE]);
-    /// mmap that reads its arguments from memory, where no filter can look.
+    /// The mmap that reads its arguments from memory, where no filter can look.
     pub const MMAP_BY_POINTER: Numbers =    Numbers([   NONE, NONE, NONE,    NONE,  NONE,    90]);
     pub const MPROTECT: Numbers =           Numbers([     10,  125,  125,     226,   125,   125]);
     pub const MREMAP: Numbers =             Numbers([     25,  163,  163,     216,   163,   163]);

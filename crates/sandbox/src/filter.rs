@@ -39,16 +39,15 @@ pub struct Call<'a>(pub u32, pub &'a [Condition<'a>]);
 /// The maximum length of a program (BPF_MAXINSNS).
 const LONGEST: usize = 4096;
 
-/// Up to how many calls are searched linearly.
+/// Up to this many calls are searched linearly.
 const FEW: usize = 3;
 
 /// The program that allows `calls` on `architecture`. A call with several rows is allowed if one of
 /// them allows it. All other calls fail with EPERM. A call by the number of another
 /// architecture kills the process.
 ///
-/// EOVERFLOW if the program is longer than jumps reach or the kernel accepts. No
-/// system call reports a missing feature by that error, so it is never taken for
-/// one.
+/// EOVERFLOW if the program is longer than jumps reach or the kernel accepts. No system call
+/// reports a missing feature by that error, so it is never mistaken for that.
 pub fn compile(
     architecture: &Architecture,
     mut calls: Vec<Call<'_>>,

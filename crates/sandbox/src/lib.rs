@@ -142,8 +142,8 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Enters the sandbox, for good. The caller owns no descriptors but those of
-    /// the profile. Others that were inherited are closed, except standard error.
+    /// Enters the sandbox, for good. The caller must own no descriptors but those of the profile:
+    /// all others are closed, except standard error.
     #[cfg(target_os = "linux")]
     pub fn enter(&self) -> Result<Enforced, Failure> {
         use nix::sys::prctl::{set_dumpable, set_no_new_privs};

@@ -1,9 +1,8 @@
 //! Finding and executing the next program.
 //!
-//! Names without a slash are searched in PATH: empty components are skipped, and
-//! a file that may not be executed does not end the search. A
-//! program of the suite that PATH does not have is searched in the directory of
-//! the running executable.
+//! Names without a slash are searched in PATH: empty components are skipped, and a file that may
+//! not be executed does not end the search. A program of the suite that is not in PATH is looked
+//! for in the directory of the running executable.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
@@ -78,9 +77,8 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The path at which [`exec`] would find `name` for the effective user, or why it would
-/// find none. It does not look into the file: a script whose interpreter is missing is
-/// found.
+/// The path at which [`exec`] would find `name` for the effective user, or why it would find none.
+/// It does not look into the file, so it also finds a script whose interpreter is missing.
 pub fn find(name: &OsStr, env: &Env) -> Result<OsString, Errno> {
     let found = |path: &CString| {
         is_executable(path)?;

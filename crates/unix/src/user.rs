@@ -48,9 +48,8 @@ pub fn set_groups(groups: &[u32]) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Runs `action` with other effective ids and supplementary groups, and then takes back
-/// those that the process has. A uid or gid of 0, and groups of None, stay. Takes root.
-/// An error says what failed.
+/// Runs `action` with other effective ids and supplementary groups, and then restores those of the
+/// process. A uid or gid of 0, and groups of None, stay. Needs root. An error says what failed.
 pub fn with_effective<T>(
     uid: u32,
     gid: u32,
@@ -68,7 +67,7 @@ pub fn with_effective<T>(
     result
 }
 
-/// The user id last: without the former one nothing else could be changed.
+/// Sets the user id last: without the former one the others could not be changed.
 fn change(uid: u32, gid: u32, groups: Option<&[u32]>) -> Result<(), (&'static str, Errno)> {
     let checked = |id| {
         if id == UNCHANGED {

@@ -1,6 +1,6 @@
-//! `--check` in the programs around an engine. Each checks what it would execute itself,
-//! and becomes the next program of ours that has something to check; the last one is the
-//! engine. The program that is served is found, and never executed.
+//! `--check` in the programs around an engine. Each checks what it would execute itself, and
+//! becomes the next program of ours that has something to check; the last one is the engine. The
+//! program that is served is looked for, but never executed.
 
 pub mod server;
 
@@ -28,7 +28,7 @@ pub fn find(context: &mut Context, by: &OsStr, next: &OsStr) -> Result<(), Fatal
     Err(Fatal::exec(next, errno))
 }
 
-/// Lets the next messages come from the program `name`.
+/// Makes the next messages begin with the name of the program `name`.
 pub fn speak_as(context: &mut Context, name: &OsStr) {
     context.prog = name.to_string_lossy().into_owned();
 }

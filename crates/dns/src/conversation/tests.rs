@@ -1,4 +1,4 @@
-//! What a conversation makes of sockets on which others are slow, silent or hostile.
+//! How a conversation copes with servers that are slow, silent or hostile.
 
 use std::io::{Read, Write};
 use std::net::UdpSocket;

@@ -1,8 +1,8 @@
 //! When to log that the limit of connections is reached.
 
-/// Whether the limit of connections is reached, with hysteresis: it is left again
-/// only when a quarter of the places, and at least one, is free. So a number that
-/// goes up and down at the limit gives one line in the log.
+/// Whether the limit of connections is reached, with hysteresis: it counts as reached until a
+/// quarter of the places, and at least one, is free. So a number that goes up and down at the limit
+/// gives one line in the log.
 pub struct Fullness {
     maximum: usize,
     full: bool,

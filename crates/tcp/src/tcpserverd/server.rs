@@ -172,9 +172,8 @@ impl<'a> Server<'a> {
         }
         self.resume = None;
         while self.ready && self.table.len() < self.limits.total as usize {
-            // Reserves the memory of a connection until its end before it is
-            // accepted: lack of memory ends the server, which then no longer counts
-            // its children.
+            // Before a connection is accepted, reserves all memory that it needs until its end:
+            // lack of memory would end the server, which then no longer counts its children.
             if let Err(errno) = unix::heap::reserve(self.need) {
                 self.pause_after("allocate memory", errno);
                 break;

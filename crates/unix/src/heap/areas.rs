@@ -59,9 +59,8 @@ impl Allocator {
     }
 }
 
-// SAFETY: a piece is either pages of its own or a content of `Blocks`, which
-// its size tells; nobody else has it until it comes back. No alignment of
-// more than a page exists.
+// SAFETY: a piece is either pages of its own or a content of `Blocks`: its size tells which; nobody
+// else has it until it comes back. No alignment of more than a page exists.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() > SMALLEST_PAGE {

@@ -1,8 +1,8 @@
 //! The calls on sockets that the sandbox allows, each by a number of its own.
 //!
-//! On i386 and s390x C libraries make them through socketcall(2), whose arguments are
-//! in memory, where no filter of system calls can look. The sandbox refuses it. Linux
-//! before 4.3 has nothing else there: then it is used all the same.
+//! On i386 and s390x C libraries make them through socketcall(2), whose arguments are in memory,
+//! where no filter of system calls can look. The sandbox refuses it. Before Linux 4.3 these
+//! architectures have no other calls: then it is used all the same.
 
 use libc::{c_int, c_long, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use nix::errno::Errno;
@@ -30,7 +30,7 @@ pub unsafe fn recvfrom(
     address_len: *mut socklen_t,
 ) -> ssize_t {
     let [fd, how] = [socket, flags].map(|int| int as c_long);
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match libc::syscall(libc::SYS_recvfrom, fd, buf, len, how, address, address_len) {
             -1 if lacking() => libc::recvfrom(socket, buf, len, flags, address, address_len),
@@ -54,7 +54,7 @@ pub unsafe fn sendto(
 ) -> ssize_t {
     let [fd, how] = [socket, flags].map(|int| int as c_long);
     let size = address_len as size_t;
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match libc::syscall(libc::SYS_sendto, fd, buf, len, how, address, size) {
             -1 if lacking() => libc::sendto(socket, buf, len, flags, address, address_len),
@@ -76,7 +76,7 @@ pub unsafe fn setsockopt(
     len: socklen_t,
 ) -> c_int {
     let [fd, layer, option] = [socket, level, name].map(|int| int as c_long);
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match libc::syscall(
             libc::SYS_setsockopt,
@@ -98,7 +98,7 @@ pub unsafe fn setsockopt(
 ///
 /// As for [`libc::shutdown`].
 pub unsafe fn shutdown(socket: c_int, how: c_int) -> c_int {
-    // SAFETY: for the caller to see to.
+    // SAFETY: the caller guarantees it.
     unsafe {
         match libc::syscall(libc::SYS_shutdown, socket as c_long, how as c_long) {
             -1 if lacking() => libc::shutdown(socket, how),

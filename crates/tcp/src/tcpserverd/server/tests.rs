@@ -13,8 +13,8 @@ fn context() -> Context {
     }
 }
 
-/// Runs `test` with a server that has these limits, in all and for each address, and
-/// so many clients that wait. Its children end at once; nobody reaps them.
+/// Runs `test` with a server that has these limits, in all and for each address, and with this
+/// number of waiting clients. Its children end at once; nobody reaps them.
 fn with_server([total, per_address]: [u32; 2], waiting: usize, test: impl FnOnce(&mut Server<'_>)) {
     let mut context = context();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -35,7 +35,7 @@ fn everybody_who_waits_is_accepted_and_then_there_is_nothing_to_do() {
     with_server([9, 9], 3, |server| {
         server.accept_all().unwrap();
         assert_eq!((server.table.len(), server.ready), (3, false));
-        // Without an event nobody new is looked for.
+        // Without an event the server does not look for clients.
         server.limits.total = 2;
         server.accept_all().unwrap();
         assert_eq!(server.table.len(), 3);

@@ -80,7 +80,7 @@ fn both_programs_get_the_agreed_protocol() {
         "{}",
         client.out()
     );
-    // Nobody is told what was not asked for.
+    // Without --alpn the variable is neither set nor unset.
     let (server, client) = connect(
         tlsd(&[], "p256", ECHO).env("SSL_ALPN_PROTOCOL", "inherited"),
         tlsc(&["-klocalhost", "--alpn=h2"], HELLO).env("SSL_ALPN_PROTOCOL", "inherited"),

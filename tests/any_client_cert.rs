@@ -108,8 +108,7 @@ impl ResolvesClientCert for Impostor {
     }
 }
 
-/// The server of rustls' own for somebody who shows ca.pem and has the key of
-/// p256.pem.
+/// What happens to a client that shows ca.pem but signs with the key of p256.pem.
 fn impose(port: u16, version: &'static rustls::SupportedProtocolVersion) -> String {
     let key = PrivateKeyDer::Pkcs8(certs().read("p256.pkcs8.der").into());
     let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();

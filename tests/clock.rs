@@ -6,8 +6,8 @@ use crate::util::{Cmd, certs, cmd, need};
 /// The start of 2040, as clock_gettime64 writes it (little-endian).
 const IN_2040: &str = "807eaa83000000000000000000000000";
 
-/// The command, in 2040. Only the call with 64 bits on an architecture of 32 can be
-/// changed: other processes have the time without a system call.
+/// The command, in 2040. Only clock_gettime64 of a 32-bit architecture can be changed: other
+/// processes read the time without a system call.
 fn in_2040(command: [&str; 3]) -> Cmd {
     let inject = format!("inject=clock_gettime64:poke_exit=@arg2={IN_2040}");
     cmd(["strace", "-f", "-o", "/dev/null", "-e"])

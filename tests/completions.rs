@@ -30,9 +30,8 @@ fn completions(shell: &str) -> PathBuf {
     all.join(shell)
 }
 
-/// Asks `shell`, which gets the line as the arguments of `script`, each time in
-/// a directory with a file and a directory; `added` makes what it adds of what
-/// it prints and of the word.
+/// Runs `script` in `shell` for each line, in a directory with a file and a directory. `added`
+/// computes what the shell adds, from its output and the word.
 fn ask(shell: &[&str], script: &str, added: impl Fn(&str, &str) -> String) {
     if !need(&shell[..1]) {
         return;
@@ -61,7 +60,7 @@ fn ask(shell: &[&str], script: &str, added: impl Fn(&str, &str) -> String) {
     }
 }
 
-/// What all lines are, without the word.
+/// What follows `word` in the lines of `list`, which must all be equal.
 fn only(list: &str, word: &str) -> String {
     let lines: BTreeSet<&str> = list.lines().filter(|line| !line.is_empty()).collect();
     assert!(lines.len() <= 1, "{lines:?}");

@@ -312,9 +312,8 @@ fn rolled_over(dir: &TempDir, anchors: &[&str], lists: &[&str]) -> [PathBuf; 2] 
     [anchors, file(dir, lists)]
 }
 
-/// With lists that say by which key they are signed, and with lists that do
-/// not; the lists of one key are the newer ones in this pair and the older ones
-/// in that.
+/// Pairs of lists by the old and the new key: the newer list is by either key, and the lists name
+/// their key or (bare) do not.
 const ROLL_OVERS: [(&str, &str); 4] = [
     ("ca-none.crl", "twin-later.crl"),
     ("ca-later.crl", "twin-none.crl"),

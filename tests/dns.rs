@@ -13,7 +13,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// An address of the tests where no name server is.
+/// An address at which no name server listens.
 const NOBODY: &str = "127.255.255.1";
 
 /// Connects to `host` on `port` using this name server, and shows the address.

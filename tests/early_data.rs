@@ -16,7 +16,7 @@ fn session_with_early_data(dir: &TempDir) -> String {
         .start();
     client.write("hello\n");
     server.wait_out("hello\n");
-    // Its tickets are in front of that.
+    // The server sends its tickets before this line.
     server.write("hello\n");
     client.wait_out("\nhello\n");
     file

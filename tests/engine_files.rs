@@ -250,7 +250,7 @@ fn a_client_may_take_long_to_start() {
         .env("KEYFILE", &key)
         .env("CERTFILE", certs().path("client.pem"));
     let (server, client) = start(tlsd(&[], "p256", ECHO), client);
-    // Longer than an engine stays as large as it was.
+    // Longer than the time after which an engine frees unused memory.
     idle(Duration::from_millis(1200));
     std::fs::write(&key, certs().read("client.key")).unwrap();
     let (server, client) = (server.finish(), client.finish());

@@ -88,7 +88,7 @@ fn the_engines_end_is_ours_when_there_was_no_handshake() {
         let output =
             network(cmd(["s6-tlsd", "touch", "/nonexistent/x"]).path_first(dir.path())).run();
         assert_eq!(output.ended, ended, "{script}");
-        // Even where children are thrown away.
+        // Even if SIGCHLD is ignored, so that children leave no exit status.
         let deaf = network(cmd(["s6-tlsd", "true"]).path_first(dir.path()))
             .ignored("CHLD")
             .run();
@@ -271,7 +271,7 @@ fn signals_directory_and_descriptors_pass_through() {
     let place = told(server(&[], &["pwd"]).cwd(dir.path()));
     assert_eq!(place.trim(), here.to_str().unwrap());
     let (extra, _writer) = crate::util::pipe();
-    // One more is what ls reads the directory with.
+    // 3 is the descriptor with which ls reads the directory.
     let open = told(server(&[], &["ls", "/proc/self/fd"]).fd(9, extra));
     assert_eq!(
         open.split_whitespace().collect::<Vec<_>>(),

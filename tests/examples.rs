@@ -23,9 +23,9 @@ struct Example {
 }
 
 impl Example {
-    /// The example `name`, whose service directory is `service` in it, with a
-    /// key, a certificate and a port; none if this machine lacks one of
-    /// `peers` or the test is not root, whom a service that becomes others needs.
+    /// The example `name`, whose service directory is `service` in it, with a key, a certificate
+    /// and a port; none if this machine lacks one of `peers`, or the test is not root: services
+    /// change their ids.
     fn new(name: &str, service: &str, peers: &[&str]) -> Option<Self> {
         if !need(peers) {
             return None;
@@ -103,7 +103,7 @@ fn curl(port: u16, args: &[&str]) -> String {
         .out()
 }
 
-/// Somebody who is told how to end a service that is not of our group.
+/// Ends a service that is not of our process group: a command and its last argument.
 struct OnDrop<'a>(&'a [&'a str], &'a Path);
 
 impl Drop for OnDrop<'_> {

@@ -8,8 +8,8 @@ use crate::log_line::{expect, offering, read_to_end, reset, rustls_client};
 use crate::util::tls::tlsd;
 use crate::util::{TempDir, certs, cmd, need, tcp_pair};
 
-/// What a server that agrees on h2 says about a client with this offer, which
-/// its environment calls `remote`.
+/// The messages of a server with `--alpn=h2` about a client that offers `protocols`. `remote` is
+/// the client's address in the server's environment.
 fn refused_offer(remote: &str, protocols: Vec<Vec<u8>>) -> String {
     let (mut near, far) = tcp_pair();
     let server = tlsd(&["-v2", "--alpn=h2"], "p256", "cat")
@@ -27,8 +27,8 @@ fn refused_offer(remote: &str, protocols: Vec<Vec<u8>>) -> String {
 /// A line that a client tries to forge in the log.
 const FORGED: &str = "s6-tlsd-io: info: remote=198.51.100.66:1 sni=- code=98 end=flood";
 
-/// An offer of protocols, with which [`FORGED`] would begin a line where a
-/// logger cuts the line that repeats it all.
+/// An offer of protocols that puts [`FORGED`] where a logger would cut the line that quotes the
+/// offer.
 fn forging_offer() -> Vec<Vec<u8>> {
     const HEAD: &str = "s6-tlsd-io: fatal: handshake failed: \
                         no common ALPN protocol; client offers ";
@@ -104,7 +104,7 @@ fn logged(err: &str) -> String {
     log
 }
 
-/// The messages of a server about a peer that its environment calls `remote`.
+/// The messages of a server about a peer whose address in the environment is `remote`.
 fn said(options: &[&str], remote: &str, peer: impl FnOnce(&mut TcpStream)) -> String {
     let (mut near, far) = tcp_pair();
     let server = tlsd(&[&["-v2"], options].concat(), "p256", "exec cat")

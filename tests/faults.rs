@@ -49,7 +49,7 @@ fn round_and_round(port: u16) -> Running {
         .start()
 }
 
-/// A service takes a client; how many descriptors it has open after that.
+/// Checks that a service takes a client. Returns how many descriptors it has open after that.
 fn serves(server: &Running, port: u16) -> usize {
     let client = cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
         .arg(port.to_string())
@@ -81,7 +81,7 @@ fn a_chain_that_loses_a_process_before_or_in_the_handshake_ends() {
             settled("it waits", &server, &all);
             kill_one(&server, victim);
             if victim == "s6-tcpserverd" {
-                // Those that it has started are not its business any more.
+                // The processes that it has started go on.
                 settled(&case, &server, &rest);
                 client.shutdown(std::net::Shutdown::Write).unwrap();
             }
@@ -238,7 +238,7 @@ fn fork_failure_is_reported_and_the_server_goes_on() {
         skip("not root, or no setpriv");
         return;
     }
-    // A user that has no other process may have one: that of the program.
+    // A user without processes who may have one: that of the program.
     let alone = |user: u32| {
         format!(
             "set -- prlimit --nproc=1:100 setpriv --reuid={user} --regid={user} --clear-groups \"$@\""
@@ -316,7 +316,7 @@ fn blocked_standard_error_changes_nothing() {
             .run()
             .code(96);
     }
-    // A whole service that has nowhere to say what it does.
+    // A whole service whose messages cannot be written.
     let (reader, writer) = pipe();
     let server = cmd(["s6-tlsserver", "-v1H", "127.0.0.1", "0", "cat"])
         .env("KEYFILE", certs().path("p256.key"))

@@ -12,7 +12,7 @@ const SECP384R1: u16 = 24;
 const X25519: u16 = 29;
 const HYBRID: u16 = 4588;
 
-/// As it is.
+/// An edit that changes nothing.
 fn untouched(_: &mut Vec<u8>) {}
 
 /// A connection between our programs, and its recorded bytes.

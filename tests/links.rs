@@ -28,7 +28,7 @@ fn links_of_the_installed_documents_lead_to_files() {
     }
     let place = TempDir::new();
     let documents = |target: &str| {
-        // None of this is built, for whatever target.
+        // Nothing is built for this, so the target does not matter.
         cmd(["make", "-s", target, "TARGET=none", "PREFIX=/usr"])
             .arg(format!("DESTDIR={}", place.path().display()))
             .cwd(root())

@@ -194,7 +194,7 @@ fn early_failure_has_a_log_line() {
     );
 }
 
-/// The end of a handshake that a server of ours is not asked to understand.
+/// Reads what the server sends, up to its end, and ignores it.
 pub fn read_to_end(stream: &mut TcpStream) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
@@ -262,7 +262,7 @@ fn refused_certificate_has_its_end_reason() {
     let insists = tlsd(&["-v2", "-y"], "p256", "cat").env("CAFILE", certs().path("ca.pem"));
     let (server, client) = connect(insists, tlsc(&["-v2"], "cat <&6"));
     expect_word(&server.code(98).err(), "peer-certificate");
-    // The client learns by an alert, after its own handshake.
+    // The client learns it from an alert after its own handshake.
     let line = line("s6-tlsc-io", &client.err());
     assert_eq!(line["code"], "98", "{line:?}");
     let stranger = tlsc(&["-v2"], "cat <&6").env("CAFILE", certs().path("other.pem"));

@@ -36,7 +36,7 @@ fn mandoc_accepts_every_page() {
         .lines()
         // The pages that ours refer to may not be installed.
         .filter(|line| !line.contains("STYLE: referenced manual not found"))
-        // Said of pages that do not belong to the base system of NetBSD or OpenBSD.
+        // mandoc says this of all pages outside the base systems of NetBSD and OpenBSD.
         .filter(|line| !line.contains("STYLE: operating system explicitly specified: Os s6-tls "))
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");

@@ -30,8 +30,8 @@ fn loaded(program: &str) -> u64 {
         let bytes = file[at..at + size].iter().rev();
         bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
     };
-    // Where the header says where the segments are, and where a segment has its
-    // address and its size; how long these numbers are.
+    // The offsets in the header of the fields about segments; those of address and size in a
+    // segment's entry; the length of these numbers.
     let (header, [address, size], word) = match number(4, 1) {
         1 => ([0x1c, 0x2a, 0x2c], [0x08, 0x14], 4),
         _ => ([0x20, 0x36, 0x38], [0x10, 0x28], 8),

@@ -284,7 +284,7 @@ fn chain(program: &Program, options: &[String], dir: &TempDir) -> Cmd {
     })
 }
 
-/// What the engine reads of its command line when the option is given so.
+/// The options that the engine reads when the program is given this option.
 fn arrived(
     program: &Program,
     engine: &'static Program,

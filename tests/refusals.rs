@@ -46,7 +46,7 @@ fn tls12_random_that_makes_the_input_a_document_is_refused() {
         return;
     }
     let mut hello = client_hello(&["-tls1_2", "-groups", "P-256"]);
-    // The key exchange has 133 bytes: these, and 130.
+    // The input has 133 bytes: a header of three, and 130.
     hello[11..14].copy_from_slice(&[0x30, 0x81, 130]);
     let (answer, err) = refused(&["-v2", "--key-guard"], &hello);
     assert!(answer.ends_with(&[21, 3, 3, 0, 2, 2, 40]), "{answer:?}");
@@ -151,7 +151,7 @@ fn random_bytes_that_run_out_are_a_failure_of_the_system_on_both_sides() {
             results[1].push(succeeds(client, &server));
         }
         for side in results {
-            // Not from the first calls on, but when all were made.
+            // It fails if the first calls fail, and succeeds if all of them work.
             assert!(!side[1] && side[15], "{side:?}");
         }
     }

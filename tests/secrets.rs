@@ -32,12 +32,12 @@ fn engine(server: &Running) -> i32 {
     })
 }
 
-/// Its memory, but for zeros and what it cannot write to; None if that may not be seen.
+/// The writable memory of a process, without zeros; None if it may not be read.
 pub fn memory(pid: i32) -> Option<Vec<u8>> {
     memory_of(pid, "")
 }
 
-/// The same of the mappings whose lines in /proc/PID/maps end so.
+/// The same, but only of mappings whose lines in /proc/PID/maps end with `end`.
 fn memory_of(pid: i32, end: &str) -> Option<Vec<u8>> {
     let file = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;

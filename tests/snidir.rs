@@ -82,7 +82,7 @@ fn the_first_place_that_has_a_whole_pair_counts() {
         drop(server);
         shown(&client)
     };
-    // From the last place to the first.
+    // Fills the places of a pair from the last to the first.
     let both = [certs().read("rsa.pem"), certs().read("rsa.key")].concat();
     std::fs::write(dir.join("*.example.org.pem"), both).unwrap();
     assert_eq!(ask("www.example.org"), "rsa");

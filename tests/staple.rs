@@ -25,7 +25,7 @@ fn seen(port: u16, args: &[&str]) -> String {
     client.wait_out("hello")
 }
 
-/// The line by which openssl tells whose certificate a response is about.
+/// The line by which openssl shows which certificate a response is about.
 fn serial(pair: &str) -> String {
     let file = certs().path(&format!("{pair}.pem"));
     let output = cmd(["openssl", "x509", "-noout", "-serial", "-in", &file]).run();

@@ -49,7 +49,8 @@ impl Shell {
         shell
     }
 
-    /// Types lines, with the test's port. A server in the background is ready when it prints that.
+    /// Types lines, with the test's port. A server in the background is ready when it prints its
+    /// port.
     fn type_in(&mut self, lines: &str) {
         for line in lines.replace("4433", &self.port).lines() {
             self.shell.write(format!("{line}\n"));

@@ -182,7 +182,7 @@ fn the_local_address_and_port_are_ours_to_choose() {
     assert_eq!(run(&["-H", "-p", &own]), format!("127.0.0.1 {own}\n"));
     let both = run(&["-H", "-i127.0.0.6", &format!("-p{own}")]);
     assert_eq!(both, format!("127.0.0.6 {own}\n"));
-    // An address of the other family keeps nothing but itself from us.
+    // With a local IPv4 address, IPv6 addresses are skipped, and others still tried.
     let output = client(&["-Hv", "-i127.0.0.5"], "::1,127.0.0.1", port, &["true"]).run();
     output.success();
     let output = client(&["-H", "-i", "::1"], "127.0.0.1", port, &["true"]).run();

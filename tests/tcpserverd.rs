@@ -186,7 +186,7 @@ fn children_have_default_signals_an_open_mask_and_only_their_descriptors() {
         bits.map(|bits| bits & 0x7fff_ffff).collect::<Vec<_>>(),
         [0, 0]
     );
-    // One more is what ls reads the directory with.
+    // ls reads the directory with one more descriptor.
     assert_eq!(serve(&["ls", "/proc/self/fd"]), "0\n1\n2\n3\n");
 }
 

@@ -71,7 +71,7 @@ fn another_server_with_the_same_file_resumes() {
                 "{version:?}"
             );
             second.wait_err("SSL_PROTOCOL=");
-            // And again, with the ticket of the resumed session.
+            // The ticket of the resumed session works, too.
             assert!(
                 visit(port, version, Some(&session), &session),
                 "{version:?}"

@@ -50,7 +50,7 @@ const START: &[Case] = &[
     ),
 ];
 
-/// Only root is warned of them, or can bring them about.
+/// Messages that only root can get.
 const ROOT: &[Case] = &[
     (
         "warning: -u without -g: the program stays in the group of root",

@@ -285,7 +285,7 @@ fn base_domain_is_sent_and_may_be_in_the_certificate() {
     visit.logged(" sni=localhost ");
 }
 
-/// s6-tlsc without a connection, which it does not get to need.
+/// s6-tlsc without a connection: it ends before it needs one.
 fn unconnected(value: &str, options: &[&str]) -> Cmd {
     cmd(["s6-tlsc"])
         .args(options)

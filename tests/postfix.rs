@@ -6,14 +6,14 @@ use crate::dane::record;
 use crate::util::resolver::{Signed, Validator, Zone};
 use crate::util::{Ended, Output, Running, TempDir, certs, cmd, need, skip};
 
-/// What comes of a connection.
+/// The result of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verdict {
     /// A record matches.
     Verified,
     /// None matches.
     Refused,
-    /// There is none that counts.
+    /// No record counts.
     Unverified,
     /// It is not known whether there is one.
     Unknown,

@@ -99,10 +99,10 @@ fn records_that_dnssec_secures_are_found() {
         (&["-p", "25", "-t", "20"], "mail", digest('9'), "mail"),
         // The answer does not fit into a datagram.
         (&[], "many", many.join("\n"), "many"),
-        // The alias is followed, but a name without records is none.
+        // The records of the alias's target count, or if it has none those of the host.
         (&[], "alias", digest('1'), "good"),
         (&[], "own", digest('6'), "own"),
-        // DNSSEC secures the alias, and not what it stands for.
+        // DNSSEC secures the alias but not its target.
         (&[], "outside", digest('7'), "outside"),
         (&[], "named", digest('8'), "named"),
     ] {

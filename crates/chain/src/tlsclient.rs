@@ -104,8 +104,8 @@ fn tlsa(given: &ParsedOptions, operands: &[OsString]) -> Vec<OsString> {
 }
 
 /// Refuses what contradicts DANE. TLSA records belong to one name, which suffixes would change.
-/// Without trust anchors the engine skips records of usage 0 and 1: then any certificate would do
-/// if there are no others.
+/// Without trust anchors the engine skips records of usage 0 and 1: if there are no others, it
+/// would accept any certificate.
 fn check_dane(given: &ParsedOptions) -> Result<(), Fatal> {
     let [if_any, required, trust] =
         [Dane::IfAny, Dane::Required, Dane::TrustResolver].map(|id| given.has(Id::Dane(id)));

@@ -154,8 +154,8 @@ pub static VARIABLES: &[Variable] = &[
         help: "name under which the TLSA records were found",
         server: None,
         client: Some(paragraph(
-            "with TLSA, the name under which the records were found. It is the name to send (SNI), \
-             and the certificate may have it instead of that of `-k`.",
+            "with TLSA, the name under which the records were found. It is the name to send \
+             (SNI), and the certificate may contain it instead of the name of `-k`.",
         )),
     },
     Variable {

@@ -42,7 +42,7 @@ pub(super) const OF_TLSA: &[OptionSpec] = &[
         argument: Argument::None,
         effect: Effect::Set(Id::Tlsa(Tlsa::Required)),
         help: "fail without usable, authentic records",
-        doc: paragraph("without usable, authentic records fail (111), and do not run `prog`."),
+        doc: paragraph("fail (111) without usable, authentic records; `prog` is not run then."),
     },
     OptionSpec {
         short: None,
@@ -65,9 +65,9 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         effect: Effect::Override(Id::Dane(Dane::IfAny), &[Id::Dane(Dane::Required)]),
         help: "verify by the server's TLSA records (DANE), if it has any",
         doc: paragraph(
-            "verify the server by its TLSA records ([DANE](dane.md)). If it has none that DNSSEC \
-             secures, it is verified as without the option. If they cannot be looked up, there is \
-             no connection.",
+            "verify the server by its TLSA records ([DANE](dane.md)). Without records that DNSSEC \
+             secures it is verified as without the option. If the lookup fails, there is no \
+             connection.",
         ),
     },
     OptionSpec {
@@ -76,7 +76,7 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         argument: Argument::Checked("required", checks::required),
         effect: Effect::Override(Id::Dane(Dane::Required), &[Id::Dane(Dane::IfAny)]),
         help: "verify by the server's TLSA records (DANE), or fail",
-        doc: paragraph("the same, but without usable records there is no connection."),
+        doc: paragraph("as `--dane`, but without usable records there is no connection."),
     },
     OptionSpec {
         short: None,
@@ -85,8 +85,8 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         effect: Effect::Set(Id::Dane(Dane::TrustResolver)),
         help: "use DANE, and trust resolvers on other machines, too",
         doc: paragraph(
-            "as `--dane`; also trust resolvers on other machines, and the network between them and \
-             this one.",
+            "as `--dane`; also trust resolvers on other machines, and the network between them \
+             and this machine.",
         ),
     },
 ];

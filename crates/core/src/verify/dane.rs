@@ -95,7 +95,7 @@ impl Dane {
             .filter(move |record| record.usage == usage)
     }
 
-    /// Checks that a record accepts `server`. It is recorded which one.
+    /// Checks that a record accepts `server`, and notes which one.
     pub fn verify(&self, server: &PresentedServer<'_>) -> Result<(), Error> {
         if let Some(record) = self.matching(Usage::DaneEe, server.end_entity) {
             return accepted(server, record);

@@ -9,27 +9,7 @@ use crate::verify::chain::Chain;
 /// The usual public exponent of RSA keys: 65537.
 const F4: &[u8] = &[1, 0, 1];
 
-/// A root, an issuer under it, and a host with a certificate of the issuer.
-struct World {
-    root_key: Key,
-    issuer_key: Key,
-    root: Cert,
-    issuer: Cert,
-    leaf: Cert,
-}
-
 impl World {
-    fn new() -> Self {
-        let (root_key, issuer_key) = (Key::new(), Key::new());
-        Self {
-            root: Cert::authority("root", "root", &root_key),
-            issuer: Cert::authority("issuer", "root", &issuer_key),
-            leaf: Cert::leaf("host.test", "issuer", &Key::new()),
-            root_key,
-            issuer_key,
-        }
-    }
-
     fn verify(&self) -> Result<(), Error> {
         self.with_others(&[], false)
     }

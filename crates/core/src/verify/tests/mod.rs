@@ -245,3 +245,29 @@ fn reason<T>(result: Result<T, Error>) -> Option<Refusal> {
         _ => None,
     }
 }
+
+/// A root, an issuer under it with the serial number 7, and a host with a certificate of
+/// the issuer, number 9.
+struct World {
+    root_key: Key,
+    issuer_key: Key,
+    root: Cert,
+    issuer: Cert,
+    leaf: Cert,
+}
+
+impl World {
+    fn new() -> Self {
+        let (root_key, issuer_key) = (Key::new(), Key::new());
+        let mut issuer = Cert::authority("issuer", "root", &issuer_key);
+        let mut leaf = Cert::leaf("host.test", "issuer", &Key::new());
+        (issuer.serial, leaf.serial) = (7, 9);
+        Self {
+            root: Cert::authority("root", "root", &root_key),
+            root_key,
+            issuer_key,
+            issuer,
+            leaf,
+        }
+    }
+}

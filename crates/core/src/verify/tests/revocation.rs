@@ -16,30 +16,7 @@ fn lists(lists: &[Vec<u8>], check: CrlCheck) -> Result<RevocationLists, &'static
     RevocationLists::parse(pem("X509 CRL", lists), check)
 }
 
-/// A root, and an issuer with the serial number 7, whose host has number 9.
-struct World {
-    root_key: Key,
-    issuer_key: Key,
-    root: Cert,
-    issuer: Cert,
-    leaf: Cert,
-}
-
 impl World {
-    fn new() -> Self {
-        let (root_key, issuer_key) = (Key::new(), Key::new());
-        let mut issuer = Cert::authority("issuer", "root", &issuer_key);
-        let mut leaf = Cert::leaf("host.test", "issuer", &Key::new());
-        (issuer.serial, leaf.serial) = (7, 9);
-        Self {
-            root: Cert::authority("root", "root", &root_key),
-            root_key,
-            issuer_key,
-            issuer,
-            leaf,
-        }
-    }
-
     /// A list of each authority.
     fn both(&self, of_root: &[u8], of_issuer: &[u8]) -> [Vec<u8>; 2] {
         [

@@ -36,15 +36,7 @@ rustPlatform.buildRustPackage {
     homepage = "https://s6-tls.example.org";
     # Ours, then those of the crates in the programs.
     license = with lib.licenses; [ isc asl20 bsd3 cdla-permissive-20 mit ];
-    platforms = [
-      "aarch64-linux"
-      "armv7l-linux"
-      "i686-linux"
-      "powerpc64le-linux"
-      "riscv64-linux"
-      "s390x-linux"
-      "x86_64-linux"
-    ];
+    platforms = lib.platforms.linux;
     mainProgram = "s6-tlsserver";
   };
 }

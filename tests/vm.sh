@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 . tests/cross.sh
 work=$1 native=$2
 mirror=${MIRROR:-http://deb.debian.org/debian}
+# The suite that busybox is from; suites of backports have none.
+current=trixie
 
 for tool in apt-get cpio dpkg-deb openssl; do
   command -v $tool >/dev/null || { echo "SKIPPED: no $tool"; exit 0; }
@@ -83,15 +85,17 @@ boot() {
   esac
   ${qemu%% *} --version >/dev/null 2>&1 || { echo "SKIPPED: $1: no ${qemu%% *}"; return; }
   [ -n "$programs" ] || { echo "SKIPPED: $1: no cross compiler"; return; }
-  packages "$2" "$3" apt-get update >/dev/null
+  for origin in "$3" $current; do
+    packages "$2" "$origin" apt-get update >/dev/null
+  done
   image=$(needed "$2" "$3" "$4" linux-image-)
   kernel=$(unpacked "$2" "$3" "$(needed "$2" "$3" "$image" linux-binary-)")
-  busybox=$(unpacked "$2" "$3" busybox-static)
+  busybox=$(unpacked "$2" $current busybox-static)
   initramfs "$work/$1.cpio.gz" "$programs" "$attempts" "$(find "$busybox" -path '*bin/busybox')"
   # $qemu is several words.
   # shellcheck disable=SC2086
   timeout 1200 $qemu -accel tcg -smp 2 -m 1536 -nographic -no-reboot -nic none \
-    -kernel "$(find "$kernel" -name 'vmlinu[xz]-*')" -initrd "$work/$1.cpio.gz" \
+    -kernel "$(find "$kernel" -name 'vmlinu[xz]*' -type f)" -initrd "$work/$1.cpio.gz" \
     -append "console=$console quiet panic=-1" </dev/null 2>&1 | tr -d '\r' >"$work/$1.log" || :
   sed -n 's/^VM: /'"$1"': /p' "$work/$1.log"
   if ! grep -q '^VM: all is right$' "$work/$1.log"; then

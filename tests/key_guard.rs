@@ -279,6 +279,42 @@ fn guard_on_a_hanging_file_system_ends_with_the_engine() {
     }
 }
 
+/// The kernel may signal data of a socket after they were read, and the signal is SIGKILL.
+#[test]
+fn guard_is_killed_by_the_end_of_an_empty_pipe_alone() {
+    if !need(&["strace"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    for end in ["key", "crt"] {
+        let from = if end == "key" { "key" } else { "pem" };
+        let content = certs().read(&format!("p256.{from}"));
+        dir.file(&format!("localhost.{end}"), content);
+    }
+    let traces = TempDir::new();
+    let server = cmd(["strace", "-ffy", "-e", "trace=%desc,fcntl,fcntl64", "-o"])
+        .arg(traces.join("trace"))
+        .args(["s6-tlsd", "-k2", "sh", "-c", ECHO])
+        .env("SNIDIR", dir.path());
+    let (server, client) = connect(server, tlsc(&["-klocalhost"], HELLO));
+    server.success();
+    client.success();
+    let traces = std::fs::read_dir(traces.path()).unwrap();
+    let traces = traces.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let traces = traces.collect::<String>();
+    let asks = |call: &&str| call.contains("F_SETFL") && call.contains("ASYNC");
+    let asked: Vec<_> = traces.lines().filter(asks).collect();
+    // While it loads and while it chooses.
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    for call in asked {
+        let (_, number) = call.split_once('(').unwrap();
+        let (descriptor, _) = number.split_once(',').unwrap();
+        assert!(descriptor.contains("<pipe:"), "{call}");
+        let written = format!("write({descriptor},");
+        assert!(!traces.contains(&written), "{written}");
+    }
+}
+
 #[test]
 fn death_of_engine_or_guard_before_reading_ends_the_other() {
     let dir = TempDir::new();
@@ -364,7 +400,12 @@ fn guard_has_no_directory_after_the_name_is_known() {
         .fd(1, far)
         .start();
     let [_, guard] = engine_and_guard(&server);
-    assert_eq!(descriptors(guard).len(), 3, "socket, directory, messages");
+    let before = descriptors(guard);
+    assert_eq!(
+        before.len(),
+        4,
+        "socket, pipe, directory, messages: {before:?}"
+    );
     let (_client, _network, hello) = hello();
     (&near).write_all(&hello).unwrap();
     record(&near);

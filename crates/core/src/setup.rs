@@ -80,10 +80,10 @@ pub fn failed(error: rustls::Error) -> Fatal {
 
 /// The guard, for the event loop. None after the connection to it is closed.
 pub fn guard(client: &GuardClient) -> Option<Guard> {
-    let number = client.number()?;
+    let numbers = client.numbers()?;
     let client = client.clone();
     Some(Guard {
-        number,
+        numbers,
         hang_up: Box::new(move || client.hang_up()),
     })
 }

@@ -40,33 +40,36 @@ pub fn fork_companion() -> Result<Forked, Errno> {
     fork()
 }
 
-/// While this lives, the kernel kills this process as soon as data or the end come
-/// through a socket: also during a system call that waits for a file, and whatever
+/// While this lives, the kernel kills this process as soon as the peer closes its end of
+/// a pipe or socket: also during a system call that waits for a file, and whatever
 /// the user ids of both processes are. On other systems than Linux nothing
 /// happens.
+///
+/// Nothing may be sent through it, even before: the kernel signals data only after a
+/// reader can have them, so the signal can come when they have been read.
 pub struct EndsWithPeer<'a>(
     #[cfg_attr(not(target_os = "linux"), expect(dead_code))] BorrowedFd<'a>,
 );
 
 #[cfg(target_os = "linux")]
 impl<'a> EndsWithPeer<'a> {
-    /// The peer is the other end of `socket`. EPIPE if data or the end have come
+    /// The peer has the other end of `lifeline`. EPIPE if data or the end have come
     /// already.
-    pub fn over(socket: BorrowedFd<'a>) -> Result<Self, Errno> {
+    pub fn over(lifeline: BorrowedFd<'a>) -> Result<Self, Errno> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         /// The command that chooses the signal (fcntl(2)). The crate libc has no name
         /// for it with musl.
         const F_SETSIG: libc::c_int = 10;
         let set = |what, value: libc::c_int| {
             // SAFETY: these commands take numbers and touch no memory.
-            Errno::result(unsafe { libc::fcntl(socket.as_raw_fd(), what, value) })
+            Errno::result(unsafe { libc::fcntl(lifeline.as_raw_fd(), what, value) })
         };
         set(libc::F_SETOWN, nix::unistd::getpid().as_raw())?;
         // SIGKILL, since the parent may have blocked SIGIO.
         set(F_SETSIG, libc::SIGKILL)?;
-        let bound = Self(socket);
+        let bound = Self(lifeline);
         bound.notify(true)?;
-        let mut polled = [PollFd::new(socket, PollFlags::POLLIN)];
+        let mut polled = [PollFd::new(lifeline, PollFlags::POLLIN)];
         match poll(&mut polled, PollTimeout::ZERO)? {
             0 => Ok(bound),
             _ => Err(Errno::EPIPE),
@@ -90,9 +93,9 @@ impl Drop for EndsWithPeer<'_> {
 
 #[cfg(not(target_os = "linux"))]
 impl<'a> EndsWithPeer<'a> {
-    /// The peer is the other end of `socket`.
-    pub fn over(socket: BorrowedFd<'a>) -> Result<Self, Errno> {
-        Ok(Self(socket))
+    /// The peer has the other end of `lifeline`.
+    pub fn over(lifeline: BorrowedFd<'a>) -> Result<Self, Errno> {
+        Ok(Self(lifeline))
     }
 }
 

@@ -19,9 +19,9 @@ use crate::report::notification::{self, PeerInfo};
 
 /// The key guard, which is needed until the handshake is over.
 pub struct Guard {
-    /// The descriptor of the socket to it.
-    pub number: RawFd,
-    /// Closes that socket, which ends the guard.
+    /// The descriptors of the socket and the lifeline to it.
+    pub numbers: [RawFd; 2],
+    /// Closes them, which ends the guard.
     pub hang_up: Box<dyn FnOnce()>,
 }
 
@@ -108,10 +108,11 @@ impl EventLoop {
     fn enter_sandbox(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
-        let guard = self.guard.as_ref().map(|guard| guard.number);
+        let guard = self.guard.as_ref().map(|guard| guard.numbers);
+        let (guard, lifeline) = (guard.map(|[socket, _]| socket), guard.map(|[_, last]| last));
         let numbers = |fds: &[Option<RawFd>]| fds.iter().flatten().copied().collect::<Vec<_>>();
         let kept = sandbox::Descriptors {
-            read: &numbers(&[ends.net_in, ends.app_in, guard]),
+            read: &numbers(&[ends.net_in, ends.app_in, guard, lifeline]),
             write: &numbers(&[ends.net_out, ends.app_out, notification, guard]),
             sockets: &self.descriptors.sockets(),
             switched: &self.descriptors.switched(),

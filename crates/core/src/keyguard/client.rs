@@ -28,19 +28,28 @@ use crate::credentials::ticketer::LIFETIME;
 pub struct GuardClient(Arc<Connection>);
 
 struct Connection {
-    socket: Mutex<Option<OwnedFd>>,
+    ends: Mutex<Option<Ends>>,
     /// The pair that every client gets, once the guard has said so.
     only: OnceLock<PublicCredential>,
     deadline: Option<Instant>,
     facts: HandshakeFacts,
 }
 
+/// What the engine holds of its connection to the guard.
+pub struct Ends {
+    /// Requests and responses go through this socket. It does not block if there is a
+    /// deadline.
+    pub socket: OwnedFd,
+    /// The writing end of a pipe that stays empty. The guard ends when it is closed.
+    pub lifeline: OwnedFd,
+}
+
 impl GuardClient {
-    /// A client over `socket`, which does not block if there is a `deadline`. If the guard fails,
-    /// is gone or does not respond by then, the reason is recorded in `facts`.
-    pub fn new(socket: OwnedFd, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
+    /// A client over `ends`. If the guard fails, is gone or does not respond by
+    /// `deadline`, the reason is recorded in `facts`.
+    pub fn new(ends: Ends, deadline: Option<Instant>, facts: HandshakeFacts) -> Self {
         Self(Arc::new(Connection {
-            socket: Mutex::new(Some(socket)),
+            ends: Mutex::new(Some(ends)),
             only: OnceLock::new(),
             deadline,
             facts,
@@ -49,9 +58,9 @@ impl GuardClient {
 
     /// Waits until the guard has read all files.
     pub fn ready(&self) -> Result<(), HandshakeAbort> {
-        let guarded = self.socket();
-        let socket = guarded.as_ref().ok_or(HandshakeAbort::GuardGone)?;
-        match self.response(socket) {
+        let guarded = self.ends();
+        let ends = guarded.as_ref().ok_or(HandshakeAbort::GuardGone)?;
+        match self.response(&ends.socket) {
             Ok(Response::Ready(only)) => {
                 // The guard says this only once.
                 let _ = only.map(|only| self.0.only.set(only));
@@ -63,14 +72,16 @@ impl GuardClient {
         }
     }
 
-    /// Closes the socket, which ends the guard: the handshake is over.
+    /// Closes both ends, which ends the guard: the handshake is over.
     pub fn hang_up(&self) {
-        *self.socket() = None;
+        *self.ends() = None;
     }
 
-    /// The number of the socket's descriptor, while it is open.
-    pub fn number(&self) -> Option<RawFd> {
-        self.socket().as_ref().map(AsRawFd::as_raw_fd)
+    /// The numbers of the socket's and of the lifeline's descriptor, while they are open.
+    pub fn numbers(&self) -> Option<[RawFd; 2]> {
+        let guarded = self.ends();
+        let ends = guarded.as_ref()?;
+        Some([ends.socket.as_raw_fd(), ends.lifeline.as_raw_fd()])
     }
 
     fn ask(&self, request: &Request<'_>) -> Result<Response, HandshakeAbort> {
@@ -86,8 +97,8 @@ impl GuardClient {
     }
 
     fn exchange(&self, request: &Request<'_>) -> Result<Response, ChannelError> {
-        let guarded = self.socket();
-        let socket = guarded.as_ref().ok_or(ChannelError::Closed)?;
+        let guarded = self.ends();
+        let socket = &guarded.as_ref().ok_or(ChannelError::Closed)?.socket;
         channel::send(socket, &request.encode(), self.0.deadline)?;
         self.response(socket)
     }
@@ -115,8 +126,8 @@ impl GuardClient {
         pair
     }
 
-    fn socket(&self) -> MutexGuard<'_, Option<OwnedFd>> {
-        unix::lock(&self.0.socket)
+    fn ends(&self) -> MutexGuard<'_, Option<Ends>> {
+        unix::lock(&self.0.ends)
     }
 }
 

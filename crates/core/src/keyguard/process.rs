@@ -11,7 +11,7 @@ use unix::Errno;
 use unix::fork::{EndsWithPeer, Forked, fork_companion};
 
 use super::channel::{self, ChannelError};
-use super::client::GuardClient;
+use super::client::{Ends, GuardClient};
 use super::message::{MAX_REQUEST, Response};
 use super::policy::SigningPolicy;
 use super::{PrivateMaterial, Role};
@@ -47,21 +47,24 @@ pub fn fork(
         sandbox: setup.options.sandbox,
     };
     let (ours, theirs) = unix::net::socket_pair().map_err(failed)?;
+    let (watched, lifeline) = unix::fd::pipe().map_err(failed)?;
     match fork_companion().map_err(failed)? {
         Forked::Child => {
-            drop(ours);
+            drop((ours, lifeline));
             unix::signal::ignore_sigpipe_forever();
-            let _ = serve(setup.role, load, confinement, &theirs);
+            let _ = serve(setup.role, load, confinement, &theirs, watched);
             unix::entry::exit(0)
         }
         Forked::Parent(_) => {
-            drop(theirs);
+            drop((theirs, watched));
             let limit = setup.options.handshake_timeout;
             let deadline = limit.map(|limit| setup.started + limit);
             if deadline.is_some() {
                 unix::fd::nonblocking(&ours).map_err(failed)?;
             }
-            Ok(GuardClient::new(ours, deadline, setup.facts.clone()))
+            let socket = ours;
+            let ends = Ends { socket, lifeline };
+            Ok(GuardClient::new(ends, deadline, setup.facts.clone()))
         }
     }
 }
@@ -96,26 +99,44 @@ fn serve(
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
     confinement: Confinement,
     socket: &OwnedFd,
+    lifeline: OwnedFd,
 ) -> Result<(), ChannelError> {
-    let loaded = while_engine_runs(socket, load)?;
-    let mut confine = Some(|| confinement.enter(socket));
+    let loaded = while_engine_runs(&lifeline, load)?;
+    let kept = [socket.as_raw_fd(), lifeline.as_raw_fd()];
+    let confine = || confinement.enter(socket);
+    let mut reader = Some(FileReader { lifeline, confine });
     let confined = loaded.and_then(|material| {
-        close_others(socket, material.certificates.number())?;
+        close_others(&kept, material.certificates.number())?;
         if !material.certificates.needs_files() {
-            confine.take().map_or(Ok(()), |confine| confine())?;
+            reader.take().map_or(Ok(()), FileReader::confine)?;
         }
         Ok(material)
     });
     match confined {
-        Ok(material) => answer(SigningPolicy::new(role, material), confine, socket),
+        Ok(material) => answer(SigningPolicy::new(role, material), reader, socket),
         Err(fatal) => send(socket, &failed(&fatal)),
+    }
+}
+
+/// What a guard has while it may read files.
+struct FileReader<C> {
+    /// The reading end of the pipe whose other end the engine holds.
+    lifeline: OwnedFd,
+    /// Confines the guard.
+    confine: C,
+}
+
+impl<C: FnOnce() -> Result<(), Fatal>> FileReader<C> {
+    fn confine(self) -> Result<(), Fatal> {
+        drop(self.lifeline);
+        (self.confine)()
     }
 }
 
 /// Does `work`, which may read files. If the engine ends while the file system hangs, the guard
 /// ends too.
-fn while_engine_runs<T>(socket: &OwnedFd, work: impl FnOnce() -> T) -> Result<T, ChannelError> {
-    let ends_with_engine = EndsWithPeer::over(socket.as_fd());
+fn while_engine_runs<T>(lifeline: &OwnedFd, work: impl FnOnce() -> T) -> Result<T, ChannelError> {
+    let ends_with_engine = EndsWithPeer::over(lifeline.as_fd());
     if let Err(Errno::EPIPE) = ends_with_engine {
         return Err(ChannelError::Closed);
     }
@@ -124,25 +145,25 @@ fn while_engine_runs<T>(socket: &OwnedFd, work: impl FnOnce() -> T) -> Result<T,
     Ok(result)
 }
 
-/// Answers requests until the engine closes the socket, or something fails. If the guard still has
-/// to `confine` itself, it does so once the certificate is chosen, because the choice may need
-/// files.
+/// Answers requests until the engine closes the socket, or something fails. A guard
+/// that is still a `reader` confines itself once the certificate is chosen, because the
+/// choice may need files.
 fn answer(
     mut policy: SigningPolicy,
-    mut confine: Option<impl FnOnce() -> Result<(), Fatal>>,
+    mut reader: Option<FileReader<impl FnOnce() -> Result<(), Fatal>>>,
     socket: &OwnedFd,
 ) -> Result<(), ChannelError> {
     send(socket, &policy.ready())?;
     loop {
         let (kind, content) = channel::receive(socket, MAX_REQUEST, None)?;
         let mut respond = || policy.respond(kind, &content, wall_clock::now());
-        let mut response = match confine {
-            Some(_) => while_engine_runs(socket, respond)?,
+        let mut response = match &reader {
+            Some(reader) => while_engine_runs(&reader.lifeline, respond)?,
             None => respond(),
         };
-        if let Some(confine) = confine.take_if(|_| policy.has_chosen()) {
+        if let Some(reader) = reader.take_if(|_| policy.has_chosen()) {
             policy.close_files();
-            if let Err(fatal) = confine() {
+            if let Err(fatal) = reader.confine() {
                 response = failed(&fatal);
             }
         }
@@ -153,13 +174,14 @@ fn answer(
     }
 }
 
-/// Closes all descriptors but the socket, SNIDIR and standard error. The others are
-/// inherited and have no owner here, so they are closed by their numbers. Files must
-/// have been read before: one may be an inherited descriptor (`/dev/fd/9`).
-fn close_others(socket: &OwnedFd, directory: Option<RawFd>) -> Result<(), Fatal> {
-    let socket = socket.as_raw_fd();
-    let highest = directory.map_or(socket, |directory| directory.max(socket));
-    unix::fd::close_inherited(highest).map_err(|errno| Fatal::system("close descriptors", errno))
+/// Closes all descriptors but the guard's own: those that are `kept`, SNIDIR and standard
+/// error. The others are inherited and have no owner here, so they are closed by their
+/// numbers. Files must have been read before: one may be an inherited descriptor
+/// (`/dev/fd/9`).
+fn close_others(kept: &[RawFd; 2], directory: Option<RawFd>) -> Result<(), Fatal> {
+    let highest = kept.iter().copied().chain(directory).max();
+    unix::fd::close_inherited(highest.unwrap_or_default())
+        .map_err(|errno| Fatal::system("close descriptors", errno))
 }
 
 fn failed(fatal: &Fatal) -> Response {
@@ -211,7 +233,10 @@ mod tests {
             sessions: None,
         };
         let policy = SigningPolicy::new(Role::Server, material);
-        let guard = spawn(move || answer(policy, Some(|| confined), &theirs));
+        let (lifeline, _engine) = unix::fd::pipe().unwrap();
+        let confine = || confined;
+        let reader = FileReader { lifeline, confine };
+        let guard = spawn(move || answer(policy, Some(reader), &theirs));
         let receive = || {
             let (kind, content) = channel::receive(&ours, MAX_RESPONSE, None).ok()?;
             Response::parse(kind, content)
@@ -235,7 +260,10 @@ mod tests {
             channel::send(&theirs, &response.encode(), None).unwrap();
         }
         drop(theirs);
-        let guard = GuardClient::new(ours.into(), None, HandshakeFacts::default());
+        let (_, lifeline) = unix::fd::pipe().unwrap();
+        let socket = ours.into();
+        let ends = Ends { socket, lifeline };
+        let guard = GuardClient::new(ends, None, HandshakeFacts::default());
         wait(&guard, 1).map_err(|fatal| (fatal.code(), fatal.message().to_owned()))
     }
 

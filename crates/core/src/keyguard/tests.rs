@@ -18,7 +18,7 @@ use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 use tunnel::record_status::RecordStatus;
 
 use super::channel::{self, ChannelError};
-use super::client::GuardClient;
+use super::client::{Ends, GuardClient};
 use super::message::{HEADER, MAX_REQUEST, MAX_TEXT, Request, Response};
 use super::policy::SigningPolicy;
 use super::{PrivateMaterial, Role};
@@ -55,8 +55,15 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
         asked
     });
     let deadline = Instant::now() + Duration::from_secs(60);
-    let guard_client = GuardClient::new(ours.into(), Some(deadline), facts.clone());
+    let guard_client = GuardClient::new(ends(ours), Some(deadline), facts.clone());
     (guard_client, guarding)
+}
+
+/// The engine's ends, of which no guard watches the lifeline.
+fn ends(socket: impl Into<OwnedFd>) -> Ends {
+    let (_, lifeline) = unix::fd::pipe().unwrap();
+    let socket = socket.into();
+    Ends { socket, lifeline }
 }
 
 fn server(guard_client: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
@@ -178,7 +185,7 @@ fn a_guard_that_does_not_respond_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let guard_client = GuardClient::new(ours.into(), Some(deadline), facts.clone());
+    let guard_client = GuardClient::new(ends(ours), Some(deadline), facts.clone());
     assert!(handshake((&guard_client, &facts), &client(&TLS13)).is_err());
     assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     drop(theirs);
@@ -192,7 +199,7 @@ fn a_guard_that_does_not_read_costs_no_more_than_the_time_limit() {
     while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
     let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
-    let guard_client = GuardClient::new(ours, Some(deadline), facts.clone());
+    let guard_client = GuardClient::new(ends(ours), Some(deadline), facts.clone());
     assert!(handshake((&guard_client, &facts), &client(&TLS13)).is_err());
     assert_eq!(facts.abort_reason(), Some(HandshakeAbort::TimedOut));
     assert!(Instant::now() >= deadline);
@@ -255,11 +262,11 @@ fn a_guard_that_fails_ends_the_handshake_with_its_text_and_is_let_go() {
         channel::receive(&socket, MAX_REQUEST, None)
     });
     let facts = HandshakeFacts::default();
-    let guard_client = GuardClient::new(ours.into(), None, facts.clone());
+    let guard_client = GuardClient::new(ends(ours), None, facts.clone());
     let reason = HandshakeAbort::Failed(111, "why".to_owned());
     assert_eq!(guard_client.choose(None).err(), Some(reason.clone()));
     assert_eq!(facts.abort_reason(), Some(reason));
-    assert_eq!(guard_client.number(), None);
+    assert_eq!(guard_client.numbers(), None);
     assert_eq!(guarding.join().unwrap(), Err(ChannelError::Closed));
 }
 

@@ -1,5 +1,6 @@
 //! Quoting of a peer's text in messages.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 
 /// The maximum number of bytes of a text that are shown.
@@ -30,7 +31,54 @@ pub fn quoted(text: &[u8]) -> String {
     out
 }
 
+/// A path for a line on standard output. Printable characters stay, so that it can be copied.
+/// Control characters, marks that change the direction of text, bytes that are not UTF-8, and
+/// backslashes become `\xHH`, byte by byte.
+pub fn path(path: &OsStr) -> String {
+    let mut out = String::new();
+    for chunk in path.as_encoded_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == '\\' || c.is_control() || changes_direction(c) {
+                let mut bytes = [0; 4];
+                let bytes = c.encode_utf8(&mut bytes).bytes();
+                bytes.for_each(|byte| escape(byte, &mut out));
+            } else {
+                out.push(c);
+            }
+        }
+        let invalid = chunk.invalid().iter();
+        invalid.for_each(|byte| escape(*byte, &mut out));
+    }
+    out
+}
+
+/// Whether `c` has the Unicode property Bidi_Control, or is a line or paragraph separator.
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}')
+}
+
 fn escape(byte: u8, out: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\\x{byte:02x}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn a_path_stays_readable_and_cannot_be_taken_for_another() {
+        for (bytes, shown) in [
+            (&b"/a b/=c"[..], "/a b/=c"),
+            ("/\u{fc}".as_bytes(), "/\u{fc}"),
+            (b"/a\\x0a", "/a\\x5cx0a"),
+            (b"/a\n\xff", "/a\\x0a\\xff"),
+            ("/\u{202e}x\u{85}".as_bytes(), "/\\xe2\\x80\\xaex\\xc2\\x85"),
+        ] {
+            assert_eq!(path(OsStr::from_bytes(bytes)), shown);
+        }
+    }
 }

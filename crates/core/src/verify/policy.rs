@@ -139,16 +139,9 @@ impl VerificationPolicy {
         let Some(anchors) = &self.anchors else {
             return Ok(());
         };
-        if anchors.contain(chain.end_entity) {
-            return match fields(chain.end_entity)?.validity(now.as_secs()) {
-                Ordering::Less => Err(CertificateError::NotValidYet.into()),
-                Ordering::Equal => Ok(()),
-                Ordering::Greater => Err(CertificateError::Expired.into()),
-            };
-        }
-        chain.verify(anchors, self.revocations.as_ref(), now, algorithms, |why| {
-            self.explain(&why);
-        })
+        let explain = |why: String| self.explain(&why);
+        let revocations = self.revocations.as_ref();
+        verify_by_anchors(chain, anchors, revocations, now, algorithms, explain)
     }
 
     /// Checks that the chain leads to one of `roots` by a path that `accept` accepts.
@@ -172,4 +165,24 @@ impl VerificationPolicy {
         let why = format!("certificate of remote refused: {why}");
         self.facts.refuse(why);
     }
+}
+
+/// Checks as [`Chain::verify`] that the chain leads to one of `anchors`. Of a certificate that is
+/// itself an anchor, only the dates are checked.
+pub fn verify_by_anchors(
+    chain: &Chain<'_>,
+    anchors: &Anchors,
+    revocations: Option<&RevocationLists>,
+    now: UnixTime,
+    algorithms: &WebPkiSupportedAlgorithms,
+    explain: impl FnOnce(String),
+) -> Result<(), Error> {
+    if anchors.contain(chain.end_entity) {
+        return match fields(chain.end_entity)?.validity(now.as_secs()) {
+            Ordering::Less => Err(CertificateError::NotValidYet.into()),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(CertificateError::Expired.into()),
+        };
+    }
+    chain.verify(anchors, revocations, now, algorithms, explain)
 }

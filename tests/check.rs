@@ -1,7 +1,7 @@
 //! `--check`: it says what the service would do, with the codes and lines of the service.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::util::tls::{HELLO, connect, serve, tlsc, tlsd};
 use crate::util::{Cmd, Output, TempDir, bin_dir, certs, cmd, listener, need, tcp_pair};
@@ -385,6 +385,8 @@ fn fewer_days_than_asked_for_are_exit_code_1() {
         ("p256", "--check=days=4000", 1),
         ("expired", "--check", 0),
         ("expired", "--check=days=0", 1),
+        ("future", "--check", 0),
+        ("future", "--check=days=0", 1),
         ("p256", "--check=days=x", 100),
         ("p256", "--check=days", 100),
     ] {
@@ -396,6 +398,112 @@ fn fewer_days_than_asked_for_are_exit_code_1() {
     }
     let output = server(&["--check=days=4000"], "p256").run().code(1);
     assert!(!fact(&output, "days-left").starts_with('-'));
+}
+
+#[test]
+fn each_certificate_that_is_sent_counts_for_the_days() {
+    let dir = TempDir::new();
+    let chain = ["p256.pem", "expired.pem"].map(|name| certs().read(name));
+    let file = dir.file("chain", chain.concat());
+    for (option, code) in [("--check", 0), ("--check=days=0", 1)] {
+        let output = server(&[option], "p256").env("CERTFILE", &file).run();
+        let output = output.code(code);
+        assert!(!fact(&output, "days-left").starts_with('-'));
+        assert!(fact(&output, "least-days-left").starts_with('-'));
+        let which = format!("certificate 2 in {}", file.display());
+        assert_eq!(fact(&output, "least-days-of"), which);
+        let warnings = facts(&output, "warning");
+        assert!(warnings.contains(&format!("{which} has expired")));
+    }
+}
+
+#[test]
+fn a_date_that_the_calendar_does_not_have_is_malformed() {
+    if !need(&["base64"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let mut der = certs().read("p256.der");
+    // The second UTCTime is notAfter: the 30th of February.
+    let dates = der.windows(2).enumerate();
+    let mut dates = dates.filter(|(_, head)| *head == [0x17, 13]);
+    let at = dates.nth(1).unwrap().0 + 4;
+    der[at..at + 4].copy_from_slice(b"0230");
+    let der = dir.file("der", der);
+    let text = cmd(["base64"]).arg(&der).run().success().out();
+    let text = format!("-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n");
+    let file = dir.file("pem", text);
+    for (option, code) in [("--check", 0), ("--check=days=0", 1)] {
+        let output = server(&[option], "p256").env("CERTFILE", &file).run();
+        let output = output.code(code);
+        assert_eq!(fact(&output, "not-after"), "malformed");
+        assert!(facts(&output, "days-left").is_empty());
+        let text = format!(
+            "the certificate in {} has a malformed date: peers refuse it",
+            file.display()
+        );
+        assert!(facts(&output, "warning").contains(&text));
+    }
+}
+
+#[test]
+fn a_certificate_that_is_an_anchor_leads_to_one_only_while_it_is_valid() {
+    for (pair, answer) in [("p256", "yes"), ("expired", "no: "), ("future", "no: ")] {
+        let output = server(&["--check"], pair)
+            .env("CAFILE", certs().path(&format!("{pair}.pem")))
+            .run()
+            .success();
+        let found = fact(&output, "chain-to-anchor");
+        assert!(found.starts_with(answer), "{pair}: {found}");
+    }
+}
+
+#[test]
+fn a_server_that_can_serve_nobody_is_a_warning_and_fails_the_days() {
+    let half = snidir(&[("a.example.key", "rsa.key")]);
+    for dir in [snidir(&[]), half] {
+        for (option, code) in [("--check", 0), ("--check=days=0", 1)] {
+            let check = cmd(["s6-tlsd", option, "--mandatory-sni", "true"]);
+            let output = check.env("SNIDIR", dir.path()).run().code(code);
+            let text = "there is no pair: every client is refused".to_owned();
+            assert!(facts(&output, "warning").contains(&text));
+        }
+    }
+}
+
+#[test]
+fn paths_and_names_cannot_be_taken_for_others() {
+    let dir = TempDir::new();
+    let key = dir.file("a\\x0a\u{202e}", certs().read("p256.key"));
+    let output = server(&["--check", "--sni"], "p256")
+        .env("KEYFILE", key)
+        .env("KEYFILE:default", certs().path("rsa.key"))
+        .env("CERTFILE:default", certs().path("rsa.pem"))
+        .run()
+        .success();
+    let path = dir.join("a\\x5cx0a\\xe2\\x80\\xae").display().to_string();
+    assert_eq!(facts(&output, "key-file")[0], path);
+    assert_eq!(facts(&output, "pair"), ["default", "\\x64efault"]);
+}
+
+#[test]
+fn variables_without_an_effect_are_a_warning() {
+    let output = server(&["--check", "--sni"], "p256")
+        .env("KEYFILE:_.b.example", certs().path("rsa.key"))
+        .env("CERTFILE:_.b.example", certs().path("rsa.pem"))
+        .env("CERTFILE:a.example", "/nonexistent")
+        .env("OCSPFILE:c.example", "/nonexistent")
+        .run()
+        .success();
+    let found = facts(&output, "warning");
+    for text in [
+        "CERTFILE:a.example is never used: KEYFILE:a.example is not set",
+        "OCSPFILE:c.example is never used: KEYFILE:c.example is not set",
+        "KEYFILE:_.b.example is for the name _.b.example alone: \
+         in variables only * is a wildcard",
+    ] {
+        assert!(found.iter().any(|line| line == text), "{text}: {found:?}");
+    }
 }
 
 /// The warnings about this pair; `chain` is its file.
@@ -419,12 +527,12 @@ fn what_peers_may_refuse_is_a_warning() {
     assert_eq!(warnings("p256", "p256.pem", &ocsp("p256.ocsp")), none);
     assert_eq!(warnings("leaf", "leaf-chain.pem", &[]), none);
     assert_eq!(
-        warnings("expired", "expired.pem", &[ca])[0],
-        "the certificate in expired.pem has expired"
+        warnings("expired", "expired.pem", &[ca]),
+        ["the certificate in expired.pem has expired"]
     );
     assert_eq!(
-        warnings("future", "future.pem", &[ca])[0],
-        "the certificate in future.pem is not valid yet"
+        warnings("future", "future.pem", &[ca]),
+        ["the certificate in future.pem is not valid yet"]
     );
     assert_eq!(
         warnings("leaf", "leaf.pem", &[ca]),
@@ -474,12 +582,21 @@ fn a_stapled_response_is_described() {
     let response = |file: &str| {
         server(&["--check"], "p256")
             .env("OCSPFILE", file)
+            .env("CAFILE", certs().path("ca.pem"))
             .run()
             .success()
     };
     let output = response(&certs().path("p256.ocsp"));
     assert_eq!(fact(&output, "ocsp"), "good");
     assert!(fact(&output, "ocsp-next-update").ends_with(" GMT"));
+    assert_eq!(facts(&output, "warning"), [""; 0]);
+    let other = server(&["--check"], "p384").env("OCSPFILE", certs().path("p256.ocsp"));
+    let other = other.env("CAFILE", certs().path("ca.pem")).run().success();
+    let text = format!(
+        "the OCSP response for {} is about another certificate: the serial numbers differ",
+        certs().path("p384.pem")
+    );
+    assert_eq!(facts(&other, "warning"), [text]);
     let dir = TempDir::new();
     let file = dir.file("sequence", [0x30, 0]);
     assert_eq!(
@@ -598,7 +715,7 @@ fn all_pairs_of_snidir_are_described() {
         .env("CAFILE", certs().path("ca.pem"))
         .run()
         .success();
-    let names = ["*.b.example", "*.c.example", "localhost"];
+    let names = ["*.b.example", "_.c.example", "localhost"];
     assert_eq!(facts(&output, "pair"), names);
     let file = |name: &str| dir.join(name).display().to_string();
     let files = [
@@ -609,22 +726,127 @@ fn all_pairs_of_snidir_are_described() {
     .map(file);
     assert_eq!(facts(&output, "certificate-file"), files);
     assert_eq!(fact(&output, "key-guard"), "yes");
-    let not_for = |number: usize| {
-        format!(
-            "the certificate in {} is not for {}",
-            files[number], names[number]
-        )
-    };
-    let none = |name: &str| format!("SNIDIR has no pair for {name}");
-    let unicode = "b\\xc3\\xbccher.example: a name that is not ASCII has to be given as its \
-                   A-label (xn--...)";
-    let warnings = [none(unicode), none("half.example"), not_for(0), not_for(1)];
+    let not_for =
+        |number: usize, name| format!("the certificate in {} is not for {name}", files[number]);
+    let never = |name: &str, why: &str| format!("{} is never used: {why}", file(name));
+    let unicode = "a name that is not ASCII has to be given as its A-label (xn--...)";
+    let first = format!("{} comes first", file("_.c.example.key"));
+    let warnings = [
+        never("*.c.example.crt", &first),
+        never("*.c.example.key", &first),
+        never("b\u{fc}cher.example.key", unicode),
+        "SNIDIR has no pair for half.example".to_owned(),
+        not_for(0, "*.b.example"),
+        not_for(1, "*.c.example"),
+    ];
     assert_eq!(facts(&output, "warning"), warnings);
     assert!(
         output.err().contains("half.example.key: there is no "),
         "{}",
         output.err()
     );
+}
+
+#[test]
+fn files_of_snidir_that_no_client_gets_are_a_warning_and_not_loaded() {
+    let dir = snidir(&[
+        ("a.example.key", "rsa.key"),
+        ("a.example.crt", "p256.pem"),
+        ("b.other.example/privkey.pem", "rsa.key"),
+        ("b.other.example/fullchain.pem", "p256.pem"),
+        ("*.other.example.pem", "p256.pem"),
+        ("C.example.key", "rsa.key"),
+        ("C.example.crt", "p256.pem"),
+        ("c.example.key", "rsa.key"),
+        ("c.example.crt", "rsa.pem"),
+        ("c.example.pem", "p256.pem"),
+        ("*.example.key", "rsa.key"),
+        ("ca.pem", "ca.pem"),
+    ]);
+    let output = cmd(["s6-tlsd", "--check", "--mandatory-sni", "true"])
+        .env("SNIDIR", dir.path())
+        .env("KEYFILE:a.Example", certs().path("rsa.key"))
+        .env("CERTFILE:a.Example", certs().path("rsa.pem"))
+        .env("KEYFILE:*.other.example", certs().path("rsa.key"))
+        .env("CERTFILE:*.other.example", certs().path("rsa.pem"))
+        .env("CAFILE", certs().path("ca.pem"))
+        .run()
+        .success();
+    let pairs = facts(&output, "pair");
+    assert_eq!(pairs.len(), 3, "{pairs:?}");
+    assert_eq!(pairs[2], "c.example");
+    let file = |name: &str| dir.join(name).display().to_string();
+    let never = |name: &str, why: &str| format!("{} is never used: {why}", file(name));
+    let lower = "names are looked up in lower case, without a final dot";
+    let variable = "KEYFILE:*.other.example comes first";
+    let found: Vec<String> = facts(&output, "warning");
+    let found = found.iter().filter(|line| line.contains(&file("")));
+    let found: Vec<&str> = found.map(String::as_str).collect();
+    assert_eq!(
+        found,
+        [
+            never("*.example.key", "two labels must follow the *"),
+            never("*.other.example.pem", variable),
+            never("C.example.crt", lower),
+            never("C.example.key", lower),
+            never("a.example.crt", "KEYFILE:a.example comes first"),
+            never("a.example.key", "KEYFILE:a.example comes first"),
+            never("b.other.example/fullchain.pem", variable),
+            never("b.other.example/privkey.pem", variable),
+            never(
+                "c.example.pem",
+                &format!("{} comes first", file("c.example.key"))
+            ),
+            format!(
+                "{} is one file of a pair: it has no private key inside",
+                file("ca.pem")
+            ),
+            format!(
+                "the certificate in {} is not for c.example",
+                file("c.example.crt")
+            ),
+        ]
+    );
+}
+
+#[test]
+fn entries_of_snidir_that_cannot_be_looked_into_are_a_warning() {
+    let dir = snidir(&[
+        ("localhost/privkey.pem", "rsa.key"),
+        ("localhost/fullchain.pem", "rsa.pem"),
+    ]);
+    let outside = snidir(&[("x.example/privkey.pem", "rsa.key")]);
+    symlink("/etc", dir.join("backup")).unwrap();
+    symlink("/etc/passwd", dir.join("notes.txt")).unwrap();
+    let run = || {
+        let check = cmd(["s6-tlsd", "--check", "--mandatory-sni", "true"]);
+        check.env("SNIDIR", dir.path()).run()
+    };
+    let output = run().success();
+    assert_eq!(fact(&output, "pair"), "localhost");
+    let refused = "a client that asks for this name is refused";
+    let backup = format!(
+        "unable to read {}: Invalid cross-device link: {refused}",
+        dir.join("backup").display()
+    );
+    let found = facts(&output, "warning");
+    assert!(found.contains(&backup), "{found:?}");
+    fs::create_dir(dir.join("old")).unwrap();
+    fs::set_permissions(dir.join("old"), Permissions::from_mode(0o700)).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        let check = cmd(["s6-applyuidgid", "-u", "65534", "-g", "65534", "s6-tlsd-io"]);
+        let check = check.args(["--check", "--mandatory-sni", "6", "7"]);
+        let output = check.env("SNIDIR", dir.path()).run().success();
+        let old = format!(
+            "unable to read {} as uid 65534: Permission denied: {refused}",
+            dir.join("old").display()
+        );
+        let found = facts(&output, "warning");
+        assert!(found.contains(&old), "{found:?}");
+    }
+    // A pair that links of the directory lead to is one that clients are to get.
+    symlink(outside.join("x.example"), dir.join("x.example")).unwrap();
+    run().code(96);
 }
 
 #[test]
@@ -677,7 +899,11 @@ fn foreign_text_of_a_certificate_is_quoted() {
         .code(1);
     assert_eq!(fact(&output, "names"), r"a\x0awarning:\x20b\x1b");
     assert!(["8", "9"].contains(&fact(&output, "days-left").as_str()));
-    assert_eq!(facts(&output, "warning"), [""; 0]);
+    let warning = format!(
+        "the certificate in {} has no subjectAltName: most clients refuse it",
+        certificate.display()
+    );
+    assert_eq!(facts(&output, "warning"), [warning]);
 }
 
 /// System calls that a check must not make: they execute what is not ours, make processes,

@@ -35,7 +35,14 @@ fn a_service_is_checked_before_it_starts_and_while_it_runs() {
     let server = example.start("./run");
     assert_eq!(page(example.port), "a page\n");
     server.wait_out("least-days-left: ");
-    assert_eq!(days().run().success().out(), "");
+    // The pair has no issuer with it, which is a warning and no more.
+    let warning = days().run().success().out();
+    assert!(warning.starts_with("warning: "), "{warning}");
+    assert!(
+        warning.contains(" has no certificate of the issuer"),
+        "{warning}"
+    );
+    assert_eq!(warning.lines().count(), 1, "{warning}");
     set_up(&example, "expired");
     let out = days().run().code(1).out();
     assert!(out.contains("days-left: -"), "{out}");

@@ -2,8 +2,8 @@
 
 use cli::{ClientOptions, Context, Fatal, SniLevel};
 use tunnel::handshake_facts::HandshakeFacts;
-use webpki::KeyUsage;
 
+use super::pair::Peers;
 use super::{Report, pairs, trust};
 use crate::client::{connection, needed, policy, private_material, server_name, sources};
 use crate::files::retry::Files;
@@ -28,19 +28,19 @@ pub fn check(context: &Context, setup: Setup, options: &ClientOptions) -> Result
         .then(|| private_material(context, &files))
         .transpose()?;
     let pairs = match &key {
-        Some(material) => pairs::all(&report, &material.certificates, SniLevel::Ignore)?,
+        Some(material) => pairs::all(&mut report, &material.certificates, SniLevel::Ignore)?,
         None => Vec::new(),
     };
     privileged.assume_identity()?;
     let any = options.accept_any_certificate;
     let policy = policy(&sources, any, &options.engine, facts.clone())?;
     print_options(&report, options, &policy)?;
+    let peers = Peers {
+        anchors: policy.anchors.as_ref(),
+        are_clients: false,
+    };
     for pair in &pairs {
-        pair.print(
-            &mut report,
-            policy.anchors.as_ref(),
-            KeyUsage::client_auth(),
-        )?;
+        pair.print(&mut report, &peers)?;
     }
     trust::print(&report, &sources, &policy)?;
     connection(

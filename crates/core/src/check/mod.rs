@@ -3,9 +3,11 @@
 //! connection, no guard and no sandbox.
 
 pub mod client;
+mod pair;
 mod pairs;
 pub mod server;
 mod settings;
+mod sni_directory;
 mod trust;
 
 use std::fmt::Display;
@@ -15,7 +17,7 @@ use pki::x509::time::Date;
 
 use crate::wall_clock;
 
-/// The exit code if a certificate is valid for fewer days than asked for.
+/// The exit code if a certificate is valid for fewer days than asked for, or of no use now.
 const FEWER_DAYS: u8 = 1;
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -26,8 +28,10 @@ struct Report<'a> {
     check: StartCheck,
     /// Seconds since 1970.
     now: i64,
-    /// How many whole days the first certificate that expires has left.
-    least_days: Option<i64>,
+    /// The fewest whole days that a certificate of ours has left, and which one it is.
+    least: Option<(i64, String)>,
+    /// Whether something of ours is of no use now, however many days it has left.
+    unfit: bool,
 }
 
 impl<'a> Report<'a> {
@@ -37,7 +41,8 @@ impl<'a> Report<'a> {
             context,
             check: options.check.unwrap_or_default(),
             now: i64::try_from(wall_clock::now().as_secs()).unwrap_or(i64::MAX),
-            least_days: None,
+            least: None,
+            unfit: false,
         }
     }
 
@@ -49,6 +54,12 @@ impl<'a> Report<'a> {
     /// Prints a fault that does not keep the service from starting.
     fn warning(&self, text: impl Display) -> Result<(), Fatal> {
         self.fact("warning", text)
+    }
+
+    /// The same for what peers refuse now. With `days=N` the exit code is not 0 then.
+    fn unfit(&mut self, text: impl Display) -> Result<(), Fatal> {
+        self.unfit = true;
+        self.warning(text)
     }
 
     /// Prints which user the engine is from now on.
@@ -68,24 +79,30 @@ impl<'a> Report<'a> {
         (date.seconds() - self.now).div_euclid(SECONDS_OF_DAY)
     }
 
-    /// Records for how many days a certificate of ours is valid.
-    fn note_days(&mut self, days: i64) {
-        self.least_days = Some(self.least_days.map_or(days, |least| least.min(days)));
+    /// Records for how many days a certificate is valid that we send. `which` names it.
+    fn note_days(&mut self, days: i64, which: String) {
+        if self.least.as_ref().is_none_or(|(least, _)| days < *least) {
+            self.least = Some((days, which));
+        }
     }
 
     /// Ends the report, with the exit code of the program.
     fn finish(self) -> Result<u8, Fatal> {
-        if let Some(least) = self.least_days {
-            self.fact("least-days-left", least)?;
+        if let Some((days, which)) = &self.least {
+            self.fact("least-days-left", days)?;
+            self.fact("least-days-of", which)?;
         }
-        Ok(code(self.check, self.least_days))
+        let days = self.least.map(|(days, _)| days);
+        Ok(code(self.check, days, self.unfit))
     }
 }
 
-fn code(check: StartCheck, least_days: Option<i64>) -> u8 {
-    match (check.days, least_days) {
-        (Some(wanted), Some(least)) if least < i64::from(wanted) => FEWER_DAYS,
-        _ => 0,
+fn code(check: StartCheck, least_days: Option<i64>, unfit: bool) -> u8 {
+    let fewer = |wanted| unfit || least_days.is_some_and(|least| least < i64::from(wanted));
+    if check.days.is_some_and(fewer) {
+        FEWER_DAYS
+    } else {
+        0
     }
 }
 
@@ -94,21 +111,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_is_1_only_if_a_certificate_has_fewer_days_than_asked_for() {
-        for (days, least, expected) in [
-            (None, Some(-5), 0),
-            (Some(0), Some(0), 0),
-            (Some(0), Some(-1), 1),
-            (Some(14), Some(14), 0),
-            (Some(14), Some(13), 1),
-            (Some(14), None, 0),
-            (Some(u32::MAX), Some(3), 1),
+    fn the_code_is_1_only_if_days_are_asked_for_and_are_too_few_or_of_no_use() {
+        for (days, least, unfit, expected) in [
+            (None, Some(-5), true, 0),
+            (Some(0), Some(0), false, 0),
+            (Some(0), Some(-1), false, 1),
+            (Some(14), Some(14), false, 0),
+            (Some(14), Some(13), false, 1),
+            (Some(14), Some(90), true, 1),
+            (Some(14), None, false, 0),
+            (Some(0), None, true, 1),
+            (Some(u32::MAX), Some(3), false, 1),
         ] {
-            assert_eq!(
-                code(StartCheck { days }, least),
-                expected,
-                "{days:?} {least:?}"
-            );
+            let code = code(StartCheck { days }, least, unfit);
+            assert_eq!(code, expected, "{days:?} {least:?} {unfit}");
         }
     }
 
@@ -124,8 +140,8 @@ mod tests {
             assert_eq!(report.days_until(end), days, "{before}");
         }
         for days in [5, 3, 4] {
-            report.note_days(days);
+            report.note_days(days, format!("certificate {days}"));
         }
-        assert_eq!(report.least_days, Some(3));
+        assert_eq!(report.least, Some((3, "certificate 3".to_owned())));
     }
 }

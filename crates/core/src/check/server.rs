@@ -2,8 +2,9 @@
 
 use cli::{ClientCertificate, Context, Fatal, ServerOptions, SniLevel};
 use tunnel::handshake_facts::HandshakeFacts;
-use webpki::KeyUsage;
+use unix::quoted;
 
+use super::pair::Peers;
 use super::{Report, pairs, trust};
 use crate::credentials::sessions::Sessions;
 use crate::files::retry::Files;
@@ -21,20 +22,23 @@ pub fn check(context: &Context, setup: Setup, options: &ServerOptions) -> Result
     let sources = Sources::new(context, &files, anchors(context, options)?);
     let guarded = guarded(context, options);
     let material = private_material(context, &files, options, guarded)?;
-    let pairs = pairs::all(&report, &material.certificates, options.sni())?;
+    let pairs = pairs::all(&mut report, &material.certificates, options.sni())?;
     privileged.assume_identity()?;
     let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
     let own_anchors = match &policy.anchors {
         Some(_) => None,
         None => pairs::own_anchors(&report, &files.with_own_pauses())?,
     };
-    let anchors = policy.anchors.as_ref().or(own_anchors.as_ref());
+    let peers = Peers {
+        anchors: policy.anchors.as_ref().or(own_anchors.as_ref()),
+        are_clients: true,
+    };
     print_options(&report, options, guarded)?;
     if options.asks_for_certificate() {
         report.fact("verification", trust::verification(&policy))?;
     }
     for pair in &pairs {
-        pair.print(&mut report, anchors, KeyUsage::server_auth())?;
+        pair.print(&mut report, &peers)?;
     }
     print_tickets(context, &report, material.sessions.as_ref())?;
     trust::print(&report, &sources, &policy)?;
@@ -77,7 +81,7 @@ fn print_tickets(
     let Some(path) = context.env.get("TICKETKEYFILE") else {
         return Ok(());
     };
-    report.fact("ticket-key-file", path.to_string_lossy())?;
+    report.fact("ticket-key-file", quoted::path(path))?;
     match sessions {
         Some(sessions) => report.fact("ticket-keys", sessions.count()),
         None => report.warning("no tickets are sent, because client certificates are asked for"),

@@ -11,7 +11,7 @@ use super::Report;
 pub fn print(report: &Report<'_>, options: &EngineOptions, guarded: bool) -> Result<(), Fatal> {
     let groups: Vec<&str> = options.groups.iter().map(|group| group.name()).collect();
     report.fact("groups", groups.join(" "))?;
-    let protocols: Vec<String> = options.alpn.iter().map(|name| quoted(name)).collect();
+    let protocols: Vec<String> = options.alpn.iter().map(|name| word(name, "none")).collect();
     report.fact("alpn", or_none(&protocols.join(" ")))?;
     report.fact("handshake-timeout", limit(options.handshake_timeout))?;
     report.fact("idle-timeout", limit(options.idle_timeout))?;
@@ -22,6 +22,15 @@ pub fn print(report: &Report<'_>, options: &EngineOptions, guarded: bool) -> Res
 /// `text`, or `none` if it is empty.
 pub fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
+}
+
+/// The text of others as one word that differs from `reserved`, which has a meaning of its own.
+pub fn word(text: &[u8], reserved: &str) -> String {
+    let word = quoted(text);
+    match text.split_first() {
+        Some((first, rest)) if word == reserved => format!("\\x{first:02x}{}", quoted(rest)),
+        _ => word,
+    }
 }
 
 fn yes_or_no(is: bool) -> &'static str {

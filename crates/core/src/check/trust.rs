@@ -1,6 +1,7 @@
 //! What the peer's certificate is checked against: anchors, pins, revocation lists.
 
 use cli::Fatal;
+use unix::quoted;
 
 use super::Report;
 use crate::verify::policy::{Sources, VerificationPolicy};
@@ -14,8 +15,8 @@ pub fn print(
 ) -> Result<(), Fatal> {
     if let (Some(source), Some(anchors)) = (&sources.anchors, &policy.anchors) {
         match source {
-            Source::Directory(path) => report.fact("anchors-directory", path.to_string_lossy())?,
-            Source::File(path) => report.fact("anchors-file", path.to_string_lossy())?,
+            Source::Directory(path) => report.fact("anchors-directory", quoted::path(path))?,
+            Source::File(path) => report.fact("anchors-file", quoted::path(path))?,
             Source::CompiledIn(_) => report.fact("anchors-compiled-in", "yes")?,
         }
         report.fact("anchors", anchors.count())?;
@@ -24,7 +25,7 @@ pub fn print(
         report.fact("pin", pin.text())?;
     }
     if let (Some(path), Some(lists)) = (&sources.crl_file, &policy.revocations) {
-        report.fact("crl-file", path.to_string_lossy())?;
+        report.fact("crl-file", quoted::path(path))?;
         for list in lists.each() {
             report.fact("crl", &list.issuer)?;
             report.fact("crl-this-update", list.this_update)?;

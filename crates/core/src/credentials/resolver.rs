@@ -125,9 +125,7 @@ impl Certificates {
         let Some(name) = name else {
             return Ok(self.default.clone());
         };
-        let wanted = host_name::normalize(name.as_bytes());
-        let wildcard = || self.named.get(&host_name::wildcard(&wanted)?);
-        if let Some(pair) = self.named.get(&wanted).or_else(wildcard) {
+        if let Some((_, pair)) = self.named(name) {
             return Ok(Some(Arc::clone(pair)));
         }
         let found = match &self.directory {
@@ -138,6 +136,18 @@ impl Certificates {
             directory.warn_of_unicode(name);
         }
         Ok(found.map(Arc::new).or_else(|| self.default.clone()))
+    }
+
+    /// The pair of KEYFILE:x for a client that asks for `name`, and x, normalized.
+    fn named(&self, name: &str) -> Option<(&Vec<u8>, &Arc<CertifiedKey>)> {
+        let wanted = host_name::normalize(name.as_bytes());
+        let wildcard = || self.named.get_key_value(&host_name::wildcard(&wanted)?);
+        self.named.get_key_value(&wanted).or_else(wildcard)
+    }
+
+    /// The x of the variable KEYFILE:x that serves `name`, which may be a wildcard.
+    pub fn variable_for(&self, name: &str) -> Option<&[u8]> {
+        self.named(name).map(|(name, _)| name.as_slice())
     }
 }
 

@@ -3,13 +3,11 @@
 //! (`NAME/privkey.pem`) and of flat directories (`NAME.key`).
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use cli::Fatal;
 use cli::message::NEEDS_A_LABEL;
-use nix::dir::Dir;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use rustls::sign::CertifiedKey;
@@ -64,46 +62,6 @@ impl SniDirectory {
             self.files.context().warn(half.message());
         }
         found
-    }
-
-    /// The files of the pair that [`Self::pair`] loads for `name`: key and chain.
-    pub fn files(&self, name: &str) -> Option<[OsString; 2]> {
-        let places = places(name);
-        let whole = self.first_whole(&places).ok()??;
-        let Place { key, certificate } = &places[whole];
-        Some([key, certificate].map(|file| self.full_path(file)))
-    }
-
-    /// The names, wildcards included, for which there is a file of a pair; sorted.
-    pub fn stems(&self) -> Result<Vec<String>, Fatal> {
-        let failed = |errno| unreadable(&self.path, errno);
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut directory = Dir::openat(&self.fd, ".", flags, Mode::empty()).map_err(failed)?;
-        let mut stems = BTreeSet::new();
-        for entry in directory.iter() {
-            let entry = entry.map_err(failed)?;
-            stems.extend(self.stem(&entry.file_name().to_string_lossy()));
-        }
-        Ok(stems.into_iter().collect())
-    }
-
-    /// The name to which this entry of the directory belongs, if it is or has a file of a
-    /// pair.
-    fn stem(&self, entry: &str) -> Option<String> {
-        if matches!(entry, "." | "..") {
-            return None;
-        }
-        let [directory, key, certificate, both] = of_stem("");
-        let in_directory = [directory.key, directory.certificate];
-        if in_directory
-            .iter()
-            .any(|file| self.has(&format!("{entry}{file}")).unwrap_or(true))
-        {
-            return Some(entry.to_owned());
-        }
-        let ends = [key.key, key.certificate, certificate.certificate, both.key];
-        let stem = ends.iter().find_map(|end| entry.strip_suffix(end.as_str()));
-        stem.filter(|stem| !stem.is_empty()).map(str::to_owned)
     }
 
     /// Looks once for the first complete pair. A pair of which one file is missing may be
@@ -221,18 +179,11 @@ impl SniDirectory {
         let opened = OpenFile::beneath(&self.fd, file);
         opened.map_err(|errno| unreadable(&self.full_path(file), errno).into())
     }
-
-    /// The path of a file in the directory, for messages.
-    fn full_path(&self, file: &str) -> OsString {
-        [&self.path, OsStr::new("/"), OsStr::new(file)]
-            .into_iter()
-            .collect()
-    }
 }
 
 /// Where a pair may be: the names of its files in the directory, with no `..` and at
 /// most one `/`. They are equal if one file holds key and chain.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Default, Eq, PartialEq)]
 pub struct Place {
     /// The private key.
     pub key: String,
@@ -241,6 +192,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether one file holds key and chain.
+    pub fn is_one_file(&self) -> bool {
+        self.key == self.certificate
+    }
+
+    /// Whether `file` is one of its files.
+    pub fn has(&self, file: &str) -> bool {
+        file == self.key || file == self.certificate
+    }
+
     /// The directory in SNIDIR that it is in; empty for SNIDIR itself.
     fn directory(&self) -> &str {
         self.key
@@ -287,5 +248,6 @@ fn of_stem(stem: &str) -> [Place; PLACES] {
     ]
 }
 
+mod listing;
 #[cfg(test)]
 mod tests;

@@ -155,6 +155,14 @@ fn a_client_with_a_fault_and_its_check_end_alike() {
     same("s6-tlsclient CHECK -i x localhost 1 true", "", 100);
     same("s6-tlsclient CHECK localhost x true", "", 100);
     same("s6-tlsclient CHECK -i fe80::1%s6none ::1 1 true", "", 111);
+    same("s6-tlsclient CHECK -H fe80::1%s6none 1 true", "", 111);
+    same(
+        "s6-tlsclient CHECK -H -i 192.0.2.1 127.0.0.1 1 true",
+        "",
+        111,
+    );
+    same("s6-tlsclient CHECK -k a.org a..b 1 true", "", 111);
+    same("s6-tlsclient CHECK -4 ::1 1 true", "", 100);
 }
 
 #[test]
@@ -309,6 +317,27 @@ fn the_program_is_sought_as_the_user_who_will_run_it() {
 }
 
 #[test]
+fn groups_that_cannot_be_set_are_told_as_by_the_service() {
+    let line = if nix::unistd::geteuid().is_root() {
+        "s6-applyuidgid -u 65534 -g 65534 s6-tlsserver CHECK -H -G 5 127.0.0.1 0 true"
+    } else {
+        "s6-tlsserver CHECK -H -G 5 127.0.0.1 0 true"
+    };
+    command(line, true, "").run().fatal(
+        111,
+        "s6-applyuidgid: fatal: unable to set supplementary group list: Operation not permitted",
+    );
+}
+
+#[test]
+fn a_client_that_requires_records_needs_no_anchors() {
+    let check = |line: &str| command(&format!("s6-tlsclient CHECK {line} 443 true"), true, "");
+    let output = check("--dane=required a.invalid").run().success();
+    assert_eq!(fact(&output, "verification"), "TLSA records");
+    check("--dane a.invalid").run().code(100);
+}
+
+#[test]
 fn ids_from_the_environment_must_be_there() {
     let check = |env: &str| command("s6-tlsserver CHECK -HU 127.0.0.1 0 true", true, env).run();
     check("UID=5 GID=5").fatal(100, "s6-applyuidgid: fatal: GIDLIST not set");
@@ -336,7 +365,14 @@ fn access_rules_must_be_there() {
              No such file or directory"
         ),
     );
+    let fifo = dir.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let there = dir.path().to_str().unwrap();
+    for path in ["/dev/null", there, fifo.to_str().unwrap()] {
+        let output = check(&format!("-x {path}")).code(111);
+        let text = format!("s6-tcpserver-access: fatal: unable to cdb_init {path}: ");
+        assert!(output.err().starts_with(&text), "{}", output.err());
+    }
     let output = check(&format!("-i {there}")).success();
     assert_eq!(fact(&output, "access-rules"), there);
 }

@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
-use cli::address::Address;
 use cli::id::{Client, Dane, Id, Tcpclient};
 use cli::operands::{self, Host};
+use cli::tlsa;
 use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite};
 
 use crate::check::{find, speak_as};
@@ -35,15 +35,39 @@ fn check(
         find(context, &own, suite::TLSA.as_ref())?;
     }
     find(context, &own, suite::TCPCLIENT.as_ref())?;
-    let local = given.get(Id::Tcpclient(Tcpclient::LocalIp));
-    if let Some(local) = local.and_then(|local| Address::parse(local.text.as_encoded_bytes())) {
-        local
-            .find_interface()
-            .inspect_err(|_| speak_as(context, suite::TCPCLIENT.as_ref()))?;
-    }
+    connecting(context, &given, &operands)?;
     find(context, suite::TCPCLIENT.as_ref(), suite::TLSC.as_ref())?;
+    stand_in_for_records(context, &given);
     let prog = operands.split_off(2);
     Err(context.exec(&tlsc(given, &operands[0], prog)))
+}
+
+/// Checks what s6-tcpclient knows before it sends anything, and speaks as that program from then
+/// on.
+fn connecting(
+    context: &mut Context,
+    given: &ParsedOptions,
+    operands: &[OsString],
+) -> Result<(), Fatal> {
+    let port = operands::port(&operands[1])?;
+    speak_as(context, suite::TCPCLIENT.as_ref());
+    let options = given.iter().filter_map(|option| match option.id {
+        Id::Tcpclient(id) => Some((id, option)),
+        _ => None,
+    });
+    tcp::tcpclient::check(context, options, &operands[0], port)
+}
+
+/// Sets a TLSA record in the place of those that are required, so that the engine needs no trust
+/// anchors either. If there are some, they are checked.
+fn stand_in_for_records(context: &mut Context, given: &ParsedOptions) {
+    let has = |name: &str| context.env.get(name).is_some();
+    let anchored = has("CADIR") || has("CAFILE") || given.has(Id::Client(Client::WebpkiRoots));
+    let required = given.has(Id::Dane(Dane::Required));
+    if required && !anchored && !has(tlsa::RECORDS) {
+        let record = format!("3 1 1 {}", "0".repeat(64));
+        context.env.set(tlsa::RECORDS, record);
+    }
 }
 
 /// The command line of the chain.

@@ -70,6 +70,14 @@ impl Resolver {
         resolve(&self.config, queries, None, self.deadline)
     }
 
+    /// Checks that `name` can be looked up. Nothing is queried.
+    pub fn check(&self, name: &str) -> Result<(), Failure> {
+        if self.hosts.addresses(name).is_empty() {
+            self.candidates(name, false)?;
+        }
+        Ok(())
+    }
+
     /// The addresses of `name`, IPv6 first; at least one. With `qualify`, suffixes are
     /// tried unless the name has a final dot. For `localhost` and names under it no
     /// server is queried.

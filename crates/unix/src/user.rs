@@ -58,13 +58,14 @@ pub fn with_effective<T>(
 ) -> Result<T, (&'static str, Errno)> {
     let (own_uid, own_gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     let own_groups = supplementary_groups().map_err(|errno| ("get groups", errno))?;
-    let changed = change(uid, gid, groups);
-    let result = changed.map(|()| action());
+    let result = change(uid, gid, groups).map(|()| action());
     let restored = nix::unistd::seteuid(own_uid)
         .and_then(|()| nix::unistd::setegid(own_gid))
         .and_then(|()| groups.map_or(Ok(()), |_| set_groups(&own_groups)));
+    // What failed first is what the caller has to know.
+    let result = result?;
     restored.map_err(|errno| ("take back ids", errno))?;
-    result
+    Ok(result)
 }
 
 /// Sets the user id last: without the former one the others could not be changed.

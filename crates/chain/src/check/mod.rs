@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 
 use cli::{Context, Fatal, suite};
-use unix::exec;
+use unix::{exec, quoted};
 
 use crate::ends::Ends;
 use crate::options::Options;
@@ -17,7 +17,7 @@ use crate::options::Options;
 /// that of `by`, except that s6-tcpserverd would only warn, for each connection.
 pub fn find(context: &mut Context, by: &OsStr, next: &OsStr) -> Result<(), Fatal> {
     let errno = match exec::find(next, &context.env) {
-        Ok(path) => return context.fact("program", path.to_string_lossy()),
+        Ok(path) => return context.fact("program", quoted::path(path.as_ref())),
         Err(errno) => errno,
     };
     speak_as(context, by);

@@ -2,12 +2,11 @@
 //! itself.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io;
 
 use cli::id::{Access, Applyuidgid, Id, Socketbinder};
 use cli::{ConnectionLimits, Context, Fatal, Ids, ParsedOptions, operands, suite};
-use unix::{errno, user};
+use tcp::access::Ruleset;
+use unix::{quoted, user};
 
 use super::{find, speak_as};
 use crate::tlsserver::Chain;
@@ -110,38 +109,18 @@ fn ids(context: &mut Context, given: &ParsedOptions) -> Result<Option<Ids>, Fata
     Ok(Some(ids))
 }
 
-/// The access rules of s6-tcpserver-access: whether they are there. Which rule decides is
+/// The access rules of s6-tcpserver-access: whether they can be looked up. Which rule decides is
 /// known only when there is a client.
 fn rules(context: &mut Context, given: &ParsedOptions) -> Result<(), Fatal> {
     let path = |id| given.get(Id::Access(id)).map(|option| option.text.clone());
-    let (path, found, what) = match (path(Access::RulesDirectory), path(Access::RulesFile)) {
-        (Some(path), _) => {
-            let found = searchable(&path);
-            (path, found, "check fs ruleset for IP in")
-        }
-        (None, Some(path)) => {
-            let found = File::open(&path).map(drop);
-            (path, found, "cdb_init")
-        }
+    let (path, rules) = match (path(Access::RulesDirectory), path(Access::RulesFile)) {
+        (Some(path), _) => (path.clone(), Ruleset::Directory(path)),
+        (None, Some(path)) => (path.clone(), Ruleset::File(path)),
         (None, None) => return Ok(()),
     };
-    let shown = path.to_string_lossy();
-    found.map_err(|error| {
-        speak_as(context, suite::TCPSERVER_ACCESS.as_ref());
-        Fatal::system(&format!("{what} {shown}"), errno::of(&error))
-    })?;
-    context.fact("access-rules", shown)
-}
-
-/// Checks that entries of a directory can be looked up. An empty name is none.
-fn searchable(directory: &OsStr) -> io::Result<()> {
-    let entry: OsString = [directory, OsStr::new("/.")].into_iter().collect();
-    let path = if directory.is_empty() {
-        directory
-    } else {
-        &entry
-    };
-    fs::metadata(path).map(drop)
+    let checked = rules.check();
+    checked.inspect_err(|_| speak_as(context, suite::TCPSERVER_ACCESS.as_ref()))?;
+    context.fact("access-rules", quoted::path(&path))
 }
 
 /// The command line of a program that binds a socket to `address` and does not listen.

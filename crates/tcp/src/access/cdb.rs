@@ -3,8 +3,9 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
+use nix::fcntl::OFlag;
 use unix::errno;
 
 use super::rule::{Allowed, Defect, Variables, Verdict};
@@ -24,10 +25,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the file at `path`.
+    /// Opens the file at `path`. A pipe is an error: opening it does not wait for a writer.
     pub fn open(path: &OsStr) -> Result<Self, Defect> {
         let system = |error: std::io::Error| Defect::System(errno::of(&error));
-        Self::new(File::open(path).map_err(system)?)
+        let mut options = File::options();
+        let options = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        Self::new(options.open(path).map_err(system)?)
     }
 
     /// Uses `file` if all its hash tables lie within it.

@@ -23,7 +23,8 @@ use unix::{Errno, Pid, fd, poll};
 use crate::deadline::deadline;
 use crate::ident::{self, Query, Reply};
 use rule::Allowed;
-use rules::{Decision, Ruleset};
+use rules::Decision;
+pub use rules::Ruleset;
 
 /// Exit code: the client is refused.
 const REFUSED: u8 = 1;

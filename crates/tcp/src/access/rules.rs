@@ -27,6 +27,15 @@ pub enum Decision {
 }
 
 impl Ruleset {
+    /// Checks that rules can be looked up. Otherwise the error is that of a client's look-up.
+    pub fn check(&self) -> Result<(), Fatal> {
+        match self {
+            Self::Directory(path) => directory::check(path, &["ip4", "ip6"])
+                .map_err(|errno| unusable("fs", "IP", path, &errno.into())),
+            Self::File(path) => open(path).map(drop),
+        }
+    }
+
     /// The most precise rule for an address.
     pub fn by_address(&self, ip: Ip) -> Result<Decision, Fatal> {
         let mut families = vec![family(ip)];
@@ -56,15 +65,19 @@ impl Ruleset {
                 first(keys, |key| directory::rule(path, key)).map_err(failed)
             }
             Self::File(path) => {
-                let database = cdb::Database::open(path).map_err(|defect| {
-                    let text = format!("unable to cdb_init {}", path.to_string_lossy());
-                    Fatal::new(Fatal::SYSTEM, format!("{text}: {}", defect.text()))
-                })?;
+                let database = open(path)?;
                 first(keys, |key| database.rule(key.as_bytes()))
                     .map_err(|defect| unusable("cdb", what, path, &defect))
             }
         }
     }
+}
+
+fn open(path: &OsStr) -> Result<cdb::Database, Fatal> {
+    cdb::Database::open(path).map_err(|defect| {
+        let text = format!("unable to cdb_init {}", path.to_string_lossy());
+        Fatal::new(Fatal::SYSTEM, format!("{text}: {}", defect.text()))
+    })
 }
 
 /// The decision of the first of `keys` whose rule decides; `rule` looks one up.

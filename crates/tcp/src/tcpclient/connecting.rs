@@ -1,5 +1,6 @@
 //! Connecting to the first of several addresses that accepts.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -35,12 +36,26 @@ enum Failure {
 impl Attempts<'_> {
     /// The first connection that succeeds, as a non-blocking socket.
     pub fn connect(&self, context: &Context) -> Result<OwnedFd, Fatal> {
+        self.first(context, |address, limit| self.attempt(address, limit))
+    }
+
+    /// Does as [`Self::connect`] up to the connection itself: nothing is sent.
+    pub fn check(&self, context: &Context) -> Result<(), Fatal> {
+        self.first(context, |address, _| self.prepare(address).map(drop))
+    }
+
+    /// What `attempt` returns for the first address for which it succeeds.
+    fn first<T>(
+        &self,
+        context: &Context,
+        attempt: impl Fn(Address, Duration) -> Result<T, Failure>,
+    ) -> Result<T, Fatal> {
         let mut unbound = None;
         let mut tried = false;
         for (last, limit) in self.limits() {
             for address in self.addresses {
-                match self.attempt(*address, limit) {
-                    Ok(socket) => return Ok(socket),
+                match attempt(*address, limit) {
+                    Ok(made) => return Ok(made),
                     Err(Failure::Bind(errno)) => unbound = Some(errno),
                     Err(Failure::Connect(errno)) => {
                         tried = true;
@@ -85,7 +100,8 @@ impl Attempts<'_> {
         bind(socket, Endpoint { address, port }.socket_address()?)
     }
 
-    fn attempt(&self, address: Address, limit: Duration) -> Result<OwnedFd, Failure> {
+    /// A socket that is bound to the local address, and the remote address.
+    fn prepare(&self, address: Address) -> Result<(OwnedFd, SocketAddr), Failure> {
         let port = self.port;
         let remote = Endpoint { address, port }
             .socket_address()
@@ -94,6 +110,11 @@ impl Attempts<'_> {
         if self.local.0.is_some() || self.local.1 != 0 {
             self.bind(&socket, address.ip).map_err(Failure::Bind)?;
         }
+        Ok((socket, remote))
+    }
+
+    fn attempt(&self, address: Address, limit: Duration) -> Result<OwnedFd, Failure> {
+        let (socket, remote) = self.prepare(address)?;
         let until = earlier(self.deadline, Some(Instant::now() + limit));
         let mut attempt = Attempt {
             socket,

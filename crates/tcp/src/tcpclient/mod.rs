@@ -62,15 +62,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
         address.find_interface()?;
     }
     let addresses = addresses(context, &options, host, deadline)?;
-    let attempts = Attempts {
-        addresses: &addresses,
-        port,
-        rounds: options
-            .rounds
-            .map(|seconds| Duration::from_secs(seconds.into())),
-        local: (options.local_ip, options.local_port),
-        deadline,
-    };
+    let attempts = options.attempts(&addresses, port, deadline);
     let socket = attempts.connect(context)?;
     let remote = set_up(context, &options, &socket, deadline)?;
     context.info(&format!(
@@ -79,6 +71,34 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     ));
     hand_over(socket).map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&prog))
+}
+
+/// Checks what can be known without sending anything: whether the host is an address or a name
+/// that can be looked up, and whether a socket can be bound to the local address. `given` are
+/// options of s6-tcpclient.
+pub fn check<'a>(
+    context: &mut Context,
+    given: impl Iterator<Item = (Tcpclient, &'a ParsedOption)>,
+    host: &OsStr,
+    port: u16,
+) -> Result<(), Fatal> {
+    let mut options = Options::default();
+    for (id, option) in given {
+        options.apply(id, option, context)?;
+    }
+    if let Some(address) = options.local_ip {
+        address.find_interface()?;
+    }
+    let addresses = match Host::parse(host, !options.no_dns)? {
+        Host::Name => {
+            let name = host.to_string_lossy();
+            let checked = resolver(context, &options, &name, None)?.check(&name);
+            checked.map_err(|failure| unresolved(&name, &failure.to_string()))?;
+            options.loopback()
+        }
+        _ => addresses(context, &options, host, None)?,
+    };
+    options.attempts(&addresses, port, None).check(context)
 }
 
 impl Default for Options {
@@ -100,6 +120,34 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether addresses of this family are wanted.
+    fn wants(&self, address: Address) -> bool {
+        self.families.include(address.ip.into())
+    }
+
+    /// The addresses of this machine itself.
+    fn loopback(&self) -> Vec<Address> {
+        let all: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        let all = all.map(Address::from).into_iter();
+        all.filter(|address| self.wants(*address)).collect()
+    }
+
+    /// The attempts to connect to these addresses.
+    fn attempts<'a>(
+        &self,
+        addresses: &'a [Address],
+        port: u16,
+        deadline: Option<Instant>,
+    ) -> Attempts<'a> {
+        Attempts {
+            addresses,
+            port,
+            rounds: (self.rounds).map(|seconds| Duration::from_secs(seconds.into())),
+            local: (self.local_ip, self.local_port),
+            deadline,
+        }
+    }
+
     fn apply(
         &mut self,
         id: Tcpclient,
@@ -139,15 +187,10 @@ fn addresses(
     host: &OsStr,
     deadline: Option<Instant>,
 ) -> Result<Vec<Address>, Fatal> {
-    let wanted = |address: &Address| options.families.include(address.ip.into());
     let mut addresses = match Host::parse(host, !options.no_dns)? {
-        Host::Local => {
-            let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-            let addresses = loopback.map(Address::from).into_iter();
-            addresses.filter(wanted).collect()
-        }
+        Host::Local => options.loopback(),
         Host::Addresses(list) => {
-            if !list.iter().all(wanted) {
+            if !list.iter().all(|address| options.wants(*address)) {
                 let host = host.to_string_lossy();
                 let text = format!("no IP address of the wanted family for {host}");
                 return Err(Fatal::user(text));
@@ -170,10 +213,8 @@ fn resolve(
     deadline: Option<Instant>,
 ) -> Result<Vec<IpAddr>, Fatal> {
     let name = host.to_string_lossy();
-    let failed = |why: &str| Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"));
-    let resolver = Resolver::new(&context.env, options.hosts, deadline)
-        .map_err(|errno| failed(unix::errno::text(errno)))?;
-    resolver
+    let failed = |why: &str| unresolved(&name, why);
+    resolver(context, options, &name, deadline)?
         .addresses(&name, options.families, options.qualify)
         .map_err(|failure| {
             if failure.is_negative() && !name.is_ascii() {
@@ -182,6 +223,20 @@ fn resolve(
                 failed(&failure.to_string())
             }
         })
+}
+
+fn resolver(
+    context: &Context,
+    options: &Options,
+    name: &str,
+    deadline: Option<Instant>,
+) -> Result<Resolver, Fatal> {
+    Resolver::new(&context.env, options.hosts, deadline)
+        .map_err(|errno| unresolved(name, unix::errno::text(errno)))
+}
+
+fn unresolved(name: &str, why: &str) -> Fatal {
+    Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"))
 }
 
 /// Sets up the socket and the environment for the program. Returns the remote end.

@@ -677,6 +677,15 @@ fn trust_is_described() {
         "{warnings}"
     );
     assert!(warnings.contains("no tickets are sent"), "{warnings}");
+    assert!(!warnings.contains("CRLFILE has no list"), "{warnings}");
+    let other = cmd(["s6-tlsc-io", "--check", "6", "7"])
+        .env("CAFILE", certs().path("inter.pem"))
+        .env("CRLFILE", certs().path("ca-none.crl"))
+        .run()
+        .success();
+    let text = "CRLFILE has no list of a trust anchor: certificates that an anchor has issued \
+                are refused";
+    assert!(facts(&other, "warning").contains(&text.to_owned()));
     let output = server(&["--check"], "p256")
         .env("TICKETKEYFILE", &key)
         .run()

@@ -32,8 +32,18 @@ pub fn print(
             report.fact("crl-next-update", list.next_update)?;
             if report.days_until(list.next_update) < 0 {
                 let issuer = &list.issuer;
-                report.warning(format!("the revocation list of {issuer} is out of date"))?;
+                report.warning(format!(
+                    "the revocation list of {issuer} is out of date: \
+                     certificates of this issuer are refused"
+                ))?;
             }
+        }
+        let anchors = policy.anchors.as_ref();
+        if anchors.is_some_and(|anchors| !lists.has_one_of(anchors)) {
+            report.warning(
+                "CRLFILE has no list of a trust anchor: certificates that an anchor has issued \
+                 are refused",
+            )?;
         }
     }
     Ok(())

@@ -26,6 +26,7 @@ use webpki::{
 use crate::crypto;
 use crate::files::error::{unreadable, unusable};
 use crate::files::retry::Files;
+use crate::verify::trust_anchors::Anchors;
 
 /// The lists of all issuers.
 #[derive(Debug)]
@@ -76,6 +77,12 @@ impl RevocationLists {
                 next_update: fields.next_update?,
             })
         })
+    }
+
+    /// Whether a list is of an issuer with the name of one of `anchors`.
+    pub fn has_one_of(&self, anchors: &Anchors) -> bool {
+        let listed = |subject: &[u8]| self.lists.iter().any(|list| list.issuer == subject);
+        !anchors.roots(listed).is_empty()
     }
 
     /// Checks that nothing on `path`, which begins with the peer's own certificate, is

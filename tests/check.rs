@@ -614,6 +614,24 @@ fn a_chain_out_of_order_is_a_warning() {
 }
 
 #[test]
+fn an_issuer_with_another_key_is_a_warning() {
+    let dir = TempDir::new();
+    for (issuer, expected) in [
+        ("ca.pem", None),
+        ("twin.pem", Some("has the name of the issuer")),
+    ] {
+        let chain = ["p256.pem", issuer].map(|name| certs().read(name));
+        let file = dir.file("chain", chain.concat());
+        let output = server(&["--check"], "p256").env("CERTFILE", &file).run();
+        let found = facts(&output.success(), "warning");
+        match expected {
+            None => assert_eq!(found, [""; 0]),
+            Some(text) => assert!(found.len() == 1 && found[0].contains(text), "{found:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_stapled_response_is_described() {
     let response = |file: &str| {
         server(&["--check"], "p256")

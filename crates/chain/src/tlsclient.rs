@@ -7,6 +7,7 @@ use cli::id::{Client, Dane, Id, Tcpclient};
 use cli::operands::{self, Host};
 use cli::tlsa;
 use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite};
+use unix::quoted;
 
 use crate::check::{find, speak_as};
 
@@ -28,8 +29,8 @@ fn check(
     given: ParsedOptions,
     mut operands: Vec<OsString>,
 ) -> Result<u8, Fatal> {
-    context.fact("host", operands[0].to_string_lossy())?;
-    context.fact("port", operands[1].to_string_lossy())?;
+    context.fact("host", quoted::path(&operands[0]))?;
+    context.fact("port", operands::port(&operands[1])?)?;
     let own = OsString::from(&context.prog);
     if !tlsa(&given, &operands).is_empty() {
         find(context, &own, suite::TLSA.as_ref())?;

@@ -2,6 +2,7 @@
 
 use cli::{ClientOptions, Context, Fatal, SniLevel};
 use tunnel::handshake_facts::HandshakeFacts;
+use unix::quoted;
 
 use super::pair::Peers;
 use super::{Report, pairs, trust};
@@ -63,7 +64,7 @@ fn print_options(
     report.settings(&options.engine, options.engine.key_guard)?;
     report.fact("verification", trust::verification(policy))?;
     match &options.server_name {
-        Some(name) => report.fact("server-name", name.to_string_lossy())?,
+        Some(name) => report.fact("server-name", quoted::path(name))?,
         None => report.fact("server-name", "none")?,
     }
     if policy.dane.is_some() {

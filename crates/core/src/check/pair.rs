@@ -7,19 +7,21 @@ use cli::message::MAX_LINE;
 use pki::x509::ocsp::{Status, Verdict};
 use pki::x509::time::Date;
 use pki::x509::{Certificate, kind};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error};
 use tunnel::explain;
+use tunnel::explain::refusal::RSA_BITS;
 use unix::quoted::{self, quoted};
 use webpki::KeyUsage;
 
 use super::Report;
 use super::settings::{or_none, word};
+use crate::crypto;
 use crate::host_name;
 use crate::verify::chain::Chain;
-use crate::verify::policy;
 use crate::verify::trust_anchors::Anchors;
+use crate::verify::{crl, policy};
 use crate::wall_clock;
 
 /// A pair, without its private key.
@@ -172,10 +174,15 @@ impl Pair {
                 Some(Err(error)) => format!("no: {}", why(error)),
             },
         )?;
-        for (number, pair) in (2..).zip(fields.windows(2)) {
+        for (number, (ders, pair)) in (2..).zip(self.chain.windows(2).zip(fields.windows(2))) {
             if pair[0].issuer().0 != pair[1].subject().0 {
                 report.warning(format!(
                     "certificate {number} in {file} is not the issuer of the one before it"
+                ))?;
+            } else if is_by_another_key(&ders[0], &pair[1]) {
+                report.warning(format!(
+                    "certificate {number} in {file} has the name of the issuer of the one before \
+                     it, but another key has signed that"
                 ))?;
             }
         }
@@ -209,7 +216,7 @@ impl Pair {
             usage,
             common_name_counts: false,
         };
-        let algorithms = crate::crypto::signature_algorithms();
+        let algorithms = crypto::signature_algorithms();
         let now = wall_clock::now();
         policy::verify_by_anchors(&chain, anchors, None, now, &algorithms, |_| ())
     }
@@ -284,6 +291,17 @@ fn date(date: Date) -> String {
     } else {
         "malformed".to_owned()
     }
+}
+
+/// Whether another key than that of `issuer` has signed the certificate in `der`. False if that
+/// is unknown.
+fn is_by_another_key(der: &[u8], issuer: &Certificate<'_>) -> bool {
+    let key = SubjectPublicKeyInfoDer::from(issuer.public_key_info());
+    let can_verify = issuer.public_key().is_some_and(|key| {
+        let size = key.rsa_bits().is_none_or(|bits| RSA_BITS.contains(&bits));
+        size && crypto::can_verify(key.algorithm) && crl::unknown_algorithm(der).is_none()
+    });
+    can_verify && !crl::is_signed_by(der, &key)
 }
 
 /// Why a peer would refuse the chain.

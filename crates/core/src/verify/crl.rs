@@ -212,16 +212,12 @@ impl From<Error> for Refused {
 impl List {
     /// Whether this key, a SubjectPublicKeyInfo, has signed it.
     fn is_signed_by(&self, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
-        Signed::parse(&self.der).is_some_and(|signed| is_signed_by(&signed, key))
+        is_signed_by(&self.der, key)
     }
 
     /// The error for a signature by an unsupported algorithm, if it has one.
     fn unknown_signature(&self) -> Option<Error> {
-        let algorithm = Signed::parse(&self.der)?.algorithm;
-        let mut known = crypto::signature_algorithms().all.iter();
-        if known.any(|known| known.signature_alg_id().as_ref() == algorithm) {
-            return None;
-        }
+        let algorithm = unknown_algorithm(&self.der)?;
         let context = UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id: algorithm.to_vec(),
             supported_algorithms: Vec::new(),
@@ -258,8 +254,10 @@ impl List {
     }
 }
 
-fn is_signed_by(signed: &Signed<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
-    let Ok(key) = RawPublicKeyEntity::try_from(key) else {
+/// Whether this key, a SubjectPublicKeyInfo, has signed the list or certificate in `der`. False
+/// also if the signature cannot be verified.
+pub fn is_signed_by(der: &[u8], key: &SubjectPublicKeyInfoDer<'_>) -> bool {
+    let (Some(signed), Ok(key)) = (Signed::parse(der), RawPublicKeyEntity::try_from(key)) else {
         return false;
     };
     let algorithms = crypto::signature_algorithms().all.iter();
@@ -269,6 +267,14 @@ fn is_signed_by(signed: &Signed<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool 
         let verified = key.verify_signature(*known, signed.message, signed.signature);
         verified.is_ok()
     })
+}
+
+/// The signature's algorithm in the list or certificate in `der`, if it is not supported.
+pub fn unknown_algorithm(der: &[u8]) -> Option<&[u8]> {
+    let algorithm = Signed::parse(der)?.algorithm;
+    let mut known = crypto::signature_algorithms().all.iter();
+    let is_known = known.any(|known| known.signature_alg_id().as_ref() == algorithm);
+    (!is_known).then_some(algorithm)
 }
 
 /// Checks that webpki can read the list with all of its entries. They are not kept:

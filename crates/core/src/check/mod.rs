@@ -2,6 +2,7 @@
 //! the functions that a connection uses, in the same order and as the same users. There is no
 //! connection, no guard and no sandbox.
 
+mod certificate;
 pub mod client;
 mod pair;
 mod pairs;

@@ -30,10 +30,15 @@ fn names() -> String {
     records += &format!(
         "alias CNAME good\nown CNAME none\n_443._tcp.own TLSA {}\n\
          outside CNAME host.plain.test.\n_443._tcp.outside TLSA {}\n\
+         hidden CNAME nobody.plain.test.\n_443._tcp.hidden TLSA {}\n\
+         empty CNAME text.plain.test.\n_443._tcp.empty TLSA {}\n\
+         bare CNAME text.plain.test.\n\
          named A 127.0.0.1\n_443._tcp.named CNAME _dane\n_dane TLSA {}\n\
          mail A 127.0.0.1\n_25._tcp.mail TLSA {}\n",
         digest('6'),
         digest('7'),
+        digest('a'),
+        digest('b'),
         digest('8'),
         digest('9')
     );
@@ -42,7 +47,10 @@ fn names() -> String {
 
 /// A resolver with one zone of each kind.
 fn validator() -> Option<Validator> {
-    let plain = format!("host A 127.0.0.1\n_443._tcp.host TLSA {}\n", digest('1'));
+    let plain = format!(
+        "host A 127.0.0.1\n_443._tcp.host TLSA {}\ntext TXT text\n",
+        digest('1')
+    );
     let zones = [
         Zone {
             name: "good.test",
@@ -104,6 +112,9 @@ fn records_that_dnssec_secures_are_found() {
         (&[], "own", digest('6'), "own"),
         // DNSSEC secures the alias but not its target.
         (&[], "outside", digest('7'), "outside"),
+        // Anybody can say that the target has no address.
+        (&[], "hidden", digest('a'), "hidden"),
+        (&[], "empty", digest('b'), "empty"),
         (&[], "named", digest('8'), "named"),
     ] {
         let output = tlsa(&validator, options, &format!("{host}.good.test"))
@@ -135,7 +146,9 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
     let no_name = "the host is not a name in the DNS";
     for (host, why) in [
         ("none.good.test", "the host has none that DNSSEC secures"),
+        ("bare.good.test", "the host has none that DNSSEC secures"),
         ("host.plain.test", insecure),
+        ("text.plain.test", "the host has no address: no such record"),
         (
             "nobody.good.test",
             "the host has no address: no such domain",

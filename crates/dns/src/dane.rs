@@ -77,7 +77,7 @@ impl Resolver {
             Bases::Absent(why) => return Ok(Tlsa::Absent(why)),
             Bases::HostIfAliasIsSecure => {
                 let alias = self.secured(Query::Secured(host, SecuredKind::Cname))?;
-                if !alias.is_some_and(|alias| alias.authentic) {
+                if !(alias.authentic && alias.records.is_ok()) {
                     return Ok(Tlsa::Absent(Unsecured::Address));
                 }
                 vec![plain(service.host)]
@@ -88,21 +88,20 @@ impl Resolver {
                 continue;
             };
             let found = self.secured(Query::Secured(owner, SecuredKind::Tlsa))?;
-            if let Some(found) = found.filter(|found| found.authentic) {
-                let records = found.data.iter();
-                let records = records.filter_map(|data| TlsaRecord::from_rdata(data));
-                let records = records.collect();
-                return Ok(Tlsa::Authentic { base, records });
-            }
+            let (true, Ok(data)) = (found.authentic, found.records) else {
+                continue;
+            };
+            let records = data.iter().filter_map(|data| TlsaRecord::from_rdata(data));
+            let records = records.collect();
+            return Ok(Tlsa::Authentic { base, records });
         }
         Ok(Tlsa::Absent(Unsecured::Record))
     }
 
-    /// The records that answer `query`. None if there are none.
-    fn secured(&self, query: Query) -> Result<Option<Secured>, Failure> {
+    /// The answer to `query`, which asks for DNSSEC.
+    fn secured(&self, query: Query) -> Result<Secured, Failure> {
         match self.answers(&[query]).pop() {
-            Some(Ok(Answer::Secured(found))) => Ok(Some(found)),
-            Some(Err(failure)) if failure.is_negative() => Ok(None),
+            Some(Ok(Answer::Secured(found))) => Ok(found),
             Some(Err(failure)) => Err(failure),
             _ => Err(Failure::Malformed),
         }
@@ -115,7 +114,7 @@ enum Bases {
     /// Under these, in this order.
     Known(Vec<String>),
     /// Under the name of the host if DNSSEC secures that it is an alias. It does not secure what
-    /// it is an alias of.
+    /// it is an alias of, so whether that has addresses is anybody's word.
     HostIfAliasIsSecure,
     /// Under none.
     Absent(Unsecured),
@@ -125,33 +124,34 @@ enum Bases {
 /// section 2.2). `answers` are those to the queries for its addresses: if one has addresses,
 /// another one may have failed.
 fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases, Failure> {
-    let found = answers.iter().filter_map(|answer| match answer {
-        Ok(Answer::Secured(found)) => Some(found),
+    let said = answers.iter().filter_map(|answer| match answer {
+        Ok(Answer::Secured(said)) => Some(said),
         _ => None,
     });
-    let found: Vec<&Secured> = found.collect();
-    let host = plain(host);
-    let owner = |found: &Secured| found.owner.as_deref().map(plain);
-    if let Some(secure) = found.iter().find(|found| found.authentic) {
-        let mut bases: Vec<String> = owner(secure).into_iter().collect();
+    let said: Vec<&Secured> = said.collect();
+    let mut found = said.iter().filter(|said| said.records.is_ok()).peekable();
+    let any = found.peek().is_some();
+    if let Some(secure) = found.find(|found| found.authentic) {
+        let host = plain(host);
+        let mut bases: Vec<String> = secure.owner.as_deref().map(plain).into_iter().collect();
         if !bases.contains(&host) {
             bases.push(host);
         }
         return Ok(Bases::Known(bases));
     }
-    if found.iter().any(|found| owner(found) != Some(host.clone())) {
+    let failure = answers.iter().find_map(|answer| answer.as_ref().err());
+    if let Some(failure) = failure.filter(|_| !any) {
+        return Err(*failure);
+    }
+    if said.iter().any(|said| said.aliased && !said.authentic) {
         return Ok(Bases::HostIfAliasIsSecure);
     }
-    if !found.is_empty() {
+    if any {
         return Ok(Bases::Absent(Unsecured::Address));
     }
-    let failures = || answers.iter().filter_map(|answer| answer.as_ref().err());
-    let unknown = failures().find(|failure| !failure.is_negative());
-    match unknown.or_else(|| failures().next()) {
-        Some(failure) if failure.is_negative() => Ok(Bases::Absent(Unsecured::NoAddress(*failure))),
-        Some(failure) => Err(*failure),
-        None => Err(Failure::Malformed),
-    }
+    let absent = said.iter().find_map(|said| said.records.as_ref().err());
+    let absent = *absent.ok_or(Failure::Malformed)?;
+    Ok(Bases::Absent(Unsecured::NoAddress(absent)))
 }
 
 /// The name of the TLSA records (RFC 6698 section 3). None if it is too long.
@@ -171,8 +171,18 @@ mod tests {
     fn addresses(owner: &str, authentic: bool) -> Result<Answer, Failure> {
         Ok(Answer::Secured(Secured {
             authentic,
+            aliased: owner != "host.test.",
             owner: Some(owner.into()),
-            data: vec![],
+            records: Ok(vec![]),
+        }))
+    }
+
+    fn none(aliased: bool, authentic: bool) -> Result<Answer, Failure> {
+        Ok(Answer::Secured(Secured {
+            authentic,
+            aliased,
+            owner: None,
+            records: Err(Failure::NoData),
         }))
     }
 
@@ -186,7 +196,12 @@ mod tests {
         ))
     }
 
-    const NO: Result<Answer, Failure> = Err(Failure::NoData);
+    const NO: Result<Answer, Failure> = Ok(Answer::Secured(Secured {
+        authentic: false,
+        aliased: false,
+        owner: None,
+        records: Err(Failure::NoData),
+    }));
     const BOGUS: Result<Answer, Failure> = Err(Failure::Server);
 
     #[test]
@@ -207,6 +222,24 @@ mod tests {
     fn alias_of_an_insecure_name_has_to_be_secure_itself() {
         let alias = addresses("target.test.", false);
         assert_eq!(bases([alias, NO]), Ok(Bases::HostIfAliasIsSecure));
+    }
+
+    #[test]
+    fn absence_of_addresses_counts_if_it_is_secure_or_there_is_no_alias() {
+        let absent = || Ok(Bases::Absent(Unsecured::NoAddress(Failure::NoData)));
+        let all = [(false, false), (false, true), (true, true)];
+        for (aliased, authentic) in all {
+            let none = || none(aliased, authentic);
+            assert_eq!(bases([none(), none()]), absent());
+        }
+        let forged = || none(true, false);
+        for (aliased, authentic) in [(true, false)].into_iter().chain(all) {
+            let other = || none(aliased, authentic);
+            let unknown = Ok(Bases::HostIfAliasIsSecure);
+            assert_eq!(bases([forged(), other()]), unknown);
+            assert_eq!(bases([other(), forged()]), unknown);
+        }
+        assert_eq!(bases([forged(), BOGUS]), Err(Failure::Server));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Query {
     }
 }
 
-/// The result of a query. It is never empty.
+/// The result of a query. It is never empty, except [`Secured::records`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
     /// The addresses of a name, in the server's order.
@@ -66,17 +66,21 @@ pub enum Answer {
     Secured(Secured),
 }
 
-/// Records, and what the server says about them.
+/// What the server says about the records of a name, or about their absence.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Secured {
-    /// Whether the server says that DNSSEC secures the whole answer, aliases included: the AD
-    /// bit. It means something only if the server and the path to it are trusted.
+    /// Whether the server says that DNSSEC secures the whole answer, aliases and the absence of
+    /// records included: the AD bit. It means something only if the server and the path to it
+    /// are trusted.
     pub authentic: bool,
-    /// The name at the end of the chain of aliases, as [`host_name`] returns it. None for TLSA
-    /// records, and for aliases themselves.
+    /// Whether the name is an alias that was followed.
+    pub aliased: bool,
+    /// The name at the end of the chain of aliases, as [`host_name`] returns it. None if there
+    /// are no records, for TLSA records, and for aliases themselves.
     pub owner: Option<String>,
-    /// The data of TLSA records, in the server's order; nothing of other types.
-    pub data: Vec<Vec<u8>>,
+    /// The data of TLSA records, in the server's order; nothing of other types. The error, if
+    /// there are no records, is negative.
+    pub records: Result<Vec<Vec<u8>>, Failure>,
 }
 
 impl Answer {
@@ -88,6 +92,9 @@ impl Answer {
         }
     }
 }
+
+/// The owner and the data of records: those of [`Secured`].
+type Found = (Option<String>, Vec<Vec<u8>>);
 
 /// What a received packet is.
 #[derive(Debug, Eq, PartialEq)]
@@ -190,13 +197,18 @@ impl Message {
 
     fn read(&self, packet: &Packet, authentic: bool) -> Reply {
         match packet.rcode() {
-            RCODE::NoError => {
-                let mut found = self.find(&packet.answers);
-                if let Ok(Answer::Secured(secured)) = &mut found {
-                    secured.authentic = authentic;
-                }
+            RCODE::NoError | RCODE::NameError if self.secured => {
+                let found = self.find_secured(&packet.answers).map(|mut found| {
+                    found.authentic = authentic;
+                    if packet.rcode() == RCODE::NameError {
+                        found.owner = None;
+                        found.records = Err(Failure::NoName);
+                    }
+                    Answer::Secured(found)
+                });
                 Reply::Final(found)
             }
+            RCODE::NoError => Reply::Final(self.find(&packet.answers)),
             RCODE::NameError => Reply::Final(Err(Failure::NoName)),
             RCODE::FormatError | RCODE::NotImplemented | RCODE::Refused => Reply::Unwilling,
             _ => Reply::Broken(Failure::Server),
@@ -238,25 +250,47 @@ impl Message {
     /// The answer in `records`, at the end of the chain of aliases that starts with our
     /// name.
     fn find(&self, records: &[ResourceRecord]) -> Result<Answer, Failure> {
+        let (_, found) = self.follow(records, |_, here| self.collect(here.iter().copied()))?;
+        found.unwrap_or(Err(Failure::NoData))
+    }
+
+    /// As [`Message::find`], for a query that asks for DNSSEC.
+    fn find_secured(&self, records: &[ResourceRecord]) -> Result<Secured, Failure> {
+        let (aliased, found) =
+            self.follow(records, |name, here| self.collect_secured(here, name))?;
+        let (owner, records) = match found.transpose()? {
+            Some((owner, data)) => (owner, Ok(data)),
+            None => (None, Err(Failure::NoData)),
+        };
+        Ok(Secured {
+            authentic: false,
+            aliased,
+            owner,
+            records,
+        })
+    }
+
+    /// Follows the chain of aliases that starts with our name until `collect` finds something in
+    /// the records of a name, or to its end. Also returns whether there is an alias.
+    fn follow<T>(
+        &self,
+        records: &[ResourceRecord],
+        collect: impl Fn(&[&[u8]], &[&ResourceRecord]) -> Option<T>,
+    ) -> Result<(bool, Option<T>), Failure> {
         let mut name: Vec<&[u8]> = self.labels().collect();
-        for _ in 0..MAX_CHAIN {
-            let here = |record: &&ResourceRecord| {
+        for followed in 0..MAX_CHAIN {
+            let here = records.iter().filter(|record| {
                 record.class == CLASS::IN && same(record.name.as_bytes(), name.iter().copied())
-            };
-            let found = if self.secured {
-                self.collect_secured(records.iter().filter(here), &name)
-            } else {
-                self.collect(records.iter().filter(here))
-            };
-            if let Some(answer) = found {
-                return answer;
+            });
+            let here: Vec<&ResourceRecord> = here.collect();
+            if let Some(found) = collect(&name, &here) {
+                return Ok((followed > 0, Some(found)));
             }
-            let mut aliases = records.iter().filter(here);
-            let Some(target) = aliases.find_map(|record| match &record.rdata {
+            let Some(target) = here.iter().find_map(|record| match &record.rdata {
                 RData::CNAME(target) => Some(&target.0),
                 _ => None,
             }) else {
-                return Err(Failure::NoData);
+                return Ok((followed > 0, None));
             };
             name = target.as_bytes().collect();
         }
@@ -288,16 +322,16 @@ impl Message {
         (!addresses.is_empty()).then_some(Ok(Answer::Addresses(addresses)))
     }
 
-    /// The answer in `records` of `name`; None if none has our type. A host whose name is not
-    /// one cannot be secured.
-    fn collect_secured<'a>(
+    /// The owner and the data in `records` of `name`: see [`Secured`]; None if none has our
+    /// type. A host whose name is not one cannot be secured.
+    fn collect_secured(
         &self,
-        records: impl Iterator<Item = &'a ResourceRecord<'a>>,
+        records: &[&ResourceRecord],
         name: &[&[u8]],
-    ) -> Option<Result<Answer, Failure>> {
+    ) -> Option<Result<Found, Failure>> {
         let is_ours =
             |data: &&RData| data.type_code() == self.kind && !matches!(data, RData::Empty(_));
-        let ours: Vec<_> = (records.map(|record| &record.rdata))
+        let ours: Vec<_> = (records.iter().map(|record| &record.rdata))
             .filter(is_ours)
             .collect();
         let owner = match ours.first()? {
@@ -311,11 +345,7 @@ impl Message {
             RData::NULL(_, data) => Some(data.get_data().to_vec()),
             _ => None,
         });
-        Some(Ok(Answer::Secured(Secured {
-            authentic: false,
-            owner,
-            data: data.collect(),
-        })))
+        Some(Ok((owner, data.collect())))
     }
 
     fn labels(&self) -> impl Iterator<Item = &[u8]> {
@@ -475,8 +505,9 @@ mod tests {
             packet[3] = if authentic { 0x20 } else { 0 };
             let found = Secured {
                 authentic,
+                aliased: true,
                 owner: None,
-                data: vec![RDATA.to_vec()],
+                records: Ok(vec![RDATA.to_vec()]),
             };
             let expected = Reply::Final(Ok(Answer::Secured(found)));
             assert_eq!(message.decode(&packet, false), expected);
@@ -486,8 +517,41 @@ mod tests {
         other_type[start..start + 2].copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
         assert_eq!(message.decode(&other_type, false), Reply::Foreign);
         let none = answer(&message, &[a("www.good.test", 1)]);
-        let expected = Reply::Final(Err(Failure::NoData));
-        assert_eq!(message.decode(&none, false), expected);
+        assert_eq!(secured(&message, &none).records, Err(Failure::NoData));
+    }
+
+    /// What `packet` says to `message`.
+    fn secured(message: &Message, packet: &[u8]) -> Secured {
+        match message.decode(packet, false) {
+            Reply::Final(Ok(Answer::Secured(found))) => found,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn absence_of_records_is_authentic_or_not_and_may_be_that_of_an_alias() {
+        let message = asked(|name| Query::Secured(name, SecuredKind::A));
+        let aliases = [cname("www.good.test", "b"), cname("b", "c")];
+        for (code, why) in [(0, Failure::NoData), (3, Failure::NoName)] {
+            for records in [&[][..], &aliases[..1], &aliases] {
+                for authentic in [false, true] {
+                    let mut packet = answer(&message, records);
+                    packet[3] = code | if authentic { 0x20 } else { 0 };
+                    let expected = Secured {
+                        authentic,
+                        aliased: !records.is_empty(),
+                        owner: None,
+                        records: Err(why),
+                    };
+                    assert_eq!(secured(&message, &packet), expected);
+                }
+            }
+        }
+        // Records of a name that does not exist do not count.
+        let mut packet = answer(&message, &[a("www.good.test", 1)]);
+        packet[3] = 3;
+        let found = secured(&message, &packet);
+        assert_eq!((found.owner, found.records), (None, Err(Failure::NoName)));
     }
 
     #[test]
@@ -495,7 +559,9 @@ mod tests {
         let owner = |records: &[(&'static str, RData<'static>)]| {
             let message = asked(|name| Query::Secured(name, SecuredKind::A));
             match message.decode(&answer(&message, records), false) {
-                Reply::Final(Ok(Answer::Secured(found))) => Ok(found.owner.unwrap()),
+                Reply::Final(Ok(Answer::Secured(found))) => {
+                    found.records.map(|_| found.owner.unwrap())
+                }
                 Reply::Final(Err(failure)) => Err(failure),
                 other => panic!("{other:?}"),
             }

@@ -199,6 +199,31 @@ fn failed_lookup_is_not_taken_for_missing_records() {
 }
 
 #[test]
+fn resolver_that_does_not_validate_does_not_overrule_one_that_fails() {
+    let Some(validator) = validator() else {
+        return;
+    };
+    let zones = ["good.test", "expired.test"].map(|name| Zone {
+        name,
+        records: "bogus A 127.0.0.1\nhost A 127.0.0.1\ngood A 127.0.0.1\n",
+        signed: Signed::Not,
+    });
+    let Some(other) = Validator::start(&zones, |text| text) else {
+        return;
+    };
+    let both = format!("{} {}", validator.ip, other.ip);
+    let asked = |host: &str| tlsa(&validator, &[], host).env("DNSCACHEIP", &both).run();
+    for host in ["bogus.good.test", "denied.good.test", "host.expired.test"] {
+        let line = format!(
+            "s6-tlsa: fatal: unable to look up TLSA records of _443._tcp.{host}: server failure"
+        );
+        asked(host).fatal(111, &line);
+    }
+    let found = asked("good.good.test").success().out();
+    assert_eq!(found, format!("{} good.good.test\n", digest('1')));
+}
+
+#[test]
 fn resolver_on_another_machine_is_asked_only_if_it_is_trusted() {
     let Some(validator) = validator() else {
         return;

@@ -29,6 +29,8 @@ pub(crate) struct Conversation {
     packet: Vec<u8>,
     state: State,
     until: Instant,
+    /// The servers that could be reached and failed, and how.
+    failed: Vec<(Address, Failure)>,
 }
 
 enum State {
@@ -61,6 +63,7 @@ impl Conversation {
             message,
             state: State::Start,
             until: now,
+            failed: Vec::new(),
         };
         match (conversation.message.encode(), random) {
             (_, Err(_)) => conversation.end(Err(Failure::System(Errno::EIO))),
@@ -87,8 +90,37 @@ impl Conversation {
 
     /// Goes on with the next server.
     fn failed(&mut self, failure: Failure) {
+        let absent = matches!(failure, Failure::System(_))
+            && matches!(self.state, State::Start | State::Datagram(_));
+        if !absent {
+            self.note(failure);
+        }
         self.exchange.failed(failure);
         self.state = State::Start;
+    }
+
+    /// Notes that the current server failed.
+    fn note(&mut self, failure: Failure) {
+        if let Ok((server, _)) = self.exchange.current() {
+            self.failed.push((server, failure));
+        }
+    }
+
+    /// Takes what the current server says. That records are not secure does not count after the
+    /// failure of another server: this may be the refusal of one that validates, and the
+    /// current server may not validate.
+    fn answered(&mut self, mut result: Result<Answer, Failure>) {
+        if let (Ok(Answer::Secured(said)), Ok((server, _))) = (&mut result, self.exchange.current())
+        {
+            said.server = Some(server);
+            let mut others = self.failed.iter().filter(|(failed, _)| *failed != server);
+            if let Some((_, failure)) = others.next().filter(|_| !said.authentic) {
+                self.exchange.failed(*failure);
+                self.state = State::Start;
+                return;
+            }
+        }
+        self.end(result);
     }
 
     /// Sends the query to the current server over UDP.
@@ -123,7 +155,10 @@ impl Conversation {
                     received: Vec::new(),
                 };
             }
-            Err(errno) => self.failed(Failure::System(errno)),
+            Err(errno) => {
+                self.note(Failure::System(errno));
+                self.failed(Failure::System(errno));
+            }
         }
     }
 
@@ -170,7 +205,7 @@ impl Conversation {
                 self.failed(Failure::Malformed);
             }
             Reply::Foreign => {}
-            Reply::Final(result) => self.end(result),
+            Reply::Final(result) => self.answered(result),
             Reply::Truncated => self.start_stream(),
             Reply::Broken(failure) => self.failed(failure),
             Reply::Unwilling => {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use cli::address::Address;
 use cli::tlsa::TlsaRecord;
 
 use crate::message::{Secured, SecuredKind};
@@ -72,11 +73,18 @@ impl Resolver {
         };
         let kinds = [SecuredKind::A, SecuredKind::Aaaa];
         let queries = kinds.map(|kind| Query::Secured(host.clone(), kind));
-        let bases = match base_domains(service.host, &self.answers(&queries))? {
+        let answers = self.answers(&queries);
+        let mut validators = Validators::default();
+        for answer in &answers {
+            if let Ok(Answer::Secured(said)) = answer {
+                validators.note(said);
+            }
+        }
+        let bases = match base_domains(service.host, &answers)? {
             Bases::Known(bases) => bases,
             Bases::Absent(why) => return Ok(Tlsa::Absent(why)),
             Bases::HostIfAliasIsSecure => {
-                let alias = self.secured(Query::Secured(host, SecuredKind::Cname))?;
+                let alias = self.secured(&mut validators, host, SecuredKind::Cname)?;
                 if !(alias.authentic && alias.records.is_ok()) {
                     return Ok(Tlsa::Absent(Unsecured::Address));
                 }
@@ -87,7 +95,7 @@ impl Resolver {
             let Some(owner) = owner(service.port, &base) else {
                 continue;
             };
-            let found = self.secured(Query::Secured(owner, SecuredKind::Tlsa))?;
+            let found = self.secured(&mut validators, owner, SecuredKind::Tlsa)?;
             let (true, Ok(data)) = (found.authentic, found.records) else {
                 continue;
             };
@@ -98,13 +106,42 @@ impl Resolver {
         Ok(Tlsa::Absent(Unsecured::Record))
     }
 
-    /// The answer to `query`, which asks for DNSSEC.
-    fn secured(&self, query: Query) -> Result<Secured, Failure> {
-        match self.answers(&[query]).pop() {
-            Some(Ok(Answer::Secured(found))) => Ok(found),
-            Some(Err(failure)) => Err(failure),
-            _ => Err(Failure::Malformed),
+    /// What a server says about records of `name`.
+    fn secured(
+        &self,
+        validators: &mut Validators,
+        name: Name,
+        kind: SecuredKind,
+    ) -> Result<Secured, Failure> {
+        let said = match self.answers(&[Query::Secured(name, kind)]).pop() {
+            Some(Ok(Answer::Secured(said))) => said,
+            Some(Err(failure)) => return Err(failure),
+            _ => return Err(Failure::Malformed),
+        };
+        validators.note(&said);
+        if validators.agree(&said) {
+            Ok(said)
+        } else {
+            Err(Failure::Disagreement)
         }
+    }
+}
+
+/// The servers that have called an answer authentic.
+#[derive(Default)]
+struct Validators(Vec<Option<Address>>);
+
+impl Validators {
+    fn note(&mut self, said: &Secured) {
+        if said.authentic {
+            self.0.push(said.server);
+        }
+    }
+
+    /// Whether this may count. If one server has called the addresses authentic, another one
+    /// must not say that the TLSA records are not.
+    fn agree(&self, said: &Secured) -> bool {
+        said.authentic || self.0.is_empty() || self.0.contains(&said.server)
     }
 }
 
@@ -166,6 +203,8 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cli::address::Ip;
+
     use super::*;
 
     fn addresses(owner: &str, authentic: bool) -> Result<Answer, Failure> {
@@ -174,6 +213,7 @@ mod tests {
             aliased: owner != "host.test.",
             owner: Some(owner.into()),
             records: Ok(vec![]),
+            server: None,
         }))
     }
 
@@ -183,6 +223,7 @@ mod tests {
             aliased,
             owner: None,
             records: Err(Failure::NoData),
+            server: None,
         }))
     }
 
@@ -201,6 +242,7 @@ mod tests {
         aliased: false,
         owner: None,
         records: Err(Failure::NoData),
+        server: None,
     }));
     const BOGUS: Result<Answer, Failure> = Err(Failure::Server);
 
@@ -250,6 +292,23 @@ mod tests {
         assert_eq!(bases([BOGUS, insecure()]), absent(Unsecured::Address));
         let missing = Unsecured::NoAddress(Failure::NoData);
         assert_eq!(bases([NO, NO]), absent(missing));
+    }
+
+    #[test]
+    fn server_that_has_validated_nothing_does_not_overrule_one_that_has() {
+        let said = |last, authentic| Secured {
+            authentic,
+            aliased: false,
+            owner: None,
+            records: Err(Failure::NoData),
+            server: Some(Ip::V4([127, 0, 0, last]).into()),
+        };
+        let mut validators = Validators::default();
+        validators.note(&said(1, false));
+        assert!(validators.agree(&said(1, false)) && validators.agree(&said(2, false)));
+        validators.note(&said(1, true));
+        assert!(validators.agree(&said(1, false)) && validators.agree(&said(2, true)));
+        assert!(!validators.agree(&said(2, false)));
     }
 
     #[test]

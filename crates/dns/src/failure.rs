@@ -11,6 +11,8 @@ pub enum Failure {
     BadName,
     /// The caller's deadline has passed.
     Deadline,
+    /// A server validates by DNSSEC, and another one, which may not, denies what would follow.
+    Disagreement,
     /// A server sent a malformed answer.
     Malformed,
     /// The name exists, but has no record of the type (NODATA).
@@ -42,6 +44,7 @@ impl fmt::Display for Failure {
         match self {
             Self::BadName => f.write_str("invalid domain name"),
             Self::Deadline | Self::TimedOut => f.write_str("query timed out"),
+            Self::Disagreement => f.write_str("DNS servers disagree whether DNSSEC secures it"),
             Self::Malformed => f.write_str("malformed packet"),
             Self::NoData => f.write_str("no such record"),
             Self::NoName => f.write_str("no such domain"),

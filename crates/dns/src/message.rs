@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use cli::address::Address;
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, ResourceRecord, TYPE};
 
@@ -81,6 +82,8 @@ pub struct Secured {
     /// The data of TLSA records, in the server's order; nothing of other types. The error, if
     /// there are no records, is negative.
     pub records: Result<Vec<Vec<u8>>, Failure>,
+    /// The server that says it. None before it is known.
+    pub server: Option<Address>,
 }
 
 impl Answer {
@@ -267,6 +270,7 @@ impl Message {
             aliased,
             owner,
             records,
+            server: None,
         })
     }
 
@@ -508,6 +512,7 @@ mod tests {
                 aliased: true,
                 owner: None,
                 records: Ok(vec![RDATA.to_vec()]),
+                server: None,
             };
             let expected = Reply::Final(Ok(Answer::Secured(found)));
             assert_eq!(message.decode(&packet, false), expected);
@@ -542,6 +547,7 @@ mod tests {
                         aliased: !records.is_empty(),
                         owner: None,
                         records: Err(why),
+                        server: None,
                     };
                     assert_eq!(secured(&message, &packet), expected);
                 }

@@ -10,6 +10,7 @@ use unix::tasks::turn;
 
 use super::*;
 use crate::Name;
+use crate::message::{Secured, SecuredKind};
 
 /// A conversation in this state. It has one server, which gets one chance, so the next
 /// failure is its result.
@@ -165,4 +166,60 @@ fn a_server_that_is_silent_too_long_has_failed() {
     assert_eq!(conversation.result(), None);
     conversation.step(until);
     assert_eq!(conversation.result(), Some(&Err(Failure::TimedOut)));
+}
+
+/// A conversation about TLSA records with two servers, the first of which has failed.
+fn after(failure: Failure) -> Conversation {
+    let config = Config {
+        servers: [1, 2].map(|n| Ip::V4([127, 0, 0, n]).into()).to_vec(),
+        suffixes: Vec::new(),
+        ndots: None,
+        rounds: vec![Duration::from_secs(60); 2],
+    };
+    let query = Query::Secured(Name::parse(b"host.test").unwrap(), SecuredKind::Tlsa);
+    let mut conversation = Conversation::new(&config, &query, Instant::now());
+    conversation.failed(failure);
+    conversation
+}
+
+fn said(authentic: bool) -> Result<Answer, Failure> {
+    Ok(Answer::Secured(Secured {
+        authentic,
+        aliased: false,
+        owner: None,
+        records: Err(Failure::NoData),
+        server: None,
+    }))
+}
+
+/// The last number of the server that said the result.
+fn by(conversation: &Conversation) -> Option<u8> {
+    match conversation.result()? {
+        Ok(Answer::Secured(said)) => said.server.map(|server| server.ip.bytes()[3]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_insecure_answer_does_not_count_after_the_failure_of_another_server() {
+    for failure in [Failure::Server, Failure::TimedOut, Failure::Malformed] {
+        let mut secure = after(failure);
+        secure.answered(said(true));
+        assert_eq!(by(&secure), Some(2));
+        let mut never = after(failure);
+        never.answered(said(false));
+        assert_eq!(never.result(), None);
+        never.failed(failure);
+        never.answered(said(false));
+        never.start(Instant::now());
+        assert_eq!(never.result(), Some(&Err(failure)));
+        // The server that has failed answers later.
+        let mut late = after(failure);
+        late.answered(said(false));
+        late.answered(said(false));
+        assert_eq!(by(&late), Some(1));
+    }
+    let mut absent = after(Failure::System(Errno::ECONNREFUSED));
+    absent.answered(said(false));
+    assert_eq!(by(&absent), Some(2));
 }

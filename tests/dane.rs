@@ -362,6 +362,44 @@ fn unusable_records_are_as_none() {
 }
 
 #[test]
+fn no_connection_without_a_usable_record_if_one_is_required() {
+    let digest = data(0, 1, "p256");
+    let pin = format!("--pin=SHA256:{}", certs().hash("p256"));
+    let unusable = "s6-tlsc-io: fatal: no record of TLSA is usable, but TLSAREQUIRED is set";
+    let required = |value: &str, options: &[&str]| {
+        let client = unconnected(value, options).env("TLSAREQUIRED", "");
+        client.env("CAFILE", certs().path("ca.pem"))
+    };
+    // Trust anchors and pins take the place of no record.
+    let name = &["-k", "x"][..];
+    let other = required(&format!("3 1 9 {digest}"), name);
+    other.run().fatal(100, unusable);
+    for usage in [0, 1] {
+        let record = format!("{usage} 0 1 {digest}");
+        let any = required(&record, &["-k", "x", "--no-verify-cert"]);
+        any.run().fatal(100, unusable);
+        let pinned = unconnected(&record, &["-k", "x", &pin]).env("TLSAREQUIRED", "1");
+        pinned.run().fatal(100, unusable);
+    }
+    let unset = cmd(["s6-tlsc", "-k", "x", &pin, "true"])
+        .env("TLSAREQUIRED", "1")
+        .prelude("exec 6</dev/null 7>/dev/null");
+    let line = "s6-tlsc-io: fatal: TLSAREQUIRED is set, but TLSA is not";
+    unset.run().fatal(100, line);
+    if !need(&["openssl"]) {
+        return;
+    }
+    for fields in ["1 0 1", "3 0 1"] {
+        let visit = call(&["-k", "localhost"], "-tls1_3", "p256", |client| {
+            let client = client.env("TLSA", format!("{fields} {digest}"));
+            let client = client.env("CAFILE", certs().path("ca.pem"));
+            client.env("TLSAREQUIRED", "1")
+        });
+        visit.accepted("SUCCESS", "p256");
+    }
+}
+
+#[test]
 fn pins_and_revocation_lists_count_beside_records() {
     if !need(&["openssl"]) {
         return;

@@ -80,13 +80,15 @@ fn validator() -> Option<Validator> {
 
 /// s6-tlsa with these options for `host`, which shows the variables.
 fn tlsa(validator: &Validator, options: &[&str], host: &str) -> Cmd {
-    let show = "echo \"${TLSA-unset} ${TLSADOMAIN-unset}\"";
+    let show = "echo \"${TLSA-unset} ${TLSADOMAIN-unset}\"; \
+        case \"$0\" in *required*) test \"$TLSAREQUIRED\" ;; *) test ! \"$TLSAREQUIRED\" ;; esac";
     cmd(["s6-tlsa"])
         .args(options)
-        .args([host, "sh", "-c", show])
+        .args([host, "sh", "-c", show, &options.join(" ")])
         .env("DNSCACHEIP", validator.ip.to_string())
         .env("TLSA", "inherited")
         .env("TLSADOMAIN", "inherited")
+        .env("TLSAREQUIRED", "inherited")
 }
 
 #[test]
@@ -276,12 +278,13 @@ fn wrong_usage_is_told() {
 }
 
 /// A zone with the hosts `good` and `wrong`, whose records for this port are those of
-/// p256 and of rsa, and the host `none`.
+/// p256 and of rsa, the host `pkix` with a record of usage 1, and the host `none`.
 fn with_port(port: u16) -> Option<Validator> {
     let [good, wrong] = ["p256", "rsa"].map(|name| data(1, 1, name));
     let records = format!(
         "good A 127.0.0.1\n_{port}._tcp.good TLSA 3 1 1 {good}\n\
-         wrong A 127.0.0.1\n_{port}._tcp.wrong TLSA 3 1 1 {wrong}\nnone A 127.0.0.1\n"
+         wrong A 127.0.0.1\n_{port}._tcp.wrong TLSA 3 1 1 {wrong}\nnone A 127.0.0.1\n\
+         pkix A 127.0.0.1\n_{port}._tcp.pkix TLSA 1 1 1 {good}\n"
     );
     let zone = Zone {
         name: "good.test",
@@ -377,4 +380,40 @@ fn ucspi_client_verifies_by_the_records_of_a_chain_before_it() {
         let expected = if code == 0 { "1\n" } else { "0\n" };
         assert_eq!(client.finish_open().out(), expected);
     }
+}
+
+#[test]
+fn tlsclient_has_to_have_the_anchors_that_required_records_need() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+    let Some(validator) = with_port(port) else {
+        return;
+    };
+    let pin = format!("--pin=SHA256:{}", certs().hash("p256"));
+    let client = |dane: &str| {
+        cmd(["s6-tlsclient", "-4", "-l0", dane, &pin])
+            .args(["-k", "localhost", "pkix.good.test", &port.to_string()])
+            .args(["echo", "connected"])
+            .env("DNSCACHEIP", validator.ip.to_string())
+    };
+    let line = "s6-tlsc-io: fatal: no record of TLSA is usable, but TLSAREQUIRED is set";
+    client("--dane=required").run().fatal(100, line);
+}
+
+#[test]
+fn tlsclient_does_not_verify_by_inherited_records() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+    let client = cmd(["s6-tlsclient", "-l0", "-k", "localhost", "-Z", "127.0.0.1"])
+        .args([&port.to_string(), "sh", "-c"])
+        .arg("echo ${TLSA-unset} ${TLSADOMAIN-unset} ${TLSAREQUIRED-unset}")
+        .env("TLSA", record("3 1 1", "rsa"))
+        .env("TLSADOMAIN", "other.test")
+        .env("TLSAREQUIRED", "1")
+        .env("CAFILE", certs().path("ca.pem"));
+    assert_eq!(client.run().success().out(), "unset unset unset\n");
 }

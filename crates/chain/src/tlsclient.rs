@@ -5,8 +5,7 @@ use std::ffi::OsString;
 
 use cli::id::{Client, Dane, Id, Tcpclient};
 use cli::operands::{self, Host};
-use cli::tlsa;
-use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite};
+use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite, tlsa};
 use unix::quoted;
 
 use crate::check::{find, speak_as};
@@ -17,6 +16,10 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
     operands::port(&operands[1])?;
     check_dane(&given)?;
+    // Inherited records are those of another server.
+    for name in [tlsa::RECORDS, tlsa::DOMAIN, tlsa::REQUIRED] {
+        context.env.unset(name);
+    }
     if StartCheck::is_given(&given) {
         return check(context, given, operands);
     }
@@ -32,7 +35,7 @@ fn check(
     context.fact("host", quoted::path(&operands[0]))?;
     context.fact("port", operands::port(&operands[1])?)?;
     let own = OsString::from(&context.prog);
-    if !tlsa(&given, &operands).is_empty() {
+    if !tlsa_line(&given, &operands).is_empty() {
         find(context, &own, suite::TLSA.as_ref())?;
     }
     find(context, &own, suite::TCPCLIENT.as_ref())?;
@@ -74,7 +77,7 @@ fn stand_in_for_records(context: &mut Context, given: &ParsedOptions) {
 /// The command line of the chain.
 fn rewrite(given: ParsedOptions, mut operands: Vec<OsString>) -> Vec<OsString> {
     let prog = operands.split_off(2);
-    let mut argv = tlsa(&given, &operands);
+    let mut argv = tlsa_line(&given, &operands);
     argv.push(suite::TCPCLIENT.into());
     given.forward(is_of_tcpclient, &mut argv);
     argv.push("--".into());
@@ -100,7 +103,7 @@ fn tlsc(mut given: ParsedOptions, host: &OsString, prog: Vec<OsString>) -> Vec<O
 }
 
 /// The command line of s6-tlsa, without the program that it runs. Empty if DANE is not asked for.
-fn tlsa(given: &ParsedOptions, operands: &[OsString]) -> Vec<OsString> {
+fn tlsa_line(given: &ParsedOptions, operands: &[OsString]) -> Vec<OsString> {
     let has = |id| given.has(Id::Dane(id));
     if !has(Dane::IfAny) && !has(Dane::Required) && !has(Dane::TrustResolver) {
         return Vec::new();

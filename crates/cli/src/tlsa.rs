@@ -9,6 +9,9 @@ pub const RECORDS: &str = "TLSA";
 /// section 7).
 pub const DOMAIN: &str = "TLSADOMAIN";
 
+/// The variable that is set if the server must be verified by a record.
+pub const REQUIRED: &str = "TLSAREQUIRED";
+
 /// What the first field of a record says about the certificate that it describes (RFC 7218).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Usage {

@@ -159,6 +159,15 @@ pub static VARIABLES: &[Variable] = &[
         )),
     },
     Variable {
+        name: "TLSAREQUIRED",
+        help: "if set, TLSA must have a usable record",
+        server: None,
+        client: Some(paragraph(
+            "if set, to any value, it is an error (100) if TLSA is unset or has no usable record. \
+             `s6-tlsa --required` sets it.",
+        )),
+    },
+    Variable {
         name: "OCSPFILE",
         help: "file with the OCSP response for CERTFILE",
         server: Some(""),

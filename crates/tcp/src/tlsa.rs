@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cli::address::parse_port;
 use cli::id::Tlsa as Id;
 use cli::operands::Host;
-use cli::tlsa::{DOMAIN, RECORDS, TlsaRecord};
+use cli::tlsa::{DOMAIN, RECORDS, REQUIRED, TlsaRecord};
 use cli::{Context, Fatal, ParsedOption};
 use dns::{Resolver, Service, Tlsa, Unsecured};
 
@@ -35,8 +35,9 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     }
     let prog = operands.split_off(1);
     // Inherited records are those of another server.
-    context.env.unset(RECORDS);
-    context.env.unset(DOMAIN);
+    for name in [RECORDS, DOMAIN, REQUIRED] {
+        context.env.unset(name);
+    }
     look_up(context, &options, &operands[0], started)?;
     Err(context.exec(&prog))
 }
@@ -99,6 +100,10 @@ fn look_up(
             }
             context.env.set(RECORDS, OsString::from(lines.join("\n")));
             context.env.set(DOMAIN, base);
+            // Only the client knows whether it has the trust anchors that some records need.
+            if options.required {
+                context.env.set(REQUIRED, "1");
+            }
             Ok(())
         }
     }

@@ -41,17 +41,27 @@ impl Dane {
     /// The records in the variable TLSA. Records of usage 0 and 1 are usable only with
     /// trust anchors: `anchored`. None if the variable is unset, or with a warning if no
     /// record is usable: then a server is verified as if there were none (RFC 6698
-    /// section 4.1).
+    /// section 4.1). That is an error if TLSAREQUIRED is set.
     pub fn from_environment(context: &Context, anchored: bool) -> Result<Option<Self>, Fatal> {
-        let Some(value) = context.env.get(tlsa::RECORDS) else {
-            return Ok(None);
+        let name = tlsa::RECORDS;
+        let required = context.env.get(tlsa::REQUIRED).is_some();
+        let Some(value) = context.env.get(name) else {
+            return if required {
+                let required = tlsa::REQUIRED;
+                Err(Fatal::user(format!("{required} is set, but {name} is not")))
+            } else {
+                Ok(None)
+            };
         };
-        let invalid = |why| Fatal::user(format!("invalid {}: {why}", tlsa::RECORDS));
+        let invalid = |why| Fatal::user(format!("invalid {name}: {why}"));
         let records = TlsaRecord::parse_all(value.as_bytes()).map_err(invalid)?;
         let dane = Self::new(records, anchored);
         if dane.is_none() {
-            let name = tlsa::RECORDS;
-            context.warn(&format!("no record of {name} is usable: it is ignored"));
+            let why = format!("no record of {name} is usable");
+            if required {
+                return Err(Fatal::user(format!("{why}, but {} is set", tlsa::REQUIRED)));
+            }
+            context.warn(&format!("{why}: it is ignored"));
         }
         Ok(dane)
     }

@@ -168,6 +168,44 @@ fn usage_2_describes_the_anchor_of_a_chain() {
 }
 
 #[test]
+fn what_the_certificate_of_an_anchor_says_counts() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let good = |fields: &str, name: &str, pair: &str, leaf: &str| {
+        let records = [record(fields, name)];
+        by(&records, &["-k", "localhost"], pair).accepted("SUCCESS", leaf);
+    };
+    good("2 0 1", "nosub", "nosubleaf-chain", "nosubleaf");
+    good("2 1 0", "nosub", "nosubleaf-chain", "nosubleaf");
+    good("2 1 0", "inter", "leaf-chain", "leaf");
+    good("2 1 0", "sub", "subleaf-chain", "subleaf");
+    let refused = |fields: &str, anchor: &str, name: &str, pair: &str| {
+        let visit = by(&[record(fields, anchor)], &["-k", name], pair);
+        visit.logged("s6-tlsc-io: fatal: handshake failed: ");
+    };
+    for fields in ["2 0 0", "2 0 1", "2 1 0", "2 1 1"] {
+        // It is no CA's, allows no intermediate, or not this name.
+        refused(fields, "leaf", "localhost", "noca-chain");
+        refused(fields, "nosub", "localhost", "subleaf-chain");
+        refused(fields, "limited", "www.bank.example", "limitedout-chain");
+    }
+}
+
+#[test]
+fn strongest_digest_of_a_usage_and_selector_counts() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let records = [record("3 1 1", "p256"), record("3 1 2", "rsa")];
+    by(&records, &[], "p256").refused("bad certificate", &unmatched("p256"));
+    by(&records, &[], "rsa").accepted("SUCCESS", "rsa");
+    for (pair, good) in [("p256", false), ("rsa", true)] {
+        assert_eq!(openssl_accepts(&records, "localhost", false, pair), good);
+    }
+}
+
+#[test]
 fn usage_0_and_1_limit_what_the_anchors_accept() {
     if !need(&["openssl"]) {
         return;

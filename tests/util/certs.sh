@@ -102,6 +102,14 @@ sign limitedsan limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.good.example"
 sign limitedout limited '/CN=x' "$leaf\nsubjectAltName=DNS:www.bank.example"
 sign limiteddeep limitedinter '/CN=www.bank.example' "$leaf"
 cat limiteddeep.pem limitedinter.pem >limiteddeep-chain.pem
+cat limitedout.pem limited.pem >limitedout-chain.pem
+# An issuer that allows no intermediate.
+ec nosub prime256v1
+sign nosub ca '/CN=No intermediate' 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign'
+ec sub prime256v1; sign sub nosub '/CN=Intermediate of none' "$ca"
+for name in subleaf nosubleaf; do cp p256.key $name.key; done
+sign subleaf sub '/CN=localhost' "$here"; cat subleaf.pem sub.pem nosub.pem >subleaf-chain.pem
+sign nosubleaf nosub '/CN=localhost' "$here"; cat nosubleaf.pem nosub.pem >nosubleaf-chain.pem
 sign addressescn addresses '/CN=localhost' "$leaf"
 # More intermediates than anybody needs.
 issuer=ca

@@ -210,12 +210,14 @@ impl Chain<'_> {
         all.filter(move |issuer| named.contains(&issuer.subject().0))
     }
 
-    /// The names of issuers in all certificates that the peer sent.
+    /// The names of issuers in all certificates that the peer sent, each once.
     pub fn named_issuers(&self) -> Vec<&[u8]> {
         let sent = [self.end_entity].into_iter().chain(self.intermediates);
-        sent.filter_map(|der| Certificate::parse(der))
-            .map(|certificate| certificate.issuer().0)
-            .collect()
+        let parsed = sent.filter_map(|der| Certificate::parse(der));
+        let mut names: Vec<&[u8]> = parsed.map(|sent| sent.issuer().0).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 

@@ -37,6 +37,14 @@ struct Record {
     record: TlsaRecord,
 }
 
+/// An anchor of usage 2.
+struct OwnAnchor<'a, 'c> {
+    root: TrustAnchor<'c>,
+    /// How many intermediates there may be below it. None: any number.
+    path_length: Option<usize>,
+    record: &'a Record,
+}
+
 impl Dane {
     /// The records in the variable TLSA. Records of usage 0 and 1 are usable only with
     /// trust anchors: `anchored`. None if the variable is unset, or with a warning if no
@@ -78,7 +86,8 @@ impl Dane {
                 record,
             })
         });
-        let records: Vec<Record> = usable.collect();
+        let mut records: Vec<Record> = usable.collect();
+        keep_strongest(&mut records);
         (!records.is_empty()).then_some(Self {
             records,
             domain: None,
@@ -138,12 +147,14 @@ impl Dane {
         let mut any = false;
         let verified = server.verify(&mut |chain| {
             let anchors = self.own_anchors(chain);
-            let roots: Vec<_> = anchors.iter().map(|(root, _)| root.clone()).collect();
+            let roots: Vec<_> = anchors.iter().map(|own| own.root.clone()).collect();
             any = !roots.is_empty();
             let note = |path: &VerifiedPath<'_>| {
                 let mut all = anchors.iter();
-                let found = all.find(|(root, _)| root == path.anchor());
-                accepted.set(found.map(|(_, record)| *record));
+                let below = path.intermediate_certificates().count();
+                let fits = |own: &OwnAnchor<'_, '_>| own.path_length.is_none_or(|n| below <= n);
+                let found = all.find(|own| own.root == *path.anchor() && fits(own));
+                accepted.set(found.map(|own| own.record));
                 found.is_some()
             };
             if !any {
@@ -160,25 +171,38 @@ impl Dane {
 
     /// The anchors of usage 2, with their records: certificates that the server sent
     /// besides its own, and certificates and keys in records. Of a key the name is not
-    /// known: it may be each of those that the chain names as issuers.
-    fn own_anchors<'a: 'c, 'c>(
-        &'a self,
-        chain: &'c Chain<'_>,
-    ) -> Vec<(TrustAnchor<'c>, &'a Record)> {
+    /// known: it may be each of those that the chain names as issuers, unless the server sent
+    /// a certificate with this name and key, which says more.
+    fn own_anchors<'a: 'c, 'c>(&'a self, chain: &'c Chain<'_>) -> Vec<OwnAnchor<'a, 'c>> {
         let mut anchors = Vec::new();
+        let certificate = |der: &'c [u8], record: &'a Record| {
+            Some(OwnAnchor {
+                root: anchor(der)?,
+                path_length: Certificate::parse(der)?.path_length(),
+                record,
+            })
+        };
         for record in self.of(Usage::DaneTa) {
             let sent = chain.intermediates.iter().map(AsRef::as_ref);
             let sent = sent.filter(|der| record.describes(der));
-            anchors.extend(sent.filter_map(anchor).map(|root| (root, record)));
+            anchors.extend(sent.filter_map(|der| certificate(der, record)));
             match (record.matching, record.selector) {
                 (Matching::Full, Selector::Certificate) => {
-                    let own = anchor(record.record.data());
-                    anchors.extend(own.map(|root| (root, record)));
+                    anchors.extend(certificate(record.record.data(), record));
                 }
                 (Matching::Full, Selector::PublicKey) => {
+                    let sent = chain.intermediates.iter();
+                    let sent = sent.filter(|der| record.describes(der));
+                    let sent = sent.filter_map(|der| Certificate::parse(der));
+                    let known: Vec<&[u8]> = sent.map(|sent| sent.subject().0).collect();
                     let issuers = chain.named_issuers().into_iter();
-                    let named = issuers.filter_map(|name| bare_key(name, record.record.data()));
-                    anchors.extend(named.map(|root| (root, record)));
+                    let unknown = issuers.filter(|name| !known.contains(name));
+                    let named = unknown.filter_map(|name| bare_key(name, record.record.data()));
+                    anchors.extend(named.map(|root| OwnAnchor {
+                        root,
+                        path_length: None,
+                        record,
+                    }));
                 }
                 _ => {}
             }
@@ -266,6 +290,20 @@ impl Record {
             Matching::Sha512 => self.record.data() == crypto::digest(Hash::Sha512, selected),
         }
     }
+}
+
+/// Leaves out records with a SHA-256 digest where another one with the same usage and selector has
+/// a SHA-512 digest (RFC 7671 section 9).
+fn keep_strongest(records: &mut Vec<Record>) {
+    let sha512 = records
+        .iter()
+        .filter(|record| record.matching == Matching::Sha512);
+    let strong: Vec<_> = sha512
+        .map(|record| (record.usage, record.selector))
+        .collect();
+    records.retain(|record| {
+        record.matching != Matching::Sha256 || !strong.contains(&(record.usage, record.selector))
+    });
 }
 
 /// A certificate as an anchor, if it may issue others.
@@ -389,6 +427,22 @@ mod tests {
             verdict("1 0 1"),
             Err(CertificateError::NotValidForName.into())
         );
+    }
+
+    #[test]
+    fn sha256_digests_do_not_count_beside_sha512_digests_of_the_same_kind() {
+        let record = |fields, length| record(fields, &vec![0; length]);
+        let sequence = TlsaRecord::parse(b"3 1 0 3000").unwrap();
+        let strong = vec![
+            record("3 1 1", 32),
+            record("3 0 1", 32),
+            record("3 1 2", 64),
+            sequence,
+        ];
+        assert_eq!(usable(strong, false), ["3-0-1", "3-1-2", "3-1-0"]);
+        // An unusable one is no reason.
+        let weak = vec![record("3 1 1", 32), record("3 1 2", 63)];
+        assert_eq!(usable(weak, false), ["3-1-1"]);
     }
 
     #[test]

@@ -56,6 +56,23 @@ impl<'a> Certificate<'a> {
         (!self.has_extensions() || is_ca()) && self.allows(KeyUse::KeyCertSign)
     }
 
+    /// How many certificates of CAs may be below this one: pathLenConstraint (RFC 5280 section
+    /// 4.2.1.9). None: any number. A malformed one allows none.
+    pub fn path_length(&self) -> Option<usize> {
+        let (constraints, _) = expect(self.extension(&BASIC_CONSTRAINTS)?, SEQUENCE)?;
+        let rest = expect(constraints, BOOLEAN).map_or(constraints, |(_ca, rest)| rest);
+        if rest.is_empty() {
+            return None;
+        }
+        let length = expect(rest, INTEGER).map_or(&[][..], |(length, _)| length);
+        match length {
+            [length @ 0..=0x7f] => Some(usize::from(*length)),
+            // No chain has as many certificates as a larger number allows.
+            [0..=0x7f, ..] => None,
+            _ => Some(0),
+        }
+    }
+
     /// Whether keyUsage allows this use. Without keyUsage all uses are allowed.
     pub fn allows(&self, wanted: KeyUse) -> bool {
         let Some(usage) = self.extension(&KEY_USAGE) else {
@@ -169,6 +186,27 @@ mod tests {
             assert_eq!(certificate.subject().line().as_deref(), Some("CN=x"));
             assert_eq!(certificate.public_key_info(), der(SEQUENCE, b"key"));
         }
+    }
+
+    #[test]
+    fn path_length_is_that_of_basic_constraints() {
+        let ca = [BOOLEAN, 1, 0xff];
+        for (constraints, length) in [
+            (ca.to_vec(), None),
+            ([&ca[..], &[INTEGER, 1, 0]].concat(), Some(0)),
+            ([&ca[..], &[INTEGER, 1, 3]].concat(), Some(3)),
+            ([&ca[..], &[INTEGER, 2, 1, 0]].concat(), None),
+            ([&ca[..], &[INTEGER, 1, 0xff]].concat(), Some(0)),
+            ([&ca[..], &[INTEGER, 0]].concat(), Some(0)),
+            ([&ca[..], &[INTEGER, 5]].concat(), Some(0)),
+        ] {
+            let extension = critical(&BASIC_CONSTRAINTS, &der(SEQUENCE, &constraints));
+            let bytes = certificate(Some(&extension));
+            let found = Certificate::parse(&bytes).unwrap().path_length();
+            assert_eq!(found, length, "{constraints:?}");
+        }
+        let bytes = certificate(None);
+        assert_eq!(Certificate::parse(&bytes).unwrap().path_length(), None);
     }
 
     #[test]

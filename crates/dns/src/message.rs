@@ -127,6 +127,9 @@ pub(crate) struct Message {
 /// The type of TLSA records, which simple-dns does not know.
 const TLSA: u16 = 52;
 
+/// The type of OPT records.
+const OPT: [u8; 2] = [0, 41];
+
 /// The type that stands for TLSA in a question that simple-dns is to read.
 const STAND_IN: TYPE = TYPE::NULL;
 
@@ -182,10 +185,11 @@ impl Message {
         }
         let truncated = header.truncated && !whole;
         // A truncated answer may end anywhere: only its question is read.
-        let answers = if truncated { 0 } else { header.answers };
+        let answers = if truncated { 0 } else { header.records[0] };
         if usize::from(answers) * RECORD > packet.len() {
             return Reply::Broken(Failure::Malformed);
         }
+        let unsound = self.secured && !truncated && !header.is_sound(packet);
         let mut packet = with_answers(packet, answers);
         if self.kind == TYPE::Unknown(TLSA) && !self.stand_in(&mut packet) {
             return Reply::Foreign;
@@ -193,6 +197,7 @@ impl Message {
         match Packet::parse(&packet) {
             Ok(packet) if !self.asked_by(&packet) => Reply::Foreign,
             Ok(_) if truncated => Reply::Truncated,
+            Ok(packet) if unsound && !is_error(&packet) => Reply::Broken(Failure::Server),
             Ok(packet) => self.read(&packet, header.authentic),
             Err(_) => Reply::Broken(Failure::Malformed),
         }
@@ -245,7 +250,7 @@ impl Message {
                     && question.qclass == CLASS::IN.into()
                     && same(question.qname.as_bytes(), self.labels())
             }
-            [] => packet.rcode() != RCODE::NoError && packet.rcode() != RCODE::NameError,
+            [] => is_error(packet),
             _ => false,
         }
     }
@@ -333,8 +338,10 @@ impl Message {
         records: &[&ResourceRecord],
         name: &[&[u8]],
     ) -> Option<Result<Found, Failure>> {
-        let is_ours =
-            |data: &&RData| data.type_code() == self.kind && !matches!(data, RData::Empty(_));
+        // A TLSA record without data is malformed, but there.
+        let empty =
+            |data: &RData| matches!(data, RData::Empty(_)) && self.kind != TYPE::Unknown(TLSA);
+        let is_ours = |data: &&RData| data.type_code() == self.kind && !empty(data);
         let ours: Vec<_> = (records.iter().map(|record| &record.rdata))
             .filter(is_ours)
             .collect();
@@ -347,6 +354,7 @@ impl Message {
         };
         let data = ours.iter().filter_map(|data| match data {
             RData::NULL(_, data) => Some(data.get_data().to_vec()),
+            RData::Empty(_) => Some(Vec::new()),
             _ => None,
         });
         Some(Ok((owner, data.collect())))
@@ -373,9 +381,11 @@ struct Header {
     id: u16,
     response: bool,
     truncated: bool,
+    recursion_available: bool,
     authentic: bool,
     questions: u16,
-    answers: u16,
+    /// The number of records in the answer, authority and additional sections.
+    records: [u16; 3],
 }
 
 impl Header {
@@ -387,10 +397,58 @@ impl Header {
             id: u16::from_be_bytes([bytes[0], bytes[1]]),
             response: bytes[2] & 0x80 != 0,
             truncated: bytes[2] & 0x02 != 0,
+            recursion_available: bytes[3] & 0x80 != 0,
             authentic: bytes[3] & 0x20 != 0,
             questions: u16::from_be_bytes([bytes[4], bytes[5]]),
-            answers: u16::from_be_bytes([bytes[6], bytes[7]]),
+            records: [
+                [bytes[6], bytes[7]],
+                [bytes[8], bytes[9]],
+                [bytes[10], bytes[11]],
+            ]
+            .map(u16::from_be_bytes),
         })
+    }
+
+    /// Whether `packet` can be the whole answer of a recursive server: it is not a part of one, no
+    /// referral, and no error that only its OPT record tells (RFC 6891 section 6.1.3).
+    fn is_sound(&self, packet: &[u8]) -> bool {
+        let complete = !self.truncated && self.recursion_available;
+        complete && self.extended_code(packet) == Some(0)
+    }
+
+    /// The upper bits of the response code: those in the OPT record; 0 without one. None if
+    /// `packet` is malformed.
+    fn extended_code(&self, packet: &[u8]) -> Option<u8> {
+        let mut rest = packet.get(Self::LEN..)?;
+        for _ in 0..self.questions {
+            rest = after_name(rest)?.get(4..)?;
+        }
+        let mut code = 0;
+        for _ in 0..self.records.iter().map(|count| u32::from(*count)).sum() {
+            let (fields, data) = after_name(rest)?.split_first_chunk::<10>()?;
+            if fields[..2] == OPT {
+                code = fields[4];
+            }
+            let length = u16::from_be_bytes([fields[8], fields[9]]);
+            rest = data.get(usize::from(length)..)?;
+        }
+        Some(code)
+    }
+}
+
+/// Whether the code of `packet` says neither that the name exists nor that it does not.
+fn is_error(packet: &Packet) -> bool {
+    !matches!(packet.rcode(), RCODE::NoError | RCODE::NameError)
+}
+
+/// The bytes after the name at the start of `rest`. A pointer ends a name (RFC 1035 section 4.1.4).
+fn after_name(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        match rest.split_first()? {
+            (0, after) => return Some(after),
+            (0xc0.., _) => return rest.get(2..),
+            (length, after) => rest = after.get(usize::from(*length)..)?,
+        }
     }
 }
 
@@ -418,6 +476,7 @@ mod tests {
     use super::*;
 
     const ID: u16 = 0x1234;
+    const RECURSION_AVAILABLE: u8 = 0x80;
 
     fn asked(kind: fn(Name) -> Query) -> Message {
         Message::new(&kind(Name::parse(b"www.Good.test").unwrap()), ID)
@@ -445,7 +504,9 @@ mod tests {
             let record = ResourceRecord::new(wire(name), CLASS::IN, 60, data.clone());
             packet.answers.push(record);
         }
-        packet.build_bytes_vec_compressed().unwrap()
+        let mut packet = packet.build_bytes_vec_compressed().unwrap();
+        packet[3] = RECURSION_AVAILABLE;
+        packet
     }
 
     fn found(records: &[(&'static str, RData<'static>)]) -> Result<Vec<u8>, Failure> {
@@ -506,7 +567,7 @@ mod tests {
         let records = [cname("www.good.test", "b"), tlsa("b")];
         let mut packet = answer(&message, &records);
         for authentic in [false, true] {
-            packet[3] = if authentic { 0x20 } else { 0 };
+            packet[3] = RECURSION_AVAILABLE | if authentic { 0x20 } else { 0 };
             let found = Secured {
                 authentic,
                 aliased: true,
@@ -541,7 +602,7 @@ mod tests {
             for records in [&[][..], &aliases[..1], &aliases] {
                 for authentic in [false, true] {
                     let mut packet = answer(&message, records);
-                    packet[3] = code | if authentic { 0x20 } else { 0 };
+                    packet[3] = RECURSION_AVAILABLE | code | if authentic { 0x20 } else { 0 };
                     let expected = Secured {
                         authentic,
                         aliased: !records.is_empty(),
@@ -555,7 +616,7 @@ mod tests {
         }
         // Records of a name that does not exist do not count.
         let mut packet = answer(&message, &[a("www.good.test", 1)]);
-        packet[3] = 3;
+        packet[3] = RECURSION_AVAILABLE | 3;
         let found = secured(&message, &packet);
         assert_eq!((found.owner, found.records), (None, Err(Failure::NoName)));
     }
@@ -581,6 +642,48 @@ mod tests {
             owner(&[(name, RData::Empty(TYPE::A))]),
             Err(Failure::NoData)
         );
+    }
+
+    #[test]
+    fn tlsa_record_without_data_is_a_record() {
+        let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+        let empty = ("www.good.test", RData::Empty(TYPE::Unknown(TLSA)));
+        let found = secured(&message, &answer(&message, &[empty]));
+        assert_eq!(found.records, Ok(vec![vec![]]));
+    }
+
+    #[test]
+    fn part_of_an_answer_referral_and_extended_error_are_not_absence() {
+        let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+        let good = answer(&message, &[]);
+        let broken = Reply::Broken(Failure::Server);
+        let absent = |packet: &[u8]| match message.decode(packet, true) {
+            Reply::Final(Ok(Answer::Secured(said))) => said.records == Err(Failure::NoData),
+            reply => {
+                assert_eq!(reply, broken);
+                false
+            }
+        };
+        assert!(absent(&good));
+        let mut part = good.clone();
+        part[2] |= 2;
+        assert!(!absent(&part));
+        let mut referral = good.clone();
+        referral[3] = 0;
+        assert!(!absent(&referral));
+        for (code, fine) in [(0, true), (1, false)] {
+            let mut packet = good.clone();
+            // A record in the authority section comes first.
+            packet.extend([0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+            packet.extend([0, 0, 41, 4, 0xd0, code, 0, 0, 0, 0, 0]);
+            packet[9] = 1;
+            packet[11] = 1;
+            assert_eq!(absent(&packet), fine);
+            packet[3] |= 3;
+            assert_eq!(message.decode(&packet, true) != broken, fine);
+            packet.pop();
+            assert_eq!(message.decode(&packet, true), broken);
+        }
     }
 
     #[test]

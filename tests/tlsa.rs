@@ -171,7 +171,7 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
         let required = tlsa(&validator, &["--required"], host).run();
         required.fatal(111, &format!("s6-tlsa: fatal: {text}"));
     }
-    let unusable = "no authentic TLSA records of _443._tcp.unusable.good.test: none is usable";
+    let unusable = "no TLSA record of _443._tcp.unusable.good.test is usable";
     let output = tlsa(&validator, &[], "unusable.good.test").run().success();
     assert_eq!(output.out(), "unset unset\n");
     assert_eq!(output.err(), format!("s6-tlsa: warning: {unusable}\n"));
@@ -243,7 +243,7 @@ fn resolver_on_another_machine_is_asked_only_if_it_is_trusted() {
         tlsa.run()
     };
     let why = "no authentic TLSA records of _443._tcp.good.good.test: no resolver on this \
-        machine, and no --trust-resolver given";
+        machine, and no --trust-resolver or --dane-trust-resolver given";
     let output = asked(&[]).success();
     assert_eq!(output.out(), "unset unset\n");
     assert_eq!(output.err(), format!("s6-tlsa: warning: {why}\n"));

@@ -283,14 +283,14 @@ const CLIENTS: &[Case] = &[
     ),
     (
         "no authentic TLSA records of _4433._tcp.example.org: no resolver on this machine, and \
-         no --trust-resolver given",
+         no --trust-resolver or --dane-trust-resolver given",
         ALONE,
         "DNSCACHEIP=192.0.2.1 s6-tlsclient --dane=required example.org 4433 true",
     ),
     (
         "no TLSA record matches the remote certificate SHA256:",
         SERVER,
-        "export TLSA=\"3 1 1 $(printf %064d 0)\"; s6-tlsclient -h localhost 4433 true",
+        "export TLSA=\"3 1 1 $(printf %064d 0)\"; s6-tcpclient -h localhost 4433 s6-tlsc true",
     ),
     ("unable to connect to a suitable IP address", ALONE, CLIENT),
     (

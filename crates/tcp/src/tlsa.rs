@@ -72,14 +72,16 @@ fn look_up(
         let what = format!("unable to look up TLSA records of {owner}: {why}");
         Fatal::new(Fatal::SYSTEM, what)
     };
+    let none = |why: &str| format!("no authentic TLSA records of {owner}: {why}");
     let limit = Duration::from_secs(options.timeout.into());
     let mut resolver = Resolver::new(&context.env, false, deadline(started, limit))
         .map_err(|errno| failed(unix::errno::text(errno)))?;
     let trusted = options.trust_resolver || resolver.keep_local_servers();
     let found = match Host::parse(host, true)? {
         Host::Name if !trusted => {
-            let text = "no resolver on this machine, and no --trust-resolver given";
-            return absent(context, options, &owner, text, Context::warn);
+            let why = "no resolver on this machine, and no --trust-resolver or \
+                       --dane-trust-resolver given";
+            return absent(context, options, &none(why), Context::warn);
         }
         Host::Name => {
             let port = options.port;
@@ -89,9 +91,10 @@ fn look_up(
         Host::Local | Host::Addresses(_) => Tlsa::Absent(Unsecured::NoName),
     };
     match found {
-        Tlsa::Absent(why) => absent(context, options, &owner, &why.to_string(), Context::info),
+        Tlsa::Absent(why) => absent(context, options, &none(&why.to_string()), Context::info),
         Tlsa::Authentic { records, .. } if !records.iter().any(is_usable) => {
-            absent(context, options, &owner, "none is usable", Context::warn)
+            let text = format!("no TLSA record of {owner} is usable");
+            absent(context, options, &text, Context::warn)
         }
         Tlsa::Authentic { base, records } => {
             let lines: Vec<String> = records.iter().map(TlsaRecord::to_string).collect();
@@ -113,18 +116,16 @@ fn is_usable(record: &TlsaRecord) -> bool {
     record.meaning().is_some()
 }
 
-/// There are no records, for this reason: an error, or else what `tell` prints.
+/// There are no records that count, as `text` says: an error, or else what `tell` prints.
 fn absent(
     context: &Context,
     options: &Options,
-    owner: &str,
-    why: &str,
+    text: &str,
     tell: fn(&Context, &str),
 ) -> Result<(), Fatal> {
-    let text = format!("no authentic TLSA records of {owner}: {why}");
     if options.required {
         return Err(Fatal::new(Fatal::SYSTEM, text));
     }
-    tell(context, &text);
+    tell(context, text);
     Ok(())
 }

@@ -17,7 +17,10 @@ pub use capture::Capture;
 pub use certs::{Certs, certs};
 pub use dir::{TempDir, mounted};
 pub use dns::{Answer, DnsServer};
-pub use net::{accept, free_port, is_listened_on, listener, listens, refused_port, tcp_pair};
+pub use net::{
+    accept, free_port, is_listened_on, listener, listens, process_listens_on, refused_port,
+    tcp_pair,
+};
 pub use process::{Output, Running};
 pub use run::{Cmd, cmd};
 pub use unix::spawn::Ended;

@@ -3,6 +3,8 @@
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
+use nix::unistd::Pid;
+
 use super::{DEADLINE, eventually};
 
 /// A listener on 127.0.0.1, and its port, which the kernel chose.
@@ -28,6 +30,21 @@ pub fn is_listened_on(port: u16) -> bool {
     let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     sockets.contains(&socket)
+}
+
+/// Whether the process `pid` listens on `port` of 127.0.0.1.
+pub fn process_listens_on(pid: Pid, port: u16) -> bool {
+    let socket = format!("0100007F:{port:04X} 00000000:0000 0A");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let line = sockets.lines().find(|line| line.contains(&socket));
+    let Some(inode) = line.and_then(|line| line.split_whitespace().nth(9)) else {
+        return false;
+    };
+    // It may have ended meanwhile.
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let links = descriptors.into_iter().flatten().flatten();
+    let mut links = links.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    links.any(|link| link.as_os_str() == format!("socket:[{inode}]").as_str())
 }
 
 /// Waits until somebody listens on `port` of 127.0.0.1.

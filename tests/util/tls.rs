@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 
 use super::{
-    Cmd, Output, Running, accept, certs, cmd, eventually, free_port, is_listened_on, listener,
+    Cmd, Output, Running, accept, certs, cmd, eventually, free_port, listener, process_listens_on,
     tcp_pair,
 };
 
@@ -98,7 +98,8 @@ pub fn openssl_server<S: AsRef<OsStr>>(
             .start();
         // It does not always say when it listens.
         let listens = eventually("openssl listens", || {
-            (!server.alive() || is_listened_on(port)).then(|| server.alive())
+            let listens = process_listens_on(server.pid(), port);
+            (listens || !server.alive()).then_some(listens)
         });
         // Otherwise somebody else was given the port meanwhile.
         if listens {

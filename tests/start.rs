@@ -49,15 +49,18 @@ impl Shell {
         shell
     }
 
-    /// Types lines, with the test's port. A server in the background is ready when it prints its
-    /// port.
+    /// Types lines, with the test's port, all at once as someone who pastes them.
     fn type_in(&mut self, lines: &str) {
-        for line in lines.replace("4433", &self.port).lines() {
-            self.shell.write(format!("{line}\n"));
-            if line.ends_with(" &") {
-                self.shell.wait_out(&self.port);
-            }
-        }
+        let lines = lines.replace("4433", &self.port);
+        self.shell.write(format!("{}\n", lines.trim_end()));
+    }
+
+    /// Types a line that starts a server in the background. The server is ready when it prints
+    /// its port.
+    fn serve(&mut self, line: &str) {
+        assert!(line.ends_with(" &"), "{line}");
+        self.type_in(line);
+        self.shell.wait_out(&self.port);
     }
 
     /// Ends the input, and gives all that was printed but the port.
@@ -80,7 +83,7 @@ fn the_first_steps_show_the_page_to_each_client() {
         for block in blocks(page, "start") {
             shell.type_in(&block);
         }
-        shell.type_in("kill $! 2>/dev/null; true");
+        shell.type_in("kill $! 2>/dev/null; wait");
         let printed = shell.finish();
         // s6-tlsclient also shows the header, which curl does not.
         let clients = printed.matches(PAGE).count();
@@ -101,10 +104,10 @@ fn two_processes_join_the_client_with_a_terminal() {
     let mut shell = Shell::new();
     let steps = blocks("README.md", "start");
     shell.type_in(steps[0].replace("echo \"<p>", "cat; echo \"<p>").as_str());
-    shell.type_in(steps[1].lines().next().unwrap());
+    shell.serve(steps[1].lines().next().unwrap());
     let client = blocks("doc/start.md", "joined").concat();
     shell.type_in(&format!("echo a request | ( {} )", client.trim_end()));
-    shell.type_in("kill $!");
+    shell.type_in("kill $!; wait");
     let printed = shell.finish();
     let answer = format!("a request\n{PAGE}");
     assert!(printed.ends_with(&answer), "{printed}");
@@ -131,10 +134,9 @@ fn a_browser_shows_the_page_of_the_first_steps() {
         return;
     }
     let mut shell = Shell::new();
-    for block in blocks("README.md", "start") {
-        let lines = block.lines().filter(|line| !line.contains("https:"));
-        shell.type_in(&lines.collect::<Vec<_>>().join("\n"));
-    }
+    let steps = blocks("README.md", "start");
+    shell.type_in(&steps[0]);
+    shell.serve(steps[1].lines().next().unwrap());
     let home = shell.dir.join("home");
     let browser = cmd(["chromium-headless-shell", "--no-sandbox", "--disable-gpu"])
         .args([
@@ -147,6 +149,6 @@ fn a_browser_shows_the_page_of_the_first_steps() {
         .env("HOME", &home)
         .start();
     browser.wait_out("Hello 127.0.0.1, with TLSv1.3");
-    shell.type_in("kill $!");
+    shell.type_in("kill $!; wait");
     shell.finish();
 }

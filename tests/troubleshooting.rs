@@ -76,6 +76,11 @@ const FILES: &[Case] = &[
         CLIENT,
     ),
     (
+        "KEYFILE not set",
+        "unset KEYFILE; SNIDIR=. exec s6-tlsserver --sni -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
         "unable to read key.pem: No such file or directory",
         "rm key.pem; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
         CLIENT,

@@ -48,6 +48,12 @@ const START: &[Case] = &[
         ALONE,
         "s6-tlsserver 192.0.2.1 4433 ./page",
     ),
+    (
+        "unable to exec s6-applyuidgid: No such file or directory",
+        ALONE,
+        "cp $(command -v s6-tcpserver-socketbinder) alone
+         PATH=/nonexistent ./alone 127.0.0.1 4433 s6-applyuidgid -u 1 ./page",
+    ),
 ];
 
 /// Messages that only root can get.
@@ -132,6 +138,16 @@ const FILES: &[Case] = &[
         "cp $(command -v s6-tlsd) alone; PATH=/nonexistent ./alone true",
     ),
     (
+        "unable to cdb_init norules: No such file or directory",
+        "exec s6-tcpserver 127.0.0.1 4433 s6-tcpserver-access -x norules ./page",
+        GONE,
+    ),
+    (
+        "unable to check fs ruleset for IP in norules: No such file or directory",
+        "exec s6-tcpserver 127.0.0.1 4433 s6-tcpserver-access -i norules ./page",
+        GONE,
+    ),
+    (
         "invalid magic",
         "exec s6-tlsserver -L -H 127.0.0.1 4433 ./page",
         CLIENT,
@@ -139,6 +155,11 @@ const FILES: &[Case] = &[
     (
         "unable to exec ./page: No such file or directory",
         "rm page; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
+        "unable to exec -S: No such file or directory",
+        "exec s6-tlsserver -H 127.0.0.1 4433 -S ./page",
         CLIENT,
     ),
     (
@@ -193,6 +214,14 @@ const REFUSALS: &[Case] = &[
         "remote sent no certificate",
         "exec s6-tlsserver -y -H 127.0.0.1 4433 ./page",
         CLIENT,
+    ),
+    (
+        "certificate of remote refused: not of version 3",
+        "exec s6-tlsserver -y -H 127.0.0.1 4433 ./page",
+        "openssl req -new -key other.key -subj /CN=alice -out client.csr
+         openssl x509 -req -in client.csr -CA selfca.pem -CAkey selfca.key -CAcreateserial \
+           -out client.pem 2>/dev/null
+         KEYFILE=other.key CERTFILE=client.pem s6-tlsclient -y -h localhost 4433 sh -c 'cat <&6'",
     ),
     (
         "remote sent no signature_algorithms",

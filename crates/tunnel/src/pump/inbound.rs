@@ -5,7 +5,7 @@ use std::time::Instant;
 use unix::Errno;
 
 use super::{Pump, State};
-use crate::endpoints::{End, Ends, Ready};
+use crate::endpoints::{End, Ends};
 use crate::outcome::{EndReason, Outcome};
 use crate::session::{Received, SPARE, ToSend};
 
@@ -63,7 +63,7 @@ impl Pump {
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => {
                 self.close(ends, End::NetIn);
-                if !ignored {
+                if !ignored && !self.needs_nothing_more() {
                     let established = self.established();
                     self.fail(Outcome::network(established, "read from remote", errno));
                 }
@@ -108,6 +108,13 @@ impl Pump {
     fn ignores_network(&self) -> bool {
         let lingering = self.linger.is_some() && !self.rules.enforce;
         self.is_failing() || self.inbound != Inbound::Open || lingering
+    }
+
+    /// Whether all is sent, and nobody reads what the peer sends. A peer that closes with our
+    /// close_notify unread resets the connection then, and has lost nothing.
+    fn needs_nothing_more(&self) -> bool {
+        let sent = self.established() && !self.is_open(End::NetOut);
+        sent && !self.is_open(End::AppOut) && !self.rules.enforce
     }
 
     /// Processes the received records. What rustls answers may be larger than
@@ -165,10 +172,7 @@ impl Pump {
     }
 
     /// Writes decrypted data to the program.
-    pub(super) fn deliver(&mut self, ends: &mut impl Ends, ready: Option<Ready>, now: Instant) {
-        if ready == Some(Ready::Hangup) {
-            self.close(ends, End::AppOut);
-        }
+    pub(super) fn deliver(&mut self, ends: &mut impl Ends, now: Instant) {
         let plain = &mut self.buffers.plain;
         match self.state.app_out {
             State::Closed => plain.clear(),

@@ -162,6 +162,10 @@ impl Pump {
                 self.unblock(end);
             }
         }
+        // Before the network is read: once nobody reads, an error there may not matter.
+        if ready.app_out == Some(Ready::Hangup) {
+            self.close(ends, End::AppOut);
+        }
         match ready.net_in {
             Some(_) => self.receive(ends, now),
             None => self.go_on(ends, now),
@@ -171,7 +175,7 @@ impl Pump {
                 return step;
             }
         }
-        self.deliver(ends, ready.app_out, now);
+        self.deliver(ends, now);
         self.collect(ends, ready.app_in, now);
         self.transmit(ends, now);
         self.close_ends(ends, now);

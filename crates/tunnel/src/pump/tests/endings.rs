@@ -51,6 +51,28 @@ fn end_without_close_notify_is_an_error_only_if_enforced() {
     );
 }
 
+/// A peer that closes before it has read our close_notify resets the connection.
+#[test]
+fn reset_after_all_is_sent_is_an_error_only_if_the_program_reads_or_the_end_is_enforced() {
+    for (reads, enforce, code) in [(false, false, 0), (true, false, 111), (false, true, 111)] {
+        let mut scene = Scene::new(4);
+        (scene.client.to_send, scene.server.to_send) = (0, 100);
+        scene.server.rules.notify = true;
+        scene.server.rules.enforce = enforce;
+        let mut world = scene.world();
+        world.shake_hands();
+        world.only(&[Speaker(Server), Pumping(Server)]);
+        let server = &mut world.server;
+        assert!(server.engine.pipe(End::NetOut).ended, "not all is sent");
+        if !reads {
+            server.program.stop_hearing();
+        }
+        server.engine.pipe(End::NetIn).broken = Some(Errno::ECONNRESET);
+        world.act(Pumping(Server));
+        assert_eq!(world.server.engine.code(), Some(code), "{reads} {enforce}");
+    }
+}
+
 #[test]
 fn stream_cut_at_any_byte_delivers_whole_records() {
     let mut scene = Scene::new(5);

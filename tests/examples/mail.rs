@@ -1,6 +1,8 @@
 //! The example of SMTP with STARTTLS, and a client that sends mail.
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use super::Example;
@@ -41,6 +43,20 @@ fn mail_comes_in_over_starttls() {
     assert!(output.contains("=== TLS started"), "{output}");
     let mail = only_mail(&maildir);
     assert!(mail.contains("\nIt came in safely.\n"), "{mail}");
+}
+
+#[test]
+fn a_lost_connection_is_one_line_in_the_log() {
+    let Some(example) = Example::new("smtp-starttls", "", &["python3", "s6-envdir"]) else {
+        return;
+    };
+    maildir(&example);
+    let server = example.start("./run");
+    let mut client = TcpStream::connect(("127.0.0.1", example.port)).unwrap();
+    client.read_exact(&mut [0; 3]).unwrap();
+    crate::log_line::reset(&mut client);
+    server.wait_out("smtpd: connection lost: ");
+    assert!(!server.stdout.text().contains("Traceback"));
 }
 
 #[test]

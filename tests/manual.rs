@@ -43,6 +43,38 @@ fn mandoc_accepts_every_page() {
 }
 
 #[test]
+fn no_line_of_a_page_is_longer_than_80_columns() {
+    if !need(&["mandoc"]) {
+        return;
+    }
+    let mut long = Vec::new();
+    for page in pages() {
+        let output = cmd(["mandoc", "-T", "ascii", "-O", "width=80"])
+            .arg(&page)
+            .run();
+        let text = without_overstrikes(&output.success().out());
+        long.extend(
+            text.lines()
+                .filter(|line| line.len() > 80)
+                .map(str::to_owned),
+        );
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+/// The text as a terminal shows it: a backspace takes back the character before it.
+fn without_overstrikes(text: &str) -> String {
+    text.chars().fold(String::new(), |mut shown, character| {
+        if character == '\u{8}' {
+            shown.pop();
+        } else {
+            shown.push(character);
+        }
+        shown
+    })
+}
+
+#[test]
 fn pages_have_the_sections_of_mdoc_that_apply_to_them() {
     for (page, lines) in [
         (

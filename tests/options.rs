@@ -220,6 +220,11 @@ fn help_has_the_variables_of_all_programs_of_the_chain() {
             "PROTO",
             "prefix of the connection's variables",
         ),
+        (
+            "s6-tlsd-io",
+            "${PROTO}REMOTEIP",
+            "address of the peer, for the log line",
+        ),
     ] {
         let help = cmd([program, "--help"]).run().success().out();
         assert!(

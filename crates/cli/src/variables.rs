@@ -228,6 +228,13 @@ pub(crate) const CONNECTION: &[(&str, &str)] = &[
     ("${PROTO}LOCALPORT", "our port"),
 ];
 
+/// The peer's address, as the engines' log line has it.
+pub(crate) const PEER: &[(&str, &str)] = &[
+    ("PROTO", "prefix of the next two variables (default: TCP)"),
+    ("${PROTO}REMOTEIP", "address of the peer, for the log line"),
+    ("${PROTO}REMOTEPORT", "port of the peer, for the log line"),
+];
+
 /// What proxy-server saves before s6-tlsd runs.
 pub(crate) const SAVED: &[(&str, &str)] =
     &[("tlsbak_SSL_*", "saved by --before-tlsd for --after-tlsd")];

@@ -2,7 +2,7 @@
 
 use cli::usage::add_words;
 use cli::variables::{VARIABLES, Variable};
-use cli::{OptionSpec, Program, suite};
+use cli::{OptionSpec, Program, Reads, suite};
 
 use crate::consumer;
 
@@ -95,16 +95,23 @@ pub fn variables(program: &Program) -> String {
             names.clear();
         }
     }
+    for reads in program.reads {
+        if let Reads::These(these) = reads {
+            items.extend(these.iter().map(|(name, help)| brief_item(name, help)));
+        }
+    }
     items
 }
 
 fn brief_variables(program: &Program) -> String {
     let variables = program.variables();
-    let items = variables.iter().map(|(name, help)| {
-        let item = format!("`{name}`: {help}.");
-        fill("-", &mut item.split(' '))
-    });
+    let items = variables.iter().map(|(name, help)| brief_item(name, help));
     items.collect()
+}
+
+fn brief_item(name: &str, help: &str) -> String {
+    let item = format!("`{name}`: {help}.");
+    fill("-", &mut item.split(' '))
 }
 
 /// The variables that the program behind an engine does not see.

@@ -9,13 +9,13 @@ mod tls;
 use crate::id::{Access, Id};
 use crate::option_spec::{Effect, OptionSpec, Program, Reads};
 use crate::suite;
-use crate::variables::{CONNECTION, IDS, QUALIFICATION, RESOLVER, SAVED};
+use crate::variables::{CONNECTION, IDS, PEER, QUALIFICATION, RESOLVER, SAVED};
 
 const PROG: &[&str] = &["prog..."];
 const DESCRIPTORS: &[&str] = &["fdr", "fdw"];
 const SERVED: &[&str] = &["ip", "port", "prog..."];
-const SERVER: &[Reads] = &[Reads::Server];
-const CLIENT: &[Reads] = &[Reads::Client];
+const SERVER: &[Reads] = &[Reads::Server, Reads::These(PEER)];
+const CLIENT: &[Reads] = &[Reads::Client, Reads::These(PEER)];
 const CONNECTED: &[&str] = &["host", "port", "prog..."];
 
 /// All programs, in the order of the documents.

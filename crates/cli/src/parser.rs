@@ -139,12 +139,28 @@ impl Reader {
         });
         match (spec, value) {
             (Some(spec), value) => Ok((spec, value.unwrap_or_default())),
-            (None, None) => Err(self
-                .program
-                .wrong(|| format!("unrecognized boolean option: --{name}"))),
-            (None, Some(_)) => Err(self
-                .program
-                .wrong(|| format!("unrecognized option with argument: --{name}={shown}"))),
+            (None, value) => Err(self.program.wrong(|| match value {
+                None => self.misused(name, ""),
+                Some(_) => self.misused(name, &format!("={shown}")),
+            })),
+        }
+    }
+
+    /// What is wrong with `--name`, followed by `value`: an option with this name needs a value,
+    /// takes none, or does not exist.
+    fn misused(&self, name: &str, value: &str) -> String {
+        let program = self.program;
+        let mut specs = program.option_specs().filter(|spec| spec.long == name);
+        match specs.next().map(|spec| spec.value_name()) {
+            Some(Some(wanted)) => format!("--{name} needs a value: --{name}={wanted}"),
+            Some(None) => format!("--{name} takes no value: --{name}{value}"),
+            None if matches!(name, "help" | "version") => {
+                format!("--{name} works only as the sole argument")
+            }
+            None => format!(
+                "unrecognized option: --{name}{value} ({} --help lists them)",
+                program.name
+            ),
         }
     }
 }
@@ -307,20 +323,24 @@ mod tests {
                 ["-S7", ""],
                 "unrecognized short option: 7 (-S takes no value)",
             ),
-            (["--nope", ""], "unrecognized boolean option: --nope"),
-            (["--close", ""], "unrecognized boolean option: --close"),
+            (
+                ["--nope", ""],
+                "unrecognized option: --nope (p --help lists them)",
+            ),
+            (
+                ["--close", ""],
+                "unrecognized option: --close (p --help lists them)",
+            ),
             (
                 ["--verbosity", "3"],
-                "unrecognized boolean option: --verbosity",
+                "--verbosity needs a value: --verbosity=n",
             ),
             (
                 ["--nope=3", ""],
-                "unrecognized option with argument: --nope=3",
+                "unrecognized option: --nope=3 (p --help lists them)",
             ),
-            (
-                ["--sni=x", ""],
-                "unrecognized option with argument: --sni=x",
-            ),
+            (["--sni=x", ""], "--sni takes no value: --sni=x"),
+            (["-S", "--help"], "--help works only as the sole argument"),
             (["--=x", ""], "invalid option: --=x"),
             (["-v", "--"], "option -v (--verbosity) needs a value"),
             (["-S", "-v"], "option -v (--verbosity) needs a value"),

@@ -64,19 +64,19 @@ fn values_are_checked() {
     for (argv, message) in [
         (
             "s6-tlsd-io -K x 6 7",
-            "handshake-timeout must be an unsigned integer",
+            "handshake-timeout must be an unsigned integer (-K ms, at most 4294967295): x",
         ),
         (
             "s6-tlsd-io -v -1 6 7",
-            "verbosity must be an unsigned integer",
+            "verbosity must be an unsigned integer (-v n, at most 4294967295): -1",
         ),
         (
             "s6-tlsd-io -d 4294967296 6 7",
-            "notification-fd must be an unsigned integer",
+            "notification-fd must be an unsigned integer (-d fd, at most 4294967295): 4294967296",
         ),
         (
             "s6-tlsd -k 0x1 true",
-            "sni-level must be an unsigned integer",
+            "sni-level must be an unsigned integer (-k level, at most 4294967295): 0x1",
         ),
         (
             "s6-tlsd -K -- true",
@@ -89,7 +89,7 @@ fn values_are_checked() {
         ("s6-tlsc --keep=1 true", "--keep takes no value: --keep=1"),
         (
             "s6-tcpserver-socketbinder -b x 0.0.0.0 1 true",
-            "backlog must be an unsigned integer",
+            "backlog must be an unsigned integer (-b n, at most 4294967295): x",
         ),
     ] {
         let output = cmd(argv.split(' ')).run();

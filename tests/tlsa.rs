@@ -262,7 +262,7 @@ fn wrong_usage_is_told() {
         ),
         (
             &["-t", "x", "h", "true"],
-            "timeout must be an unsigned integer",
+            "timeout must be an unsigned integer (-t s, at most 4294967295): x",
         ),
         (
             &["[::1]", "true"],

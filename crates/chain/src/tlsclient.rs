@@ -282,7 +282,10 @@ mod tests {
                 "-T 1+ h 1 p",
                 "connection-timeouts must be x+y or x, in seconds",
             ),
-            ("-t 1s h 1 p", "timeout must be an unsigned integer"),
+            (
+                "-t 1s h 1 p",
+                "timeout must be an unsigned integer (-t s, at most 4294967295): 1s",
+            ),
             ("-p 65536 h 1 p", "local-port must be a port number"),
             ("-i 1.2.3 h 1 p", "local-ip must be an IP address"),
             (
@@ -291,7 +294,7 @@ mod tests {
             ),
             (
                 "-K x h 1 p",
-                "handshake-timeout must be an unsigned integer",
+                "handshake-timeout must be an unsigned integer (-K ms, at most 4294967295): x",
             ),
             ("-6=1 h 1 p", "unrecognized short option: ="),
         ] {

@@ -300,12 +300,18 @@ mod tests {
                 "-v2 0 1 p",
                 "unrecognized short option: 2 (-v takes no value)",
             ),
-            ("-u x 0 1 p", "uid must be an unsigned integer"),
+            (
+                "-u x 0 1 p",
+                "uid must be an unsigned integer (-u uid, at most 4294967295): x",
+            ),
             (
                 "-c -1 0 1 p",
-                "global-max-connections must be an unsigned integer",
+                "global-max-connections must be an unsigned integer (-c n, at most 4294967295): -1",
             ),
-            ("-k x 0 1 p", "sni-level must be an unsigned integer"),
+            (
+                "-k x 0 1 p",
+                "sni-level must be an unsigned integer (-k level, at most 4294967295): x",
+            ),
             ("-u -- 0 1 p", "option -u (--uid) needs a value"),
         ] {
             assert_eq!(parse(given).err(), Some(Fatal::user(message)), "{given}");

@@ -12,8 +12,11 @@ use crate::value::Value;
 
 type Checked = Result<Value, String>;
 
+/// The complaint about a value that is no number. [`crate::parser`] adds the unit and the limit.
+pub(crate) const NO_NUMBER: &str = "must be an unsigned integer";
+
 fn number(value: &OsStr) -> Result<u32, String> {
-    unsigned(value.as_bytes()).ok_or_else(|| "must be an unsigned integer".to_owned())
+    unsigned(value.as_bytes()).ok_or_else(|| NO_NUMBER.to_owned())
 }
 
 /// An unsigned integer.

@@ -81,6 +81,12 @@ impl Reader {
             match whose.and_then(|whose| whose.advice(&value)) {
                 // The usage line alone would not say that names are not accepted.
                 Some(advice) => Fatal::user(format!("{} {complaint}: {advice}", spec.long)),
+                None if complaint == checks::NO_NUMBER => {
+                    let (given, value) = (spec.shortest(), show(&value));
+                    let limit = format!("({given}, at most {}): {value}", u32::MAX);
+                    self.program
+                        .invalid(spec.long, &format!("{complaint} {limit}"))
+                }
                 None => self.program.invalid(spec.long, &complaint),
             }
         })
@@ -366,7 +372,7 @@ mod tests {
 
     #[test]
     fn numbers_name_their_option() {
-        let message = "verbosity must be an unsigned integer";
+        let message = "verbosity must be an unsigned integer (-v n, at most 4294967295): x";
         let fatal = parse(&NUMBER, &["-vx", "a", "b"]).err();
         assert_eq!(fatal, Some(Fatal::user(message)));
     }

@@ -208,7 +208,9 @@ mod tests {
         let bad = parse(&["-tx", "p"]).err();
         assert_eq!(
             bad,
-            Some(Fatal::user("timeout must be an unsigned integer"))
+            Some(Fatal::user(
+                "timeout must be an unsigned integer (-t ms, at most 4294967295): x"
+            ))
         );
     }
 }

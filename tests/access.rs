@@ -350,7 +350,7 @@ fn names_are_looked_up_and_match_rules() {
 #[test]
 fn a_resolv_conf_that_cannot_be_read_is_a_warning_and_with_w_a_refusal() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: root alone mounts files");
+        skip("root alone mounts files");
         return;
     }
     let dir = TempDir::new();
@@ -423,7 +423,7 @@ fn ident_is_queried_only_with_r() {
 #[test]
 fn an_ident_server_that_does_not_answer_costs_no_more_than_the_time_limit() {
     let Ok(_silent) = TcpListener::bind("127.0.0.80:113") else {
-        println!("SKIPPED: port 113 cannot be bound");
+        skip("port 113 cannot be bound");
         return;
     };
     let started = Instant::now();

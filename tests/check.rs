@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::util::tls::{HELLO, connect, serve, tlsc, tlsd};
-use crate::util::{Cmd, Output, TempDir, bin_dir, certs, cmd, listener, need, tcp_pair};
+use crate::util::{Cmd, Output, TempDir, bin_dir, certs, cmd, listener, need, skip, tcp_pair};
 
 /// The values of all lines with this key, in order.
 fn facts(output: &Output, key: &str) -> Vec<String> {
@@ -168,7 +168,7 @@ fn a_client_with_a_fault_and_its_check_end_alike() {
 #[test]
 fn files_are_read_as_the_user_who_will_read_them() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED files_are_read_as_the_user_who_will_read_them: only for root");
+        skip("only for root");
         return;
     }
     let faulty = faulty_files();
@@ -276,7 +276,7 @@ fn a_program_that_cannot_be_executed_is_told_as_by_the_service() {
 #[test]
 fn the_program_is_sought_as_the_user_who_will_run_it() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED the_program_is_sought_as_the_user_who_will_run_it: only for root");
+        skip("only for root");
         return;
     }
     let dir = TempDir::new();

@@ -1,7 +1,7 @@
 //! The time of day after 2038, on systems whose C library has 32 bits for it.
 
 use crate::util::tls::{HELLO, connect, tlsc, tlsd};
-use crate::util::{Cmd, certs, cmd, need};
+use crate::util::{Cmd, certs, cmd, need, skip};
 
 /// The start of 2040, as clock_gettime64 writes it (little-endian).
 const IN_2040: &str = "807eaa83000000000000000000000000";
@@ -22,7 +22,7 @@ fn certificate_that_expires_before_2040_is_expired_in_2040() {
         target_endian = "little",
         target_os = "linux"
     )) {
-        println!("SKIPPED: time has 64 bits here");
+        skip("time has 64 bits here");
         return;
     }
     if !need(&["strace"]) {

@@ -127,7 +127,7 @@ fn an_empty_list_leaves_no_group() {
 #[test]
 fn tls_uid_and_tls_gid_are_ignored_unless_the_user_is_root() {
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: only for root");
+        skip("only for root");
         return;
     }
     let dir = TempDir::new();

@@ -201,7 +201,7 @@ fn after_the_handshake_its_secrets_are_not_on_the_stack() {
     client.wait_out("hello\n");
     let pid = engine(&server);
     let (Some(memory), Some(stack)) = (memory(pid), memory_of(pid, "[stack]")) else {
-        println!("SKIPPED: the memory of an engine may not be seen");
+        skip("the memory of an engine may not be seen");
         return;
     };
     let secrets = logged(&log);

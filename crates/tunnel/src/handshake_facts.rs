@@ -44,6 +44,15 @@ struct Facts {
 }
 
 impl HandshakeFacts {
+    /// The facts of a connection whose records have this status.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn new(records: RecordStatus) -> Self {
+        Self {
+            records,
+            ..Self::default()
+        }
+    }
+
     /// A client asks for `name`, if any, and gets `certificate`, if there is one.
     pub fn client_asks(&self, name: Option<&str>, certificate: Option<&CertificateDer<'static>>) {
         let mut facts = self.lock();

@@ -58,6 +58,18 @@ impl RecordStatus {
         }
     }
 
+    /// Whether only `clones` of it are left. Then it is as new again.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn reset_if_only(&self, clones: usize) -> bool {
+        let only = Arc::strong_count(&self.0) == clones;
+        if only {
+            self.0.undecryptable.store(false, Ordering::Relaxed);
+            self.0.alerted.store(false, Ordering::Relaxed);
+            self.0.alert.store(0, Ordering::Relaxed);
+        }
+        only
+    }
+
     /// Records whether the last record could be decrypted.
     pub fn set_decrypted(&self, decrypted: bool) {
         self.0.undecryptable.store(!decrypted, Ordering::Relaxed);
@@ -76,6 +88,21 @@ mod tests {
         assert!(records.alerted());
         records.set_alert(AlertDescription::InternalError);
         assert_eq!(records.clone().encrypt_alert(50), 80);
+    }
+
+    #[test]
+    fn status_is_reset_once_no_other_clone_is_left() {
+        let records = RecordStatus::default();
+        let session = records.clone();
+        session.set_decrypted(false);
+        session.set_alert(AlertDescription::InternalError);
+        session.encrypt_alert(50);
+        assert!(!records.reset_if_only(1));
+        assert!(records.alerted());
+        drop(session);
+        assert!(records.reset_if_only(1));
+        assert!(!records.alerted() && !records.take_undecryptable());
+        assert_eq!(records.encrypt_alert(50), 50);
     }
 
     #[test]

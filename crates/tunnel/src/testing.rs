@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "the test data is usable")]
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustls::DistinguishedName;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,7 +17,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, UnbufferedServerConnection};
 use rustls::{
     CertificateError, ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, Error, ServerConfig,
-    SignatureScheme, SupportedProtocolVersion,
+    SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
 };
 
 use crate::buffer::Buffer;
@@ -59,8 +59,8 @@ pub fn ticketer() -> Arc<dyn ProducesTickets> {
 
 /// As [`server_session`], and with `tickets` it resumes sessions.
 pub fn server_session_with(tickets: Option<Arc<dyn ProducesTickets>>) -> Session {
-    let facts = HandshakeFacts::default();
-    let mut config = server_config(provider(facts.records()), DEFAULT_VERSIONS);
+    let (facts, provider) = facts_and_provider();
+    let mut config = server_config(provider, DEFAULT_VERSIONS);
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.max_early_data_size = 1 << 17;
@@ -114,8 +114,8 @@ pub fn client_session() -> Session {
         certificate: chain().pop(),
         ..Verifier::any()
     };
-    let facts = HandshakeFacts::default();
-    let mut config = client_config(provider(facts.records()), DEFAULT_VERSIONS, verifier);
+    let (facts, provider) = facts_and_provider();
+    let mut config = client_config(provider, DEFAULT_VERSIONS, verifier);
     config.resumption = Resumption::disabled();
     let connection = UnbufferedClientConnection::new(Arc::new(config), server_name()).unwrap();
     Session::Client(Box::new(connection), facts)
@@ -197,13 +197,33 @@ impl Party {
     }
 }
 
-fn provider(records: &RecordStatus) -> CryptoProvider {
-    let provider = default_provider();
-    CryptoProvider {
-        cipher_suites: suites::strict(&provider.cipher_suites, records),
+/// The facts of a new session, and its provider.
+fn facts_and_provider() -> (HandshakeFacts, CryptoProvider) {
+    let (records, cipher_suites) = unused_suites();
+    let provider = CryptoProvider {
+        cipher_suites,
         kx_groups: vec![X25519],
-        ..provider
+        ..default_provider()
+    };
+    (HandshakeFacts::new(records), provider)
+}
+
+/// The suites of [`default_provider`], with a status of records that no other session has.
+///
+/// Suites live for ever, and a fuzzer makes millions of sessions. So those of a session
+/// that is over are used again.
+fn unused_suites() -> (RecordStatus, Vec<SupportedCipherSuite>) {
+    static MADE: Mutex<Vec<(RecordStatus, Vec<SupportedCipherSuite>)>> = Mutex::new(Vec::new());
+    let mut made = unix::lock(&MADE);
+    // Each suite has a clone, and so has the list.
+    let unused = (made.iter()).find(|(records, suites)| records.reset_if_only(suites.len() + 1));
+    if let Some(unused) = unused {
+        return unused.clone();
     }
+    let records = RecordStatus::default();
+    let suites = suites::strict(&default_provider().cipher_suites, &records);
+    made.push((records.clone(), suites.clone()));
+    (records, suites)
 }
 
 /// A verifier of one certificate or of any. The peer must prove that it has the key.

@@ -9,12 +9,14 @@
 pub mod guard;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use cli::{Context, CrlCheck, Group, SniLevel};
 use pki::der_store::DerStore;
 use pki::x509::{Certificate, der, strict};
 use pki::{private_key, read};
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, PeerMisbehaved};
@@ -260,7 +262,10 @@ fn covers(pattern: &[u8], name: &[u8]) -> bool {
 /// the right length and gives a secret, otherwise the error is an invalid share.
 pub fn key_share(input: &[u8]) -> bool {
     let invalid = Error::from(PeerMisbehaved::InvalidKeyShare);
-    let group = &crypto::provider(&[Group::X25519MlKem768], &RecordStatus::default()).kx_groups[0];
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    // Its suites live for ever, so one provider is for all inputs.
+    let hybrid = || crypto::provider(&[Group::X25519MlKem768], &RecordStatus::default());
+    let group = &PROVIDER.get_or_init(hybrid).kx_groups[0];
     let answered = group.start_and_complete(input);
     let completed = group.start().unwrap().complete(input);
     match &answered {

@@ -131,6 +131,11 @@ SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SECONDS) $(TEST_RELEASE) -- --ignored --exact --nocapture soak::soak
 
+# Hostile input for code that reads what strangers send, under AddressSanitizer: each target
+# of fuzz/ for SECONDS, or one with T=NAME.
+fuzz: need-cargo need-cc
+	sh fuzz/run.sh "$(target_directory)" $(SECONDS) $(T)
+
 # Changes the code of a module, one token after another, and tells which changes no test
 # notices: M=MODULE of tests/mutants/modules, SHARD=K/N for a part. Minutes to hours at
 # low priority; what was interrupted goes on. mutants-changed does it for the lines
@@ -260,5 +265,5 @@ test-packaging:
 
 .PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
 	docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
-	dist release test-packaging sanitize test-emulated test-vm \
+	dist release test-packaging sanitize fuzz test-emulated test-vm \
 	mutants mutants-changed

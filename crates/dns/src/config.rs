@@ -45,7 +45,7 @@ impl Config {
         ))
     }
 
-    fn new(file: &[u8], dnscacheip: Option<&[u8]>, dnsqualify: Option<&[u8]>) -> Self {
+    pub(crate) fn new(file: &[u8], dnscacheip: Option<&[u8]>, dnsqualify: Option<&[u8]>) -> Self {
         let mut config = Self::parse(file);
         let servers = addresses(dnscacheip.unwrap_or_default());
         if !servers.is_empty() {

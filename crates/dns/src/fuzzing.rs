@@ -1,11 +1,14 @@
-//! Entry point for fuzzing: see fuzz/README.md.
+//! Entry points for fuzzing. Each panics if an input shows a defect, and returns whether the input
+//! was understood. See fuzz/README.md.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use cli::address::Ip;
 use cli::tlsa::TlsaRecord;
 
 use crate::message::{Message, Reply, SecuredKind};
-use crate::{Answer, Failure, Name, Query};
+use crate::{Answer, Config, Failure, Hosts, Name, Query};
 
 /// The id in the seeds.
 const ID: u16 = 0x1234;
@@ -57,9 +60,8 @@ fn check(query: &Query, answer: &Answer) {
             assert!(!ips.is_empty() && ips.iter().all(IpAddr::is_ipv6));
         }
         (Query::Ptr(_), Answer::HostName(name)) => {
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-            assert!(name.len() <= 255 && name.ends_with('.') && !name.starts_with('.'));
-            assert!(!name.contains("..") && name.chars().all(plain), "{name:?}");
+            assert!(name.len() <= 255);
+            check_host_name(name);
         }
         (Query::Secured(_, kind), Answer::Secured(found)) => {
             let Ok(records) = &found.records else {
@@ -83,10 +85,84 @@ fn check(query: &Query, answer: &Answer) {
     }
 }
 
+/// Checks that `name` is safe in a path, a variable and a line of a log.
+fn check_host_name(name: &str) {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    assert!(name.ends_with('.') && !name.starts_with('.'), "{name:?}");
+    assert!(!name.contains("..") && name.chars().all(plain), "{name:?}");
+}
+
+/// A resolv.conf, and after a NUL each the variables DNSCACHEIP and DNSQUALIFY: what was
+/// understood and is written again is understood alike.
+pub fn resolv_conf(input: &[u8]) -> bool {
+    let mut parts = input.splitn(3, |byte| *byte == 0);
+    let file = parts.next().unwrap_or_default();
+    let config = Config::new(file, parts.next(), parts.next());
+    assert!((1..=16).contains(&config.servers.len()));
+    assert!((1..=5).contains(&config.rounds.len()));
+    let limits = Duration::from_secs(1)..=Duration::from_secs(45);
+    assert!(config.rounds.iter().all(|round| limits.contains(round)));
+    let again = Config::new(&written(&config), None, None);
+    assert_eq!(
+        (&again.servers, again.ndots),
+        (&config.servers, config.ndots)
+    );
+    assert_eq!(again.suffixes, config.suffixes);
+    config != Config::new(b"", None, None)
+}
+
+/// `config` as a resolv.conf, without the timeouts, which may differ from round to round.
+fn written(config: &Config) -> Vec<u8> {
+    let mut file = Vec::new();
+    for server in &config.servers {
+        file.extend(format!("nameserver {server}\n").bytes());
+    }
+    file.extend(b"search");
+    for suffix in &config.suffixes {
+        file.push(b' ');
+        file.extend(suffix.labels().join(&b'.'));
+    }
+    let ndots = config.ndots.map(|ndots| format!("\noptions ndots:{ndots}"));
+    file.extend(ndots.unwrap_or_default().bytes());
+    file
+}
+
+/// A hosts file: what was understood and is written again is understood alike, and the name of
+/// an address is a host name of its lines.
+pub fn hosts(input: &[u8]) -> bool {
+    let hosts = Hosts::parse(input);
+    let mut file = String::new();
+    for (ip, names) in hosts.lines() {
+        file += &Ip::from(*ip).to_string();
+        for name in names {
+            assert!(hosts.addresses(&format!("{name}.")).contains(ip), "{name}");
+            file += &format!(" {name}.");
+        }
+        file.push('\n');
+        if let Some(name) = hosts.name(*ip) {
+            check_host_name(&name);
+            assert!(hosts.addresses(&name).contains(ip), "{name}");
+        }
+    }
+    let again = Hosts::parse(file.as_bytes());
+    assert_eq!(again.lines(), hosts.lines(), "{file}");
+    !file.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn dns() {
         inputs::run("dns", 4000, super::dns);
+    }
+
+    #[test]
+    fn resolv_conf() {
+        inputs::run("resolv_conf", 4000, super::resolv_conf);
+    }
+
+    #[test]
+    fn hosts() {
+        inputs::run("hosts", 4000, super::hosts);
     }
 }

@@ -37,6 +37,12 @@ impl Hosts {
         Self { lines }
     }
 
+    /// The address and the names of each line.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn lines(&self) -> &[(IpAddr, Vec<String>)] {
+        &self.lines
+    }
+
     /// The addresses of `name`, regardless of case and final dot.
     pub fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let name = plain(name);

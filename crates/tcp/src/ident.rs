@@ -1,5 +1,8 @@
 //! IDENT (RFC 1413): asks the peer's host for the user of a connection.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 

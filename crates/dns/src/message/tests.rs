@@ -1,0 +1,288 @@
+//! Packets, good and bad, for one query.
+
+use simple_dns::rdata::{A, CNAME, NULL, PTR};
+
+use super::*;
+
+const ID: u16 = 0x1234;
+const RECURSION_AVAILABLE: u8 = 0x80;
+
+fn asked(kind: fn(Name) -> Query) -> Message {
+    Message::new(&kind(Name::parse(b"www.Good.test").unwrap()), ID)
+}
+
+fn wire(name: &'static str) -> simple_dns::Name<'static> {
+    simple_dns::Name::new_unchecked(name)
+}
+
+fn cname(from: &'static str, to: &'static str) -> (&'static str, RData<'static>) {
+    (from, RData::CNAME(CNAME(wire(to))))
+}
+
+fn a(name: &'static str, last: u8) -> (&'static str, RData<'static>) {
+    let address = u32::from_be_bytes([127, 0, 0, last]);
+    (name, RData::A(A { address }))
+}
+
+/// The answer to `message` with these records.
+fn answer(message: &Message, records: &[(&'static str, RData<'static>)]) -> Vec<u8> {
+    let labels: Vec<Label> = message.labels().map(Label::new_unchecked).collect();
+    let mut packet = Packet::new_reply(ID);
+    packet.questions.push(message.question(&labels));
+    for (name, data) in records {
+        let record = ResourceRecord::new(wire(name), CLASS::IN, 60, data.clone());
+        packet.answers.push(record);
+    }
+    let mut packet = packet.build_bytes_vec_compressed().unwrap();
+    packet[3] = RECURSION_AVAILABLE;
+    packet
+}
+
+fn found(records: &[(&'static str, RData<'static>)]) -> Result<Vec<u8>, Failure> {
+    let message = asked(Query::A);
+    match message.decode(&answer(&message, records), false) {
+        Reply::Final(Ok(Answer::Addresses(ips))) => Ok(ips
+            .iter()
+            .map(|ip| match ip {
+                IpAddr::V4(ip) => ip.octets()[3],
+                IpAddr::V6(_) => 0,
+            })
+            .collect()),
+        Reply::Final(Err(failure)) => Err(failure),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn addresses_are_at_the_end_of_the_chain_of_aliases() {
+    let name = "WWW.good.test";
+    assert_eq!(found(&[a(name, 1), a(name, 2)]), Ok(vec![1, 2]));
+    assert_eq!(
+        found(&[a("b", 3), cname("A", "b"), cname(name, "a")]),
+        Ok(vec![3])
+    );
+    assert_eq!(found(&[a("other.test", 1)]), Err(Failure::NoData));
+    assert_eq!(found(&[cname(name, "a")]), Err(Failure::NoData));
+    assert_eq!(found(&[]), Err(Failure::NoData));
+    let circle = [cname(name, "a"), cname("a", name)];
+    assert_eq!(found(&circle), Err(Failure::Malformed));
+}
+
+#[test]
+fn first_name_of_an_address_counts_if_it_is_a_host_name() {
+    let name = |first: &'static [u8]| {
+        let message = Message::new(&Query::Ptr([127, 0, 0, 1].into()), ID);
+        let labels = [
+            Label::new_unchecked(first),
+            Label::new_unchecked(&b"Test"[..]),
+        ];
+        let names = [simple_dns::Name::new_with_labels(&labels), wire("b")];
+        let records = names.map(|name| ("1.0.0.127.in-addr.arpa", RData::PTR(PTR(name))));
+        message.decode(&answer(&message, &records), false)
+    };
+    let host = Answer::HostName("a.test.".into());
+    assert_eq!(name(b"A"), Reply::Final(Ok(host)));
+    for bad in [&b"../x"[..], b"a.b", b"a\0"] {
+        assert_eq!(name(bad), Reply::Final(Err(Failure::NoData)));
+    }
+}
+
+#[test]
+fn secured_query_asks_for_dnssec_and_the_answer_says_whether_it_is_authentic() {
+    const RDATA: [u8; 4] = [3, 1, 1, 0xab];
+    let tlsa = |name| (name, RData::NULL(TLSA, NULL::new(&RDATA).unwrap()));
+    let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+    assert!(message.encode().unwrap().ends_with(&OPT_WITH_DO));
+    let records = [cname("www.good.test", "b"), tlsa("b")];
+    let mut packet = answer(&message, &records);
+    for authentic in [false, true] {
+        packet[3] = RECURSION_AVAILABLE | if authentic { 0x20 } else { 0 };
+        let found = Secured {
+            authentic,
+            aliased: true,
+            owner: None,
+            records: Ok(vec![RDATA.to_vec()]),
+            server: None,
+        };
+        let expected = Reply::Final(Ok(Answer::Secured(found)));
+        assert_eq!(message.decode(&packet, false), expected);
+    }
+    let mut other_type = packet.clone();
+    let start = Header::LEN + "www.good.test".len() + 2;
+    other_type[start..start + 2].copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
+    assert_eq!(message.decode(&other_type, false), Reply::Foreign);
+    let none = answer(&message, &[a("www.good.test", 1)]);
+    assert_eq!(secured(&message, &none).records, Err(Failure::NoData));
+}
+
+/// What `packet` says to `message`.
+fn secured(message: &Message, packet: &[u8]) -> Secured {
+    match message.decode(packet, false) {
+        Reply::Final(Ok(Answer::Secured(found))) => found,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn absence_of_records_is_authentic_or_not_and_may_be_that_of_an_alias() {
+    let message = asked(|name| Query::Secured(name, SecuredKind::A));
+    let aliases = [cname("www.good.test", "b"), cname("b", "c")];
+    for (code, why) in [(0, Failure::NoData), (3, Failure::NoName)] {
+        for records in [&[][..], &aliases[..1], &aliases] {
+            for authentic in [false, true] {
+                let mut packet = answer(&message, records);
+                packet[3] = RECURSION_AVAILABLE | code | if authentic { 0x20 } else { 0 };
+                let expected = Secured {
+                    authentic,
+                    aliased: !records.is_empty(),
+                    owner: None,
+                    records: Err(why),
+                    server: None,
+                };
+                assert_eq!(secured(&message, &packet), expected);
+            }
+        }
+    }
+    // Records of a name that does not exist do not count.
+    let mut packet = answer(&message, &[a("www.good.test", 1)]);
+    packet[3] = RECURSION_AVAILABLE | 3;
+    let found = secured(&message, &packet);
+    assert_eq!((found.owner, found.records), (None, Err(Failure::NoName)));
+}
+
+#[test]
+fn secured_addresses_have_the_name_at_the_end_of_the_aliases() {
+    let owner = |records: &[(&'static str, RData<'static>)]| {
+        let message = asked(|name| Query::Secured(name, SecuredKind::A));
+        match message.decode(&answer(&message, records), false) {
+            Reply::Final(Ok(Answer::Secured(found))) => found.records.map(|_| found.owner.unwrap()),
+            Reply::Final(Err(failure)) => Err(failure),
+            other => panic!("{other:?}"),
+        }
+    };
+    let name = "www.good.test";
+    assert_eq!(owner(&[a(name, 1)]), Ok("www.good.test.".into()));
+    assert_eq!(owner(&[cname(name, "B"), a("b", 1)]), Ok("b.".into()));
+    let bad = [cname(name, "b c"), a("b c", 1)];
+    assert_eq!(owner(&bad), Err(Failure::Malformed));
+    assert_eq!(
+        owner(&[(name, RData::Empty(TYPE::A))]),
+        Err(Failure::NoData)
+    );
+}
+
+#[test]
+fn tlsa_record_without_data_is_a_record() {
+    let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+    let empty = ("www.good.test", RData::Empty(TYPE::Unknown(TLSA)));
+    let found = secured(&message, &answer(&message, &[empty]));
+    assert_eq!(found.records, Ok(vec![vec![]]));
+}
+
+#[test]
+fn part_of_an_answer_referral_and_extended_error_are_not_absence() {
+    let message = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+    let good = answer(&message, &[]);
+    let broken = Reply::Broken(Failure::Server);
+    let absent = |packet: &[u8]| match message.decode(packet, true) {
+        Reply::Final(Ok(Answer::Secured(said))) => said.records == Err(Failure::NoData),
+        reply => {
+            assert_eq!(reply, broken);
+            false
+        }
+    };
+    assert!(absent(&good));
+    let mut part = good.clone();
+    part[2] |= 2;
+    assert!(!absent(&part));
+    let mut referral = good.clone();
+    referral[3] = 0;
+    assert!(!absent(&referral));
+    for (code, fine) in [(0, true), (1, false)] {
+        let mut packet = good.clone();
+        // A record in the authority section comes first.
+        packet.extend([0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+        packet.extend([0, 0, 41, 4, 0xd0, code, 0, 0, 0, 0, 0]);
+        packet[9] = 1;
+        packet[11] = 1;
+        assert_eq!(absent(&packet), fine);
+        packet[3] |= 3;
+        assert_eq!(message.decode(&packet, true) != broken, fine);
+        packet.pop();
+        assert_eq!(message.decode(&packet, true), broken);
+    }
+}
+
+#[test]
+fn packet_that_does_not_answer_the_query_is_foreign() {
+    let message = asked(Query::A);
+    let good = answer(&message, &[a("www.good.test", 1)]);
+    let mut other = good.clone();
+    other[1] ^= 1;
+    assert_eq!(message.decode(&other, false), Reply::Foreign);
+    let mut query = good.clone();
+    query[2] &= 0x7f;
+    assert_eq!(message.decode(&query, false), Reply::Foreign);
+    assert_eq!(asked(Query::Aaaa).decode(&good, false), Reply::Foreign);
+    assert_eq!(message.decode(&good[..11], false), Reply::Foreign);
+    let cut = &good[..good.len() - 1];
+    assert_eq!(
+        message.decode(cut, false),
+        Reply::Broken(Failure::Malformed)
+    );
+    let mut many = good;
+    many[6] = 0xff;
+    assert_eq!(
+        message.decode(&many, false),
+        Reply::Broken(Failure::Malformed)
+    );
+}
+
+#[test]
+fn response_codes_and_truncation_are_told_apart() {
+    let message = asked(Query::A);
+    let with = |flags: u8, code: u8| {
+        let mut packet = answer(&message, &[]);
+        packet[2] |= flags;
+        packet[3] |= code;
+        packet
+    };
+    for (code, reply) in [
+        (1, Reply::Unwilling),
+        (2, Reply::Broken(Failure::Server)),
+        (3, Reply::Final(Err(Failure::NoName))),
+        (4, Reply::Unwilling),
+        (5, Reply::Unwilling),
+        (9, Reply::Broken(Failure::Server)),
+    ] {
+        assert_eq!(message.decode(&with(0, code), false), reply);
+    }
+    assert_eq!(message.decode(&with(2, 0), false), Reply::Truncated);
+    let nothing = Reply::Final(Err(Failure::NoData));
+    assert_eq!(message.decode(&with(2, 0), true), nothing);
+    // It may end anywhere after the question, even inside a record.
+    let mut cut = answer(&message, &[a("www.good.test", 1)]);
+    cut[2] |= 2;
+    cut.truncate(cut.len() - 3);
+    assert_eq!(message.decode(&cut, false), Reply::Truncated);
+}
+
+#[test]
+fn mutated_answer_causes_no_panic() {
+    let message = asked(Query::A);
+    let good = answer(&message, &[cname("www.good.test", "a.b"), a("a.b", 1)]);
+    let mut seed = 1u32;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    for _ in 0..100_000 {
+        let mut packet = good.clone();
+        for _ in 0..=random(4) {
+            let at = 2 + random(packet.len() - 2);
+            packet[at] = random(256) as u8;
+        }
+        packet.truncate(packet.len() - random(4) * random(8));
+        message.decode(&packet, random(2) == 0);
+    }
+}

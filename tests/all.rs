@@ -52,6 +52,7 @@ mod key_kinds;
 mod links;
 mod log_line;
 mod manual;
+mod max_record;
 mod memory;
 mod migrating;
 mod options;

@@ -401,6 +401,7 @@ fn a_pair_is_described() {
         ("chain-to-anchor", "yes"),
         ("handshake-timeout", "500 ms"),
         ("idle-timeout", "none"),
+        ("max-record", "none"),
         ("alpn", "h2 http/1.1"),
         ("key-guard", "no"),
         ("client-certificates", "not asked for"),

@@ -29,6 +29,16 @@ pub(crate) fn at_least_one(value: &OsStr) -> Checked {
     Ok(Value::Number(number(value)?.max(1)))
 }
 
+/// The most bytes of plaintext in a record. The lower limit is that of max_fragment_length (RFC
+/// 6066 section 4), the upper one that of the protocol (RFC 8446 section 5.1).
+pub(crate) fn max_record(value: &OsStr) -> Checked {
+    let number = unsigned(value.as_bytes()).filter(|number| (512..=16384).contains(number));
+    match number {
+        Some(number) => Ok(Value::Number(number)),
+        None => Err("must be a number of bytes from 512 to 16384".to_owned()),
+    }
+}
+
 /// The number of a descriptor other than 0, 1 and 2.
 pub(crate) fn descriptor(value: &OsStr) -> Checked {
     let number = unsigned(value.as_bytes()).filter(|number| i32::try_from(*number).is_ok());

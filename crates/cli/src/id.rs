@@ -40,7 +40,7 @@ ids! {
     /// Of both TLS engines.
     Tls {
         Verbosity, NotificationFd, CloseNotify, EnforceCloseNotify, HandshakeTimeout,
-        IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard, Pin, CrlCheck,
+        IdleTimeout, PeerInfo, NoSandbox, Alpn, Groups, KeyGuard, MaxRecord, Pin, CrlCheck,
         Check, CheckDays,
     }
     /// Of `s6-tlsd-io` alone.

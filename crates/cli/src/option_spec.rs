@@ -58,6 +58,7 @@ impl Argument {
                     "h2",
                     "leaf",
                     "days=5",
+                    "512",
                     "required",
                     SAMPLE_HASH,
                 ]

@@ -43,6 +43,9 @@ pub struct EngineOptions {
     pub alpn: Vec<Vec<u8>>,
     /// `--key-guard`: the private key is in a process of its own.
     pub key_guard: bool,
+    /// `--max-record`: the most bytes of plaintext in a record of ours; None is the protocol's
+    /// limit, 16384.
+    pub max_record: Option<u32>,
     /// `-v`.
     pub verbosity: u32,
     /// `--check`: only check the start, and say what was found.
@@ -64,6 +67,7 @@ impl Default for EngineOptions {
             sandbox: true,
             alpn: Vec::new(),
             key_guard: false,
+            max_record: None,
             verbosity: 1,
             check: None,
         }
@@ -83,6 +87,7 @@ impl EngineOptions {
             Tls::NoSandbox => self.sandbox = false,
             Tls::Alpn => self.alpn = option.protocols()?,
             Tls::KeyGuard => self.key_guard = true,
+            Tls::MaxRecord => self.max_record = Some(option.number()),
             Tls::Groups => self.groups = option.groups()?,
             Tls::Pin => self.pins.push(option.pin()?),
             Tls::CrlCheck => self.crl_check = option.crl_check()?,

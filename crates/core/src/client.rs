@@ -197,7 +197,7 @@ pub(crate) fn connection(
         sent_name,
         policy: policy.clone(),
         pair,
-        protocols: &options.engine.alpn,
+        options: &options.engine,
         exporter: exporter.clone(),
     };
     Ok(Ready {
@@ -296,7 +296,7 @@ struct Config<'a> {
     sent_name: Option<ServerName<'static>>,
     policy: TrustCell,
     pair: Option<Arc<dyn ResolvesClientCert>>,
-    protocols: &'a [Vec<u8>],
+    options: &'a EngineOptions,
     exporter: Option<Arc<Exporter>>,
 }
 
@@ -318,7 +318,8 @@ impl Config<'_> {
         };
         // This process makes one connection.
         config.resumption = Resumption::disabled();
-        config.alpn_protocols = self.protocols.to_vec();
+        config.alpn_protocols = self.options.alpn.clone();
+        config.max_fragment_size = setup::max_fragment_size(self.options);
         if let Some(exporter) = self.exporter {
             config.key_log = exporter;
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, Fatal, ServerOptions};
+use cli::{ClientCertificate, Context, EngineOptions, Fatal, ServerOptions};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
@@ -181,7 +181,7 @@ pub(crate) fn connection(
         provider,
         verifier,
         credentials,
-        protocols: &options.engine.alpn,
+        options: &options.engine,
         exporter: exporter.clone(),
     };
     Ok(Ready {
@@ -252,7 +252,7 @@ struct Config<'a> {
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ClientCertVerifier>,
     credentials: ServerCredentials,
-    protocols: &'a [Vec<u8>],
+    options: &'a EngineOptions,
     exporter: Option<Arc<Exporter>>,
 }
 
@@ -265,7 +265,8 @@ impl Config<'_> {
             .with_client_cert_verifier(self.verifier)
             .with_cert_resolver(self.credentials.certificates);
         config.ignore_client_order = true;
-        config.alpn_protocols = self.protocols.to_vec();
+        config.alpn_protocols = self.options.alpn.clone();
+        config.max_fragment_size = setup::max_fragment_size(self.options);
         // This process serves one connection: sessions in its memory would be of no use.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

@@ -66,6 +66,16 @@ pub fn verification(anchors: bool, options: &EngineOptions) -> Verification {
     }
 }
 
+/// The length at which rustls ends a record, for [`EngineOptions::max_record`]. rustls counts the
+/// header of the record, but not what encryption adds.
+///
+/// Upstream (doc/upstream.md, Records for small buffers): rustls does not let the peer ask for it.
+pub fn max_fragment_size(options: &EngineOptions) -> Option<usize> {
+    const HEADER: usize = 5;
+    let plaintext = usize::try_from(options.max_record?).ok()?;
+    Some(plaintext + HEADER)
+}
+
 /// The error if rustls cannot make a connection.
 pub fn failed(error: rustls::Error) -> Fatal {
     let code = match error {

@@ -136,6 +136,20 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
              network and signs for the engine: [the key guard](security.md#the-key-guard).",
         ),
     },
+    OptionSpec {
+        short: None,
+        long: "max-record",
+        argument: Argument::Checked("n", checks::max_record),
+        effect: Effect::Set(Id::Tls(Tls::MaxRecord)),
+        help: "send no TLS record with more bytes of plaintext (default: 16384)",
+        doc: paragraph(
+            "send no TLS record with more than this many bytes of plaintext, in the handshake and \
+             after it: 512 to 16384 (the default). For peers with small buffers, which cannot ask \
+             for it themselves: their max_fragment_length and record_size_limit (RFC 6066, RFC \
+             8449) are ignored. With its header and encryption a record is at most 29 bytes longer. \
+             What the peer sends is not limited.",
+        ),
+    },
 ];
 
 pub(super) const KEY_EXCHANGE: &[OptionSpec] = &[OptionSpec {

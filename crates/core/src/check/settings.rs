@@ -15,6 +15,10 @@ pub fn print(report: &Report<'_>, options: &EngineOptions, guarded: bool) -> Res
     report.fact("alpn", or_none(&protocols.join(" ")))?;
     report.fact("handshake-timeout", limit(options.handshake_timeout))?;
     report.fact("idle-timeout", limit(options.idle_timeout))?;
+    let max_record = options
+        .max_record
+        .map_or("none".to_owned(), |n| n.to_string());
+    report.fact("max-record", max_record)?;
     report.fact("key-guard", yes_or_no(guarded))?;
     report.fact("sandbox", yes_or_no(options.sandbox))
 }

@@ -343,6 +343,10 @@ struct Sizes {
     scratch: NonZeroUsize,
 }
 
+// `outgoing` has space for a chunk even in records of 512 bytes, the shortest that a configuration
+// of ours asks rustls for. Header, explicit nonce and tag are 29 bytes.
+const _: () = assert!(Size::Large.chunk() / 512 * 29 < 2 * MAX_RECORD);
+
 impl Sizes {
     const fn of(size: Size) -> Self {
         // Saturating additions need no check for zero.

@@ -99,7 +99,8 @@ fn write<Data>(
         ToSend::Nothing => {}
         ToSend::Data(data) => {
             // Upstream (doc/upstream.md, The end of a key in TLS 1.2): rustls encrypts none of
-            // several records if the last one is beyond the limit of the key.
+            // several records if the last one is beyond the limit of the key. If it is configured
+            // for shorter records, it may leave out some before that one.
             for record in data.chunks(MAX_DATA) {
                 let count = traffic.encrypt(record, outgoing.space())?;
                 outgoing.commit(count);

@@ -367,7 +367,7 @@ fn unusable_records_are_as_none() {
         format!("3 0 0 {digest}"),
     ]
     .join("\n");
-    let warning = "s6-tlsc-io: warning: no record of TLSA is usable: it is ignored\n";
+    let warning = "s6-tlsc-io: warning: no record in TLSA is usable: the variable is ignored\n";
     let without = "s6-tlsc-io: fatal: CADIR or CAFILE not set, and no --webpki-roots given\n";
     let output = unconnected(&unusable, &["-k", "x"]).run().code(100);
     assert_eq!(output.err(), format!("{warning}{without}"));
@@ -403,7 +403,7 @@ fn unusable_records_are_as_none() {
 fn no_connection_without_a_usable_record_if_one_is_required() {
     let digest = data(0, 1, "p256");
     let pin = format!("--pin=SHA256:{}", certs().hash("p256"));
-    let unusable = "s6-tlsc-io: fatal: no record of TLSA is usable, but TLSAREQUIRED is set";
+    let unusable = "s6-tlsc-io: fatal: no record in TLSA is usable, but TLSAREQUIRED is set";
     let required = |value: &str, options: &[&str]| {
         let client = unconnected(value, options).env("TLSAREQUIRED", "");
         client.env("CAFILE", certs().path("ca.pem"))

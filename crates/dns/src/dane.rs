@@ -55,7 +55,7 @@ impl fmt::Display for Unsecured {
             Self::NoName => f.write_str("the host is not a name in the DNS"),
             Self::NoAddress(failure) => write!(f, "the host has no address: {failure}"),
             Self::Address => f.write_str("DNSSEC does not secure the addresses of the host"),
-            Self::Record => f.write_str("the host has none that DNSSEC secures"),
+            Self::Record => f.write_str("there are none, or DNSSEC does not secure them"),
         }
     }
 }

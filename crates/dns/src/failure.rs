@@ -11,7 +11,8 @@ pub enum Failure {
     BadName,
     /// The caller's deadline has passed.
     Deadline,
-    /// A server validates by DNSSEC, and another one, which may not, denies what would follow.
+    /// A server has called an answer authentic, and another one, which may not validate, says
+    /// that DNSSEC does not secure the next records.
     Disagreement,
     /// A server sent a malformed answer.
     Malformed,
@@ -44,7 +45,9 @@ impl fmt::Display for Failure {
         match self {
             Self::BadName => f.write_str("invalid domain name"),
             Self::Deadline | Self::TimedOut => f.write_str("query timed out"),
-            Self::Disagreement => f.write_str("DNS servers disagree whether DNSSEC secures it"),
+            Self::Disagreement => {
+                f.write_str("DNS servers disagree on whether DNSSEC secures the records")
+            }
             Self::Malformed => f.write_str("malformed packet"),
             Self::NoData => f.write_str("no such record"),
             Self::NoName => f.write_str("no such domain"),

@@ -65,11 +65,11 @@ impl Dane {
         let records = TlsaRecord::parse_all(value.as_bytes()).map_err(invalid)?;
         let dane = Self::new(records, anchored);
         if dane.is_none() {
-            let why = format!("no record of {name} is usable");
+            let why = format!("no record in {name} is usable");
             if required {
                 return Err(Fatal::user(format!("{why}, but {} is set", tlsa::REQUIRED)));
             }
-            context.warn(&format!("{why}: it is ignored"));
+            context.warn(&format!("{why}: the variable is ignored"));
         }
         Ok(dane)
     }

@@ -132,8 +132,8 @@ fn tlsa_line(given: &ParsedOptions, operands: &[OsString]) -> Vec<OsString> {
 }
 
 /// Refuses what contradicts DANE. TLSA records belong to one name, which suffixes would change.
-/// Without trust anchors the engine skips records of usage 0 and 1: if there are no others, it
-/// would accept any certificate.
+/// With `--no-verify-cert` the engine ignores records of usage 0 and 1: if there were no others,
+/// it would accept any certificate.
 fn check_dane(given: &ParsedOptions) -> Result<(), Fatal> {
     let [if_any, required, trust] =
         [Dane::IfAny, Dane::Required, Dane::TrustResolver].map(|id| given.has(Id::Dane(id)));

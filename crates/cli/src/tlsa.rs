@@ -12,20 +12,21 @@ pub const DOMAIN: &str = "TLSADOMAIN";
 /// The variable that is set if the server must be verified by a record.
 pub const REQUIRED: &str = "TLSAREQUIRED";
 
-/// What the first field of a record says about the certificate that it describes (RFC 7218).
+/// The certificate usage, the first field of a record (RFC 6698 section 2.1.1): what the record
+/// describes. The names are those of RFC 7218.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Usage {
-    /// 0: of an issuer, on a path to a trust anchor of the client.
+    /// 0: an issuer in a chain to a trust anchor of the client, or this anchor.
     PkixTa,
-    /// 1: of the server, on a path to a trust anchor of the client.
+    /// 1: the server's certificate, at the end of a chain to a trust anchor of the client.
     PkixEe,
-    /// 2: of a trust anchor.
+    /// 2: a trust anchor.
     DaneTa,
-    /// 3: of the server.
+    /// 3: the server's certificate, whatever its issuer.
     DaneEe,
 }
 
-/// The part of the certificate that is compared.
+/// The selector, the second field: the part of the certificate that is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Selector {
     /// 0: the whole certificate.
@@ -34,7 +35,7 @@ pub enum Selector {
     PublicKey,
 }
 
-/// How it is compared.
+/// The matching type, the third field: how this part is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Matching {
     /// 0: byte for byte.
@@ -45,7 +46,7 @@ pub enum Matching {
     Sha512,
 }
 
-/// A record. Its fields may have values that nobody has defined: see [`TlsaRecord::meaning`].
+/// A record. Its fields may have undefined values: see [`TlsaRecord::meaning`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TlsaRecord {
     usage: u8,

@@ -14,8 +14,8 @@ use crate::{Answer, Config, Failure, Query};
 
 const PORT: u16 = 53;
 
-/// The size of the buffer for an answer. Queries do not announce a larger size than
-/// the default of 512 bytes for UDP.
+/// The size of the buffer for an answer. Answers over UDP have at most 1232 bytes, which queries
+/// for DNSSEC announce, or 512 bytes, the default.
 const DATAGRAM: usize = 4096;
 
 /// The maximum number of actions in one step: more than all servers in all rounds, each

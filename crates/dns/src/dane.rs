@@ -1,8 +1,8 @@
 //! The TLSA records of a service (RFC 6698), where DNSSEC secures them.
 //!
 //! They are looked up only if DNSSEC secures the addresses of the host, too (RFC 7672 section
-//! 2.2): some servers of other zones do not answer queries for TLSA records, and their hosts
-//! could not be reached.
+//! 2.2). Some name servers of zones without DNSSEC do not answer queries for TLSA records. A
+//! failed lookup forbids the connection, so the hosts in these zones could not be reached.
 
 use std::fmt;
 
@@ -26,13 +26,13 @@ pub struct Service<'a> {
 pub enum Tlsa {
     /// DNSSEC secures them.
     Authentic {
-        /// The name under which they are: the host's, or the one of which it is an alias (RFC
+        /// The TLSA base domain: the name of the host, or the one of which it is an alias (RFC
         /// 7671 section 7). Without a final dot.
         base: String,
         /// The records, in the server's order. Malformed ones are left out.
         records: Vec<TlsaRecord>,
     },
-    /// There are none.
+    /// There are none, or DNSSEC does not secure them.
     Absent(Unsecured),
 }
 
@@ -45,7 +45,8 @@ pub enum Unsecured {
     NoAddress(Failure),
     /// DNSSEC does not secure the addresses of the host.
     Address,
-    /// DNSSEC secures the addresses, but no TLSA record.
+    /// DNSSEC secures the addresses. But there are no TLSA records, or DNSSEC does not secure
+    /// them.
     Record,
 }
 
@@ -138,8 +139,8 @@ impl Validators {
         }
     }
 
-    /// Whether this may count. If one server has called the addresses authentic, another one
-    /// must not say that the TLSA records are not.
+    /// Whether `said` may count. After one server has called an answer authentic, only a server
+    /// that has done so, too, may say that another answer is not.
     fn agree(&self, said: &Secured) -> bool {
         said.authentic || self.0.is_empty() || self.0.contains(&said.server)
     }
@@ -150,16 +151,16 @@ impl Validators {
 enum Bases {
     /// Under these, in this order.
     Known(Vec<String>),
-    /// Under the name of the host if DNSSEC secures that it is an alias. It does not secure what
-    /// it is an alias of, so whether that has addresses is anybody's word.
+    /// Under the name of the host, if DNSSEC secures its CNAME record. DNSSEC does not secure the
+    /// target of the alias: anybody could have forged its addresses, or their absence.
     HostIfAliasIsSecure,
     /// Under none.
     Absent(Unsecured),
 }
 
 /// The names under which there may be TLSA records of `host` (RFC 7671 section 7, RFC 7672
-/// section 2.2). `answers` are those to the queries for its addresses: if one has addresses,
-/// another one may have failed.
+/// section 2.2). `answers` are those to the queries for its addresses of both families: if one
+/// has addresses, the other one may have failed.
 fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases, Failure> {
     let said = answers.iter().filter_map(|answer| match answer {
         Ok(Answer::Secured(said)) => Some(said),

@@ -116,7 +116,8 @@ fn is_usable(record: &TlsaRecord) -> bool {
     record.meaning().is_some()
 }
 
-/// There are no records that count, as `text` says: an error, or else what `tell` prints.
+/// Says with `text` why no records count. An error if records are required, else a message that
+/// `tell` prints.
 fn absent(
     context: &Context,
     options: &Options,

@@ -1,4 +1,4 @@
-//! What the peer's certificate is checked against: anchors, pins, revocation lists.
+//! What the peer's certificate is checked against: anchors, pins, TLSA records, revocation lists.
 
 use cli::Fatal;
 use unix::quoted;

@@ -24,7 +24,8 @@ use crate::verify::verifiers::PresentedServer;
 #[derive(Debug)]
 pub struct Dane {
     records: Vec<Record>,
-    /// The name under which the records were found; the certificate may have it.
+    /// The TLSA base domain, under which the records were found. The certificate may have this
+    /// name instead of the one that the caller wants.
     pub domain: Option<ServerName<'static>>,
 }
 
@@ -37,19 +38,22 @@ struct Record {
     record: TlsaRecord,
 }
 
-/// An anchor of usage 2.
+/// A trust anchor that a record of usage 2 describes.
 struct OwnAnchor<'a, 'c> {
     root: TrustAnchor<'c>,
-    /// How many intermediates there may be below it. None: any number.
+    /// How many intermediate certificates there may be below it. None: any number.
     path_length: Option<usize>,
     record: &'a Record,
 }
 
 impl Dane {
-    /// The records in the variable TLSA. Records of usage 0 and 1 are usable only with
-    /// trust anchors: `anchored`. None if the variable is unset, or with a warning if no
-    /// record is usable: then a server is verified as if there were none (RFC 6698
-    /// section 4.1). That is an error if TLSAREQUIRED is set.
+    /// The usable records in the variable TLSA. None if the variable is unset, or with a
+    /// warning if no record is usable: then a server is verified as if there were none (RFC
+    /// 6698 section 4.1). `anchored`: the client has trust anchors, without which records of
+    /// usage 0 and 1 are unusable.
+    ///
+    /// # Errors
+    /// A line of TLSA is malformed. Or TLSAREQUIRED is set, and there is no usable record.
     pub fn from_environment(context: &Context, anchored: bool) -> Result<Option<Self>, Fatal> {
         let name = tlsa::RECORDS;
         let required = context.env.get(tlsa::REQUIRED).is_some();
@@ -94,12 +98,12 @@ impl Dane {
         })
     }
 
-    /// Whether a record needs the usual trust anchors.
+    /// Whether a record needs the trust anchors of the client: usage 0 or 1.
     pub fn needs_anchors(&self) -> bool {
         self.has(Usage::PkixTa) || self.has(Usage::PkixEe)
     }
 
-    /// Whether a record is itself a trust anchor.
+    /// Whether a record describes a trust anchor of its own: usage 2.
     pub fn has_anchors(&self) -> bool {
         self.has(Usage::DaneTa)
     }
@@ -170,9 +174,9 @@ impl Dane {
     }
 
     /// The anchors of usage 2, with their records: certificates that the server sent
-    /// besides its own, and certificates and keys in records. Of a key the name is not
-    /// known: it may be each of those that the chain names as issuers, unless the server sent
-    /// a certificate with this name and key, which says more.
+    /// besides its own, and certificates and keys in records. A key in a record has no name: it
+    /// is an anchor under each name that the chain gives as an issuer, unless the server sent a
+    /// certificate with this name and key. That certificate counts then, with its constraints.
     fn own_anchors<'a: 'c, 'c>(&'a self, chain: &'c Chain<'_>) -> Vec<OwnAnchor<'a, 'c>> {
         let mut anchors = Vec::new();
         let certificate = |der: &'c [u8], record: &'a Record| {
@@ -210,8 +214,8 @@ impl Dane {
         anchors
     }
 
-    /// Usage 1 and 0: the record that describes the server's certificate, or an issuer
-    /// on its path to a usual anchor. None if no record describes any.
+    /// Usages 1 and 0: the record that describes the server's certificate, or an issuer on its
+    /// path to a trust anchor of the client. None if no record describes one of these.
     fn verify_to_usual_anchor(
         &self,
         server: &PresentedServer<'_>,
@@ -264,7 +268,8 @@ impl Dane {
         })
     }
 
-    /// The record of usage 0 that describes the key of an anchor without certificate.
+    /// The record of usage 0 that describes the key of an anchor, whose certificate need not be
+    /// known.
     fn matching_key(&self, anchor: &TrustAnchor<'_>) -> Option<&Record> {
         let key = anchor_key(anchor).ok()?;
         let mut records = self.of(Usage::PkixTa);
@@ -282,7 +287,7 @@ impl Record {
         }
     }
 
-    /// Whether its data are `selected`, or the digest of that.
+    /// Whether its data are equal to `selected`, or to the digest of `selected`.
     fn is(&self, selected: &[u8]) -> bool {
         match self.matching {
             Matching::Full => self.record.data() == selected,
@@ -292,8 +297,8 @@ impl Record {
     }
 }
 
-/// Leaves out records with a SHA-256 digest where another one with the same usage and selector has
-/// a SHA-512 digest (RFC 7671 section 9).
+/// Leaves out each record with a SHA-256 digest if another one with the same usage and selector
+/// has a SHA-512 digest (RFC 7671 section 9).
 fn keep_strongest(records: &mut Vec<Record>) {
     let sha512 = records
         .iter()
@@ -306,7 +311,7 @@ fn keep_strongest(records: &mut Vec<Record>) {
     });
 }
 
-/// A certificate as an anchor, if it may issue others.
+/// A certificate as an anchor. None unless it may issue others.
 fn anchor(der: &[u8]) -> Option<TrustAnchor<'_>> {
     if !Certificate::parse(der)?.may_issue() {
         return None;

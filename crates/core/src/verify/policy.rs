@@ -59,7 +59,7 @@ impl Sources {
         }
     }
 
-    /// Whether a TLSA record is a trust anchor.
+    /// Whether a TLSA record describes a trust anchor (usage 2).
     pub fn has_dane_anchors(&self) -> bool {
         self.dane.as_ref().is_some_and(|dane| dane.has_anchors())
     }

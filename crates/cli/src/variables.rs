@@ -145,8 +145,10 @@ pub static VARIABLES: &[Variable] = &[
         server: None,
         client: Some(paragraph(
             "the server's TLSA records (DANE, RFC 6698), one a line: usage, selector, matching \
-             type, and data in hexadecimal, as s6-tlsa sets them. They take the place of the trust \
-             anchors: see [DANE](dane.md). A malformed line is wrong usage (100).",
+             type, and data in hexadecimal, as s6-tlsa sets them. If one is usable, the server \
+             must match a record, and trust anchors count for usages 0 and 1 only: see \
+             [DANE](dane.md). Usages 0 to 2 need a server name: TLSADOMAIN or `-k`. A malformed \
+             line is wrong usage (100).",
         )),
     },
     Variable {
@@ -154,8 +156,9 @@ pub static VARIABLES: &[Variable] = &[
         help: "name under which the TLSA records were found",
         server: None,
         client: Some(paragraph(
-            "with TLSA, the name under which the records were found. It is the name to send \
-             (SNI), and the certificate may contain it instead of the name of `-k`.",
+            "with TLSA, the name under which the records were found, the TLSA base domain. It is \
+             sent (SNI) instead of the name of `-k`; for usages 0 to 2 the certificate must \
+             contain one of the two.",
         )),
     },
     Variable {

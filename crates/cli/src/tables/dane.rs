@@ -51,8 +51,8 @@ pub(super) const OF_TLSA: &[OptionSpec] = &[
         effect: Effect::Set(Id::Tlsa(Tlsa::TrustResolver)),
         help: "trust resolvers on other machines, too",
         doc: paragraph(
-            "trust all resolvers, and the network between them and this machine. Without it only \
-             resolvers on this machine are asked: see Notes.",
+            "trust all resolvers, and the network between them and this machine. Without the \
+             option only resolvers at loopback addresses are asked: see Notes.",
         ),
     },
 ];
@@ -65,9 +65,9 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         effect: Effect::Override(Id::Dane(Dane::IfAny), &[Id::Dane(Dane::Required)]),
         help: "verify by the server's TLSA records (DANE), if it has any",
         doc: paragraph(
-            "verify the server by its TLSA records ([DANE](dane.md)). Without records that DNSSEC \
-             secures it is verified as without the option. If the lookup fails, there is no \
-             connection.",
+            "verify the server by its TLSA records ([DANE](dane.md)). If it has none that DNSSEC \
+             secures, it is verified as without the option. If the lookup fails, no connection is \
+             made (111).",
         ),
     },
     OptionSpec {
@@ -76,7 +76,7 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         argument: Argument::Checked("required", checks::required),
         effect: Effect::Override(Id::Dane(Dane::Required), &[Id::Dane(Dane::IfAny)]),
         help: "verify by the server's TLSA records (DANE), or fail",
-        doc: paragraph("as `--dane`, but without usable records there is no connection."),
+        doc: paragraph("as `--dane`; without usable, authentic records the connection fails."),
     },
     OptionSpec {
         short: None,
@@ -85,8 +85,8 @@ pub(super) const OF_TLSCLIENT: &[OptionSpec] = &[
         effect: Effect::Set(Id::Dane(Dane::TrustResolver)),
         help: "use DANE, and trust resolvers on other machines, too",
         doc: paragraph(
-            "as `--dane`; also trust resolvers on other machines, and the network between them \
-             and this machine.",
+            "as `--dane`; trust all resolvers, and the network between them and this machine. \
+             Without the option only resolvers at loopback addresses are asked.",
         ),
     },
 ];

@@ -328,7 +328,10 @@ pub(super) const TRUST: &[OptionSpec] = &[
         argument: Argument::None,
         effect: Effect::Set(Id::Client(Client::NoVerifyCert)),
         help: "accept any server certificate, even an expired or wrong one",
-        doc: paragraph("accept any certificate; the server must still have its key."),
+        doc: paragraph(
+            "accept any certificate; the server must still have its key. Pins, and TLSA records of \
+             usage 2 and 3, count all the same.",
+        ),
     },
     OptionSpec {
         short: None,

@@ -92,6 +92,12 @@ test-errors: need-cargo need-cc
 	$(TEST) --exclude s6-tls --lib -- --ignored --exact \
 		explain::tests::sources::every_error_of_the_libraries_is_known
 
+# Thousands of odd chains through our verifiers, OpenSSL and GnuTLS: for who updates webpki
+# or changes the verification.
+differential: need-cargo need-cc need-openssl need-certtool
+	$(TEST) -p s6-tls-core --lib -- --ignored --exact --nocapture \
+		verify::tests::differential::openssl_and_gnutls_agree_with_us_on_thousands_of_chains_or_it_is_listed
+
 # What a package build tests, with nothing but openssl and loopback: the unit tests of
 # what programs consist of, and a connection through the programs. No step takes
 # longer than the limit.
@@ -264,6 +270,6 @@ test-packaging:
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
 .PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
-	docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
+	differential docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
 	dist release test-packaging sanitize fuzz test-emulated test-vm \
 	mutants mutants-changed

@@ -1,6 +1,7 @@
 //! The promises of verification, with certificates and lists that the tests make.
 
 mod chain;
+mod differential;
 mod lists;
 mod names;
 mod policy;

@@ -16,6 +16,7 @@ mod tickets;
 mod util;
 
 mod access;
+mod acme;
 mod alpn;
 mod any_client_cert;
 mod architecture;

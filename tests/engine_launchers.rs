@@ -97,6 +97,21 @@ fn the_engines_end_is_ours_when_there_was_no_handshake() {
 }
 
 #[test]
+fn only_a_server_of_challenges_may_end_well_without_the_program() {
+    let dir = fake("exec 2>&-; exit 0");
+    for (argv, code) in [
+        ("s6-tlsd --alpn=h2,acme-tls/1", 0),
+        ("s6-tlsd --alpn=h2 --alpn=acme-tls/1", 0),
+        ("s6-tlsd --alpn=acme-tls/1 --alpn=h2", 111),
+        ("s6-tlsc --alpn=acme-tls/1", 111),
+    ] {
+        let program = ["touch", "/nonexistent/x"];
+        let launcher = cmd(argv.split(' ')).args(program).path_first(dir.path());
+        network(launcher).run().code(code);
+    }
+}
+
+#[test]
 fn a_report_may_come_in_pieces_and_be_long() {
     let long = "x".repeat(70_000);
     let dir = fake(

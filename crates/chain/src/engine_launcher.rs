@@ -55,7 +55,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         .map_err(|errno| Fatal::system("read the engine's notification", errno))?;
     drop(report);
     let Some(report) = notified else {
-        return outcome(pid);
+        return outcome(pid, options.challenges);
     };
     drop(children);
     if let Some(names) = notification::apply(&report, &mut context.env) {
@@ -69,11 +69,12 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     Err(context.exec(&options.prog))
 }
 
-/// The exit code after a failed handshake: that of the engine, which has printed the reason; but
-/// never 0, because the program was not run.
-fn outcome(pid: Pid) -> Result<u8, Fatal> {
+/// The exit code if the program is not run: that of the engine, which has printed the reason if
+/// the handshake has failed. It is 0 only after an ACME challenge, if the engine answers
+/// `challenges`.
+fn outcome(pid: Pid, challenges: bool) -> Result<u8, Fatal> {
     match wait(pid).map_err(|errno| Fatal::system("wait for the engine", errno))? {
-        Ended::Exited(0) => Err(Fatal::new(
+        Ended::Exited(0) if !challenges => Err(Fatal::new(
             Fatal::SYSTEM,
             "the engine ended without a notification",
         )),

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 use cli::id::{Id, Launcher, Tls};
 use cli::{
-    Context, Fatal, ParsedOption, ParsedOptions, StartCheck, check_client_certificates,
+    ACME_TLS, Context, Fatal, ParsedOption, ParsedOptions, StartCheck, check_client_certificates,
     normalize_sni_level,
 };
 
@@ -34,6 +34,9 @@ pub struct Options {
     pub keep: bool,
     /// `--check`: nothing is run, only checked. The engine's options say more.
     pub check: bool,
+    /// The engine may end well without the program: a server has answered an ACME challenge
+    /// (RFC 8737).
+    pub challenges: bool,
     /// The program.
     pub prog: Vec<OsString>,
 }
@@ -44,8 +47,13 @@ impl Options {
         let (mut given, prog) = context.options()?;
         check_client_certificates(&given)?;
         normalize_sni_level(&mut given);
+        let challenges = has_challenges(&given)?;
         let (own, engine) = LauncherOptions::split(&mut given);
-        Ok(own.options(context, Side::Server, engine, prog))
+        let options = own.options(context, Side::Server, engine, prog);
+        Ok(Self {
+            challenges,
+            ..options
+        })
     }
 
     /// Reads a client's command line.
@@ -58,6 +66,14 @@ impl Options {
         }
         Ok(own.options(context, Side::Client(network), engine, prog))
     }
+}
+
+/// Whether the protocols of `--alpn` contain that of ACME challenges. The last list counts.
+fn has_challenges(given: &ParsedOptions) -> Result<bool, Fatal> {
+    let alpn = Id::Tls(Tls::Alpn);
+    let last = given.iter().filter(|option| option.id == alpn).last();
+    let protocols = last.map(ParsedOption::protocols).transpose()?;
+    Ok(protocols.is_some_and(|names| names.iter().any(|name| name == ACME_TLS)))
 }
 
 /// The options that the program around the engine consumes.
@@ -116,6 +132,7 @@ impl LauncherOptions {
             verbosity: self.verbosity,
             keep: self.keep,
             check: self.check,
+            challenges: false,
             prog,
         }
     }

@@ -40,8 +40,8 @@ pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
 pub use pins::Pin;
 pub use tls::{
-    ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel, StartCheck,
-    check_client_certificates, normalize_sni_level,
+    ACME_TLS, ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel,
+    StartCheck, check_client_certificates, normalize_sni_level,
 };
 pub use unix::suite;
 pub use value::Value;

@@ -15,6 +15,9 @@ use crate::parsed_options::{ParsedOption, ParsedOptions};
 use crate::pins::Pin;
 use crate::value::Value;
 
+/// The application protocol of ACME's challenge TLS-ALPN-01 (RFC 8737 section 4).
+pub const ACME_TLS: &[u8] = b"acme-tls/1";
+
 /// The options of both engines.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineOptions {

@@ -84,7 +84,8 @@ pub static VARIABLES: &[Variable] = &[
              `NAME.crt` or `NAME.pem`, or `NAME.pem` with both inside; then the same for \
              `_.PARENT` and `*.PARENT`, where PARENT is NAME without its first label. \
              `KEYFILE:name` and `CERTFILE:name` come first, then SNIDIR, then the default pair. \
-             SNIDIR implies `--key-guard`.",
+             SNIDIR implies `--key-guard`. Challenges of a CA are in `.acme-tls-alpn` there \
+             ([ACME](acme.md)).",
         )),
         client: None,
     },

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, EngineOptions, Fatal, ServerOptions};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
@@ -17,6 +17,7 @@ use tunnel::handshake_facts::HandshakeFacts;
 use tunnel::session::Session;
 
 use crate::check;
+use crate::credentials::acme::Protocols;
 use crate::credentials::resolver::{self, Certificates, SniResolver};
 use crate::credentials::sessions::{Sessions, Ticketer, Versions};
 use crate::credentials::ticketer::TicketKeys;
@@ -133,6 +134,11 @@ pub(crate) fn private_material(
     guarded: bool,
 ) -> Result<PrivateMaterial, Fatal> {
     resolver::check_level(context, options.sni())?;
+    resolver::check_protocols(
+        context,
+        options.sni(),
+        &Protocols::new(&options.engine.alpn),
+    )?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
     // A fault of the file is reported even if no session is resumed.
     let keys = variable::path(context, "TICKETKEYFILE")?
@@ -176,12 +182,14 @@ pub(crate) fn connection(
     let mut provider = crypto::provider(&options.engine.groups, facts.records());
     let exporter = Exporter::asked_for(&options.engine, &mut provider);
     let resumes = context.env.get("TICKETKEYFILE").is_some() && resumes(options);
-    let (credentials, guard) = server_credentials(key, &facts, resumes);
+    let protocols = Protocols::new(&options.engine.alpn);
+    let (credentials, guard) = server_credentials(key, &facts, &protocols, resumes);
     let config = Config {
         provider,
         verifier,
         credentials,
-        options: &options.engine,
+        protocols: protocols.for_rustls(),
+        max_fragment_size: setup::max_fragment_size(&options.engine),
         exporter: exporter.clone(),
     };
     Ok(Ready {
@@ -209,9 +217,10 @@ struct ServerCredentials {
 fn server_credentials(
     key: KeyLocation,
     facts: &HandshakeFacts,
+    protocols: &Protocols,
     resumes: bool,
 ) -> (ServerCredentials, Option<Guard>) {
-    let facts = facts.clone();
+    let (facts, protocols) = (facts.clone(), protocols.clone());
     match key {
         KeyLocation::InProcess(PrivateMaterial {
             certificates: source,
@@ -223,14 +232,22 @@ fn server_credentials(
             };
             let credentials = ServerCredentials {
                 tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
-                certificates: Arc::new(SniResolver { source, facts }),
+                certificates: Arc::new(SniResolver {
+                    source,
+                    protocols,
+                    facts,
+                }),
             };
             (credentials, None)
         }
         KeyLocation::Guarded(guard_client) => {
             let source = guard_client.clone();
             let credentials = ServerCredentials {
-                certificates: Arc::new(SniResolver { source, facts }),
+                certificates: Arc::new(SniResolver {
+                    source,
+                    protocols,
+                    facts,
+                }),
                 tickets: resumes.then(|| Arc::new(guard_client.clone()) as _),
             };
             (credentials, setup::guard(&guard_client))
@@ -248,15 +265,16 @@ fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn Cl
 }
 
 /// The parts of the rustls configuration.
-struct Config<'a> {
+struct Config {
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ClientCertVerifier>,
     credentials: ServerCredentials,
-    options: &'a EngineOptions,
+    protocols: Vec<Vec<u8>>,
+    max_fragment_size: Option<usize>,
     exporter: Option<Arc<Exporter>>,
 }
 
-impl Config<'_> {
+impl Config {
     fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let asks = self.verifier.offer_client_auth();
         let mut config = ServerConfig::builder_with_details(self.provider, Arc::new(WallClock))
@@ -265,8 +283,8 @@ impl Config<'_> {
             .with_client_cert_verifier(self.verifier)
             .with_cert_resolver(self.credentials.certificates);
         config.ignore_client_order = true;
-        config.alpn_protocols = self.options.alpn.clone();
-        config.max_fragment_size = setup::max_fragment_size(self.options);
+        config.alpn_protocols = self.protocols;
+        config.max_fragment_size = self.max_fragment_size;
         // This process serves one connection: sessions in its memory would be of no use.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

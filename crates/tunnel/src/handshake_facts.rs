@@ -10,7 +10,7 @@ use unix::quoted::quoted;
 
 use crate::record_status::RecordStatus;
 
-/// Why the handshake ends, though the peer has done nothing wrong.
+/// Why a callback ends the handshake.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum HandshakeAbort {
     /// The key guard has ended.
@@ -19,6 +19,8 @@ pub enum HandshakeAbort {
     TimedOut,
     /// Something failed on our side; the exit code and the message.
     Failed(u8, String),
+    /// The client offers no application protocol that it may have.
+    NoProtocol,
 }
 
 /// The facts of one handshake. Clones share them: the callbacks hold one, the
@@ -37,6 +39,7 @@ struct Facts {
     /// client has asked yet.
     certificate: Option<Option<CertificateDer<'static>>>,
     protocols: Vec<Vec<u8>>,
+    challenge: bool,
     tls13: bool,
     abort: Option<HandshakeAbort>,
     refusal: Option<String>,
@@ -70,6 +73,17 @@ impl HandshakeFacts {
         self.lock().protocols = protocols.map(<[u8]>::to_vec).collect();
     }
 
+    /// Sets whether the client asks for an ACME challenge (RFC 8737) instead of the
+    /// server's certificate.
+    pub fn client_wants_challenge(&self, challenge: bool) {
+        self.lock().challenge = challenge;
+    }
+
+    /// Whether the client asks for an ACME challenge.
+    pub fn is_challenge(&self) -> bool {
+        self.lock().challenge
+    }
+
     /// Sets whether the client offers TLS 1.3.
     pub fn client_has_tls13(&self, tls13: bool) {
         self.lock().tls13 = tls13;
@@ -94,12 +108,16 @@ impl HandshakeFacts {
     /// The message for a client that gets no certificate; None if it gets one.
     pub fn no_certificate(&self) -> Option<String> {
         let facts = self.lock();
-        let text = match &facts.server_name {
-            Some(name) => {
-                let name = quoted(name.as_bytes());
-                format!("remote asked for {name}, which has no certificate")
+        let name = facts.server_name.as_ref();
+        let text = match (name.map(|name| quoted(name.as_bytes())), facts.challenge) {
+            (Some(name), false) => format!("remote asked for {name}, which has no certificate"),
+            (Some(name), true) => {
+                format!("remote asked for the ACME challenge of {name}, which has none")
             }
-            None => "remote asked for no name, and there is no default certificate".to_owned(),
+            (None, false) => {
+                "remote asked for no name, and there is no default certificate".to_owned()
+            }
+            (None, true) => "remote asked for an ACME challenge, but for no name".to_owned(),
         };
         matches!(facts.certificate, Some(None)).then_some(text)
     }
@@ -169,6 +187,12 @@ mod tests {
             let refused = "remote asked for no name, and there is no default certificate";
             assert_eq!(session.no_certificate().as_deref(), Some(refused));
         }
+        facts.client_wants_challenge(true);
+        let refused = "remote asked for an ACME challenge, but for no name";
+        assert_eq!(session.no_certificate().as_deref(), Some(refused));
+        facts.client_asks(Some("a.org"), None);
+        let refused = "remote asked for the ACME challenge of a.org, which has none";
+        assert_eq!(session.no_certificate().as_deref(), Some(refused));
         facts.client_asks(Some("b.org"), Some(&certificate));
         assert_eq!(session.server_name().as_deref(), Some("b.org"));
         assert_eq!(session.no_certificate(), None);

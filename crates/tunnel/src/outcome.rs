@@ -145,6 +145,8 @@ pub enum EndReason {
     Left,
     /// The server has no certificate for the name that the client asked for.
     NoCertificateForName,
+    /// The server has no ACME challenge for the name that the client asked for.
+    NoChallenge,
     /// The peer's certificate is missing or not accepted.
     PeerCertificate,
     /// The peer does not speak TLS.
@@ -185,6 +187,7 @@ impl fmt::Display for EndReason {
             Self::HandshakeFailed => "handshake-failed",
             Self::Left => "left",
             Self::NoCertificateForName => "no-certificate-for-name",
+            Self::NoChallenge => "no-challenge",
             Self::PeerCertificate => "peer-certificate",
             Self::Plaintext => "plaintext",
             Self::Truncated => "truncated",

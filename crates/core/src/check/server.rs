@@ -5,7 +5,8 @@ use tunnel::handshake_facts::HandshakeFacts;
 use unix::quoted;
 
 use super::pair::Peers;
-use super::{Report, pairs, trust};
+use super::{Report, pairs, sni_directory, trust};
+use crate::credentials::acme::Protocols;
 use crate::credentials::sessions::Sessions;
 use crate::files::retry::Files;
 use crate::keyguard::KeyLocation;
@@ -23,6 +24,10 @@ pub fn check(context: &Context, setup: Setup, options: &ServerOptions) -> Result
     let guarded = guarded(context, options);
     let material = private_material(context, &files, options, guarded)?;
     let pairs = pairs::all(&mut report, &material.certificates, options.sni())?;
+    let directory = material.certificates.directory();
+    if let Some(directory) = directory.filter(|_| Protocols::new(&options.engine.alpn).has_acme()) {
+        sni_directory::challenges(&report, directory)?;
+    }
     privileged.assume_identity()?;
     let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
     let own_anchors = match &policy.anchors {

@@ -10,7 +10,7 @@ use unix::quoted;
 use super::Report;
 use super::pair::Pair;
 use crate::credentials::resolver::Certificates;
-use crate::credentials::sni_directory::{Place, SniDirectory};
+use crate::credentials::sni_directory::{CHALLENGES, Place, SniDirectory};
 use crate::files::error::unusable;
 use crate::host_name;
 
@@ -41,6 +41,37 @@ pub fn pairs(
         report.warning("SNIDIR has no pair")?;
     }
     Ok(pairs)
+}
+
+/// Loads the ACME challenges of `directory`, each as for a client. They come and go, so a fault
+/// of one is only a warning.
+pub fn challenges(report: &Report<'_>, directory: &SniDirectory) -> Result<(), Fatal> {
+    let path = quoted::path(&directory.full_path(CHALLENGES));
+    report.fact("acme-challenge-directory", &path)?;
+    let Some(names) = directory.challenges()? else {
+        return report.warning(format!(
+            "there is no directory {path}: no ACME challenge is answered"
+        ));
+    };
+    for name in &names {
+        let shown = quoted::quoted(name.as_bytes());
+        let wildcard = || {
+            name.starts_with('*')
+                .then_some("a challenge is for one name")
+        };
+        if let Some(why) = is_no_name(name).or_else(wildcard) {
+            report.warning(format!(
+                "the ACME challenge of {shown} is never used: {why}"
+            ))?;
+            continue;
+        }
+        match directory.challenge(name) {
+            Ok(Some(_)) => report.fact("acme-challenge", shown)?,
+            Ok(None) => report.warning(format!("the ACME challenge of {shown} lacks a file"))?,
+            Err(fatal) => report.warning(fatal.message())?,
+        }
+    }
+    Ok(())
 }
 
 /// Loads the pair under `stem`. None with a warning if a file of it is missing.

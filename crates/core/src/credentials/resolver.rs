@@ -13,6 +13,7 @@ use rustls::sign::CertifiedKey;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
 
 use crate::CONTEXT;
+use crate::credentials::acme::{Asked, Protocols};
 use crate::credentials::sni_directory::SniDirectory;
 use crate::credentials::{certified_key, ocsp};
 use crate::exit;
@@ -138,6 +139,16 @@ impl Certificates {
         Ok(found.map(Arc::new).or_else(|| self.default.clone()))
     }
 
+    /// The certificate of the ACME challenge for `name` in SNIDIR. It is an error if there is
+    /// one that cannot be used.
+    pub fn challenge(&self, name: &str) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
+        let found = match &self.directory {
+            Some(directory) => directory.challenge(name)?,
+            None => None,
+        };
+        Ok(found.map(Arc::new))
+    }
+
     /// The pair of KEYFILE:x for a client that asks for `name`, and x, normalized.
     fn named(&self, name: &str) -> Option<(&Vec<u8>, &Arc<CertifiedKey>)> {
         let wanted = host_name::normalize(name.as_bytes());
@@ -154,6 +165,20 @@ impl Certificates {
 /// Whether SNIDIR is set and counts at this level.
 pub fn has_directory(context: &Context, level: SniLevel) -> bool {
     level != SniLevel::Ignore && context.env.get("SNIDIR").is_some()
+}
+
+/// Refuses the protocol of ACME challenges among these if there is no directory for them. A
+/// server that agrees on it without challenges breaks the assumption of RFC 8737 section 5.
+pub fn check_protocols(
+    context: &Context,
+    level: SniLevel,
+    protocols: &Protocols,
+) -> Result<(), Fatal> {
+    if protocols.has_acme() && !has_directory(context, level) {
+        let text = "--alpn=acme-tls/1 needs SNIDIR, with --sni or --mandatory-sni";
+        return Err(Fatal::user(text));
+    }
+    Ok(())
 }
 
 /// Refuses SNIDIR without KEYFILE at a level that needs KEYFILE. If KEYFILE is set, SNIDIR is
@@ -186,11 +211,18 @@ fn default(context: &Context, files: &Files) -> Result<CertifiedKey, Fatal> {
 pub trait CertSource: Send + Sync {
     /// The certificate and key for this name, or for none.
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort>;
+
+    /// The certificate and key of the ACME challenge for this name.
+    fn challenge(&self, name: &str) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort>;
 }
 
 impl CertSource for Certificates {
     fn choose(&self, name: Option<&str>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
         Self::choose(self, name).map_err(|fatal| exit::abort(&fatal))
+    }
+
+    fn challenge(&self, name: &str) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
+        Self::challenge(self, name).map_err(|fatal| exit::abort(&fatal))
     }
 }
 
@@ -198,6 +230,8 @@ impl CertSource for Certificates {
 pub struct SniResolver<C> {
     /// Where the certificates come from.
     pub source: C,
+    /// The server's application protocols.
+    pub protocols: Protocols,
     /// Where the client's offer, or the reason to abort, is recorded.
     pub facts: HandshakeFacts,
 }
@@ -210,16 +244,24 @@ impl<C> fmt::Debug for SniResolver<C> {
 
 impl<C: CertSource> ResolvesServerCert for SniResolver<C> {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let offer = hello.alpn().into_iter().flatten();
-        self.facts.client_offers(offer);
-        match self.source.choose(hello.server_name()) {
+        let offer = || hello.alpn().into_iter().flatten();
+        self.facts.client_offers(offer());
+        let asked = self.protocols.asked(offer());
+        self.facts.client_wants_challenge(asked == Asked::Challenge);
+        let name = hello.server_name();
+        let chosen = match asked {
+            Asked::Certificate => self.source.choose(name),
+            Asked::Challenge => name.map_or(Ok(None), |name| self.source.challenge(name)),
+            Asked::Nothing => Err(HandshakeAbort::NoProtocol),
+        };
+        match chosen {
             Ok(chosen) => {
                 let certificate = chosen.as_ref().and_then(|pair| pair.cert.first());
-                self.facts.client_asks(hello.server_name(), certificate);
+                self.facts.client_asks(name, certificate);
                 chosen
             }
             Err(reason) => {
-                self.facts.client_asks(hello.server_name(), None);
+                self.facts.client_asks(name, None);
                 self.facts.abort(reason);
                 None
             }

@@ -64,6 +64,30 @@ impl SniDirectory {
         found
     }
 
+    /// The pair of the ACME challenge for `name`, which the peer chose. Warns of a pair of
+    /// which one file stays missing.
+    pub fn challenge(&self, name: &str) -> Found {
+        let Some(place) = challenge_place(name) else {
+            return Ok(None);
+        };
+        let half = RefCell::new(None);
+        let found = self.files.until_final(|_| {
+            match self.first_whole(std::slice::from_ref(&place)) {
+                Ok(Some(_)) => return self.load(&place, false),
+                Ok(None) => *half.borrow_mut() = self.half(&place),
+                Err(failure) => return failure.into(),
+            }
+            match &*half.borrow() {
+                Some(_) => Attempt::Interim(Ok(None)),
+                None => Attempt::Final(Ok(None)),
+            }
+        });
+        if let (Ok(None), Some(half)) = (&found, half.into_inner()) {
+            self.files.context().warn(half.message());
+        }
+        found
+    }
+
     /// Looks once for the first complete pair. A pair of which one file is missing may be
     /// in the middle of a renewal: then a pair in a later place is not final. The message
     /// about the first such pair is stored in `half`.
@@ -214,6 +238,20 @@ impl Place {
 /// host name: no other text may become a path.
 pub fn places(name: &str) -> Vec<Place> {
     host_name::checked(name).map_or_else(Vec::new, of_name)
+}
+
+/// The directory in SNIDIR for ACME challenges. No client can ask for this name.
+pub const CHALLENGES: &str = ".acme-tls-alpn";
+
+/// The ends of the names of a challenge's files, the key first. These are dehydrated's.
+const CHALLENGE_FILES: [&str; 2] = [".key.pem", ".crt.pem"];
+
+/// The place of the ACME challenge for `name`. None if it is not a host name. There are no
+/// wildcards: a challenge is for one name (RFC 8737 section 3).
+pub fn challenge_place(name: &str) -> Option<Place> {
+    let name = host_name::checked(name)?;
+    let [key, certificate] = CHALLENGE_FILES.map(|end| format!("{CHALLENGES}/{name}{end}"));
+    Some(Place { key, certificate })
 }
 
 /// The places of the pair for `name` in Unicode, if that differs.

@@ -152,13 +152,20 @@ impl EventLoop {
         self.descriptors.wait(interest, deadline)
     }
 
-    /// The handshake is over: ends the guard and writes the notification. Not inlined,
-    /// so that the stack that this takes is free when data flow.
+    /// The handshake is over: ends the guard and writes the notification. After an ACME
+    /// challenge (RFC 8737) the connection ends instead. Not inlined, so that the stack that
+    /// this takes is free when data flow.
     #[inline(never)]
     fn established(&mut self) -> Result<(), Fatal> {
         self.descriptors.acknowledge();
         if let Some(guard) = self.guard.take() {
             (guard.hang_up)();
+        }
+        if self.pump.session().is_challenge() {
+            // Closed without a notification: the launcher does not run the program.
+            self.notification = None;
+            self.pump.end_without_program(&mut self.descriptors);
+            return Ok(());
         }
         let Some(fd) = self.notification.take() else {
             return Ok(());

@@ -115,6 +115,13 @@ impl GuardClient {
         }
     }
 
+    fn pair(&self, request: &Request<'_>) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
+        Ok(match self.ask(request)? {
+            Response::Pair(public) => Some(Arc::new(self.certified(public))),
+            _ => None,
+        })
+    }
+
     fn certified(&self, public: PublicCredential) -> CertifiedKey {
         let key = GuardKey {
             client: self.clone(),
@@ -142,11 +149,11 @@ impl CertSource for GuardClient {
         if let Some(only) = self.0.only.get() {
             return Ok(Some(Arc::new(self.certified(only.clone()))));
         }
-        let response = self.ask(&Request::Pair(name.map(str::as_bytes)))?;
-        Ok(match response {
-            Response::Pair(public) => Some(Arc::new(self.certified(public))),
-            _ => None,
-        })
+        self.pair(&Request::Pair(name.map(str::as_bytes)))
+    }
+
+    fn challenge(&self, name: &str) -> Result<Option<Arc<CertifiedKey>>, HandshakeAbort> {
+        self.pair(&Request::Challenge(name.as_bytes()))
     }
 }
 
@@ -167,7 +174,7 @@ impl ResolvesClientCert for GuardClient {
 /// whether they are enabled.
 impl ProducesTickets for GuardClient {
     fn enabled(&self) -> bool {
-        self.0.facts.has_tls13()
+        self.0.facts.has_tls13() && !self.0.facts.is_challenge()
     }
 
     fn lifetime(&self) -> u32 {

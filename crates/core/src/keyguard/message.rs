@@ -24,6 +24,8 @@ pub const MAX_RESPONSE: usize = 1 << 25;
 pub enum Request<'a> {
     /// The certificate to show to a client that sends this name, or none.
     Pair(Option<&'a [u8]>),
+    /// The certificate of the ACME challenge for this name.
+    Challenge(&'a [u8]),
     /// A signature by this scheme over this text.
     Signature(SignatureScheme, &'a [u8]),
     /// A ticket for a session of this state.
@@ -40,7 +42,7 @@ pub enum Response {
     Ready(Option<PublicCredential>),
     /// The engine is to end with this exit code and message.
     Failed(u8, String),
-    /// The public part of what [`Request::Pair`] asks for.
+    /// The public part of what [`Request::Pair`] or [`Request::Challenge`] asks for.
     Pair(PublicCredential),
     /// A signature, a ticket or a state.
     Bytes(Vec<u8>),
@@ -84,6 +86,7 @@ impl<'a> Request<'a> {
     const SIGNATURE: u8 = 3;
     const SEAL: u8 = 4;
     const OPEN: u8 = 5;
+    const CHALLENGE: u8 = 6;
 
     /// The message of this request.
     pub fn encode(&self) -> Vec<u8> {
@@ -95,6 +98,7 @@ impl<'a> Request<'a> {
             }
             Self::Seal(state) => message(Self::SEAL, &[state]),
             Self::Open(ticket) => message(Self::OPEN, &[ticket]),
+            Self::Challenge(name) => message(Self::CHALLENGE, &[name]),
         }
     }
 
@@ -109,6 +113,7 @@ impl<'a> Request<'a> {
             }
             Self::SEAL => Self::Seal(content),
             Self::OPEN => Self::Open(content),
+            Self::CHALLENGE => Self::Challenge(content),
             _ => return None,
         })
     }
@@ -220,6 +225,7 @@ mod tests {
             Request::Signature(SignatureScheme::Unknown(0x1234), b""),
             Request::Seal(b"state"),
             Request::Open(b"ticket"),
+            Request::Challenge(b"a.example"),
         ] {
             let message = request.encode();
             let (kind, content) = content(&message);
@@ -268,7 +274,7 @@ mod tests {
         assert_eq!(Request::parse(1, b"x"), None);
         assert_eq!(Request::parse(3, b"x"), None);
         assert_eq!(Request::parse(0, b""), None);
-        assert_eq!(Request::parse(6, b""), None);
+        assert_eq!(Request::parse(7, b""), None);
         for cut in [
             &[][..],
             &[1],

@@ -68,4 +68,10 @@ impl PrivateMaterial {
             Err(_) => Ok(None),
         }
     }
+
+    /// The pair of the ACME challenge for `name`, which comes from the network.
+    fn challenge(&self, name: &[u8]) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
+        let name = std::str::from_utf8(name);
+        name.map_or(Ok(None), |name| self.certificates.challenge(name))
+    }
 }

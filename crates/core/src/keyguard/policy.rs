@@ -39,6 +39,8 @@ pub struct SigningPolicy {
 /// The choice, which is made once for the connection.
 struct Choice {
     name: Option<Vec<u8>>,
+    /// Whether it is the pair of an ACME challenge.
+    challenge: bool,
     pair: Option<Arc<CertifiedKey>>,
 }
 
@@ -63,6 +65,7 @@ impl SigningPolicy {
         let public = pair.as_deref().map(public);
         self.chosen = pair.map(|pair| Choice {
             name: None,
+            challenge: false,
             pair: Some(pair),
         });
         Response::Ready(public)
@@ -81,7 +84,8 @@ impl SigningPolicy {
     /// The response to a message of this kind and content.
     pub fn respond(&mut self, kind: u8, content: &[u8], now: UnixTime) -> Response {
         let bytes = match Request::parse(kind, content) {
-            Some(Request::Pair(name)) => return self.pair(name),
+            Some(Request::Pair(name)) => return self.pair(name, false),
+            Some(Request::Challenge(name)) => return self.pair(Some(name), true),
             Some(Request::Signature(scheme, text)) => return self.sign(scheme, text),
             Some(Request::Seal(state)) => self.seal(state, now),
             Some(Request::Open(ticket)) => self.open(ticket, now),
@@ -91,19 +95,26 @@ impl SigningPolicy {
     }
 
     /// The first request decides. Later ones, as after a HelloRetryRequest, get the
-    /// same certificate if they have the same name.
-    fn pair(&mut self, name: Option<&[u8]>) -> Response {
+    /// same certificate if they ask for the same.
+    fn pair(&mut self, name: Option<&[u8]>, challenge: bool) -> Response {
         let mut failed = None;
+        let material = &self.material;
         let choice = self.chosen.get_or_insert_with(|| Choice {
             name: name.map(<[u8]>::to_vec),
-            pair: self.material.choose(name).unwrap_or_else(|fatal| {
+            challenge,
+            pair: match name {
+                Some(name) if challenge => material.challenge(name),
+                name => material.choose(name),
+            }
+            .unwrap_or_else(|fatal| {
                 failed = Some(fatal);
                 None
             }),
         });
+        let same = choice.name.as_deref() == name && choice.challenge == challenge;
         match (&choice.pair, failed) {
             (_, Some(fatal)) => Response::Failed(fatal.code(), fatal.message().to_owned()),
-            (Some(pair), None) if choice.name.as_deref() == name => Response::Pair(public(pair)),
+            (Some(pair), None) if same => Response::Pair(public(pair)),
             _ => Response::None,
         }
     }
@@ -147,8 +158,10 @@ impl SigningPolicy {
         Some(state)
     }
 
+    /// The sessions. Those with an ACME challenge are not resumed.
     fn sessions(&self) -> Option<&Sessions> {
-        self.material.sessions.as_ref()
+        let challenge = self.chosen.as_ref().is_some_and(|choice| choice.challenge);
+        self.material.sessions.as_ref().filter(|_| !challenge)
     }
 
     /// The chosen certificate.
@@ -185,6 +198,9 @@ fn schemes(key: &dyn SigningKey) -> Vec<SignatureScheme> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
     use rustls::SignatureAlgorithm;
 
     use super::*;
@@ -353,6 +369,57 @@ mod tests {
         for name in [None, Some(&b"b.example"[..])] {
             assert_eq!(ask(&mut policy, &Request::Pair(name)), Response::None);
         }
+    }
+
+    /// A SNIDIR with the test's pair as a.test and as the challenge of a.test.
+    fn with_challenge() -> (SigningPolicy, PathBuf) {
+        let name = format!("s6-tls-challenge-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(directory.join(".acme-tls-alpn")).unwrap();
+        for (file, content) in [
+            (".acme-tls-alpn/a.test.key.pem", testing::KEY),
+            (".acme-tls-alpn/a.test.crt.pem", testing::CERTIFICATE),
+            ("a.test.key", testing::KEY),
+            ("a.test.crt", testing::CERTIFICATE),
+        ] {
+            fs::write(directory.join(file), content).unwrap();
+        }
+        let mut context = testing::context();
+        context.env.set("SNIDIR", &directory);
+        let files = Files::at_once(&context);
+        let material = PrivateMaterial {
+            certificates: Certificates::load(&context, &files, SniLevel::Require).unwrap(),
+            sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
+        };
+        (SigningPolicy::new(Role::Server, material), directory)
+    }
+
+    #[test]
+    fn a_challenge_and_the_pair_of_its_name_exclude_each_other() {
+        let [challenge, pair] = [
+            Request::Challenge(b"a.test"),
+            Request::Pair(Some(b"a.test")),
+        ];
+        let state = sessions::for_tests(0x0304);
+        for (first, second, tickets) in [(&challenge, &pair, false), (&pair, &challenge, true)] {
+            let (mut policy, directory) = with_challenge();
+            let chosen = ask(&mut policy, first);
+            assert!(matches!(chosen, Response::Pair(_)), "{chosen:?}");
+            assert_eq!(ask(&mut policy, second), Response::None);
+            assert_eq!(ask(&mut policy, first), chosen);
+            let ticket = ask(&mut policy, &Request::Seal(&state));
+            assert_eq!(is_bytes(&ticket), tickets);
+            let text = verify();
+            let signature = Request::Signature(P256, &text);
+            let signed = (0..4).filter(|_| is_bytes(&ask(&mut policy, &signature)));
+            assert_eq!(signed.count(), 2);
+            fs::remove_dir_all(directory).unwrap();
+        }
+        let (mut policy, directory) = with_challenge();
+        for name in [&b"b.test"[..], b"\xff", b"../a.test"] {
+            assert_eq!(ask(&mut policy, &Request::Challenge(name)), Response::None);
+        }
+        fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub fn wait(guard: &GuardClient, verbosity: u32) -> Result<(), Fatal> {
         }
         Err(HandshakeAbort::Failed(code, text)) => return Err(Fatal::new(code, text)),
         Err(HandshakeAbort::TimedOut) => Outcome::handshake_timeout(),
-        Err(HandshakeAbort::GuardGone) => Outcome::guard_gone(),
+        // Only a client's offer lacks a protocol, and there is none yet.
+        Err(HandshakeAbort::GuardGone | HandshakeAbort::NoProtocol) => Outcome::guard_gone(),
     };
     exit::result(outcome, verbosity).map(drop)
 }

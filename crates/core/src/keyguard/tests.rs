@@ -22,6 +22,7 @@ use super::client::{Ends, GuardClient};
 use super::message::{HEADER, MAX_REQUEST, MAX_TEXT, Request, Response};
 use super::policy::SigningPolicy;
 use super::{PrivateMaterial, Role};
+use crate::credentials::acme::Protocols;
 use crate::credentials::resolver::{CertSource, Certificates, SniResolver};
 use crate::credentials::sessions::{self, Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
@@ -75,6 +76,7 @@ fn server(guard_client: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {
     .unwrap()
     .with_no_client_auth()
     .with_cert_resolver(Arc::new(SniResolver {
+        protocols: Protocols::new(&[]),
         source: guard_client.clone(),
         facts: facts.clone(),
     }));

@@ -167,6 +167,11 @@ impl ClientVerifier {
 }
 
 impl ClientCertVerifier for ClientVerifier {
+    /// Who validates an ACME challenge has no certificate for this server.
+    fn offer_client_auth(&self) -> bool {
+        !self.policy.facts.is_challenge()
+    }
+
     fn client_auth_mandatory(&self) -> bool {
         self.mandatory
     }

@@ -191,6 +191,15 @@ impl Pump {
         }
     }
 
+    /// Ends the connection without the program, though no end has been closed: closes the ends
+    /// of the program and sends a close_notify. The peer need not send one.
+    pub fn end_without_program(&mut self, ends: &mut impl Ends) {
+        self.rules.notify = true;
+        self.rules.enforce = false;
+        self.close(ends, End::AppIn);
+        self.close(ends, End::AppOut);
+    }
+
     /// Sends a close_notify, once.
     fn send_close_notify(&mut self, ends: &mut impl Ends, now: Instant) {
         // Nothing may follow a fatal alert.

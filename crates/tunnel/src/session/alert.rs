@@ -10,6 +10,7 @@ use rustls::{AlertDescription, Error};
 use super::{Buffers, MAX_RECORD, Session, ToSend};
 use crate::buffer::Buffer;
 use crate::explain::{self, Alert};
+use crate::handshake_facts::HandshakeAbort;
 
 /// A handshake message without content.
 const SMALLEST_MESSAGE: usize = 4;
@@ -49,6 +50,9 @@ impl Session {
     /// The alert for `error`.
     pub fn wanted_alert(&self, error: &Error) -> Alert {
         match (self.facts().abort_reason(), self.facts().no_certificate()) {
+            (Some(HandshakeAbort::NoProtocol), _) => {
+                Alert::Instead(AlertDescription::NoApplicationProtocol)
+            }
             (Some(_), _) => Alert::Instead(AlertDescription::InternalError),
             (None, Some(_)) => Alert::Instead(AlertDescription::UnrecognisedName),
             (None, None) => explain::alert(error),
@@ -94,7 +98,6 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handshake_facts::HandshakeAbort;
     use crate::session::Received;
     use crate::testing::Party;
 
@@ -175,15 +178,24 @@ mod tests {
     }
 
     #[test]
-    fn wanted_alert_of_an_aborted_handshake_is_internal_error() {
+    fn wanted_alert_of_an_aborted_handshake_is_that_of_its_reason() {
         let (server, error) = server_after(&BAD_MESSAGE);
         let wanted = server.session.wanted_alert(&error);
         assert_eq!(wanted, Alert::Otherwise(AlertDescription::DecodeError));
         server.session.facts().client_asks(Some("a.org"), None);
         let wanted = server.session.wanted_alert(&error);
         assert_eq!(wanted, Alert::Instead(AlertDescription::UnrecognisedName));
-        server.session.abort(HandshakeAbort::GuardGone);
-        let wanted = server.session.wanted_alert(&error);
-        assert_eq!(wanted, Alert::Instead(AlertDescription::InternalError));
+        for (reason, alert) in [
+            (HandshakeAbort::GuardGone, AlertDescription::InternalError),
+            (
+                HandshakeAbort::NoProtocol,
+                AlertDescription::NoApplicationProtocol,
+            ),
+        ] {
+            let (server, error) = server_after(&BAD_MESSAGE);
+            server.session.abort(reason);
+            let wanted = server.session.wanted_alert(&error);
+            assert_eq!(wanted, Alert::Instead(alert));
+        }
     }
 }

@@ -174,7 +174,8 @@ impl Session {
     /// How a connection ends that fails with `error`.
     pub fn outcome(&self, error: &Error) -> Outcome {
         match (self.facts().abort_reason(), self.facts().no_certificate()) {
-            (Some(reason), _) => aborted(reason),
+            (Some(reason), _) => aborted(reason, self.facts()),
+            (None, Some(why)) if self.is_challenge() => Outcome::tls(EndReason::NoChallenge, why),
             (None, Some(why)) => Outcome::tls(EndReason::NoCertificateForName, why),
             (None, None) => self.failed_by(error),
         }
@@ -226,6 +227,12 @@ impl Session {
         self.facts().abort(reason);
     }
 
+    /// Server: whether the client asks for an ACME challenge (RFC 8737): once the handshake
+    /// is complete, there is nothing else to say.
+    pub fn is_challenge(&self) -> bool {
+        self.facts().is_challenge()
+    }
+
     /// Server: the name that the client sent.
     pub fn asked_name(&self) -> Option<String> {
         self.facts().server_name()
@@ -253,10 +260,14 @@ fn has_space_for_record(buffer: &mut Buffer) -> bool {
 }
 
 /// How a handshake ends that was aborted.
-fn aborted(reason: HandshakeAbort) -> Outcome {
+fn aborted(reason: HandshakeAbort, facts: &HandshakeFacts) -> Outcome {
     match reason {
         HandshakeAbort::GuardGone => Outcome::guard_gone(),
         HandshakeAbort::TimedOut => Outcome::handshake_timeout(),
         HandshakeAbort::Failed(code, text) => Outcome::failed(code, text),
+        HandshakeAbort::NoProtocol => {
+            let text = format!("handshake failed: {}", facts.no_protocol());
+            Outcome::tls(EndReason::HandshakeFailed, text)
+        }
     }
 }

@@ -9,9 +9,9 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstatat};
 use unix::Errno;
 
-use super::{Place, SniDirectory, of_stem};
-use crate::files::OpenFile;
+use super::{CHALLENGE_FILES, CHALLENGES, Place, SniDirectory, of_stem};
 use crate::files::error::{Failure, unreadable};
+use crate::files::{OpenFile, has_directory};
 
 /// What the directory has.
 #[derive(Default)]
@@ -38,6 +38,25 @@ impl SniDirectory {
         }
         listing.closed.sort_by(|one, other| one.0.cmp(&other.0));
         Ok(listing)
+    }
+
+    /// The names for which there is a file of an ACME challenge. None if there is no directory
+    /// of challenges.
+    pub fn challenges(&self) -> Result<Option<BTreeSet<String>>, Fatal> {
+        if !has_directory(&self.fd, CHALLENGES) {
+            return Ok(None);
+        }
+        let failed = |errno| unreadable(&self.full_path(CHALLENGES), errno);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = Dir::openat(&self.fd, CHALLENGES, flags, Mode::empty());
+        let mut names = BTreeSet::new();
+        for entry in directory.map_err(failed)?.iter() {
+            let entry = entry.map_err(failed)?;
+            let entry = entry.file_name().to_string_lossy();
+            let mut ends = CHALLENGE_FILES.iter();
+            names.extend(ends.find_map(|end| Some(entry.strip_suffix(end)?.to_owned())));
+        }
+        Ok(Some(names))
     }
 
     /// Adds an entry of the directory: a file of a pair, a directory with one, or neither.

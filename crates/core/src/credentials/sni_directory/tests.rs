@@ -39,6 +39,29 @@ fn only_host_names_have_places() {
     }
 }
 
+#[test]
+fn a_challenge_has_one_place_and_only_host_names_have_challenges() {
+    let place = |name| challenge_place(name).map(|place| [place.key, place.certificate]);
+    let files = [
+        ".acme-tls-alpn/a.b.org.key.pem",
+        ".acme-tls-alpn/a.b.org.crt.pem",
+    ];
+    assert_eq!(place("A.b.Org."), Some(files.map(str::to_owned)));
+    for name in [
+        "",
+        "..",
+        "../x",
+        "a/b",
+        ".a",
+        "a\0",
+        "*.b.org",
+        ".acme-tls-alpn",
+    ] {
+        assert_eq!(place(name), None, "{name:?}");
+    }
+    assert!(places(CHALLENGES).is_empty());
+}
+
 /// A directory in which these files are the test's key or its certificate, by their
 /// names. It is removed in the end.
 struct Directory(PathBuf);

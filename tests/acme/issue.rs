@@ -1,9 +1,12 @@
 //! Certificates of Pebble, the test CA of Let's Encrypt, by its validation on the port of a
 //! running service.
 
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::util::{Output, Running, TempDir, certs, cmd, free_port, listens, need};
+use crate::util::{Output, Running, TempDir, certs, cmd, free_port, listens, mounted, need};
 
 use super::{DIRECTORY, NAME, RUNS, command, visit, was_shown};
 
@@ -63,13 +66,26 @@ fn dehydrated(dir: &TempDir, command: &[&str]) -> Output {
     cmd(["dehydrated", "--config"])
         .arg(dir.join("config"))
         .args(command)
+        .deadline(Duration::from_secs(180))
         .run()
         .success()
 }
 
+/// The hook for uacme in doc/acme.md, with `live` as SNIDIR.
+fn hook(dir: &TempDir, live: &Path) -> PathBuf {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("doc/acme.md");
+    let page = fs::read_to_string(page).unwrap();
+    let script = page.split("```sh\n").nth(1).unwrap();
+    let script = script.split("```").next().unwrap();
+    let path = "/etc/tls/live";
+    assert!(script.contains(path));
+    let script = script.replace(path, live.to_str().unwrap());
+    dir.program("hook", script)
+}
+
 fn configure(dir: &TempDir, authority: &Authority, live: &Path) {
     let config = format!(
-        "CA=https://localhost:{}/dir\nCURL_OPTS='--cacert {}'\nKEY_ALGO=prime256v1\n\
+        "CA=https://localhost:{}/dir\nCURL_OPTS='--cacert {}'\nKEY_ALGO=prime256v1\nKEYSIZE=2048\n\
          CHALLENGETYPE=tls-alpn-01\nCERTDIR={live}\nALPNCERTDIR={live}/{DIRECTORY}\n",
         authority.port,
         certs().path("ca.pem"),
@@ -91,7 +107,7 @@ fn a_certificate_is_issued_through_the_service_and_served_at_once() {
     }
     let dir = TempDir::new();
     let live = dir.join("live");
-    std::fs::create_dir(&live).unwrap();
+    fs::create_dir(&live).unwrap();
     // The validator has no certificate for -y.
     let server = command(&live, &["-y"]).start();
     let authority = Authority::start(&dir, server.port());
@@ -112,4 +128,48 @@ fn a_certificate_is_issued_through_the_service_and_served_at_once() {
     let client = visit(&server, &["-key", &key, "-cert", &certificate]);
     assert!(was_shown(&client, &chain), "{}", client.out());
     server.wait_err(RUNS);
+}
+
+#[test]
+fn uacme_gets_a_certificate_by_the_hook_of_the_page() {
+    if !need(&[
+        "pebble",
+        "pebble-challtestsrv",
+        "uacme",
+        "unshare",
+        "openssl",
+    ]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let (live, home) = (dir.join("live"), dir.join("home"));
+    fs::create_dir_all(live.join(DIRECTORY)).unwrap();
+    fs::create_dir(live.join(NAME)).unwrap();
+    let pair = [
+        (home.join(format!("private/{NAME}/key.pem")), "privkey.pem"),
+        (home.join(format!("{NAME}/cert.pem")), "fullchain.pem"),
+    ];
+    for (file, link) in &pair {
+        symlink(file, live.join(NAME).join(link)).unwrap();
+    }
+    let server = command(&live, &[]).start();
+    let authority = Authority::start(&dir, server.port());
+    // uacme has no option for another CA of the server.
+    let anchors = PathBuf::from(certs().path("ca.pem"));
+    let Some(shell) = mounted(&[(&anchors, "/etc/ssl/certs/ca-certificates.crt")]) else {
+        return;
+    };
+    let url = format!("https://localhost:{}/dir", authority.port);
+    let hook = hook(&dir, &live);
+    let uacme = |command: &[&str]| {
+        let uacme = cmd(&shell).args(["uacme", "-y", "-o", "-t", "EC", "-a", &url, "-c"]);
+        let uacme = uacme.arg(&home).arg("-h").arg(&hook).args(command);
+        uacme.run().success()
+    };
+    uacme(&["new"]);
+    uacme(&["issue", NAME]);
+    let client = visit(&server, &[]).success();
+    assert!(was_shown(&client, &pair[1].0), "{}", client.out());
+    let left = fs::read_dir(live.join(DIRECTORY)).unwrap();
+    assert_eq!(left.count(), 0, "the hook removes its files");
 }

@@ -1,8 +1,10 @@
 //! Keys that are unusable, not supported by every peer, or broken: the messages
 //! about them.
 
-use crate::util::tls::{HELLO, connect, serve, tlsc, tlsd};
-use crate::util::{TempDir, certs, cmd, need};
+use crate::util::tls::{
+    ENGINES, HELLO, VERSIONS, call, connect, door, openssl_server, serve, tlsc, tlsd, visit,
+};
+use crate::util::{Output, TempDir, certs, cmd, need};
 
 /// The fatal line of a server with this key and certificate, which it cannot
 /// use.
@@ -16,9 +18,13 @@ fn refused(key: impl AsRef<std::ffi::OsStr>, pair: &str, words: &[&str]) {
 #[test]
 fn unusable_key_is_reported_with_its_kind() {
     for (pair, kind) in [
-        ("pss", "of type RSASSA-PSS ("),
+        (
+            "pssmask",
+            "of type RSASSA-PSS with parameters that TLS does not have (",
+        ),
         ("secp521r1", "of type ECDSA P-521 ("),
         ("secp256k1", "of type ECDSA secp256k1 ("),
+        ("short", "of type RSA with 1024 bits ("),
         ("rsa2560", "of type RSA with 2560 bits ("),
         ("rsae3", "of type RSA with exponent 3 ("),
         ("rsalarge", "of type RSA with an exponent of 34 bits ("),
@@ -26,7 +32,9 @@ fn unusable_key_is_reported_with_its_kind() {
     ] {
         let key = certs().path(&format!("{pair}.key"));
         let usable = "RSA of 2048, 3072 or 4096 bits with exponent 65537";
-        refused(&key, pair, &[&key, "unusable private key", kind, usable]);
+        let command = "openssl genrsa 2048 makes one, which needs a new certificate)";
+        let words = [&key, "unusable private key", kind, usable, command];
+        refused(&key, pair, &words);
     }
 }
 
@@ -106,6 +114,155 @@ fn explicit_curve_parameters_are_served_if_known() {
     let key = certs().path(&format!("{explicit}.key"));
     let words = ["explicit parameters) and is neither P-256 nor P-384"];
     refused(key, explicit, &words);
+}
+
+/// `openssl s_client` at a server with the key and certificate `pair`, and what the server says.
+fn asked(pair: &str, options: &[&str], version: &str) -> (Output, String) {
+    let options = [&["-v"], options].concat();
+    let (server, port) = serve(&options, pair, &["echo", "served"]);
+    let client = cmd(["openssl", "s_client", "-verify_return_error", version])
+        .args(["-connect", &format!("127.0.0.1:{port}")])
+        .args(["-CAfile", &certs().path("ca.pem")])
+        .input_pipe()
+        .start();
+    server.wait_err(" end=");
+    (client.finish(), server.stderr.text())
+}
+
+/// Without and with a key guard.
+const GUARDED: [&[&str]; 2] = [&["-S"], &["-S", "--key-guard"]];
+
+#[test]
+fn a_server_signs_with_a_key_of_type_rsassa_pss_in_tls_1_3() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for options in GUARDED {
+        for (pair, hash) in [("pss", "SHA512"), ("pss256", "SHA256")] {
+            let (client, _) = asked(pair, options, "-tls1_3");
+            let said = client.success().out();
+            for line in [
+                &format!("Peer signing digest: {hash}\n"),
+                "Peer signature type: RSA-PSS\n",
+                "Verify return code: 0 (ok)\n",
+                "served\n",
+            ] {
+                assert!(said.contains(line), "{pair} {line}: {said}");
+            }
+        }
+        let (client, server) = asked("pss", options, "-tls1_2");
+        assert!(
+            client.err().contains("alert handshake failure"),
+            "{}",
+            client.err()
+        );
+        let why = "fatal: handshake failed: no signature scheme in common with remote\n";
+        assert!(server.contains(why), "{server}");
+    }
+}
+
+#[test]
+fn gnutls_accepts_a_server_with_a_key_of_type_rsassa_pss() {
+    if !need(&["gnutls-cli"]) {
+        return;
+    }
+    for pair in ["pss", "pss256"] {
+        let (_server, port) = serve(&["-S"], pair, &["echo", "served"]);
+        let client = cmd(["gnutls-cli", "--x509cafile", &certs().path("ca.pem"), "-p"])
+            .args([&port.to_string(), "localhost"])
+            .input_pipe()
+            .start();
+        let said = client.finish().success().out();
+        assert!(
+            said.contains("RSA-PSS") && said.contains("served\n"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_client_signs_with_a_key_of_type_rsassa_pss_in_tls_1_3() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let asked = |version: &str, options: &[&str]| {
+        let anchor = certs().path("ca.pem");
+        let args = [
+            version,
+            "-Verify",
+            "1",
+            "-verify_return_error",
+            "-CAfile",
+            &anchor,
+        ];
+        let (server, port) = openssl_server("p256", args);
+        let client = cmd(["s6-tcpclient", "-H", "127.0.0.1", &port.to_string()])
+            .args(["s6-tlsc", "-y", "-klocalhost"])
+            .args(options)
+            .args(["sh", "-c", "exec 7>&-; cat <&6"])
+            .env("KEYFILE", certs().path("clientpss.key"))
+            .env("CERTFILE", certs().path("clientpss.pem"))
+            .env("CAFILE", anchor)
+            .run();
+        (client, server.finish())
+    };
+    for options in GUARDED {
+        let (client, server) = asked("-tls1_3", options);
+        client.success();
+        let said = server.out();
+        assert!(said.contains("Client certificate\n"), "{said}");
+        assert!(said.contains("Peer signature type: RSA-PSS\n"), "{said}");
+        let (client, server) = asked("-tls1_2", options);
+        let why = "peer did not return a certificate";
+        assert!(server.err().contains(why), "{}", server.err());
+        client.fatal_with(
+            98,
+            "s6-tlsc-io: fatal: ",
+            &["remote sent alert handshake_failure"],
+        );
+    }
+}
+
+#[test]
+fn a_peer_with_a_key_of_type_rsassa_pss_is_not_accepted() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for version in VERSIONS {
+        let call = call(&["-klocalhost"], version, "pss", |client| {
+            client.env("CAFILE", certs().path("ca.pem"))
+        });
+        call.logged("fatal: handshake failed: remote sent alert handshake_failure\n");
+        let server = door(&["-y"]).env("CAFILE", certs().path("ca.pem"));
+        let visit = visit(server, version, Some("clientpss"));
+        visit.logged("fatal: handshake failed: remote sent no certificate\n");
+    }
+}
+
+#[test]
+fn the_check_says_why_a_key_cannot_be_used_and_who_accepts_one_of_type_rsassa_pss() {
+    let check = |program: &str, operands: &[&str], pair: &str| {
+        let option = if program.contains("tlsc") { "-y" } else { "-S" };
+        cmd([program, option, "--check"])
+            .args(operands)
+            .env("KEYFILE", certs().path(&format!("{pair}.key")))
+            .env("CERTFILE", certs().path(&format!("{pair}.pem")))
+            .env("CAFILE", certs().path("ca.pem"))
+            .run()
+    };
+    for (program, operands) in ENGINES {
+        let refused = check(program, operands, "pssmask");
+        let why = "unusable private key of type RSASSA-PSS with parameters that TLS does not have";
+        refused.code(96).fatal_with(96, "", &["-io: fatal: ", why]);
+        let said = check(program, operands, "pss").success().out();
+        for line in [
+            "key-type: RSASSA-PSS\n",
+            "chain-to-anchor: no: its key is of type RSASSA-PSS",
+            "is of type RSASSA-PSS: only peers that know such keys accept it, and only in TLS 1.3",
+        ] {
+            assert!(said.contains(line), "{program} {line}: {said}");
+        }
+    }
 }
 
 #[test]

@@ -108,6 +108,11 @@ const FILES: &[Case] = &[
         CLIENT,
     ),
     (
+        "unable to use key.pem: unusable private key of type RSA with 1024 bits",
+        "openssl genrsa -out key.pem 1024 2>/dev/null; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
         "private key in key.pem does not belong to the certificate in chain.pem",
         "cp other.key key.pem; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
         CLIENT,

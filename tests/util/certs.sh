@@ -190,7 +190,7 @@ cp rsalarge.key clientlarge.key; sign clientlarge ca '/CN=client' "$leaf"
 cp rsalarge.key largeca.key; own largeca '/CN=Large exponent' "$ca"
 cp p256.key largeca-leaf.key; sign largeca-leaf largeca '/CN=localhost' "$here"
 # Kinds of keys that cannot be used, or not by everybody: on other curves, on curves that are written out
-# instead of named, and for RSASSA-PSS only.
+# instead of named, and for RSASSA-PSS only, with any hash, with SHA-256, and with a mask that TLS does not have.
 for curve in secp256k1 secp521r1; do
   ec $curve $curve; sign $curve ca '/CN=localhost' "$here"
 done
@@ -198,7 +198,16 @@ for curve in prime256v1 secp384r1 secp521r1 brainpoolP256r1; do
   openssl ecparam -name $curve -param_enc explicit -genkey -noout -out explicit-$curve.key
   sign explicit-$curve ca '/CN=localhost' "$here"
 done
-openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key; sign pss ca '/CN=localhost' "$here"
+pss() { # NAME OPTIONS
+  name=$1; shift
+  openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 "$@" -out $name.key
+  sign $name ca '/CN=localhost' "$here"
+}
+pss pss
+sha256='-pkeyopt rsa_pss_keygen_md:sha256'
+pss pss256 $sha256 -pkeyopt rsa_pss_keygen_mgf1_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:32
+pss pssmask $sha256
+cp pss256.key clientpss.key; sign clientpss ca '/CN=client' "$leaf"
 cp pss.key pssca.key; own pssca '/CN=PSS root' "$ca"
 cp pss.key pssinter.key; sign pssinter ca '/CN=PSS intermediate' "$ca"
 for issuer in pssca pssinter; do

@@ -3,13 +3,15 @@
 use pki_types::PrivateKeyDer;
 
 use crate::private_key;
+use crate::rsa_pss::PssKey;
 use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element_of, expect};
 use crate::x509::kind;
 use crate::x509::public_key::bits;
 
 /// The keys that can be used, for messages.
 const USABLE: &str = "RSA of 2048, 3072 or 4096 bits with exponent 65537, ECDSA P-256 or P-384, \
-                      Ed25519 can be used";
+                      Ed25519 can be used; openssl genrsa 2048 makes one, which needs a new \
+                      certificate";
 
 /// The sizes of usable RSA keys, in bits.
 const RSA_BITS: [usize; 3] = [2048, 3072, 4096];
@@ -48,9 +50,17 @@ fn of_pkcs8(info: &[u8]) -> Option<String> {
     let (algorithm, rest) = expect(rest, SEQUENCE)?;
     match kind::name(algorithm).as_str() {
         _ if kind::is_explicit(algorithm) => Some(of_explicit()),
+        "RSASSA-PSS" => of_pss(PssKey::of_pkcs8(info)?),
         "RSA" => of_rsa(expect(rest, OCTET_STRING)?.0),
         kind => Some(of_type(kind)),
     }
+}
+
+fn of_pss(key: PssKey<'_>) -> Option<String> {
+    if key.hashes.is_empty() {
+        return Some(of_type("RSASSA-PSS with parameters that TLS does not have"));
+    }
+    of_rsa(key.key)
 }
 
 fn of_sec1(sec1: &[u8]) -> Option<String> {

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 
 use cli::Fatal;
-use pki::x509::Certificate;
 use pki::x509::ocsp::{Status, Verdict};
+use pki::x509::{Certificate, kind};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error};
+use tunnel::explain::refusal::Refusal;
 use unix::quoted::{self, quoted};
 use webpki::KeyUsage;
 
@@ -75,7 +76,7 @@ impl Pair {
             return Ok(());
         };
         self.print_own(report, own)?;
-        self.warn_of_names(report, own, peers)?;
+        self.warn_of_own(report, own, peers)?;
         report.fact("certificates", fields.len())?;
         self.print_chain(report, &fields, peers)?;
         for (number, certificate) in (1..).zip(&fields) {
@@ -103,14 +104,21 @@ impl Pair {
         Ok(())
     }
 
-    /// Warns if the certificate is not for the names that choose the pair.
-    fn warn_of_names(
+    /// Warns of a key that few peers know, and of a certificate that is not for the names that
+    /// choose the pair.
+    fn warn_of_own(
         &self,
         report: &Report<'_>,
         own: &Certificate<'_>,
         peers: &Peers<'_>,
     ) -> Result<(), Fatal> {
         let file = self.file();
+        if own.public_key().is_some_and(|key| key.is_rsa_pss()) {
+            report.warning(format!(
+                "the key of the certificate in {file} is of type RSASSA-PSS: only peers that know \
+                 such keys accept it, and only in TLS 1.3"
+            ))?;
+        }
         if peers.are_clients && own.alternative_names().next().is_none() {
             report.warning(format!(
                 "the certificate in {file} has no subjectAltName: most clients refuse it"
@@ -214,7 +222,12 @@ impl Pair {
         };
         let algorithms = crypto::signature_algorithms();
         let now = wall_clock::now();
-        policy::verify_by_anchors(&chain, anchors, None, now, &algorithms, |_| ())
+        policy::verify_by_anchors(&chain, anchors, None, now, &algorithms, |_| ())?;
+        let key = Certificate::parse(end_entity).and_then(|certificate| certificate.public_key());
+        match key.filter(|key| !crypto::can_verify(key.algorithm)) {
+            Some(key) => Err(Refusal::KeyType(kind::name(key.algorithm)).into()),
+            None => Ok(()),
+        }
     }
 
     /// Prints the stapled response, if there is one.

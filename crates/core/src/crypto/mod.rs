@@ -3,6 +3,7 @@
 
 mod groups;
 mod hybrid;
+pub mod rsa_pss;
 pub mod sealing;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub fn can_verify(algorithm: &[u8]) -> bool {
 
 /// The signer of `key`. It does not keep the encoded bytes of the key.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, Error> {
-    sign::any_supported_type(key)
+    sign::any_supported_type(key).or_else(|error| rsa_pss::signing_key(key).ok_or(error))
 }
 
 /// A new private key, ECDSA P-256.

@@ -12,9 +12,10 @@ use super::message::{PublicCredential, Request, Response};
 use super::signed_content::is_handshake_content;
 use super::{PrivateMaterial, Role};
 use crate::credentials::sessions::Sessions;
+use crate::crypto::rsa_pss;
 
 /// Every scheme by which the keys that can be loaded may sign.
-const SCHEMES: [SignatureScheme; 9] = [
+const SCHEMES: [SignatureScheme; 12] = [
     SignatureScheme::RSA_PSS_SHA512,
     SignatureScheme::RSA_PSS_SHA384,
     SignatureScheme::RSA_PSS_SHA256,
@@ -24,6 +25,9 @@ const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::ECDSA_NISTP384_SHA384,
     SignatureScheme::ECDSA_NISTP256_SHA256,
     SignatureScheme::ED25519,
+    rsa_pss::SCHEMES[0],
+    rsa_pss::SCHEMES[1],
+    rsa_pss::SCHEMES[2],
 ];
 
 /// The secrets, the choice of the certificate, and what is left of each budget.

@@ -1,5 +1,6 @@
 //! Public keys in certificates (RFC 5280 section 4.1.2.7).
 
+use crate::rsa_pss::ID_RSASSA_PSS;
 use crate::x509::der::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, expect};
 
 /// rsaEncryption (RFC 8017).
@@ -42,6 +43,11 @@ impl<'a> PublicKey<'a> {
     /// RSA: the bits of the public exponent. None for other keys.
     pub fn rsa_exponent_bits(&self) -> Option<usize> {
         self.rsa_numbers().map(|(_, exponent)| bits(exponent))
+    }
+
+    /// Whether it is of type id-RSASSA-PSS (RFC 4055).
+    pub fn is_rsa_pss(&self) -> bool {
+        self.kind() == Some(ID_RSASSA_PSS)
     }
 
     /// The modulus and the public exponent of an RSAPublicKey.

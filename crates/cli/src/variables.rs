@@ -42,8 +42,9 @@ pub static VARIABLES: &[Variable] = &[
         server: Some(paragraph(
             "the private key, PEM or DER: PKCS#8, PKCS#1 or SEC1. The content decides which, not \
              the PEM label. RSA of 2048, 3072 or 4096 bits (exponent 65537 or more, up to 33 \
-             bits), ECDSA P-256 and P-384, Ed25519. Encrypted keys and keys of type RSASSA-PSS \
-             are refused. The file is read once, and the buffer is wiped when TLS has its own \
+             bits), ECDSA P-256 and P-384, Ed25519; RSASSA-PSS, which works in TLS 1.3 only. \
+             [Platforms](platforms.md#keys) has a table. Encrypted keys are refused. The file is \
+             read once, and the buffer is wiped when TLS has its own \
              copy. `-v2` warns of a key that everybody may read (mode bit 004).",
         )),
         client: Some(""),

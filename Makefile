@@ -98,6 +98,10 @@ differential: need-cargo need-cc need-openssl need-certtool
 	$(TEST) -p s6-tls-core --lib -- --ignored --exact --nocapture \
 		verify::tests::differential::openssl_and_gnutls_agree_with_us_on_thousands_of_chains_or_it_is_listed
 
+# Whether the patches of doc/upstream apply to rustls, and do what they say: for who updates it.
+test-upstream: need-cargo need-cc
+	sh tests/upstream.sh "$(target_directory)/upstream"
+
 # What a package build tests, with nothing but openssl and loopback: the unit tests of
 # what programs consist of, and a connection through the programs. No step takes
 # longer than the limit.
@@ -269,7 +273,7 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates licences package-test test test-errors test-release soak check lint \
+.PHONY: all demo certificates licences package-test test test-errors test-upstream test-release soak check lint \
 	differential docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
 	dist release test-packaging sanitize fuzz test-emulated test-vm \
 	mutants mutants-changed

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::id::Id;
+use crate::id::{Id, Tls};
 use crate::option_spec::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 use crate::tls::normalize_sni_level;
@@ -107,7 +107,7 @@ pub fn groups(input: &[u8]) -> bool {
             true
         }
         Err(complaint) => {
-            wrong_usage(&TLSD.invalid("groups", &complaint));
+            wrong_usage(&invalid(Tls::Groups, &complaint));
             false
         }
     }
@@ -124,10 +124,16 @@ pub fn pins(input: &[u8]) -> bool {
             true
         }
         Err(complaint) => {
-            wrong_usage(&TLSD.invalid("pin", &complaint));
+            wrong_usage(&invalid(Tls::Pin, &complaint));
             false
         }
     }
+}
+
+/// The error for a bad value of an option of s6-tlsd.
+fn invalid(id: Tls, complaint: &str) -> Fatal {
+    let spec = TLSD.option_spec(Id::Tls(id));
+    spec.map_or_else(|| TLSD.usage(), |spec| TLSD.invalid(spec, complaint))
 }
 
 /// A mistake on the command line is reported on one line.

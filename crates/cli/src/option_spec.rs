@@ -135,8 +135,8 @@ pub struct Program {
     pub operands: &'static [&'static str],
     /// The variables that it reads, or that the programs of its chain read.
     pub reads: &'static [Reads],
-    /// Whether long options are accepted. Programs without long options answer every mistake
-    /// with the usage line.
+    /// Whether every option has a long name. Otherwise only options without a letter have one, and
+    /// the answer to every mistake but those about such options is the usage line.
     pub long: bool,
 }
 
@@ -167,13 +167,22 @@ impl Program {
         Fatal::usage(self.synopsis())
     }
 
-    /// The error for a bad value of the option with this long name: `NAME COMPLAINT`, or the usage
-    /// line in programs without long options.
-    pub fn invalid(&self, long: &str, complaint: &str) -> Fatal {
-        self.wrong(|| format!("{long} {complaint}"))
+    /// Whether the option may be given by its long name.
+    pub fn has_long_name(&self, spec: &OptionSpec) -> bool {
+        self.long || spec.short.is_none()
     }
 
-    /// The error `message`, or the usage line in programs without long options.
+    /// The error for a bad value of the option: `NAME COMPLAINT`, or the usage line if the option
+    /// has no long name.
+    pub fn invalid(&self, spec: &OptionSpec, complaint: &str) -> Fatal {
+        if self.has_long_name(spec) {
+            Fatal::user(format!("{} {complaint}", spec.long))
+        } else {
+            self.usage()
+        }
+    }
+
+    /// The error `message`, or the usage line in programs without long names.
     pub(crate) fn wrong(&self, message: impl FnOnce() -> String) -> Fatal {
         if self.long {
             Fatal::user(message())

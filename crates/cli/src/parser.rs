@@ -84,10 +84,9 @@ impl Reader {
                 None if complaint == checks::NO_NUMBER => {
                     let (given, value) = (spec.shortest(), show(&value));
                     let limit = format!("({given}, at most {}): {value}", u32::MAX);
-                    self.program
-                        .invalid(spec.long, &format!("{complaint} {limit}"))
+                    self.program.invalid(spec, &format!("{complaint} {limit}"))
                 }
-                None => self.program.invalid(spec.long, &complaint),
+                None => self.program.invalid(spec, &complaint),
             }
         })
     }
@@ -138,35 +137,36 @@ impl Reader {
         if name.is_empty() {
             return Err(self.program.wrong(|| format!("invalid option: --={shown}")));
         }
-        let mut specs = self.program.option_specs().filter(|_| self.program.long);
-        let spec = specs.find(|spec| {
-            let takes_value = !matches!(spec.argument, Argument::None);
-            spec.long == name && takes_value == value.is_some()
-        });
+        let mut specs = self.named(name);
+        let spec = specs.find(|spec| spec.value_name().is_some() == value.is_some());
         match (spec, value) {
             (Some(spec), value) => Ok((spec, value.unwrap_or_default())),
-            (None, value) => Err(self.program.wrong(|| match value {
-                None => self.misused(name, ""),
-                Some(_) => self.misused(name, &format!("={shown}")),
-            })),
+            (None, None) => Err(self.misused(name, "")),
+            (None, Some(_)) => Err(self.misused(name, &format!("={shown}"))),
         }
+    }
+
+    /// The options that may be given as `--name`, with a value or without.
+    fn named(&self, name: &str) -> impl Iterator<Item = &'static OptionSpec> {
+        let program = self.program;
+        let specs = program.option_specs();
+        specs.filter(move |spec| spec.long == name && program.has_long_name(spec))
     }
 
     /// What is wrong with `--name`, followed by `value`: an option with this name needs a value,
     /// takes none, or does not exist.
-    fn misused(&self, name: &str, value: &str) -> String {
+    fn misused(&self, name: &str, value: &str) -> Fatal {
         let program = self.program;
-        let mut specs = program.option_specs().filter(|spec| spec.long == name);
-        match specs.next().map(|spec| spec.value_name()) {
-            Some(Some(wanted)) => format!("--{name} needs a value: --{name}={wanted}"),
-            Some(None) => format!("--{name} takes no value: --{name}{value}"),
+        match self.named(name).next().map(OptionSpec::value_name) {
+            Some(Some(wanted)) => Fatal::user(format!("--{name} needs a value: --{name}={wanted}")),
+            Some(None) => Fatal::user(format!("--{name} takes no value: --{name}{value}")),
             None if matches!(name, "help" | "version") => {
-                format!("--{name} works only as the sole argument")
+                program.wrong(|| format!("--{name} works only as the sole argument"))
             }
-            None => format!(
-                "unrecognized option: --{name}{value} ({} --help lists them)",
-                program.name
-            ),
+            None => program.wrong(|| {
+                let all = format!("{} --help lists them", program.name);
+                format!("unrecognized option: --{name}{value} ({all})")
+            }),
         }
     }
 }
@@ -238,6 +238,29 @@ mod tests {
         summary: "",
         options: LONG.options,
         operands: &["prog..."],
+        reads: &[],
+        long: false,
+    };
+
+    static MIXED: Program = Program {
+        name: "p",
+        summary: "",
+        options: &[&[
+            spec(
+                Some('v'),
+                "verbosity",
+                Argument::Number("n"),
+                Id::Tls(Tls::Verbosity),
+            ),
+            spec(
+                None,
+                "timeout",
+                Argument::Number("s"),
+                Id::Tls(Tls::HandshakeTimeout),
+            ),
+            spec(None, "sni", Argument::None, Id::Server(Server::Sni)),
+        ]],
+        operands: &[],
         reads: &[],
         long: false,
     };
@@ -361,6 +384,27 @@ mod tests {
         for args in [["-z"], ["--close-notify"], ["-v"], ["--"]] {
             let fatal = parse(&TERSE, &args).err();
             assert_eq!(fatal, Some(TERSE.usage()), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn option_without_a_letter_has_its_long_name_and_its_messages_in_each_program() {
+        let (options, _) = parse(&MIXED, &["--timeout=5", "--sni", "-v1"]).unwrap();
+        let names: Vec<_> = options.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["timeout", "sni", "verbosity"]);
+        for (arg, message) in [
+            ("--timeout", "--timeout needs a value: --timeout=s"),
+            ("--sni=x", "--sni takes no value: --sni=x"),
+            (
+                "--timeout=-1",
+                "timeout must be an unsigned integer (--timeout=s, at most 4294967295): -1",
+            ),
+        ] {
+            let fatal = parse(&MIXED, &[arg]).err();
+            assert_eq!(fatal, Some(Fatal::user(message)), "{arg}");
+        }
+        for arg in ["--verbosity=1", "--verbosity", "--nope", "-vx", "--help=1"] {
+            assert_eq!(parse(&MIXED, &[arg]).err(), Some(MIXED.usage()), "{arg}");
         }
     }
 

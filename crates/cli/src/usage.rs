@@ -78,7 +78,7 @@ impl Program {
 
     /// How the option may be given: `-K ms, --handshake-timeout=ms`.
     pub fn spelling(&self, spec: &OptionSpec) -> String {
-        let long = self.long.then(|| spec.long_spelling());
+        let long = self.has_long_name(spec).then(|| spec.long_spelling());
         let both: Vec<String> = spec.short_spelling().into_iter().chain(long).collect();
         both.join(", ")
     }

@@ -40,7 +40,10 @@ fn skip_options(program: &Program) -> String {
     let mut arms = "        --)\n            ended=1\n            ((i += 1))\n            break\n\
                     \x20           ;;\n"
         .to_owned();
-    if program.long {
+    if program
+        .option_specs()
+        .any(|row| long(program, row).is_some())
+    {
         // bash makes three words of --name=value.
         arms.push_str(
             "        --*)\n            [[ ${COMP_WORDS[i + 1]} != = ]] || ((i += 2))\n\

@@ -22,9 +22,9 @@ fn letters(program: &Program, with_value: bool) -> String {
     rows.filter_map(|row| row.short).collect()
 }
 
-/// The long name, in programs that accept it.
+/// The long name, if the program accepts it.
 fn long(program: &Program, row: &OptionSpec) -> Option<&'static str> {
-    program.long.then_some(row.long)
+    program.has_long_name(row).then_some(row.long)
 }
 
 fn quoted(text: &str, apostrophe: &str) -> String {

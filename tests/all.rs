@@ -26,6 +26,7 @@ mod check;
 mod client_certificates;
 mod clock;
 mod completions;
+mod connection_rate;
 mod crl;
 mod dane;
 mod descriptors;

@@ -42,6 +42,8 @@ complete -c s6-tcpserver -n __s6-tcpserver_options -s U -d 'take the ids from th
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s u -x -d 'numeric user id; 0: do not change it'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'numeric group id; 0: do not change it'
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'numeric supplementary groups, comma-separated; \'\': none'
+complete -c s6-tcpserver -n __s6-tcpserver_options -a --rate= -d 'limit of new connections from one address (default: none)'
+complete -c s6-tcpserver -n __s6-tcpserver_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
 
 function __s6-tcpserver_command
     set -l words (__s6-tcpserver_rest); or return

@@ -32,6 +32,8 @@ complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s v -x -d 'mes
 complete -c s6-tcpserverd -n __s6-tcpserverd_options -s 1 -d 'print the port on standard output when ready'
 complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s c -x -d 'maximum number of connections (default: 40)'
 complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s C -x -d 'maximum number of connections from one address (default: 40)'
+complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --rate= -d 'limit of new connections from one address (default: none)'
+complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
 
 function __s6-tcpserverd_command
     set -l words (__s6-tcpserverd_rest); or return

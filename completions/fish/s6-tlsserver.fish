@@ -39,6 +39,8 @@ complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s C -x -d 'maxim
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --local-max-connections= -d 'maximum number of connections from one address (default: 40)'
 complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s b -x -d 'listen backlog (default: the maximum); 0: do not listen'
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --backlog= -d 'listen backlog (default: the maximum); 0: do not listen'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --rate= -d 'limit of new connections from one address (default: none)'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s w -l strict-resolution -d 'drop the connection if a lookup fails'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s W -l no-strict-resolution -d 'keep the connection if a lookup fails (default)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s D -l no-nagle -d 'set TCP_NODELAY: send small packets at once'

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::address::{Address, parse_port};
+use crate::fatal::show;
 use crate::groups::Group;
+use crate::limits::Rate;
 use crate::number::{list_u32, rounds as split_rounds, unsigned};
 use crate::pins::Pin;
 use crate::tls::CrlCheck;
@@ -36,6 +38,22 @@ pub(crate) fn max_record(value: &OsStr) -> Checked {
     match number {
         Some(number) => Ok(Value::Number(number)),
         None => Err("must be a number of bytes from 512 to 16384".to_owned()),
+    }
+}
+
+/// The length of an IPv6 prefix.
+pub(crate) fn prefix(value: &OsStr) -> Checked {
+    match unsigned(value.as_bytes()).filter(|length| (1..=128).contains(length)) {
+        Some(length) => Ok(Value::Number(length)),
+        None => Err(format!("must be a number from 1 to 128: {}", show(value))),
+    }
+}
+
+/// How often a client may connect.
+pub(crate) fn rate(value: &OsStr) -> Checked {
+    match Rate::parse(value.as_bytes()) {
+        Some(rate) => Ok(Value::Rate(rate)),
+        None => Err(format!("{}: {}", Rate::FORM, show(value))),
     }
 }
 

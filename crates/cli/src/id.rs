@@ -54,7 +54,9 @@ ids! {
     /// Of `s6-tcpserver-socketbinder`.
     Socketbinder { NoReuse, DualStack, Backlog, Udp, Block }
     /// Of `s6-tcpserverd`.
-    Tcpserverd { Verbosity, Notify, MaxConnections, LocalMaxConnections }
+    Tcpserverd {
+        Verbosity, Notify, MaxConnections, LocalMaxConnections, Rate, Ipv6Prefix,
+    }
     /// Of `s6-tcpserver-access`.
     Access {
         Verbosity, StrictResolution, NoNagle, NoDns, Hosts, Ident, Paranoid, LocalName, Banner,

@@ -33,7 +33,7 @@ pub use fatal::Fatal;
 pub use groups::Group;
 pub use id::Id;
 pub use ids::{Ids, Whose, warn_about_engine_group, warn_about_kept_groups};
-pub use limits::ConnectionLimits;
+pub use limits::{ConnectionLimits, Rate};
 pub use number::{list_u32, unsigned};
 pub use option_spec::{Argument, Check, Effect, OptionSpec, Program, Reads};
 pub use parsed_options::{ParsedOption, ParsedOptions};

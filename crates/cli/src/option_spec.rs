@@ -60,6 +60,7 @@ impl Argument {
                     "days=5",
                     "512",
                     "required",
+                    "5/5",
                     SAMPLE_HASH,
                 ]
                 .into_iter();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Fatal;
 use crate::groups::Group;
 use crate::id::Id;
+use crate::limits::Rate;
 use crate::option_spec::{Argument, Effect, OptionSpec, Program};
 use crate::pins::Pin;
 use crate::tls::CrlCheck;
@@ -56,6 +57,8 @@ impl ParsedOption {
         crl_check: CrlCheck(CrlCheck);
         /// The number of `days=N`.
         days: Days(u32);
+        /// How often a client may connect.
+        rate: Rate(Rate);
     }
 
     /// The value of an option that takes a number; 0 for any other option.

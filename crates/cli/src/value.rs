@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::groups::Group;
+use crate::limits::Rate;
 use crate::pins::Pin;
 use crate::tls::CrlCheck;
 
@@ -30,6 +31,8 @@ pub enum Value {
     CrlCheck(CrlCheck),
     /// The number of days in `days=N`.
     Days(u32),
+    /// How often a client may connect.
+    Rate(Rate),
 }
 
 impl Value {
@@ -53,6 +56,7 @@ impl Value {
             Self::Pin(pin) => pin.text().into(),
             Self::CrlCheck(check) => check.name().into(),
             Self::Days(days) => format!("days={days}").into(),
+            Self::Rate(rate) => rate.to_string().into(),
         }
     }
 }

@@ -82,6 +82,11 @@ mod tests {
              s6-tcpserverd -v2 -1 -c 1 -C 1 -- p"
         );
         assert_eq!(
+            chain("--ipv6-prefix=56 --rate=01/60 :: 0 p"),
+            "s6-tcpserver-socketbinder -- :: 0 \
+             s6-tcpserverd --rate=1/60 --ipv6-prefix=56 -- p"
+        );
+        assert_eq!(
             chain("-qu1 -U -g2 :: 0 p"),
             "s6-tcpserver-socketbinder -- :: 0 s6-applyuidgid -Uz -g 2 -- s6-tcpserverd -v0 -- p"
         );
@@ -91,8 +96,11 @@ mod tests {
     fn no_option_is_ignored() {
         let without = chain(":: 0 p");
         for spec in cli::tables::TCPSERVER.option_specs() {
-            let value = spec.value_name().map_or("", |_| "5");
-            let line = format!("-{}{value} :: 0 p", spec.short.unwrap());
+            let value = spec.argument.sample();
+            let line = match spec.short {
+                Some(letter) => format!("-{letter}{} :: 0 p", value.unwrap_or_default()),
+                None => format!("--{}={} :: 0 p", spec.long, value.unwrap()),
+            };
             assert_eq!(chain(&line) == without, spec.id().is_none(), "{line}");
         }
     }

@@ -162,6 +162,7 @@ pub static TLSSERVER: Program = Program {
             tcp::LOCAL_MAX_CONNECTIONS,
             tcp::BACKLOG,
         ],
+        tcp::EXTENSIONS,
         access::SWITCHES,
         &[access::NO_DNS, access::DNS, access::HOSTS, access::NO_HOSTS],
         access::CLIENT,
@@ -264,6 +265,7 @@ pub static TCPSERVER: Program = Program {
             tcp::GID,
             tcp::GROUPS,
         ],
+        tcp::EXTENSIONS,
     ],
     operands: SERVED,
     reads: &[Reads::These(IDS)],
@@ -284,12 +286,15 @@ pub static TCPSERVER_SOCKETBINDER: Program = Program {
 pub static TCPSERVERD: Program = Program {
     name: suite::TCPSERVERD,
     summary: "Accepts connections on descriptor 0 and runs a program for each.",
-    options: &[&[
-        tcp::TCPSERVERD_VERBOSITY,
-        tcp::NOTIFY,
-        tcp::MAX_CONNECTIONS,
-        tcp::LOCAL_MAX_CONNECTIONS,
-    ]],
+    options: &[
+        &[
+            tcp::TCPSERVERD_VERBOSITY,
+            tcp::NOTIFY,
+            tcp::MAX_CONNECTIONS,
+            tcp::LOCAL_MAX_CONNECTIONS,
+        ],
+        tcp::EXTENSIONS,
+    ],
     operands: PROG,
     reads: &[],
     long: false,

@@ -93,6 +93,32 @@ pub(super) const LOCAL_MAX_CONNECTIONS: OptionSpec = OptionSpec {
     ),
 };
 
+/// The options of s6-tcpserverd that the reference lacks.
+pub(super) const EXTENSIONS: &[OptionSpec] = &[
+    OptionSpec {
+        short: None,
+        long: "rate",
+        argument: Argument::Checked("n/seconds", checks::rate),
+        effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Rate)),
+        help: "limit of new connections from one address (default: none)",
+        doc: paragraph(
+            "a client may open n connections at once, and n in this many seconds afterwards. \
+             Further ones are closed. IPv6 addresses with the same first 64 bits are one client.",
+        ),
+    },
+    OptionSpec {
+        short: None,
+        long: "ipv6-prefix",
+        argument: Argument::Checked("n", checks::prefix),
+        effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Ipv6Prefix)),
+        help: "count IPv6 clients by the first n bits of their address",
+        doc: paragraph(
+            "IPv6 addresses with the same first n bits count as one address, for `-C` and `--rate`. \
+             Default: 128 for `-C`, 64 for `--rate`.",
+        ),
+    },
+];
+
 pub(super) const REUSE: &[OptionSpec] = &[
     OptionSpec {
         short: Some('D'),

@@ -1,8 +1,12 @@
 //! `s6-tcpserverd`: accepts connections on descriptor 0 and runs a program for each.
 
+mod client_key;
 mod fullness;
+mod rate;
+mod refusals;
 mod server;
 mod table;
+mod throttle;
 
 use std::io;
 use std::net::TcpListener;
@@ -12,7 +16,8 @@ use cli::id::Tcpserverd;
 use cli::{ConnectionLimits, Context, Fatal};
 use unix::{Errno, Signal, fd, signal};
 
-use server::Server;
+use server::{Rules, Server};
+use throttle::Throttle;
 
 /// The signals that are caught. SIGPIPE is caught and not ignored, so that children
 /// have its default action.
@@ -29,15 +34,20 @@ const SIGNALS: [Signal; 6] = [
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, prog) = context.options()?;
     let mut announce = false;
+    let mut rate = None;
     for (id, option) in given.each::<Tcpserverd>()? {
         match id {
             Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,
+            Tcpserverd::Rate => rate = Some(option.rate()?),
             // `ConnectionLimits` reads them.
-            Tcpserverd::MaxConnections | Tcpserverd::LocalMaxConnections => {}
+            Tcpserverd::MaxConnections
+            | Tcpserverd::LocalMaxConnections
+            | Tcpserverd::Ipv6Prefix => {}
         }
     }
     let limits = ConnectionLimits::new(&given);
+    let throttle = rate.map(|rate| Throttle::new(rate, limits.ipv6_prefix));
     let (listener, local) = listener()?;
     // Taken before a descriptor of ours can get its number.
     let stdout = fd::take_inherited(1).ok();
@@ -49,7 +59,8 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if let Some(stdout) = stdout.filter(|_| announce) {
         fd::try_write(&stdout, format!("{}\n", local.port).as_bytes());
     }
-    Server::new(context, listener, local, prog, limits).run(wake)
+    let rules = Rules { limits, throttle };
+    Server::new(context, listener, local, prog, rules).run(wake)
 }
 
 /// The socket on descriptor 0, made non-blocking, and its address.

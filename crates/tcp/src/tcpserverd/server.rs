@@ -1,6 +1,9 @@
 //! The event loop of s6-tcpserverd.
 
+mod log;
+
 use std::ffi::OsString;
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -8,12 +11,14 @@ use std::time::{Duration, Instant};
 use cli::address::{Endpoint, Ip};
 use cli::{ConnectionLimits, Context, Fatal};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use unix::spawn::{Child, Ended};
-use unix::{Errno, Pid, Signal, fd, signal, spawn};
+use mio::{Events, Interest, Poll, Registry, Token};
+use unix::spawn::{self, Child};
+use unix::{Errno, Signal, fd, signal};
 
-use super::fullness::{Change, Fullness};
+use super::client_key::ClientKey;
+use super::fullness::Fullness;
 use super::table::Table;
+use super::throttle::Throttle;
 
 const LISTENER: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -27,6 +32,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// messages, variables.
 const MEMORY: usize = 16 << 10;
 
+fn poll_failure(error: io::Error) -> Fatal {
+    Fatal::system("poll", unix::errno::of(&error))
+}
+
+/// Whom a server accepts.
+pub struct Rules {
+    /// How many connections there may be.
+    pub limits: ConnectionLimits,
+    /// How often a client may connect.
+    pub throttle: Option<Throttle>,
+}
+
 /// A running server.
 pub struct Server<'a> {
     context: &'a mut Context,
@@ -34,6 +51,7 @@ pub struct Server<'a> {
     local: Endpoint,
     prog: Vec<OsString>,
     limits: ConnectionLimits,
+    throttle: Option<Throttle>,
     table: Table,
     fullness: Fullness,
     /// Connections may be waiting: accept has not returned EAGAIN since the last
@@ -53,7 +71,7 @@ impl<'a> Server<'a> {
         listener: TcpListener,
         local: Endpoint,
         prog: Vec<OsString>,
-        limits: ConnectionLimits,
+        rules: Rules,
     ) -> Self {
         context.env.set("PROTO", "TCP");
         context.env.set("TCPLOCALPORT", local.port.to_string());
@@ -63,9 +81,10 @@ impl<'a> Server<'a> {
             listener,
             local,
             prog,
-            limits,
+            limits: rules.limits,
+            throttle: rules.throttle,
             table: Table::default(),
-            fullness: Fullness::new(limits.total as usize),
+            fullness: Fullness::new(rules.limits.total as usize),
             ready: true,
             resume: None,
             pause: FIRST_PAUSE,
@@ -76,31 +95,14 @@ impl<'a> Server<'a> {
     /// Serves until a signal ends the server. `wake` becomes readable with signals.
     pub fn run(mut self, wake: BorrowedFd<'_>) -> Result<u8, Fatal> {
         self.status();
-        let poll_failure = |e: std::io::Error| Fatal::system("poll", unix::errno::of(&e));
         let mut poll = Poll::new().map_err(poll_failure)?;
-        let registry = poll.registry();
-        registry
-            .register(
-                &mut SourceFd(&self.listener.as_raw_fd()),
-                LISTENER,
-                Interest::READABLE,
-            )
-            .and_then(|()| {
-                registry.register(&mut SourceFd(&wake.as_raw_fd()), WAKE, Interest::READABLE)
-            })
-            .map_err(poll_failure)?;
+        self.register(poll.registry(), wake).map_err(poll_failure)?;
         let mut events = Events::with_capacity(2);
-        loop {
-            if self.obey_signals() {
-                self.context.info("exiting");
-                return Ok(0);
-            }
+        while !self.obey_signals() {
             self.accept_all()?;
             self.note_fullness();
-            let timeout = self
-                .resume
-                .map(|at| at.saturating_duration_since(Instant::now()));
-            match poll.poll(&mut events, timeout) {
+            self.report_refusals();
+            match poll.poll(&mut events, self.timeout()) {
                 Err(e) if unix::errno::of(&e) != Errno::EINTR => return Err(poll_failure(e)),
                 _ => {}
             }
@@ -111,6 +113,27 @@ impl<'a> Server<'a> {
                 }
             }
         }
+        self.report_all_refusals();
+        self.context.info("exiting");
+        Ok(0)
+    }
+
+    /// Has `registry` watch the listening socket and `wake`.
+    fn register(&self, registry: &Registry, wake: BorrowedFd<'_>) -> io::Result<()> {
+        registry.register(
+            &mut SourceFd(&self.listener.as_raw_fd()),
+            LISTENER,
+            Interest::READABLE,
+        )?;
+        registry.register(&mut SourceFd(&wake.as_raw_fd()), WAKE, Interest::READABLE)
+    }
+
+    /// The time until something has to be done without an event; None if there is nothing.
+    fn timeout(&self) -> Option<Duration> {
+        let report = self.throttle.as_ref().and_then(Throttle::due);
+        let all = [self.resume, report];
+        let next = all.into_iter().flatten().min();
+        next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Handles the caught signals. True if the server has to quit.
@@ -171,41 +194,37 @@ impl<'a> Server<'a> {
             return Ok(());
         }
         self.resume = None;
-        while self.ready && self.table.len() < self.limits.total as usize {
-            // Before a connection is accepted, reserves all memory that it needs until its end:
-            // lack of memory would end the server, which then no longer counts its children.
-            if let Err(errno) = unix::heap::reserve(self.need) {
-                self.pause_after("allocate memory", errno);
-                break;
-            }
-            match self.listener.accept() {
-                Ok((connection, peer)) => {
-                    self.pause = FIRST_PAUSE;
-                    self.admit(connection, peer.into());
-                }
-                Err(e) => self.accept_failed(unix::errno::of(&e))?,
-            }
-            if self.resume.is_some() || signal::pending() {
+        while self.may_accept() {
+            self.accept_one()?;
+            if signal::pending() {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Warns when the limit of connections is reached and when it is left. Called
-    /// after accept, so that a server with waiting clients stays full.
-    fn note_fullness(&mut self) {
-        let (count, maximum) = (self.table.len(), self.limits.total);
-        let text = match self.fullness.note(count) {
-            Some(Change::Reached) => {
-                format!("limit of {maximum} connections reached: further clients wait")
+    /// Whether connections may be waiting, and the limit and the last error allow to accept one.
+    fn may_accept(&self) -> bool {
+        let room = self.table.len() < self.limits.total as usize;
+        self.ready && room && self.resume.is_none()
+    }
+
+    /// Accepts a connection, if one waits.
+    fn accept_one(&mut self) -> Result<(), Fatal> {
+        // Before a connection is accepted, reserves all memory that it needs until its end:
+        // lack of memory would end the server, which then no longer counts its children.
+        if let Err(errno) = unix::heap::reserve(self.need) {
+            self.pause_after("allocate memory", errno);
+            return Ok(());
+        }
+        match self.listener.accept() {
+            Ok((connection, peer)) => {
+                self.pause = FIRST_PAUSE;
+                self.admit(connection, peer.into());
+                Ok(())
             }
-            Some(Change::Left) => {
-                format!("below the limit of {maximum} connections again: {count}")
-            }
-            None => return,
-        };
-        self.context.warn(&text);
+            Err(e) => self.accept_failed(unix::errno::of(&e)),
+        }
     }
 
     fn accept_failed(&mut self, errno: Errno) -> Result<(), Fatal> {
@@ -234,12 +253,17 @@ impl<'a> Server<'a> {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Starts the program for a connection, or closes it at the limit of its address.
+    /// Starts the program for a connection, or closes it at a limit of its client.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
-        let count = self.table.count(peer.address);
+        let prefix = self.limits.ipv6_prefix.unwrap_or(u8::MAX);
+        let client = ClientKey::new(peer.address, prefix);
+        let count = self.table.count(client);
         if count >= self.limits.per_address {
             self.log_reject(peer, count);
+            return;
+        }
+        if self.is_too_soon(peer) {
             return;
         }
         self.describe(peer, count + 1);
@@ -249,7 +273,7 @@ impl<'a> Server<'a> {
             .open_mask();
         match child.spawn() {
             Ok(pid) => {
-                let count = self.table.add(pid, peer.address);
+                let count = self.table.add(pid, client);
                 self.log_accept(peer, pid, count);
             }
             Err(errno) => {
@@ -271,51 +295,6 @@ impl<'a> Server<'a> {
         env.set("TCPREMOTEIP", peer.address.to_string());
         env.set("TCPREMOTEPORT", peer.port.to_string());
         env.set("TCPCONNNUM", count.to_string());
-    }
-
-    fn status(&self) {
-        self.info(|| format!("status: {}/{}", self.table.len(), self.limits.total));
-    }
-
-    fn log_accept(&self, peer: Endpoint, pid: Pid, count: u32) {
-        let Endpoint { address, port } = peer;
-        self.info(|| {
-            format!(
-                "accept {address}_{port} pid {pid} count {count}/{}",
-                self.limits.per_address
-            )
-        });
-        self.status();
-    }
-
-    fn log_reject(&self, peer: Endpoint, count: u32) {
-        let Endpoint { address, port } = peer;
-        let text = format!(
-            "reject {address}_{port} count {count}/{}",
-            self.limits.per_address
-        );
-        self.context.say(1, "info", &text);
-    }
-
-    fn log_end(&self, pid: Pid, ended: Ended, count: u32) {
-        self.info(|| {
-            let how = match ended {
-                Ended::Exited(code) => format!("exitcode {code}"),
-                Ended::Signaled(number) => format!("signal {number}"),
-            };
-            format!(
-                "end pid {pid} {how} count {count}/{}",
-                self.limits.per_address
-            )
-        });
-        self.status();
-    }
-
-    /// Prints an info; formats its text only if it is wanted.
-    fn info(&self, text: impl FnOnce() -> String) {
-        if self.context.verbosity >= 2 {
-            self.context.info(&text());
-        }
     }
 }
 

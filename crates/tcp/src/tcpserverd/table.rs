@@ -1,42 +1,43 @@
-//! The children by pid, and their number for each client address.
+//! The children by pid, and their number for each client.
 
 use std::collections::BTreeMap;
 
-use cli::address::Address;
 use unix::Pid;
 
-/// The living children, and the counts of their client addresses.
+use super::client_key::ClientKey;
+
+/// The living children, and the counts of their clients.
 #[derive(Default)]
 pub struct Table {
-    children: BTreeMap<Pid, Address>,
-    counts: BTreeMap<Address, u32>,
+    children: BTreeMap<Pid, ClientKey>,
+    counts: BTreeMap<ClientKey, u32>,
 }
 
 impl Table {
-    /// Adds a child that serves `address`. Returns the new count of the address.
-    pub fn add(&mut self, pid: Pid, address: Address) -> u32 {
-        self.children.insert(pid, address);
-        let count = self.counts.entry(address).or_insert(0);
+    /// Adds a child that serves `client`. Returns the client's new count.
+    pub fn add(&mut self, pid: Pid, client: ClientKey) -> u32 {
+        self.children.insert(pid, client);
+        let count = self.counts.entry(client).or_insert(0);
         *count += 1;
         *count
     }
 
-    /// Removes a child. Returns the new count of its address; None if it is not in the
+    /// Removes a child. Returns the new count of its client; None if it is not in the
     /// table.
     pub fn remove(&mut self, pid: Pid) -> Option<u32> {
-        let address = self.children.remove(&pid)?;
-        let count = self.counts.get_mut(&address)?;
+        let client = self.children.remove(&pid)?;
+        let count = self.counts.get_mut(&client)?;
         *count -= 1;
         let left = *count;
         if left == 0 {
-            self.counts.remove(&address);
+            self.counts.remove(&client);
         }
         Some(left)
     }
 
-    /// The number of children that serve `address`.
-    pub fn count(&self, address: Address) -> u32 {
-        self.counts.get(&address).copied().unwrap_or(0)
+    /// The number of children that serve `client`.
+    pub fn count(&self, client: ClientKey) -> u32 {
+        self.counts.get(&client).copied().unwrap_or(0)
     }
 
     /// The number of children.
@@ -52,12 +53,12 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client_key::tests::client;
     use super::*;
 
     #[test]
-    fn count_of_an_address_follows_its_children() {
-        let address = |text: &str| Address::parse(text.as_bytes()).unwrap();
-        let (a, b) = (address("fe80::1%eth0"), address("fe80::1%eth1"));
+    fn count_of_a_client_follows_its_children() {
+        let (a, b) = (client("fe80::1%eth0", 128), client("fe80::1%eth1", 128));
         let mut table = Table::default();
         assert_eq!(table.add(Pid::from_raw(10), a), 1);
         assert_eq!(table.add(Pid::from_raw(11), a), 2);

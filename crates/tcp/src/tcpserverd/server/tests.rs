@@ -1,5 +1,7 @@
 //! What is accepted, and when.
 
+use cli::address::Address;
+
 use super::*;
 
 /// A context without variables.
@@ -15,7 +17,11 @@ fn context() -> Context {
 
 /// Runs `test` with a server that has these limits, in all and for each address, and with this
 /// number of waiting clients. Its children end at once; nobody reaps them.
-fn with_server([total, per_address]: [u32; 2], waiting: usize, test: impl FnOnce(&mut Server<'_>)) {
+pub(super) fn with_server(
+    [total, per_address]: [u32; 2],
+    waiting: usize,
+    test: impl FnOnce(&mut Server<'_>),
+) {
     let mut context = context();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -25,8 +31,15 @@ fn with_server([total, per_address]: [u32; 2], waiting: usize, test: impl FnOnce
         .collect();
     let prog = ["/bin/sh", "-c", "exit 0"].map(OsString::from).to_vec();
     let local_address = address.into();
-    let limits = ConnectionLimits { total, per_address };
-    let mut server = Server::new(&mut context, listener, local_address, prog, limits);
+    let rules = Rules {
+        limits: ConnectionLimits {
+            total,
+            per_address,
+            ipv6_prefix: None,
+        },
+        throttle: None,
+    };
+    let mut server = Server::new(&mut context, listener, local_address, prog, rules);
     test(&mut server);
 }
 
@@ -60,6 +73,60 @@ fn an_address_at_its_limit_is_closed() {
         server.accept_all().unwrap();
         assert_eq!((server.table.len(), server.ready), (2, false));
     });
+}
+
+#[test]
+fn a_client_that_comes_too_often_is_closed() {
+    with_server([9, 9], 4, |server| {
+        let rate = cli::Rate {
+            count: 3,
+            seconds: 86400,
+        };
+        server.throttle = Some(Throttle::new(rate, None));
+        server.accept_all().unwrap();
+        assert_eq!((server.table.len(), server.ready), (3, false));
+        assert_eq!(server.timeout(), None);
+    });
+}
+
+#[test]
+fn a_client_refused_for_its_number_does_not_use_its_rate() {
+    with_server([9, 1], 3, |server| {
+        let rate = cli::Rate {
+            count: 2,
+            seconds: 86400,
+        };
+        server.throttle = Some(Throttle::new(rate, None));
+        server.accept_all().unwrap();
+        let first = server.table.pids().next().unwrap();
+        server.table.remove(first);
+        assert!(!server.is_too_soon(server.local));
+        assert!(server.is_too_soon(server.local));
+    });
+}
+
+#[test]
+fn ipv6_clients_are_counted_by_the_prefix() {
+    for (prefix, counts) in [(None, [1, 1]), (Some(128), [1, 1]), (Some(64), [1, 2])] {
+        with_server([9, 9], 0, |server| {
+            server.limits.ipv6_prefix = prefix;
+            let admit = |address: &str| {
+                let (_, connection) = pair();
+                let address = Address::parse(address.as_bytes()).unwrap();
+                server.admit(connection, Endpoint { address, port: 1 });
+                let number = server.context.env.get("TCPCONNNUM").unwrap();
+                number.to_str().unwrap().parse::<u32>().unwrap()
+            };
+            assert_eq!(["2001:db8::1", "2001:db8::2"].map(admit), counts);
+        });
+    }
+}
+
+/// The two ends of a connection.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod crl;
 mod dane;
 mod descriptors;
 mod dns;
+mod drain;
 mod early_data;
 mod engine_files;
 mod engine_handshake;

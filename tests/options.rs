@@ -204,6 +204,11 @@ fn help_has_the_variables_of_all_programs_of_the_chain() {
         ("s6-tlsserver", "KEYFILE", "file with the private key"),
         ("s6-tlsserver", "UID", "numeric user id for -U"),
         (
+            "s6-tcpserver",
+            "NOTIFY_SOCKET",
+            "socket of the service manager, for --drain",
+        ),
+        (
             "s6-tlsserver",
             "DNSCACHEIP",
             "DNS servers, instead of /etc/resolv.conf's",
@@ -235,7 +240,7 @@ fn help_has_the_variables_of_all_programs_of_the_chain() {
             "{program}: {name}: {help}"
         );
     }
-    let help = cmd(["s6-tcpserverd", "--help"]).run().success().out();
+    let help = cmd(["s6-ident-client", "--help"]).run().success().out();
     assert!(!help.contains("environment:"), "{help}");
 }
 

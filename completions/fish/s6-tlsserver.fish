@@ -41,6 +41,7 @@ complete -c s6-tlsserver -n 'test -z "$(__s6-tlsserver_rest)"' -s b -x -d 'liste
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --backlog= -d 'listen backlog (default: the maximum); 0: do not listen'
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --rate= -d 'limit of new connections from one address (default: none)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
+complete -c s6-tlsserver -n __s6-tlsserver_options -a --drain= -d 'after SIGTERM wait so long for connections to end'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s w -l strict-resolution -d 'drop the connection if a lookup fails'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s W -l no-strict-resolution -d 'keep the connection if a lookup fails (default)'
 complete -c s6-tlsserver -n __s6-tlsserver_options -s D -l no-nagle -d 'set TCP_NODELAY: send small packets at once'

@@ -244,8 +244,8 @@ mod tests {
             ),
             ("-H -u 0 -g 0 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
-                "-H --rate=9/60 --ipv6-prefix=56 0 1 p",
-                "s6-tcpserver --rate=9/60 --ipv6-prefix=56 -- 0 1 s6-tlsd -- p",
+                "-H --rate=9/60 --ipv6-prefix=56 --drain=5 0 1 p",
+                "s6-tcpserver --rate=9/60 --ipv6-prefix=56 --drain=5 -- 0 1 s6-tlsd -- p",
             ),
             (
                 "-H --no-sandbox --idle-timeout=4 --mandatory-sni 0 1 p",

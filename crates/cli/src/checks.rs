@@ -57,6 +57,18 @@ pub(crate) fn rate(value: &OsStr) -> Checked {
     }
 }
 
+/// A time in seconds, at least one.
+pub(crate) fn seconds(value: &OsStr) -> Checked {
+    match unsigned(value.as_bytes()).filter(|seconds| *seconds > 0) {
+        Some(seconds) => Ok(Value::Number(seconds)),
+        None => Err(format!(
+            "must be a number of seconds from 1 to {}: {}",
+            u32::MAX,
+            show(value)
+        )),
+    }
+}
+
 /// The number of a descriptor other than 0, 1 and 2.
 pub(crate) fn descriptor(value: &OsStr) -> Checked {
     let number = unsigned(value.as_bytes()).filter(|number| i32::try_from(*number).is_ok());

@@ -55,7 +55,7 @@ ids! {
     Socketbinder { NoReuse, DualStack, Backlog, Udp, Block }
     /// Of `s6-tcpserverd`.
     Tcpserverd {
-        Verbosity, Notify, MaxConnections, LocalMaxConnections, Rate, Ipv6Prefix,
+        Verbosity, Notify, MaxConnections, LocalMaxConnections, Rate, Ipv6Prefix, Drain,
     }
     /// Of `s6-tcpserver-access`.
     Access {

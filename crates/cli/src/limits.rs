@@ -148,11 +148,30 @@ mod tests {
             ("ipv6-prefix", "0", "must be a number from 1 to 128: 0"),
             ("ipv6-prefix", "129", "must be a number from 1 to 128: 129"),
             ("ipv6-prefix", "/64", "must be a number from 1 to 128: /64"),
+            (
+                "drain",
+                "0",
+                "must be a number of seconds from 1 to 4294967295: 0",
+            ),
+            (
+                "drain",
+                "-1",
+                "must be a number of seconds from 1 to 4294967295: -1",
+            ),
+            (
+                "drain",
+                "4294967296",
+                "must be a number of seconds from 1 to 4294967295: 4294967296",
+            ),
         ] {
             let fatal = given(&format!("--{option}={value} p")).err();
             assert_eq!(fatal, Some(Fatal::user(format!("{option} {message}"))));
         }
-        for (option, form) in [("rate", "n/seconds"), ("ipv6-prefix", "n")] {
+        for (option, form) in [
+            ("rate", "n/seconds"),
+            ("ipv6-prefix", "n"),
+            ("drain", "seconds"),
+        ] {
             let fatal = given(&format!("--{option} p")).err();
             let message = format!("--{option} needs a value: --{option}={form}");
             assert_eq!(fatal, Some(Fatal::user(message)));

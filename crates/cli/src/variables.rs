@@ -233,6 +233,12 @@ pub(crate) const CONNECTION: &[(&str, &str)] = &[
     ("${PROTO}LOCALPORT", "our port"),
 ];
 
+/// Where a service manager hears that its service ends (sd_notify(3)).
+pub(crate) const SERVICE_MANAGER: &[(&str, &str)] = &[(
+    "NOTIFY_SOCKET",
+    "socket of the service manager, for --drain",
+)];
+
 /// The peer's address, as the engines' log line has it.
 pub(crate) const PEER: &[(&str, &str)] = &[
     ("PROTO", "prefix of the next two variables (default: TCP)"),

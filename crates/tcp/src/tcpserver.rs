@@ -82,9 +82,9 @@ mod tests {
              s6-tcpserverd -v2 -1 -c 1 -C 1 -- p"
         );
         assert_eq!(
-            chain("--ipv6-prefix=56 --rate=01/60 :: 0 p"),
+            chain("--drain=9 --ipv6-prefix=56 --rate=01/60 :: 0 p"),
             "s6-tcpserver-socketbinder -- :: 0 \
-             s6-tcpserverd --rate=1/60 --ipv6-prefix=56 -- p"
+             s6-tcpserverd --rate=1/60 --ipv6-prefix=56 --drain=9 -- p"
         );
         assert_eq!(
             chain("-qu1 -U -g2 :: 0 p"),

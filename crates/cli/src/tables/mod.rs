@@ -9,7 +9,7 @@ mod tls;
 use crate::id::{Access, Id};
 use crate::option_spec::{Effect, OptionSpec, Program, Reads};
 use crate::suite;
-use crate::variables::{CONNECTION, IDS, PEER, QUALIFICATION, RESOLVER, SAVED};
+use crate::variables::{CONNECTION, IDS, PEER, QUALIFICATION, RESOLVER, SAVED, SERVICE_MANAGER};
 
 const PROG: &[&str] = &["prog..."];
 const DESCRIPTORS: &[&str] = &["fdr", "fdw"];
@@ -204,7 +204,12 @@ pub static TLSSERVER: Program = Program {
         ],
     ],
     operands: SERVED,
-    reads: &[Reads::Server, Reads::These(IDS), Reads::These(RESOLVER)],
+    reads: &[
+        Reads::Server,
+        Reads::These(IDS),
+        Reads::These(RESOLVER),
+        Reads::These(SERVICE_MANAGER),
+    ],
     long: true,
 };
 
@@ -268,7 +273,7 @@ pub static TCPSERVER: Program = Program {
         tcp::EXTENSIONS,
     ],
     operands: SERVED,
-    reads: &[Reads::These(IDS)],
+    reads: &[Reads::These(IDS), Reads::These(SERVICE_MANAGER)],
     long: false,
 };
 
@@ -296,7 +301,7 @@ pub static TCPSERVERD: Program = Program {
         tcp::EXTENSIONS,
     ],
     operands: PROG,
-    reads: &[],
+    reads: &[Reads::These(SERVICE_MANAGER)],
     long: false,
 };
 

@@ -117,6 +117,17 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
              Default: 128 for `-C`, 64 for `--rate`.",
         ),
     },
+    OptionSpec {
+        short: None,
+        long: "drain",
+        argument: Argument::Checked("seconds", checks::seconds),
+        effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Drain)),
+        help: "after SIGTERM wait so long for connections to end",
+        doc: paragraph(
+            "on SIGTERM accept the clients that wait, stop listening, and exit when all \
+             connections have ended, or after this many seconds. A second SIGTERM ends the wait.",
+        ),
+    },
 ];
 
 pub(super) const REUSE: &[OptionSpec] = &[

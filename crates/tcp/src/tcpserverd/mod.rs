@@ -5,11 +5,13 @@ mod fullness;
 mod rate;
 mod refusals;
 mod server;
+mod service_manager;
 mod table;
 mod throttle;
 
 use std::io;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use cli::address::Endpoint;
 use cli::id::Tcpserverd;
@@ -35,11 +37,13 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, prog) = context.options()?;
     let mut announce = false;
     let mut rate = None;
+    let mut drain = None;
     for (id, option) in given.each::<Tcpserverd>()? {
         match id {
             Tcpserverd::Verbosity => context.verbosity = option.number(),
             Tcpserverd::Notify => announce = true,
             Tcpserverd::Rate => rate = Some(option.rate()?),
+            Tcpserverd::Drain => drain = Some(Duration::from_secs(option.number().into())),
             // `ConnectionLimits` reads them.
             Tcpserverd::MaxConnections
             | Tcpserverd::LocalMaxConnections
@@ -59,7 +63,11 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     if let Some(stdout) = stdout.filter(|_| announce) {
         fd::try_write(&stdout, format!("{}\n", local.port).as_bytes());
     }
-    let rules = Rules { limits, throttle };
+    let rules = Rules {
+        limits,
+        throttle,
+        drain,
+    };
     Server::new(context, listener, local, prog, rules).run(wake)
 }
 

@@ -1,6 +1,8 @@
 //! The event loop of s6-tcpserverd.
 
+mod drain;
 mod log;
+mod stage;
 
 use std::ffi::OsString;
 use std::io;
@@ -19,6 +21,7 @@ use super::client_key::ClientKey;
 use super::fullness::Fullness;
 use super::table::Table;
 use super::throttle::Throttle;
+use stage::Stage;
 
 const LISTENER: Token = Token(0);
 const WAKE: Token = Token(1);
@@ -32,26 +35,37 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// messages, variables.
 const MEMORY: usize = 16 << 10;
 
+/// What a server does after it has handled signals.
+enum Next {
+    GoOn,
+    /// Stop listening, and wait for the end of connections, at most so long.
+    Drain(Duration),
+    Quit,
+}
+
 fn poll_failure(error: io::Error) -> Fatal {
     Fatal::system("poll", unix::errno::of(&error))
 }
 
-/// Whom a server accepts.
+/// Whom a server accepts, and how it ends.
 pub struct Rules {
     /// How many connections there may be.
     pub limits: ConnectionLimits,
     /// How often a client may connect.
     pub throttle: Option<Throttle>,
+    /// How long it waits for the end of connections after SIGTERM; None: not at all.
+    pub drain: Option<Duration>,
 }
 
 /// A running server.
 pub struct Server<'a> {
     context: &'a mut Context,
-    listener: TcpListener,
+    stage: Stage,
     local: Endpoint,
     prog: Vec<OsString>,
     limits: ConnectionLimits,
     throttle: Option<Throttle>,
+    drain: Option<Duration>,
     table: Table,
     fullness: Fullness,
     /// Connections may be waiting: accept has not returned EAGAIN since the last
@@ -78,11 +92,12 @@ impl<'a> Server<'a> {
         let need = MEMORY + Child::new(&prog, &context.env).memory();
         Self {
             context,
-            listener,
+            stage: Stage::Listening(listener),
             local,
             prog,
             limits: rules.limits,
             throttle: rules.throttle,
+            drain: rules.drain,
             table: Table::default(),
             fullness: Fullness::new(rules.limits.total as usize),
             ready: true,
@@ -98,7 +113,15 @@ impl<'a> Server<'a> {
         let mut poll = Poll::new().map_err(poll_failure)?;
         self.register(poll.registry(), wake).map_err(poll_failure)?;
         let mut events = Events::with_capacity(2);
-        while !self.obey_signals() {
+        loop {
+            match self.obey_signals() {
+                Next::Quit => break,
+                Next::Drain(limit) => self.begin_drain(limit, poll.registry())?,
+                Next::GoOn => {}
+            }
+            if self.is_drained() {
+                break;
+            }
             self.accept_all()?;
             self.note_fullness();
             self.report_refusals();
@@ -120,24 +143,23 @@ impl<'a> Server<'a> {
 
     /// Has `registry` watch the listening socket and `wake`.
     fn register(&self, registry: &Registry, wake: BorrowedFd<'_>) -> io::Result<()> {
-        registry.register(
-            &mut SourceFd(&self.listener.as_raw_fd()),
-            LISTENER,
-            Interest::READABLE,
-        )?;
+        if let Stage::Listening(listener) = &self.stage {
+            let mut listener = SourceFd(&listener.as_raw_fd());
+            registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+        }
         registry.register(&mut SourceFd(&wake.as_raw_fd()), WAKE, Interest::READABLE)
     }
 
     /// The time until something has to be done without an event; None if there is nothing.
     fn timeout(&self) -> Option<Duration> {
         let report = self.throttle.as_ref().and_then(Throttle::due);
-        let all = [self.resume, report];
+        let all = [self.resume, self.stage.end(), report];
         let next = all.into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Handles the caught signals. True if the server has to quit.
-    fn obey_signals(&mut self) -> bool {
+    /// Handles the caught signals.
+    fn obey_signals(&mut self) -> Next {
         let caught = signal::take();
         if caught.has(Signal::SIGCHLD) {
             self.reap();
@@ -146,7 +168,7 @@ impl<'a> Server<'a> {
             self.context
                 .info("received SIGABRT, sending SIGKILL to all connections and quitting");
             self.signal_all(&[Signal::SIGKILL]);
-            return true;
+            return Next::Quit;
         }
         let soft = [Signal::SIGTERM, Signal::SIGCONT];
         if caught.has(Signal::SIGQUIT) {
@@ -154,18 +176,17 @@ impl<'a> Server<'a> {
                 "received SIGQUIT, sending SIGTERM and SIGCONT to all connections and quitting",
             );
             self.signal_all(&soft);
-            return true;
+            return Next::Quit;
         }
         if caught.has(Signal::SIGHUP) {
             self.context
                 .info("received SIGHUP, sending SIGTERM and SIGCONT to all connections");
             self.signal_all(&soft);
         }
-        let quit = caught.has(Signal::SIGTERM);
-        if quit {
-            self.context.info("received SIGTERM, quitting");
+        if caught.has(Signal::SIGTERM) {
+            return self.terminate();
         }
-        quit
+        Next::GoOn
     }
 
     /// Signals all children. A child keeps its pid until it is reaped, so no other
@@ -211,13 +232,17 @@ impl<'a> Server<'a> {
 
     /// Accepts a connection, if one waits.
     fn accept_one(&mut self) -> Result<(), Fatal> {
+        let Stage::Listening(listener) = &self.stage else {
+            self.ready = false;
+            return Ok(());
+        };
         // Before a connection is accepted, reserves all memory that it needs until its end:
         // lack of memory would end the server, which then no longer counts its children.
         if let Err(errno) = unix::heap::reserve(self.need) {
             self.pause_after("allocate memory", errno);
             return Ok(());
         }
-        match self.listener.accept() {
+        match listener.accept() {
             Ok((connection, peer)) => {
                 self.pause = FIRST_PAUSE;
                 self.admit(connection, peer.into());

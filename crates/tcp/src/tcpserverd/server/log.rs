@@ -12,6 +12,9 @@ impl Server<'_> {
     /// Warns when the limit of connections is reached and when it is left. Called
     /// after accept, so that a server with waiting clients stays full.
     pub(super) fn note_fullness(&mut self) {
+        if !self.stage.is_listening() {
+            return;
+        }
         let (count, maximum) = (self.table.len(), self.limits.total);
         let text = match self.fullness.note(count) {
             Some(Change::Reached) => {

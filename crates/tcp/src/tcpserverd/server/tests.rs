@@ -38,6 +38,7 @@ pub(super) fn with_server(
             ipv6_prefix: None,
         },
         throttle: None,
+        drain: None,
     };
     let mut server = Server::new(&mut context, listener, local_address, prog, rules);
     test(&mut server);

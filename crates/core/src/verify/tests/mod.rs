@@ -1,6 +1,7 @@
 //! The promises of verification, with certificates and lists that the tests make.
 
 mod chain;
+mod dane;
 mod differential;
 mod lists;
 mod names;
@@ -21,6 +22,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::SigningKey;
 use rustls::{CertificateError, Error, SignatureScheme};
 use tunnel::explain::refusal::Refusal;
+use tunnel::handshake_facts::HandshakeFacts;
 
 use crate::crypto;
 use crate::verify::trust_anchors::Anchors;

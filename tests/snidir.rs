@@ -273,9 +273,13 @@ fn only_root_reads_the_directory_and_nobody_hears_the_network_as_root() {
 fn unopenable_snidir_is_reported_at_start() {
     let dir = TempDir::new();
     let file = dir.file("file", "");
+    let pipe = dir.join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
     for (path, why) in [
         (dir.join("missing"), "No such file or directory"),
         (file, "Not a directory"),
+        // Nobody writes to it: opening it as a file would never end.
+        (pipe, "Not a directory"),
     ] {
         let shown = path.display().to_string();
         server(&["-k1"], &path, "echo never")

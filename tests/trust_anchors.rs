@@ -56,9 +56,16 @@ fn a_directory_of_anchors_is_read_by_hashed_names_or_else_whole() {
         "s6-tlsc-io: fatal: ",
         &["no trust anchor", hidden.path().to_str().unwrap()],
     );
+    let pipe = any.join("pipe");
     for (variable, path, words) in [
         ("CADIR", "/nonexistent", ["/nonexistent", "No such file"]),
         ("CADIR", "/etc/passwd", ["/etc/passwd", "Not a directory"]),
+        // Nobody writes to it: opening it as a file would never end.
+        (
+            "CADIR",
+            pipe.to_str().unwrap(),
+            ["/pipe", "Not a directory"],
+        ),
         ("CAFILE", "/nonexistent", ["/nonexistent", "No such file"]),
         ("CAFILE", "/dev/null", ["/dev/null", "no certificate"]),
         // A type of key that cannot verify signatures here.

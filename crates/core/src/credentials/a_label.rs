@@ -88,6 +88,9 @@ mod tests {
                 "почемужеонинеговорятпорусски",
             ),
             ("xn--3b-ww4c5e180e575a65lsy2b", "3年b組金八先生"),
+            // The bias is at, and beyond, the limit of RFC 3492 section 6.1.
+            ("xn--l-0ia4ga482alwaqb", "ęķķαlгк"),
+            ("xn--b-eub7787cl5ujo7e", "bф中국本"),
         ] {
             assert_eq!(unicode(name).as_deref(), Some(expected), "{name}");
         }

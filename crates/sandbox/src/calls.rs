@@ -21,23 +21,12 @@ use crate::filter::{Call, Condition, Test, compile};
 /// A system call that is allowed if all conditions hold.
 type Row<'a> = (Numbers, &'a [Condition<'a>]);
 
-/// The calls that are allowed whatever the profile. Each row costs the kernel time
-/// in every connection.
+/// The calls of every profile. Each row costs the kernel time in every connection.
 const ALWAYS: &[Row<'_>] = &[
-    // Waiting. After a stop signal the kernel resumes by restart_syscall.
-    (numbers::POLL, &[]),
-    (numbers::RESTART_SYSCALL, &[]),
     (numbers::CLOCK_GETTIME, &[]),
     (numbers::CLOCK_GETTIME64, &[]),
-    // Writing and exiting.
     (numbers::WRITE, &[]),
-    (numbers::CLOSE, &[]),
-    // The standard library checks descriptors before it closes them, in debug builds.
-    (numbers::FCNTL, &[(1, is(libc::F_GETFD))]),
     (numbers::EXIT_GROUP, &[]),
-    // Both signals are ignored while a message is written.
-    (numbers::RT_SIGACTION, &[(0, is(libc::SIGPIPE))]),
-    (numbers::RT_SIGACTION, &[(0, is(libc::SIGXFSZ))]),
     // Memory, but not executable.
     (numbers::BRK, &[]),
     (numbers::MUNMAP, &[]),
@@ -53,9 +42,23 @@ const ALWAYS: &[Row<'_>] = &[
         &[NO_CODE, (3, Test::Has(libc::MAP_ANONYMOUS as u32))],
     ),
     (numbers::MMAP_BY_POINTER, &[]),
-    (numbers::MPROTECT, &[NO_CODE]),
     // Random numbers for keys and nonces.
     (numbers::GETRANDOM, &[]),
+];
+
+/// The further calls of a process that waits for several descriptors, and closes some of
+/// them before it ends.
+const WITH_POLL: &[Row<'_>] = &[
+    // After a stop signal the kernel resumes poll by restart_syscall.
+    (numbers::POLL, &[]),
+    (numbers::RESTART_SYSCALL, &[]),
+    (numbers::CLOSE, &[]),
+    // The standard library checks descriptors before it closes them, in debug builds.
+    (numbers::FCNTL, &[(1, is(libc::F_GETFD))]),
+    // Both signals are ignored while a message is written.
+    (numbers::RT_SIGACTION, &[(0, is(libc::SIGPIPE))]),
+    (numbers::RT_SIGACTION, &[(0, is(libc::SIGXFSZ))]),
+    (numbers::MPROTECT, &[NO_CODE]),
 ];
 
 const NO_CODE: Condition<'_> = (2, Test::Lacks(libc::PROT_EXEC as u32));
@@ -97,7 +100,8 @@ fn program(
         (numbers::FCNTL, &restore),
         (numbers::FCNTL, &resize),
     ];
-    let rows = ALWAYS.iter().chain(&on_descriptors);
+    let polls = profile.polled.map_or(&[][..], |_| WITH_POLL);
+    let rows = ALWAYS.iter().chain(polls).chain(&on_descriptors);
     let calls = rows.filter_map(|(call, conditions)| {
         let number = call.on(architecture)?;
         Some(Call(number, conditions))
@@ -183,7 +187,8 @@ mod tests {
     fn filter_of_each_architecture_allows_all_that_an_engine_needs() {
         for (name, architecture) in ALL {
             let has = |call: Numbers| call.on(architecture).is_some();
-            let lacking = ALWAYS.iter().filter(|(call, _)| !has(*call)).count();
+            let rows = ALWAYS.iter().chain(WITH_POLL);
+            let lacking = rows.filter(|(call, _)| !has(*call)).count();
             // One of the two for mmap, and clock_gettime64 only on 32 bits.
             let expected = if has(numbers::CLOCK_GETTIME64) { 1 } else { 2 };
             assert_eq!(lacking, expected, "{name}");
@@ -191,6 +196,18 @@ mod tests {
                 has(numbers::MMAP) != has(numbers::MMAP_BY_POINTER),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn filter_of_a_guard_refuses_what_only_engines_need() {
+        for (name, architecture) in ALL {
+            let program = program(architecture, &Profile::guard(&READ_FROM)).unwrap();
+            for (call, _) in WITH_POLL {
+                let number = call.on(architecture).unwrap();
+                let seen = Seen::new(architecture, number, [READ_FROM as u64, 1, 0, 0, 0, 0]);
+                assert_eq!(run(&program, &seen), REFUSED, "{name} {number}");
+            }
         }
     }
 

@@ -47,8 +47,8 @@ pub struct Descriptors<'a> {
 )]
 pub struct Profile<'a> {
     descriptors: Descriptors<'a>,
-    /// How many descriptors it polls at once.
-    polled: u32,
+    /// How many descriptors it polls at once; None if it does not call poll(2).
+    polled: Option<u32>,
 }
 
 /// The steps of the sandbox that are in force.
@@ -122,7 +122,7 @@ impl<'a> Profile<'a> {
     pub const fn engine(descriptors: Descriptors<'a>) -> Self {
         Self {
             descriptors,
-            polled: 4,
+            polled: Some(4),
         }
     }
 
@@ -138,7 +138,7 @@ impl<'a> Profile<'a> {
                 switched: &[],
                 pipes: &[],
             },
-            polled: 1,
+            polled: None,
         }
     }
 
@@ -156,7 +156,8 @@ impl<'a> Profile<'a> {
         let descriptors_closed = taken("close descriptors", unix::fd::close_inherited(highest))?;
         // Landlock needs a descriptor: the limit on them comes after it.
         let landlock = taken("landlock", rights::give_up())?;
-        let limited = taken("limit descriptors", limit_descriptors(self.polled))?;
+        let below = self.polled.unwrap_or(0);
+        let limited = taken("limit descriptors", limit_descriptors(below))?;
         // The filter refuses the other steps: it comes last.
         let seccomp = match taken("seccomp", calls::filter(self))? {
             Some(()) => Filter::Enforced,
@@ -169,7 +170,7 @@ impl<'a> Profile<'a> {
             no_core: no_core.is_some(),
             no_new_code: no_new_code.is_some(),
             descriptors_closed: descriptors_closed.is_some(),
-            descriptors_below: limited.map(|()| self.polled),
+            descriptors_below: limited.map(|()| below),
             landlock,
             seccomp,
         })
@@ -203,8 +204,7 @@ fn no_core() -> Result<(), Errno> {
 }
 
 /// Limits the numbers of new descriptors to those below `polled`. Open descriptors
-/// with higher numbers stay open. poll(2) fails with more descriptors than this
-/// limit, so it cannot be 0.
+/// with higher numbers stay open. poll(2) fails with more descriptors than this limit.
 #[cfg(target_os = "linux")]
 fn limit_descriptors(polled: u32) -> Result<(), Errno> {
     use nix::sys::resource::{Resource, setrlimit};

@@ -112,6 +112,7 @@ fn load_key(
         options: &options.engine,
         started,
         facts,
+        reads_later: false,
     };
     let client = process::fork(&guard_setup, load)?;
     Ok(Some(KeyLocation::Guarded(client)))

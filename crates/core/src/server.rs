@@ -113,6 +113,7 @@ fn load_keys(
         options: &options.engine,
         started,
         facts,
+        reads_later: resolver::has_directory(context, options.sni()),
     };
     process::fork(&guard_setup, || {
         private_material(context, files, options, true)

@@ -90,10 +90,11 @@ pub fn failed(error: rustls::Error) -> Fatal {
 
 /// The guard, for the event loop. None after the connection to it is closed.
 pub fn guard(client: &GuardClient) -> Option<Guard> {
-    let numbers = client.numbers()?;
+    let (socket, lifeline) = client.numbers()?;
     let client = client.clone();
     Some(Guard {
-        numbers,
+        socket,
+        lifeline,
         hang_up: Box::new(move || client.hang_up()),
     })
 }

@@ -105,11 +105,6 @@ impl Certificates {
         self.directory.as_ref()
     }
 
-    /// Whether files are read once the name is known: SNIDIR is open.
-    pub fn needs_files(&self) -> bool {
-        self.directory.is_some()
-    }
-
     /// The number of SNIDIR's descriptor, while it is open.
     pub fn number(&self) -> Option<RawFd> {
         self.directory.as_ref().map(SniDirectory::number)
@@ -366,11 +361,10 @@ mod tests {
             assert_eq!(has(&certificates, None), by_default, "{level:?}");
             assert_eq!(has(&certificates, Some("b.test")), by_default);
             assert_eq!(certificates.named.contains_key(&b"a.test"[..]), by_name);
-            assert_eq!(certificates.needs_files(), by_name);
             assert_eq!(certificates.number().is_some(), by_name);
             assert_eq!(has_directory(&context, level), by_name);
             certificates.close_directory();
-            assert!(!certificates.needs_files() && certificates.number().is_none());
+            assert!(certificates.number().is_none());
         }
         assert!(
             !LEVELS

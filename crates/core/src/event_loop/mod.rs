@@ -19,8 +19,10 @@ use crate::report::notification::{self, PeerInfo};
 
 /// The key guard, which is needed until the handshake is over.
 pub struct Guard {
-    /// The descriptors of the socket and the lifeline to it.
-    pub numbers: [RawFd; 2],
+    /// The descriptor of the socket to it.
+    pub socket: RawFd,
+    /// The descriptor of the lifeline to it, if it has one.
+    pub lifeline: Option<RawFd>,
     /// Closes them, which ends the guard.
     pub hang_up: Box<dyn FnOnce()>,
 }
@@ -108,8 +110,9 @@ impl EventLoop {
     fn enter_sandbox(&self, context: &Context) -> Result<(), Fatal> {
         let ends = self.descriptors.numbers();
         let notification = self.notification.as_ref().map(AsRawFd::as_raw_fd);
-        let guard = self.guard.as_ref().map(|guard| guard.numbers);
-        let (guard, lifeline) = (guard.map(|[socket, _]| socket), guard.map(|[_, last]| last));
+        let guard = self.guard.as_ref();
+        let lifeline = guard.and_then(|guard| guard.lifeline);
+        let guard = guard.map(|guard| guard.socket);
         let numbers = |fds: &[Option<RawFd>]| fds.iter().flatten().copied().collect::<Vec<_>>();
         let kept = sandbox::Descriptors {
             read: &numbers(&[ends.net_in, ends.app_in, guard, lifeline]),

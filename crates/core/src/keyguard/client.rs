@@ -40,8 +40,9 @@ pub struct Ends {
     /// Requests and responses go through this socket. It does not block if there is a
     /// deadline.
     pub socket: OwnedFd,
-    /// The writing end of a pipe that stays empty. The guard ends when it is closed.
-    pub lifeline: OwnedFd,
+    /// The writing end of a pipe that stays empty, if the guard reads files later: it ends
+    /// when the pipe is closed.
+    pub lifeline: Option<OwnedFd>,
 }
 
 impl GuardClient {
@@ -77,11 +78,12 @@ impl GuardClient {
         *self.ends() = None;
     }
 
-    /// The numbers of the socket's and of the lifeline's descriptor, while they are open.
-    pub fn numbers(&self) -> Option<[RawFd; 2]> {
+    /// The numbers of the socket's descriptor, while it is open, and of the lifeline's.
+    pub fn numbers(&self) -> Option<(RawFd, Option<RawFd>)> {
         let guarded = self.ends();
         let ends = guarded.as_ref()?;
-        Some([ends.socket.as_raw_fd(), ends.lifeline.as_raw_fd()])
+        let lifeline = ends.lifeline.as_ref().map(AsRawFd::as_raw_fd);
+        Some((ends.socket.as_raw_fd(), lifeline))
     }
 
     fn ask(&self, request: &Request<'_>) -> Result<Response, HandshakeAbort> {

@@ -31,6 +31,8 @@ pub struct GuardSetup<'a> {
     pub started: Instant,
     /// Where failures of the guard are recorded.
     pub facts: &'a HandshakeFacts,
+    /// Whether the guard reads files when the client has asked for a name.
+    pub reads_later: bool,
 }
 
 /// Forks off the guard, which loads its secrets by `load` and then gives up what it does not need.
@@ -47,7 +49,12 @@ pub fn fork(
         sandbox: setup.options.sandbox,
     };
     let (ours, theirs) = unix::net::socket_pair().map_err(failed)?;
-    let (watched, lifeline) = unix::fd::pipe().map_err(failed)?;
+    let (watched, lifeline) = setup
+        .reads_later
+        .then(unix::fd::pipe)
+        .transpose()
+        .map_err(failed)?
+        .unzip();
     match fork_companion().map_err(failed)? {
         Forked::Child => {
             drop((ours, lifeline));
@@ -100,16 +107,22 @@ fn serve(
     load: impl FnOnce() -> Result<PrivateMaterial, Fatal>,
     confinement: Confinement,
     socket: &OwnedFd,
-    lifeline: OwnedFd,
+    lifeline: Option<OwnedFd>,
 ) -> Result<(), ChannelError> {
-    let loaded = while_engine_runs(&lifeline, load)?;
-    let kept = [socket.as_raw_fd(), lifeline.as_raw_fd()];
+    // The engine sends nothing before the guard is ready, so the socket can be watched till then.
+    let loaded = while_engine_runs(lifeline.as_ref().unwrap_or(socket), load)?;
     let confine = || confinement.enter(socket);
-    let mut reader = Some(FileReader { lifeline, confine });
+    let mut reader = lifeline.map(|lifeline| FileReader { lifeline, confine });
     let confined = loaded.and_then(|material| {
-        close_others(&kept, material.certificates.number())?;
-        if !material.certificates.needs_files() {
-            reader.take().map_or(Ok(()), FileReader::confine)?;
+        let directory = material.certificates.number();
+        match (&reader, directory) {
+            (Some(reader), Some(directory)) => {
+                close_others(&[socket.as_raw_fd(), reader.lifeline.as_raw_fd(), directory])?
+            }
+            _ => {
+                reader = None;
+                confine()?;
+            }
         }
         Ok(material)
     });
@@ -175,13 +188,11 @@ fn answer(
     }
 }
 
-/// Closes all descriptors but the guard's own: those that are `kept`, SNIDIR and standard
-/// error. The others are inherited and have no owner here, so they are closed by their
-/// numbers. Files must have been read before: one may be an inherited descriptor
-/// (`/dev/fd/9`).
-fn close_others(kept: &[RawFd; 2], directory: Option<RawFd>) -> Result<(), Fatal> {
-    let highest = kept.iter().copied().chain(directory).max();
-    unix::fd::close_inherited(highest.unwrap_or_default())
+/// Closes all descriptors but the guard's own, which are `kept`, and standard error. The
+/// others are inherited and have no owner here, so they are closed by their numbers. Files
+/// must have been read before: one may be an inherited descriptor (`/dev/fd/9`).
+fn close_others(kept: &[RawFd]) -> Result<(), Fatal> {
+    unix::fd::close_inherited(kept.iter().copied().max().unwrap_or_default())
         .map_err(|errno| Fatal::system("close descriptors", errno))
 }
 
@@ -203,12 +214,14 @@ impl Confinement {
                 sandbox::hide();
             }
         }
-        if self.sandbox {
-            Profile::guard(&socket.as_raw_fd())
-                .enter()
-                .map_err(|failure| Fatal::system(&failure.action(), failure.errno))?;
+        let socket = socket.as_raw_fd();
+        if !self.sandbox {
+            return close_others(&[socket]);
         }
-        Ok(())
+        Profile::guard(&socket)
+            .enter()
+            .map(drop)
+            .map_err(|failure| Fatal::system(&failure.action(), failure.errno))
     }
 }
 
@@ -261,9 +274,11 @@ mod tests {
             channel::send(&theirs, &response.encode(), None).unwrap();
         }
         drop(theirs);
-        let (_, lifeline) = unix::fd::pipe().unwrap();
         let socket = ours.into();
-        let ends = Ends { socket, lifeline };
+        let ends = Ends {
+            socket,
+            lifeline: None,
+        };
         let guard = GuardClient::new(ends, None, HandshakeFacts::default());
         wait(&guard, 1).map_err(|fatal| (fatal.code(), fatal.message().to_owned()))
     }

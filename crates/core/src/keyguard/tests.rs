@@ -60,11 +60,13 @@ fn guard(responses: usize, facts: &HandshakeFacts) -> (GuardClient, JoinHandle<V
     (guard_client, guarding)
 }
 
-/// The engine's ends, of which no guard watches the lifeline.
+/// The engine's end.
 fn ends(socket: impl Into<OwnedFd>) -> Ends {
-    let (_, lifeline) = unix::fd::pipe().unwrap();
     let socket = socket.into();
-    Ends { socket, lifeline }
+    Ends {
+        socket,
+        lifeline: None,
+    }
 }
 
 fn server(guard_client: &GuardClient, facts: &HandshakeFacts) -> ServerConfig {

@@ -49,14 +49,13 @@ struct Choice {
 }
 
 impl SigningPolicy {
-    /// A policy with all of its budgets. A handshake needs one signature, opens one
-    /// ticket and makes two; the budget allows a second signature.
+    /// A policy with all of its budgets: what one handshake needs.
     pub fn new(role: Role, material: PrivateMaterial) -> Self {
         Self {
             role,
             material,
             chosen: None,
-            signatures: 2,
+            signatures: 1,
             seals: 2,
             opens: 1,
         }
@@ -73,6 +72,11 @@ impl SigningPolicy {
             pair: Some(pair),
         });
         Response::Ready(public)
+    }
+
+    /// Whether nothing can be granted any more. Tickets come after the signature.
+    pub fn is_spent(&self) -> bool {
+        self.signatures == 0 && self.material.sessions.is_none()
     }
 
     /// Whether the certificate was chosen: no more files are needed.
@@ -142,8 +146,9 @@ impl SigningPolicy {
         if !is_handshake_content(self.role, scheme, text) {
             return None;
         }
+        let signer = pair.key.choose_scheme(&[scheme])?;
         spend(&mut self.signatures)?;
-        pair.key.choose_scheme(&[scheme])
+        Some(signer)
     }
 
     fn seal(&mut self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
@@ -246,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_two_signatures_two_seals_and_one_open() {
+    fn the_budget_is_one_signature_two_seals_and_one_open() {
         let mut policy = policy();
         let text = verify();
         let state = sessions::for_tests(0x0304);
@@ -256,7 +261,7 @@ mod tests {
             panic!("no ticket");
         };
         for (request, left) in [
-            (signature, 2),
+            (signature, 1),
             (Request::Seal(&state), 1),
             (Request::Open(&ticket), 1),
         ] {

@@ -159,9 +159,9 @@ fn while_engine_runs<T>(lifeline: &OwnedFd, work: impl FnOnce() -> T) -> Result<
     Ok(result)
 }
 
-/// Answers requests until the engine closes the socket, or something fails. A guard
-/// that is still a `reader` confines itself once the certificate is chosen, because the
-/// choice may need files.
+/// Answers requests until the policy grants no more, the engine closes the socket, or
+/// something fails. A guard that is still a `reader` confines itself once the certificate
+/// is chosen, because the choice may need files.
 fn answer(
     mut policy: SigningPolicy,
     mut reader: Option<FileReader<impl FnOnce() -> Result<(), Fatal>>>,
@@ -182,7 +182,7 @@ fn answer(
             }
         }
         send(socket, &response)?;
-        if matches!(response, Response::Failed(..)) {
+        if policy.is_spent() || matches!(response, Response::Failed(..)) {
             return Ok(());
         }
     }
@@ -229,6 +229,8 @@ impl Confinement {
 mod tests {
     use std::os::unix::net::UnixStream;
     use std::thread::spawn;
+
+    use rustls::SignatureScheme;
 
     use super::*;
     use crate::credentials::resolver::Certificates;
@@ -304,6 +306,23 @@ mod tests {
         for response in responses(Ok(()), &requests) {
             assert!(matches!(response, Some(Response::Pair(_))), "{response:?}");
         }
+    }
+
+    #[test]
+    fn a_guard_without_tickets_ends_after_its_signature() {
+        let p256 = SignatureScheme::ECDSA_NISTP256_SHA256;
+        let text = [
+            &[0x20; 64],
+            &b"TLS 1.3, server CertificateVerify\0"[..],
+            &[7; 32],
+        ]
+        .concat();
+        let refused = Request::Signature(p256, b"text");
+        let granted = Request::Signature(p256, &text);
+        let responses = responses(Ok(()), &[PAIR, refused, granted, PAIR]);
+        assert_eq!(responses[1], Some(Response::None));
+        assert!(matches!(responses[2], Some(Response::Bytes(_))));
+        assert_eq!(responses[3], None);
     }
 
     #[test]

@@ -134,6 +134,7 @@ mod tests {
     #[test]
     fn an_rsa_key_of_wrong_size_exponent_or_numbers_is_named() {
         let modulus = [&[0][..], &[0x80; 256]].concat();
+        let [odd, long] = [375, 1024].map(|bytes| vec![0x80; bytes]);
         let e = &[1, 0, 1][..];
         let [small, large] = [&[0, 0xf0, 1][..], &[0, 0xf1, 1]];
         for (numbers, words) in [
@@ -141,6 +142,8 @@ mod tests {
                 [&[0], &modulus[..129], e, &[1], large, small],
                 "RSA with 1024 bits",
             ),
+            ([&[0], &odd, e, &[1], large, small], "RSA with 3000 bits"),
+            ([&[0], &long, e, &[1], large, small], "RSA with 8192 bits"),
             (
                 [&[0], &modulus, &[3], &[1], large, small],
                 "RSA with exponent 3",

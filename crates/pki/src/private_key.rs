@@ -39,6 +39,7 @@ pub fn scalar<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
         PrivateKeyDer::Sec1(key) => of_sec1(key.secret_sec1_der())?,
         _ => return None,
     };
+    let scalar = without_sign(scalar);
     let curve = curve(scalar)?;
     let named = expect(parameters, OBJECT_IDENTIFIER).is_some();
     (!named || curve.ends_with(parameters)).then_some(scalar)
@@ -80,6 +81,17 @@ pub fn of_sec1(sec1: &[u8]) -> Option<(&[u8], &[u8])> {
     let (scalar, rest) = expect(rest, OCTET_STRING)?;
     let parameters = expect(rest, PARAMETERS).map_or(&[][..], |(parameters, _)| parameters);
     Some((scalar, parameters))
+}
+
+/// The number without the zero that GnuTLS writes in front of it if its first bit is set, as
+/// if it were an INTEGER.
+fn without_sign(scalar: &[u8]) -> &[u8] {
+    match scalar {
+        [0, rest @ ..] if rest.first().is_some_and(|first| *first >= 0x80) => {
+            curve(rest).map_or(scalar, |_| rest)
+        }
+        _ => scalar,
+    }
 }
 
 /// The supported curve whose private numbers have this size.
@@ -130,6 +142,25 @@ mod tests {
             let sec1 = [der(INTEGER, &[1]), der(OCTET_STRING, &number)].concat();
             let key = of_der(der(SEQUENCE, &sec1)).unwrap();
             assert_eq!(scalar(&key), known.then_some(&number[..]), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_zero_in_front_of_a_number_is_no_part_of_it() {
+        for (number, found) in [
+            ([&[0, 0x80][..], &[7; 31]].concat(), Some(33)),
+            ([&[0, 0xff][..], &[7; 47]].concat(), Some(49)),
+            ([&[0, 0x7f][..], &[7; 31]].concat(), None),
+            ([&[1, 0x80][..], &[7; 31]].concat(), None),
+            ([&[0, 0x80][..], &[7; 30]].concat(), Some(32)),
+        ] {
+            let sec1 = [der(INTEGER, &[1]), der(OCTET_STRING, &number)].concat();
+            let key = of_der(der(SEQUENCE, &sec1)).unwrap();
+            let expected = found.map(|size| {
+                let sign = usize::from(size != 32);
+                &number[sign..]
+            });
+            assert_eq!(scalar(&key), expected, "{number:?}");
         }
     }
 

@@ -87,6 +87,11 @@ const FILES: &[Case] = &[
         CLIENT,
     ),
     (
+        "--alpn=acme-tls/1 needs SNIDIR",
+        "exec s6-tlsserver --alpn=acme-tls/1 -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
         "unable to read key.pem: No such file or directory",
         "rm key.pem; exec s6-tlsserver -H 127.0.0.1 4433 ./page",
         CLIENT,
@@ -209,6 +214,11 @@ const REFUSALS: &[Case] = &[
         "remote asked for www.example.org, which has no certificate",
         "SNIDIR=. exec s6-tlsserver --mandatory-sni -H 127.0.0.1 4433 ./page",
         "s6-tlsclient -h -k www.example.org localhost 4433 true",
+    ),
+    (
+        "remote asked for the ACME challenge of www.example.org, which has none",
+        "SNIDIR=. exec s6-tlsserver --sni --alpn=acme-tls/1 -H 127.0.0.1 4433 ./page",
+        "s6-tlsclient -h -k www.example.org --alpn=acme-tls/1 localhost 4433 true",
     ),
     (
         "remote asked for no name, and there is no default certificate",

@@ -146,6 +146,14 @@ soak: all
 fuzz: need-cargo need-cc
 	sh fuzz/run.sh "$(target_directory)" $(SECONDS) $(T)
 
+# How much memory IDLE idle connections and BULK transfers take, and how evenly the
+# transfers are served. It takes the whole machine.
+capacity: all
+	IDLE=$(IDLE) BULK=$(BULK) $(TEST_RELEASE) -- --ignored --exact --nocapture \
+		capacity::capacity
+capacity: IDLE ?= 5000
+capacity: BULK ?= 1000
+
 # Changes the code of a module, one token after another, and tells which changes no test
 # notices: M=MODULE of tests/mutants/modules, SHARD=K/N for a part. Minutes to hours at
 # low priority; what was interrupted goes on. mutants-changed does it for the lines
@@ -273,7 +281,7 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates licences package-test test test-errors test-upstream test-release soak check lint \
-	differential docs bench bench-smoke instructions sizes install install-documents uninstall install-applyuidgid \
-	dist release test-packaging sanitize fuzz test-emulated test-vm \
-	mutants mutants-changed
+.PHONY: all demo certificates licences package-test test test-errors test-upstream \
+	test-release soak capacity check lint differential docs bench bench-smoke instructions \
+	sizes install install-documents uninstall install-applyuidgid dist release test-packaging \
+	sanitize fuzz test-emulated test-vm mutants mutants-changed

@@ -21,6 +21,7 @@ mod alpn;
 mod any_client_cert;
 mod architecture;
 mod building;
+mod capacity;
 mod chains;
 mod check;
 mod client_certificates;

@@ -2,7 +2,7 @@
 //! minutes: `make soak`. No data may be lost, nothing may be left behind, and
 //! idle processes may not use CPU time.
 
-mod client;
+pub mod client;
 mod processes;
 
 use std::collections::BTreeMap;

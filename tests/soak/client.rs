@@ -207,6 +207,31 @@ impl Client {
         Ok(self.ended)
     }
 
+    /// Sends `data`.
+    pub fn send(&mut self, data: &[u8]) -> Result<()> {
+        self.tls.writer().write_all(data).map_err(other)?;
+        self.drive("sending", |client| Ok(!client.tls.wants_write()))
+    }
+
+    /// How many bytes come until then.
+    pub fn receive(&mut self, until: Instant) -> Result<u64> {
+        let (mut buf, mut received) = ([0; 16384], 0);
+        loop {
+            match self.tls.reader().read(&mut buf) {
+                Ok(0) => return Err(Trouble::Payload),
+                Ok(count) => received += count as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(received);
+                    }
+                    self.move_bytes(left)?;
+                }
+                Err(error) => return Err(other(error)),
+            }
+        }
+    }
+
     /// Sends some of `data`, then closes without close_notify.
     pub fn vanish(mut self, data: &[u8]) -> Result<()> {
         let (mut sent, mut got) = (0, 0);

@@ -7,6 +7,7 @@ pub mod certs;
 mod dir;
 mod dns;
 mod net;
+mod numbers;
 mod process;
 pub mod relay;
 pub mod resolver;
@@ -21,6 +22,7 @@ pub use net::{
     accept, free_port, is_listened_on, listener, listens, process_listens_on, refused_port,
     tcp_pair,
 };
+pub use numbers::Numbers;
 pub use process::{Output, Running};
 pub use run::{Cmd, cmd};
 pub use unix::spawn::Ended;

@@ -89,4 +89,5 @@ mod troubleshooting;
 mod trust_anchors;
 mod ucspitls;
 #[cfg(target_os = "linux")]
+mod weak_chains;
 mod zones;

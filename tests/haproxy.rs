@@ -195,6 +195,9 @@ fn reason(header: &[u8], by_us: bool) -> Option<&'static str> {
         (true, Some([0x21, 0x31])) => Some("haproxy accepts no addresses of Unix sockets"),
         (true, Some([0x21, 0x11])) if has_field(3) => Some("proxy-server checks no checksum"),
         (true, Some([0x21, 0x11])) if has_field(5) => Some("haproxy reads identifiers"),
+        (false, Some([0x20, 0x40..=0xff])) => {
+            Some("haproxy accepts LOCAL with a family that does not exist")
+        }
         (false, Some([0x21, 0x11])) if has_field(0x20) => Some("haproxy does not read about TLS"),
         _ => None,
     }

@@ -275,6 +275,41 @@ mod tests {
     }
 
     #[test]
+    fn longest_environment_and_script_count_and_longer_ones_are_errors() {
+        let record = |variable: usize, script: usize| {
+            let value = "x".repeat(variable - "A=\0".len());
+            let env = format!("A={value}\0");
+            let lengths = [variable, script].map(|length| (length as u16).to_be_bytes());
+            let script = vec![b's'; script];
+            [b"A", &lengths[0][..], env.as_bytes(), &lengths[1], &script].concat()
+        };
+        for (env, script, valid) in [
+            (MAX_PART, MAX_PART, true),
+            (MAX_PART + 1, 0, false),
+            (3, MAX_PART + 1, false),
+        ] {
+            with(
+                &database(&[(b"k", &record(env, script))]),
+                "long",
+                |database| {
+                    let verdict = database.unwrap().rule(b"k");
+                    assert_eq!(verdict.is_ok(), valid, "{env} {script}");
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn record_with_the_hash_of_a_key_and_a_longer_one_is_another() {
+        let mut bytes = database(&[(b"k", b"AD")]);
+        let asked = |bytes: &[u8]| with(bytes, "longer", |database| database.unwrap().rule(b"k"));
+        assert!(asked(&bytes).is_err(), "its data are malformed");
+        // Now its key is kA, and its data begin with D.
+        bytes[HEADER] = 2;
+        assert_eq!(asked(&bytes), Ok(Verdict::None));
+    }
+
+    #[test]
     fn truncated_database_lets_nobody_in() {
         let bytes = database(&[(b"k", ALLOW)]);
         for cut in 0..bytes.len() {

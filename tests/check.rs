@@ -710,6 +710,15 @@ fn trust_is_described() {
         .run()
         .success();
     assert_eq!(fact(&output, "ticket-keys"), "1");
+    fs::write(
+        &key,
+        ["A", "B"]
+            .map(|digit| format!("{}=\n", digit.repeat(42) + "A"))
+            .concat(),
+    )
+    .unwrap();
+    let output = server(&["--check"], "p256").env("TICKETKEYFILE", &key);
+    assert_eq!(fact(&output.run().success(), "ticket-keys"), "2");
 }
 
 #[test]
@@ -915,15 +924,17 @@ fn entries_of_snidir_that_cannot_be_looked_into_are_a_warning() {
 
 #[test]
 fn a_faulty_pair_of_snidir_is_told_as_to_a_client() {
-    let dir = snidir(&[("a.example.key", "rsa.key"), ("a.example.crt", "p256.pem")]);
-    let server = |options: &[&str]| {
-        let server = tlsd(options, "p256", "cat").env("SNIDIR", dir.path());
-        server.env_remove("KEYFILE").env_remove("CERTFILE")
-    };
-    let client = tlsc(&["-ka.example", "--no-verify-cert"], HELLO);
-    let (service, _) = connect(server(&["--mandatory-sni"]), client);
-    let check = server(&["--mandatory-sni", "--check"]).run().code(96);
-    assert_eq!(service.code(96).err(), check.err());
+    for key in ["rsa.key", "p256.pem"] {
+        let dir = snidir(&[("a.example.key", key), ("a.example.crt", "p256.pem")]);
+        let server = |options: &[&str]| {
+            let server = tlsd(options, "p256", "cat").env("SNIDIR", dir.path());
+            server.env_remove("KEYFILE").env_remove("CERTFILE")
+        };
+        let client = tlsc(&["-ka.example", "--no-verify-cert"], HELLO);
+        let (service, _) = connect(server(&["--mandatory-sni"]), client);
+        let check = server(&["--mandatory-sni", "--check"]).run().code(96);
+        assert_eq!(service.code(96).err(), check.err());
+    }
 }
 
 #[test]

@@ -81,6 +81,25 @@ fn another_server_with_the_same_file_resumes() {
 }
 
 #[test]
+fn client_learns_that_a_ticket_is_valid_for_12_hours() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let keys = dir.secret("keys", OLD);
+    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
+        for version in versions {
+            let session = dir.join("session");
+            let (_server, port) = server(options, &keys);
+            visit(port, version, None, &session);
+            let shown = cmd(["openssl", "sess_id", "-noout", "-text", "-in"]).arg(&session);
+            let shown = shown.run().success().out();
+            assert!(shown.contains(" hint: 43200 (seconds)"), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn a_new_first_line_rotates_and_a_lost_one_ends() {
     if !need(&["openssl"]) {
         return;

@@ -185,6 +185,7 @@ mod tests {
     use std::os::unix::fs::FileExt;
 
     use super::*;
+    use crate::files::retry::Attempt;
     use crate::testing;
 
     /// How deep [`unix::memory::wipe_stack`] goes, and more.
@@ -239,5 +240,32 @@ mod tests {
             read(context, key, certificate).unwrap();
         };
         assert_eq!(pieces_after(read), 0);
+    }
+
+    #[test]
+    fn a_renewal_is_waited_for_only_if_it_may_mend_the_key() {
+        let path = std::env::temp_dir().join(format!("s6-tls-key-{}", std::process::id()));
+        let context = testing::context();
+        let is_final = |der: &str| {
+            let text = format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n");
+            std::fs::write(&path, text).unwrap();
+            let read = Files::at_once(&context).load(|reader| {
+                let path = path.as_os_str();
+                let open = || reader.open(path);
+                let failure = read_key(&PairFile { path, open: &open })
+                    .map(drop)
+                    .unwrap_err();
+                Ok(matches!(
+                    Attempt::from(failure),
+                    Attempt::<Result<(), _>>::Final(_)
+                ))
+            });
+            read.unwrap()
+        };
+        // SEQUENCE { SEQUENCE {}, OCTET STRING }, and a length alone.
+        let encrypted = is_final("MAQwAAQA");
+        let cut_short = is_final("MAQw");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((encrypted, cut_short), (true, false));
     }
 }

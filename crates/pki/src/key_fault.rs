@@ -161,10 +161,44 @@ mod tests {
                 "contradict",
             ),
             ([&[0], &modulus, e, &[1], large, small], "contradict"),
+            ([&[0], &modulus, e, &[1], small, small], "contradict"),
             ([&[0], &modulus, e, &[1], small, large], "first prime"),
             ([&[0], &modulus, e, &[1], &[9], &[1, 1]], "first prime"),
         ] {
             let text = rsa(numbers);
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_fault_of_a_key_is_named_in_each_format() {
+        let small = der(INTEGER, &[&[0][..], &[0x80; 128]].concat());
+        let rsa = der(SEQUENCE, &[der(INTEGER, &[0]), small].concat().repeat(3));
+        let oid = |bytes: &[u8]| der(OBJECT_IDENTIFIER, bytes);
+        let pkcs8 = |algorithm: Vec<u8>, key: &[u8]| {
+            let algorithm = der(SEQUENCE, &algorithm);
+            let fields = [der(INTEGER, &[0]), algorithm, der(OCTET_STRING, key)];
+            PrivateKeyDer::Pkcs8(der(SEQUENCE, &fields.concat()).into())
+        };
+        let sec1 = |parameters: Vec<u8>| {
+            let scalar = der(OCTET_STRING, &[1; 66]);
+            let fields = [der(INTEGER, &[1]), scalar, der(0xa0, &parameters)];
+            PrivateKeyDer::Sec1(der(SEQUENCE, &fields.concat()).into())
+        };
+        let rsa_encryption = oid(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
+        let explicit = [oid(private_key::EC_PUBLIC_KEY), der(SEQUENCE, &[])].concat();
+        for (key, words) in [
+            (
+                PrivateKeyDer::Pkcs1(rsa.clone().into()),
+                "RSA with 1024 bits",
+            ),
+            (pkcs8(rsa_encryption, &rsa), "RSA with 1024 bits"),
+            (pkcs8(explicit, b"key"), EXPLICIT),
+            (sec1(der(SEQUENCE, &[])), EXPLICIT),
+            (sec1(oid(b"\x2b\x81\x04\x00\x23")), "of type ECDSA P-521 "),
+        ] {
+            let text = text(&key);
+            assert!(text.starts_with("unusable private key"), "{text}");
             assert!(text.contains(words), "{text}");
         }
     }

@@ -337,7 +337,94 @@ impl Config<'_> {
 
 #[cfg(test)]
 mod tests {
+    use cli::Pin;
+
     use super::*;
+    use crate::report::peer_info::Verification;
+    use crate::testing;
+
+    /// A context with a CAFILE, and with a TLSA record of this usage.
+    fn context(ca_file: bool, usage: Option<u8>) -> Context {
+        let mut context = testing::context();
+        if ca_file {
+            context.env.set("CAFILE", "ca.pem");
+        }
+        if let Some(usage) = usage {
+            let digest = "00".repeat(32);
+            context.env.set("TLSA", format!("{usage} 1 1 {digest}"));
+        }
+        context.env.set("CRLFILE", "list.crl");
+        context
+    }
+
+    fn options(accept_any_certificate: bool, pinned: bool) -> ClientOptions {
+        let mut options = ClientOptions {
+            accept_any_certificate,
+            ..ClientOptions::default()
+        };
+        options.engine.pins = vec![Pin::Certificate([0; 32]); pinned.into()];
+        options.engine.peer_info = true;
+        options
+    }
+
+    fn sources_of(context: &Context, options: &ClientOptions) -> Result<Sources, Fatal> {
+        let name = ServerName::try_from("a.example").unwrap();
+        sources(context, &Files::at_once(context), options, Some(&name))
+    }
+
+    #[test]
+    fn records_of_usage_1_count_only_beside_anchors_that_verify() {
+        for (any, used) in [(false, true), (true, false)] {
+            let sources = sources_of(&context(true, Some(1)), &options(any, false)).unwrap();
+            assert_eq!(sources.dane.is_some(), used);
+            assert!(sources.anchors.is_some());
+        }
+        assert!(sources_of(&context(false, Some(1)), &options(false, false)).is_err());
+    }
+
+    #[test]
+    fn anchors_and_revocation_lists_are_read_only_if_they_count() {
+        for (any, pinned, usage, wanted) in [
+            (false, false, None, (true, true)),
+            (false, true, None, (true, true)),
+            // The anchors must be readable even if any certificate is accepted.
+            (true, false, None, (true, false)),
+            (true, true, None, (false, false)),
+            (true, false, Some(2), (false, true)),
+        ] {
+            let options = options(any, pinned);
+            let sources = sources_of(&context(true, usage), &options).unwrap();
+            let needed = needed(sources, &options);
+            let found = (needed.anchors.is_some(), needed.crl_file.is_some());
+            assert_eq!(found, wanted, "{any} {pinned} {usage:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_verified_by_anchors_pins_or_records_and_asked_for_its_name() {
+        for (ca_file, any, pinned, usage, verified) in [
+            (true, false, false, None, true),
+            (true, true, false, None, false),
+            (false, false, true, None, true),
+            (true, true, false, Some(3), true),
+            (true, true, true, None, true),
+        ] {
+            let options = options(any, pinned);
+            let of = |name: &str| {
+                let sources = sources_of(&context(ca_file, usage), &options).unwrap();
+                let name = ServerName::try_from(name.to_owned()).unwrap();
+                let facts = HandshakeFacts::default();
+                connection(&options, Some(name), None, sources, facts).unwrap()
+            };
+            let ready = of("a.example");
+            assert_eq!(ready.server_name.as_deref(), Some("a.example"));
+            let verification = ready.peer_info.unwrap().verification;
+            let verified =
+                [Verification::Unverified, Verification::Verified][usize::from(verified)];
+            assert_eq!(verification, verified, "{ca_file} {any} {pinned} {usage:?}");
+            assert_eq!(of("192.0.2.1").server_name, None);
+        }
+    }
 
     #[test]
     fn a_server_name_is_a_host_name_or_an_address() {

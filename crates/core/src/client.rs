@@ -289,20 +289,20 @@ pub(crate) fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
 }
 
 /// The parts of the rustls configuration.
-struct Config<'a> {
-    provider: Arc<CryptoProvider>,
+pub(crate) struct Config<'a> {
+    pub(crate) provider: Arc<CryptoProvider>,
     /// The name that the certificate must have.
-    name: Option<ServerName<'static>>,
+    pub(crate) name: Option<ServerName<'static>>,
     /// The name that is sent to the server.
-    sent_name: Option<ServerName<'static>>,
-    policy: TrustCell,
-    pair: Option<Arc<dyn ResolvesClientCert>>,
-    options: &'a EngineOptions,
-    exporter: Option<Arc<Exporter>>,
+    pub(crate) sent_name: Option<ServerName<'static>>,
+    pub(crate) policy: TrustCell,
+    pub(crate) pair: Option<Arc<dyn ResolvesClientCert>>,
+    pub(crate) options: &'a EngineOptions,
+    pub(crate) exporter: Option<Arc<Exporter>>,
 }
 
 impl Config<'_> {
-    fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
+    pub(crate) fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let verifier = ServerVerifier {
             policy: self.policy,
             name: self.name,

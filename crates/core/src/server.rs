@@ -209,13 +209,13 @@ pub(crate) fn connection(
 }
 
 /// The credentials of a server, for rustls.
-struct ServerCredentials {
+pub(crate) struct ServerCredentials {
     certificates: Arc<dyn ResolvesServerCert>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
 
 /// The credentials for rustls, and the guard for the event loop, if there is one.
-fn server_credentials(
+pub(crate) fn server_credentials(
     key: KeyLocation,
     facts: &HandshakeFacts,
     protocols: &Protocols,
@@ -257,7 +257,10 @@ fn server_credentials(
 }
 
 /// Whether clients are asked for a certificate, and how it is verified.
-fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn ClientCertVerifier> {
+pub(crate) fn verifier(
+    policy: VerificationPolicy,
+    wanted: ClientCertificate,
+) -> Arc<dyn ClientCertVerifier> {
     match wanted {
         ClientCertificate::None => Arc::new(NoClientAuth),
         ClientCertificate::Optional => Arc::new(ClientVerifier::new(policy, false)),
@@ -266,17 +269,17 @@ fn verifier(policy: VerificationPolicy, wanted: ClientCertificate) -> Arc<dyn Cl
 }
 
 /// The parts of the rustls configuration.
-struct Config {
-    provider: Arc<CryptoProvider>,
-    verifier: Arc<dyn ClientCertVerifier>,
-    credentials: ServerCredentials,
-    protocols: Vec<Vec<u8>>,
-    max_fragment_size: Option<usize>,
-    exporter: Option<Arc<Exporter>>,
+pub(crate) struct Config {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) verifier: Arc<dyn ClientCertVerifier>,
+    pub(crate) credentials: ServerCredentials,
+    pub(crate) protocols: Vec<Vec<u8>>,
+    pub(crate) max_fragment_size: Option<usize>,
+    pub(crate) exporter: Option<Arc<Exporter>>,
 }
 
 impl Config {
-    fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
+    pub(crate) fn session(self, facts: HandshakeFacts) -> Result<Session, Fatal> {
         let asks = self.verifier.offer_client_auth();
         let mut config = ServerConfig::builder_with_details(self.provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()

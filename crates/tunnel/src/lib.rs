@@ -27,9 +27,9 @@ pub mod session;
     dead_code,
     reason = "a panic is a broken promise; tests and fuzzing use different parts"
 )]
-mod simulator;
+pub mod simulator;
 pub mod suites;
 #[cfg(any(test, feature = "fuzzing"))]
 #[allow(dead_code, reason = "tests and fuzzing use different parts")]
-mod testing;
+pub mod testing;
 pub mod throughput;

@@ -135,7 +135,9 @@ pub fn buffers() -> Buffers {
 
 /// A session with its buffers.
 pub struct Party {
+    /// The session.
     pub session: Session,
+    /// Its buffers.
     pub buffers: Buffers,
 }
 
@@ -198,7 +200,7 @@ impl Party {
 }
 
 /// The facts of a new session, and its provider.
-fn facts_and_provider() -> (HandshakeFacts, CryptoProvider) {
+pub fn facts_and_provider() -> (HandshakeFacts, CryptoProvider) {
     let (records, cipher_suites) = unused_suites();
     let provider = CryptoProvider {
         cipher_suites,

@@ -6,7 +6,9 @@
     reason = "a panic reports a defect"
 )]
 
+pub mod engine;
 pub mod guard;
+pub mod log_line;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -188,6 +190,20 @@ pub fn peer_info(input: &[u8]) -> bool {
     }
     assert_eq!(certificates, chain);
     block.contains("X_V_END=")
+}
+
+/// Checks that a notification is well-formed, and sets each variable once, with a name that
+/// begins with `prefix`.
+fn check_block(block: &[u8], prefix: &str) {
+    let strings = block.strip_suffix(b"\0\0").unwrap();
+    let mut names = BTreeSet::new();
+    for string in strings.split(|byte| *byte == 0) {
+        let name = string
+            .split(|byte| *byte == b'=')
+            .next()
+            .unwrap_or_default();
+        assert!(name.starts_with(prefix.as_bytes()) && names.insert(name));
+    }
 }
 
 /// A level, the name that a client asks for, and names of variables (KEYFILE:x,

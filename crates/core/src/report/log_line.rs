@@ -57,6 +57,16 @@ impl LogLine {
         }
     }
 
+    /// A line with these fields, of a server name and a protocol that the peer chose.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn of_peer(remote: Option<Endpoint>, sni: Option<String>, alpn: Option<Vec<u8>>) -> Self {
+        Self {
+            sni,
+            alpn,
+            ..Self::new(Instant::now(), remote)
+        }
+    }
+
     /// Records the connection: what was negotiated, the peer's chain, the
     /// server name that the client sent, and the bytes of cleartext received from and
     /// sent to the network.

@@ -254,10 +254,12 @@ pub fn challenge_place(name: &str) -> Option<Place> {
     Some(Place { key, certificate })
 }
 
-/// The places of the pair for `name` in Unicode, if that differs.
+/// The places of the pair for `name` in Unicode, where these differ. A wildcard may have no
+/// label that does.
 pub fn unicode_places(name: &str) -> Vec<Place> {
     let name = host_name::checked(name).and_then(|name| a_label::unicode(&name));
-    name.map_or_else(Vec::new, of_name)
+    let places = name.map_or_else(Vec::new, of_name).into_iter();
+    places.filter(|place| !place.key.is_ascii()).collect()
 }
 
 /// The places under a name and its wildcards.

@@ -32,7 +32,7 @@ pub(crate) fn line(prog: &str, kind: &str, text: &str) -> String {
 }
 
 /// The line `KEY: VALUE` with its line feed, escaped and cut in the same way.
-pub(crate) fn fact(key: &str, value: &str) -> String {
+pub fn fact(key: &str, value: &str) -> String {
     bounded(format!("{key}: "), value)
 }
 

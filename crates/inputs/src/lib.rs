@@ -32,7 +32,7 @@ const LONGEST: usize = 1 << 16;
 /// nothing made of the seeds, was understood, or all of it was: then the
 /// inputs do not reach what they are to test.
 pub fn run(target: &str, count: u32, entry: Entry) {
-    let seeds = seeds(target);
+    let seeds: Vec<Vec<u8>> = seeds(target).into_iter().map(|(_, seed)| seed).collect();
     let understood = seeds.iter().filter(|seed| entry(seed)).count();
     assert!(understood > 0, "{target}: no seed is understood");
     let understood = Cell::new(0u32);
@@ -63,17 +63,21 @@ pub fn run(target: &str, count: u32, entry: Entry) {
     }
 }
 
-fn seeds(target: &str) -> Vec<Vec<u8>> {
+/// The seeds of `target` with the names of their files, in the order of these: that of a
+/// directory differs between systems.
+pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(CORPUS).join(target);
     let entries = std::fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry of the corpus").path())
+    let mut seeds: Vec<_> = entries
+        .map(|entry| {
+            let entry = entry.expect("an entry of the corpus");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read(entry.path()).expect("a seed"))
+        })
         .collect();
-    // The order of a directory differs between systems.
-    paths.sort();
-    let seed = |path| std::fs::read(path).expect("a seed");
-    paths.iter().map(seed).collect()
+    seeds.sort();
+    seeds
 }
 
 /// A change to an input.

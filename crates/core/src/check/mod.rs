@@ -4,13 +4,15 @@
 
 mod certificate;
 pub mod client;
-mod pair;
+pub mod pair;
 mod pairs;
 pub mod server;
 mod settings;
 mod sni_directory;
 mod trust;
 
+#[cfg(any(test, feature = "fuzzing"))]
+use std::cell::RefCell;
 use std::fmt::Display;
 
 use cli::{Context, EngineOptions, Fatal, StartCheck};
@@ -24,8 +26,11 @@ const FEWER_DAYS: u8 = 1;
 const SECONDS_OF_DAY: i64 = 86_400;
 
 /// What `--check` prints, and the exit code.
-struct Report<'a> {
+pub struct Report<'a> {
     context: &'a Context,
+    /// Where lines go in place of standard output.
+    #[cfg(any(test, feature = "fuzzing"))]
+    lines: Option<&'a RefCell<Vec<String>>>,
     check: StartCheck,
     /// Seconds since 1970.
     now: i64,
@@ -40,6 +45,8 @@ impl<'a> Report<'a> {
     fn new(context: &'a Context, options: &EngineOptions) -> Self {
         Self {
             context,
+            #[cfg(any(test, feature = "fuzzing"))]
+            lines: None,
             check: options.check.unwrap_or_default(),
             now: i64::try_from(wall_clock::now().as_secs()).unwrap_or(i64::MAX),
             least: None,
@@ -47,8 +54,27 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The same, but it puts its lines there.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn into_lines(
+        context: &'a Context,
+        options: &EngineOptions,
+        lines: &'a RefCell<Vec<String>>,
+    ) -> Self {
+        Self {
+            lines: Some(lines),
+            ..Self::new(context, options)
+        }
+    }
+
     /// Prints a line. The caller quotes text of certificates.
     fn fact(&self, key: &str, value: impl Display) -> Result<(), Fatal> {
+        #[cfg(any(test, feature = "fuzzing"))]
+        if let Some(lines) = self.lines {
+            let line = cli::message::fact(key, &value.to_string());
+            lines.borrow_mut().push(line);
+            return Ok(());
+        }
         self.context.fact(key, value)
     }
 
@@ -88,7 +114,7 @@ impl<'a> Report<'a> {
     }
 
     /// Ends the report, with the exit code of the program.
-    fn finish(self) -> Result<u8, Fatal> {
+    pub fn finish(self) -> Result<u8, Fatal> {
         if let Some((days, which)) = &self.least {
             self.fact("least-days-left", days)?;
             self.fact("least-days-of", which)?;

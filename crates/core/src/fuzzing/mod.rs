@@ -6,6 +6,8 @@
     reason = "a panic reports a defect"
 )]
 
+pub mod chain;
+pub mod check;
 pub mod engine;
 pub mod guard;
 pub mod log_line;
@@ -159,17 +161,22 @@ pub fn crl(input: &[u8]) -> bool {
     with_lists == Err(CertificateError::Revoked.into())
 }
 
+/// Certificates in DER, each after its length in two bytes.
+fn certificates(mut input: &[u8]) -> Vec<CertificateDer<'static>> {
+    let mut chain = Vec::new();
+    while let Some((length, after)) = input.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
+        let (der, after) = after.split_at(length);
+        chain.push(CertificateDer::from(der.to_vec()));
+        input = after;
+    }
+    chain
+}
+
 /// A chain of certificates in DER, each after its length in two bytes: the variables
 /// are well-formed, each is set once, and the PEM is the certificate.
 pub fn peer_info(input: &[u8]) -> bool {
-    let mut chain = Vec::new();
-    let mut rest = input;
-    while let Some((length, after)) = rest.split_first_chunk::<2>() {
-        let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
-        let (der, after) = after.split_at(length);
-        chain.push(CertificateDer::from(der));
-        rest = after;
-    }
+    let chain = certificates(input);
     let _ = chain
         .first()
         .and_then(|der| server_end_point::of_certificate(der));

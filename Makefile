@@ -141,6 +141,16 @@ SECONDS ?= 600
 soak: all
 	SOAK_SECONDS=$(SECONDS) $(TEST_RELEASE) -- --ignored --exact --nocapture soak::soak
 
+# Undefined behaviour in the crate with unsafe code, as far as miri knows the system calls of
+# its tests. Minutes; it needs a nightly compiler with the component miri.
+miri:
+ifneq (,$(shell $(CARGO) +nightly miri --version 2>/dev/null))
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test \
+		--locked -p s6-tls-unix --lib --target-dir "$(target_directory)/miri"
+else
+	@echo "SKIPPED: no nightly compiler with miri"
+endif
+
 # Hostile input for code that reads what strangers send, under AddressSanitizer: each target
 # of fuzz/ for SECONDS, or one with T=NAME.
 fuzz: need-cargo need-cc
@@ -284,4 +294,4 @@ test-packaging:
 .PHONY: all demo certificates licences package-test test test-errors test-upstream \
 	test-release soak capacity check lint differential docs bench bench-smoke instructions \
 	sizes install install-documents uninstall install-applyuidgid dist release test-packaging \
-	sanitize fuzz test-emulated test-vm mutants mutants-changed
+	sanitize fuzz test-emulated test-vm mutants mutants-changed miri

@@ -181,6 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no strerror")]
     fn texts_are_those_of_glibc() {
         for errno in (1..134).map(Errno::from_raw) {
             // SAFETY: strerror returns a string, and no other thread calls it.

@@ -249,6 +249,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no faccessat")]
     fn find_gives_the_path_or_the_error_of_exec() {
         let found = |name: &str, path| find(OsStr::new(name), &env(Some(path)));
         assert_eq!(
@@ -264,6 +265,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no execve")]
     fn file_that_may_not_be_executed_is_reported_after_the_search() {
         let env = Env::default();
         let image = Image::new(&[], &env);

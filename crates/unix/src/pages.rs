@@ -80,6 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no MAP_NORESERVE")]
     fn pages_are_zero_at_first_and_after_release() {
         let mut pages = Pages::new(NonZeroUsize::new(10_000).unwrap()).unwrap();
         assert_eq!(pages.len(), 10_000);

@@ -69,6 +69,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no poll")]
     fn ready_descriptor_counts_even_after_the_deadline() {
         let (reader, writer) = fd::pipe().unwrap();
         let wait = |deadline| ready(reader.as_fd(), PollFlags::POLLIN, deadline);

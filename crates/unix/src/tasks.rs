@@ -118,6 +118,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no poll")]
     fn task_is_stepped_when_its_descriptor_is_ready_or_its_moment_comes() {
         let (mut one, to) = reader(None);
         fd::write_all(&to, b"abc").unwrap();

@@ -60,6 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
     fn owned_descriptors_stay_open_when_closed_one_by_one() {
         let (ours, other) = pipe().unwrap();
         // Far above the descriptors of other tests.

@@ -103,6 +103,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
     fn descriptor_is_taken_only_once() {
         let number = left_open();
         let fd = take_inherited(number).unwrap();
@@ -114,6 +115,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
     fn owned_descriptor_is_not_replaced() {
         let (reader, writer) = pipe().unwrap();
         let number = reader.as_raw_fd();

@@ -136,6 +136,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri ends for lack of memory")]
     fn more_memory_than_there_is_cannot_be_reserved() {
         assert_eq!(reserve(40_000), Ok(()));
         // With 32 bits there may be as much.

@@ -260,6 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
     fn socket_pair_carries_data_both_ways() {
         let (a, b) = socket_pair().unwrap();
         for (from, to) in [(&a, &b), (&b, &a)] {

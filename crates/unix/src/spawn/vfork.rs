@@ -97,6 +97,7 @@ mod tests {
     use nix::sys::signal::SigSet;
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no clone")]
     fn child_uses_less_than_a_quarter_of_its_stack() {
         const UNTOUCHED: u8 = 0xa5;
         let argv = [OsString::from("x")];

@@ -211,6 +211,11 @@ mod tests {
             let text = [list.as_bytes(), &list.as_bytes()[..cut]].concat();
             assert_eq!(revocation_lists(text), Err(PemError::Malformed), "{cut}");
         }
+        // A list without its end is not passed over, wherever it is.
+        for lists in ["", &list] {
+            let text = [lists, "-----BEGIN X509 CRL-----\nMAA=\n", &certificate].concat();
+            assert_eq!(revocation_lists(text), Err(PemError::Malformed));
+        }
         for cut in 1..certificate.len() - 1 {
             let text = certificate.clone() + &certificate[..cut];
             assert_eq!(bodies(&text), Err(PemError::Malformed), "{cut}");

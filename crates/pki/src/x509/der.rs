@@ -85,3 +85,24 @@ pub fn element_of(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
 pub fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     [&header(tag, content.len()).unwrap(), content].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_has_at_most_four_bytes_and_is_definite() {
+        for (input, content) in [
+            (&[4, 1, 7][..], Some(&[7][..])),
+            (&[4, 0x81, 1, 7], Some(&[7])),
+            (&[4, 0x84, 0, 0, 0, 1, 7], Some(&[7])),
+            (&[4, 0x85, 0, 0, 0, 0, 1, 7], None),
+            (&[4, 0x80, 0, 0], None),
+            (&[4, 0x82, 1], None),
+            (&[4, 2, 7], None),
+        ] {
+            let found = element(input).map(|(_, content, _)| content);
+            assert_eq!(found, content, "{input:x?}");
+        }
+    }
+}

@@ -212,6 +212,7 @@ mod tests {
     fn line_has_all_string_types_in_utf8() {
         for (tag, value) in [
             (0x0c, "é".as_bytes()),
+            (0x13, "é".as_bytes()),
             (0x14, &[0xe9]),
             (0x1c, &[0, 0, 0, 0xe9]),
             (0x1e, &[0, 0xe9]),

@@ -61,6 +61,7 @@ mod tests {
             ),
             (b"\x88\x37\x03", "2.999.3"),
             (b"\x27", "0.39"),
+            (b"\x2a\x81\x80\x80\x01", "1.2.2097153"),
         ] {
             assert_eq!(dotted(content), text);
         }
@@ -80,6 +81,8 @@ mod tests {
             (&[0x88, 0x37, 0x03], false),
             (&[0x78], false),
             (&[0x2a, 0x86], false),
+            (&[0x2a, 0x81, 0x80], false),
+            (&[0x2a, 0x81, 0x80, 0x80, 0x01], true),
             (&[0x55, 0x1d, 0x80, 17], false),
             (&[], false),
         ] {

@@ -304,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn lengths_have_their_shortest_form() {
+        for (shortest, longer, len) in [
+            (&[0x7f][..], &[0x81, 0x7f][..], 0x7f),
+            (&[0x81, 0x80], &[0x82, 0, 0x80], 0x80),
+            (&[0x81, 0xff], &[0x82, 0, 0xff], 0xff),
+            (&[0x82, 1, 0], &[0x83, 0, 1, 0], 0x100),
+            (&[0x82, 0xff, 0xff], &[0x83, 0, 0xff, 0xff], 0xffff),
+            (&[0x83, 1, 0, 0], &[0x84, 0, 1, 0, 0], 0x1_0000),
+        ] {
+            let element = |length: &[u8]| [&[OCTET_STRING], length, &vec![0; len]].concat();
+            assert!(strict_element(&element(shortest)).is_some(), "{len}");
+            assert_eq!(strict_element(&element(longer)), None, "{len}");
+        }
+    }
+
+    #[test]
     fn sequences_hold_only_valid_elements() {
         for (content, valid) in [
             (&[][..], true),
@@ -311,6 +327,9 @@ mod tests {
             (&[0x82, 2, b'x'], false),
             (&[0x82, 0x81, 1, b'x'], false),
             (&[0x82, 0x80, 0, 0], false),
+            // Tags of more than one byte.
+            (&[0x9f, 0], false),
+            (&[0xbf, 1, 0], false),
         ] {
             assert_eq!(
                 is_sequence(&encode(SEQUENCE, content)),

@@ -128,6 +128,9 @@ mod tests {
             Some(951_868_800)
         );
         assert_eq!(read(UTC_TIME, b"240229000000Z"), Some(1_709_164_800));
+        // The year 50 is 1950 (RFC 5280 section 4.1.2.5.1).
+        assert_eq!(read(UTC_TIME, b"491231235959Z"), Some(2_524_607_999));
+        assert_eq!(read(UTC_TIME, b"500101000000Z"), Some(-631_152_000));
         assert_eq!(read(UTC_TIME, b"241329000000Z"), None);
         assert_eq!(read(UTC_TIME, b"2403290000Z"), None);
     }

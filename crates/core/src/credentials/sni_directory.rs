@@ -169,11 +169,11 @@ impl SniDirectory {
     }
 
     fn has(&self, file: &str) -> Result<bool, Failure> {
-        match OpenFile::beneath(&self.fd, file) {
+        match self.open_beneath(file) {
             Ok(_) => Ok(true),
             // Some file systems allow only shorter names.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Ok(false),
-            Err(errno) => Err(unreadable(&self.full_path(file), errno).into()),
+            Err(errno) => Err(self.not_opened(file, errno)),
         }
     }
 
@@ -200,8 +200,27 @@ impl SniDirectory {
     }
 
     fn open_file(&self, file: &str) -> Result<OpenFile, Failure> {
-        let opened = OpenFile::beneath(&self.fd, file);
-        opened.map_err(|errno| unreadable(&self.full_path(file), errno).into())
+        self.open_beneath(file)
+            .map_err(|errno| self.not_opened(file, errno))
+    }
+
+    /// Opens one of its files. Who may write challenges need not have access to other keys, so a
+    /// file of a challenge is not a symbolic link to one.
+    fn open_beneath(&self, file: &str) -> Result<OpenFile, Errno> {
+        match file.split_once('/') {
+            Some((CHALLENGES, name)) => OpenFile::beneath_no_link(&self.fd, CHALLENGES, name),
+            _ => OpenFile::beneath(&self.fd, file),
+        }
+    }
+
+    fn not_opened(&self, file: &str, errno: Errno) -> Failure {
+        let path = self.full_path(file);
+        match errno {
+            Errno::ELOOP if file.starts_with(CHALLENGES) => {
+                unusable(&path, "symbolic links are not followed there").into()
+            }
+            errno => unreadable(&path, errno).into(),
+        }
     }
 }
 

@@ -50,7 +50,11 @@ impl OpenFile {
     /// Opens the regular file `name` in an open directory. EINVAL if it is of another
     /// kind: a pipe could block for ever.
     pub fn in_directory(directory: impl AsFd, name: &CStr) -> Result<Self, Errno> {
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        Self::opened(directory, name, OFlag::empty())
+    }
+
+    fn opened(directory: impl AsFd, name: &CStr, flags: OFlag) -> Result<Self, Errno> {
+        let flags = flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         Self::regular(openat(directory, name, flags, Mode::empty())?)
     }
 
@@ -60,9 +64,19 @@ impl OpenFile {
         let Some((inner, name)) = path.split_once('/') else {
             return Self::regular(open_beneath(directory, path, OFlag::O_NONBLOCK)?);
         };
+        Self::inner(directory, inner, name, OFlag::empty())
+    }
+
+    /// Opens the regular file `inner/name` in an open directory, as [`Self::beneath`] does, but
+    /// fails with ELOOP if it is a symbolic link.
+    pub fn beneath_no_link(directory: impl AsFd, inner: &str, name: &str) -> Result<Self, Errno> {
+        Self::inner(directory, inner, name, OFlag::O_NOFOLLOW)
+    }
+
+    fn inner(directory: impl AsFd, inner: &str, name: &str, flags: OFlag) -> Result<Self, Errno> {
         let inner = open_beneath(directory, inner, OFlag::O_DIRECTORY)?;
         let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
-        Self::in_directory(inner, &name)
+        Self::opened(inner, &name, flags)
     }
 
     fn regular(file: OwnedFd) -> Result<Self, Errno> {

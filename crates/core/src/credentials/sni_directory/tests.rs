@@ -83,6 +83,16 @@ impl Directory {
         directory
     }
 
+    /// Whether there is a challenge for a.test, or why it cannot be used.
+    fn challenge(&self) -> Result<bool, String> {
+        let files = Files::at_once(&testing::context());
+        let directory = SniDirectory::open(&files, self.0.as_os_str()).unwrap();
+        let found = directory.challenge("a.test");
+        found
+            .map(|found| found.is_some())
+            .map_err(|fatal| fatal.message().to_owned())
+    }
+
     /// What a search for a.b.test finds: whether there is a pair, whether that is
     /// final, and the warning if it stays so.
     fn search(&self) -> (Result<bool, String>, bool, Option<String>) {
@@ -185,4 +195,30 @@ fn a_pair_that_cannot_be_used_is_an_error_and_no_other_takes_its_place() {
     fs::write(directory.0.join(OWN[1]), KEY).unwrap();
     let (found, _, _) = directory.search();
     assert!(found.is_err_and(|why| why.contains(OWN[1])));
+}
+
+/// Who may write challenges must not get signatures with other keys.
+#[test]
+fn a_challenge_that_is_a_symbolic_link_is_refused() {
+    let files = [
+        ".acme-tls-alpn/a.test.key.pem",
+        ".acme-tls-alpn/a.test.crt.pem",
+    ];
+    let targets = Directory::with(&["key", "crt"]);
+    for (linked, target) in files.iter().zip(["key", "crt"]) {
+        let directory = Directory::with(&[]);
+        fs::create_dir(directory.0.join(CHALLENGES)).unwrap();
+        for (file, content) in files.iter().zip([KEY, CERTIFICATE]) {
+            fs::write(directory.0.join(file), content).unwrap();
+        }
+        assert_eq!(directory.challenge(), Ok(true));
+        let linked = directory.0.join(linked);
+        fs::remove_file(&linked).unwrap();
+        std::os::unix::fs::symlink(targets.0.join(target), &linked).unwrap();
+        let why = format!(
+            "unable to use {}: symbolic links are not followed there",
+            linked.display()
+        );
+        assert_eq!(directory.challenge(), Err(why));
+    }
 }

@@ -1,6 +1,6 @@
 //! `--rate` and `--ipv6-prefix` of `s6-tcpserverd`: who may connect how often.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use nix::sys::signal::Signal;
@@ -62,26 +62,39 @@ fn refused_client_is_served_again_after_its_time() {
 
 #[test]
 fn rate_counts_connections_that_are_open_and_that_have_ended() {
-    let (server, port) = serve(&["-v", "-C1", "--rate=2/86400"], &["cat"]);
-    let connect = || TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let first = connect();
-    server.wait_err("count 1/1\n");
-    // -C refuses it, so it does not count for the rate.
-    assert_eq!(visit(port).0, "");
-    server.wait_err("count 1/1\n");
+    let (server, port) = serve(&["-v", "--rate=2/86400"], &["cat"]);
+    let open = || TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let first = open();
+    server.wait_err("count 1/40\n");
     drop(first);
-    server.wait_err("exitcode 0 count 0/1\n");
-    let second = connect();
+    server.wait_err("exitcode 0 count 0/40\n");
+    let _second = open();
     eventually("the second one is served", || {
         (server.stderr.text().matches("accept ").count() == 2).then_some(())
     });
-    drop(second);
-    eventually("both have ended", || {
-        (server.stderr.text().matches("exitcode 0").count() == 2).then_some(())
-    });
     assert_eq!(visit(port).0, "");
     let log = server.wait_err(" rate 2/86400\n");
-    assert_eq!(log.matches("info: reject ").count(), 2, "{log}");
+    assert_eq!(log.matches("info: reject ").count(), 1, "{log}");
+}
+
+#[test]
+fn rate_bounds_the_lines_about_a_client_with_all_its_connections() {
+    let (server, port) = serve(&["-C1", "--rate=4/86400"], &["cat"]);
+    let mut held = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    held.write_all(b"x").unwrap();
+    held.read_exact(&mut [0]).unwrap();
+    for _ in 0..50 {
+        assert_eq!(visit(port).0, "");
+    }
+    server.signal(Signal::SIGTERM);
+    drop(held);
+    let log = server.finish().success().err();
+    assert_eq!(log.matches(" count 1/1\n").count(), 3, "{log}");
+    assert_eq!(log.matches("info: reject ").count(), 5, "{log}");
+    assert!(
+        log.ends_with(" rate 4/86400: 46 more in the last minute\n"),
+        "{log}"
+    );
 }
 
 /// A server in a network of its own, whose loopback interface has these addresses.

@@ -281,14 +281,16 @@ impl<'a> Server<'a> {
     /// Starts the program for a connection, or closes it at a limit of its client.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
+        // Before the other limit, so that those whom that one refuses count: each has a line in
+        // the log, and the rate is what bounds them.
+        if self.is_too_soon(peer) {
+            return;
+        }
         let prefix = self.limits.ipv6_prefix.unwrap_or(u8::MAX);
         let client = ClientKey::new(peer.address, prefix);
         let count = self.table.count(client);
         if count >= self.limits.per_address {
             self.log_reject(peer, count);
-            return;
-        }
-        if self.is_too_soon(peer) {
             return;
         }
         self.describe(peer, count + 1);

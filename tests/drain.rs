@@ -196,6 +196,7 @@ fn service_manager_that_does_not_hear_is_only_a_warning() {
     for (name, why) in [
         (dir.join("nobody"), "No such file or directory"),
         (full.clone(), "Resource temporarily unavailable"),
+        (dir.join(&"x".repeat(108)), "File name too long"),
     ] {
         let server = cmd(["s6-tcpserver", "-1", "--drain=30", "127.0.0.1", "0", "cat"]);
         let server = server.env("NOTIFY_SOCKET", &name).start();

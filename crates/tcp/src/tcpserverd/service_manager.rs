@@ -19,16 +19,17 @@ pub fn tell_stopping(env: &Env, limit: Duration) -> Result<(), Errno> {
     };
     let time = limit.saturating_add(MARGIN).as_micros();
     let message = format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={time}\n");
-    send(path, message.as_bytes()).map_err(|error| unix::errno::of(&error))
+    let address = address(path).map_err(|_| Errno::ENAMETOOLONG)?;
+    send(&address, message.as_bytes()).map_err(|error| unix::errno::of(&error))
 }
 
-fn send(path: &OsStr, message: &[u8]) -> io::Result<()> {
+fn send(address: &SocketAddr, message: &[u8]) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    socket.send_to_addr(message, &address(path)?).map(drop)
+    socket.send_to_addr(message, address).map(drop)
 }
 
-/// A path, or after `@` a name in Linux's abstract namespace.
+/// A path, or after `@` a name in Linux's abstract namespace. The error: it is too long.
 fn address(path: &OsStr) -> io::Result<SocketAddr> {
     match path.as_bytes() {
         #[cfg(target_os = "linux")]

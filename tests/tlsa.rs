@@ -3,7 +3,7 @@
 use crate::dane::{data, record};
 use crate::util::resolver::{Signed, Validator, Zone};
 use crate::util::tls::openssl_server;
-use crate::util::{Cmd, certs, cmd, need};
+use crate::util::{Answer, Cmd, DnsServer, certs, cmd, need};
 
 /// A record that describes nothing, by its last digit.
 fn digest(last: char) -> String {
@@ -33,6 +33,8 @@ fn names() -> String {
          hidden CNAME nobody.plain.test.\n_443._tcp.hidden TLSA {}\n\
          empty CNAME text.plain.test.\n_443._tcp.empty TLSA {}\n\
          bare CNAME text.plain.test.\n\
+         far A 127.0.0.1\n_443._tcp.far CNAME _443._tcp.host.plain.test.\n\
+         void A 127.0.0.1\n_443._tcp.void CNAME text.plain.test.\n\
          named A 127.0.0.1\n_443._tcp.named CNAME _dane\n_dane TLSA {}\n\
          mail A 127.0.0.1\n_25._tcp.mail TLSA {}\n",
         digest('6'),
@@ -144,12 +146,18 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
     let Some(validator) = validator() else {
         return;
     };
-    let insecure = "DNSSEC does not secure the addresses of the host";
+    let insecure = "DNSSEC does not secure the addresses of the host, or the resolver does not \
+        validate";
     let no_name = "the host is not a name in the DNS";
-    let no_record = "there are none, or DNSSEC does not secure them";
+    let no_record = "there are none";
     for (host, why) in [
         ("none.good.test", no_record),
         ("bare.good.test", no_record),
+        ("far.good.test", "DNSSEC does not secure them"),
+        (
+            "void.good.test",
+            "DNSSEC does not secure the answer that there are none",
+        ),
         ("host.plain.test", insecure),
         ("text.plain.test", "the host has no address: no such record"),
         (
@@ -222,6 +230,49 @@ fn resolver_that_does_not_validate_does_not_overrule_one_that_fails() {
         );
         asked(host).fatal(111, &line);
     }
+    let found = asked("good.good.test").success().out();
+    assert_eq!(found, format!("{} good.good.test\n", digest('1')));
+}
+
+#[test]
+fn refusal_of_all_resolvers_is_a_failed_lookup() {
+    const FORMERR: u8 = 1;
+    const NOTIMP: u8 = 4;
+    const REFUSED: u8 = 5;
+    for code in [FORMERR, NOTIMP, REFUSED] {
+        let answer = Answer::Code(code);
+        let answers = [("h.test. A", answer.clone()), ("h.test. AAAA", answer)];
+        let [Some(first), Some(second)] = [(), ()].map(|()| DnsServer::start(&answers)) else {
+            return;
+        };
+        let servers = format!("{} {}", first.ip, second.ip);
+        let output = cmd(["s6-tlsa", "h.test", "true"]).env("DNSCACHEIP", servers);
+        let line = "s6-tlsa: fatal: unable to look up TLSA records of _443._tcp.h.test: \
+            server refused";
+        output.run().fatal(111, line);
+    }
+}
+
+#[test]
+fn resolver_that_does_not_validate_does_not_overrule_one_that_refuses() {
+    let Some(validator) = validator() else {
+        return;
+    };
+    let refused = [
+        "host.plain.test. A",
+        "host.plain.test. AAAA",
+        "good.good.test. A",
+        "good.good.test. AAAA",
+        "_443._tcp.good.good.test. ?",
+    ];
+    let Some(first) = DnsServer::start(&refused.map(|key| (key, Answer::Code(5)))) else {
+        return;
+    };
+    let both = format!("{} {}", first.ip, validator.ip);
+    let asked = |host: &str| tlsa(&validator, &[], host).env("DNSCACHEIP", &both).run();
+    let line = "s6-tlsa: fatal: unable to look up TLSA records of _443._tcp.host.plain.test: \
+        server refused";
+    asked("host.plain.test").fatal(111, line);
     let found = asked("good.good.test").success().out();
     assert_eq!(found, format!("{} good.good.test\n", digest('1')));
 }

@@ -99,6 +99,13 @@ impl Conversation {
         self.state = State::Start;
     }
 
+    /// Goes on with the next server, and never asks the current one again.
+    fn refused(&mut self) {
+        self.note(Failure::Refused);
+        self.exchange.refused();
+        self.state = State::Start;
+    }
+
     /// Notes that the current server failed.
     fn note(&mut self, failure: Failure) {
         if let Ok((server, _)) = self.exchange.current() {
@@ -208,10 +215,7 @@ impl Conversation {
             Reply::Final(result) => self.answered(result),
             Reply::Truncated => self.start_stream(),
             Reply::Broken(failure) => self.failed(failure),
-            Reply::Unwilling => {
-                self.exchange.refused();
-                self.state = State::Start;
-            }
+            Reply::Unwilling => self.refused(),
         }
         true
     }

@@ -45,8 +45,11 @@ pub enum Unsecured {
     NoAddress(Failure),
     /// DNSSEC does not secure the addresses of the host.
     Address,
-    /// DNSSEC secures the addresses. But there are no TLSA records, or DNSSEC does not secure
-    /// them.
+    /// DNSSEC secures the addresses, and the answer that there are no TLSA records.
+    NoRecord,
+    /// DNSSEC secures the addresses, but not the answer that there are no TLSA records.
+    Denial,
+    /// DNSSEC secures the addresses, but not the TLSA records.
     Record,
 }
 
@@ -55,8 +58,13 @@ impl fmt::Display for Unsecured {
         match self {
             Self::NoName => f.write_str("the host is not a name in the DNS"),
             Self::NoAddress(failure) => write!(f, "the host has no address: {failure}"),
-            Self::Address => f.write_str("DNSSEC does not secure the addresses of the host"),
-            Self::Record => f.write_str("there are none, or DNSSEC does not secure them"),
+            Self::Address => f.write_str(
+                "DNSSEC does not secure the addresses of the host, or the resolver does not \
+                 validate",
+            ),
+            Self::NoRecord => f.write_str("there are none"),
+            Self::Denial => f.write_str("DNSSEC does not secure the answer that there are none"),
+            Self::Record => f.write_str("DNSSEC does not secure them"),
         }
     }
 }
@@ -92,19 +100,29 @@ impl Resolver {
                 vec![plain(service.host)]
             }
         };
+        let mut absent = Unsecured::NoRecord;
         for base in bases {
             let Some(owner) = owner(service.port, &base) else {
                 continue;
             };
             let found = self.secured(&mut validators, owner, SecuredKind::Tlsa)?;
-            let (true, Ok(data)) = (found.authentic, found.records) else {
-                continue;
+            let data = match (found.authentic, found.records) {
+                (true, Ok(data)) => data,
+                (true, Err(_)) => continue,
+                (false, Ok(_)) => {
+                    absent = Unsecured::Record;
+                    continue;
+                }
+                (false, Err(_)) => {
+                    absent = Unsecured::Denial;
+                    continue;
+                }
             };
             let records = data.iter().filter_map(|data| TlsaRecord::from_rdata(data));
             let records = records.collect();
             return Ok(Tlsa::Authentic { base, records });
         }
-        Ok(Tlsa::Absent(Unsecured::Record))
+        Ok(Tlsa::Absent(absent))
     }
 
     /// What a server says about records of `name`.

@@ -168,8 +168,8 @@ fn a_server_that_is_silent_too_long_has_failed() {
     assert_eq!(conversation.result(), Some(&Err(Failure::TimedOut)));
 }
 
-/// A conversation about TLSA records with two servers, the first of which has failed.
-fn after(failure: Failure) -> Conversation {
+/// A conversation about TLSA records with two servers.
+fn about_tlsa() -> Conversation {
     let config = Config {
         servers: [1, 2].map(|n| Ip::V4([127, 0, 0, n]).into()).to_vec(),
         suffixes: Vec::new(),
@@ -177,7 +177,12 @@ fn after(failure: Failure) -> Conversation {
         rounds: vec![Duration::from_secs(60); 2],
     };
     let query = Query::Secured(Name::parse(b"host.test").unwrap(), SecuredKind::Tlsa);
-    let mut conversation = Conversation::new(&config, &query, Instant::now());
+    Conversation::new(&config, &query, Instant::now())
+}
+
+/// The same, after the failure of the first server.
+fn after(failure: Failure) -> Conversation {
+    let mut conversation = about_tlsa();
     conversation.failed(failure);
     conversation
 }
@@ -222,4 +227,22 @@ fn an_insecure_answer_does_not_count_after_the_failure_of_another_server() {
     let mut absent = after(Failure::System(Errno::ECONNREFUSED));
     absent.answered(said(false));
     assert_eq!(by(&absent), Some(2));
+}
+
+#[test]
+fn an_insecure_answer_does_not_count_after_the_refusal_of_another_server() {
+    let refused = || {
+        let mut conversation = about_tlsa();
+        conversation.refused();
+        conversation
+    };
+    let mut secure = refused();
+    secure.answered(said(true));
+    assert_eq!(by(&secure), Some(2));
+    let mut insecure = refused();
+    insecure.answered(said(false));
+    assert_eq!(insecure.result(), None);
+    insecure.answered(said(false));
+    insecure.start(Instant::now());
+    assert_eq!(insecure.result(), Some(&Err(Failure::Refused)));
 }

@@ -403,6 +403,25 @@ fn tlsclient_verifies_by_records_and_by_anchors_where_there_are_none() {
 }
 
 #[test]
+fn tlsclient_without_anchors_fails_alike_with_and_without_dane_if_there_are_no_records() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for dane in [&[][..], &["--dane"]] {
+        let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+        let Some(validator) = with_port(port) else {
+            return;
+        };
+        let client = cmd(["s6-tlsclient", "-4", "-l0", "--no-verify-cert"])
+            .args(dane)
+            .args(["none.good.test", &port.to_string(), "true"])
+            .env("DNSCACHEIP", validator.ip.to_string());
+        let line = "s6-tlsc-io: fatal: CADIR or CAFILE not set, and no --webpki-roots given";
+        client.run().fatal(100, line);
+    }
+}
+
+#[test]
 fn ucspi_client_verifies_by_the_records_of_a_chain_before_it() {
     if !need(&["openssl"]) {
         return;

@@ -63,12 +63,12 @@ fn connecting(
 }
 
 /// Sets a TLSA record in the place of those that are required, so that the engine needs no trust
-/// anchors either. If there are some, they are checked.
+/// anchors either. If there are anchors, they are checked.
 fn stand_in_for_records(context: &mut Context, given: &ParsedOptions) {
     let has = |name: &str| context.env.get(name).is_some();
     let anchored = has("CADIR") || has("CAFILE") || given.has(Id::Client(Client::WebpkiRoots));
     let required = given.has(Id::Dane(Dane::Required));
-    if required && !anchored && !has(tlsa::RECORDS) {
+    if required && !anchored {
         let record = format!("3 1 1 {}", "0".repeat(64));
         context.env.set(tlsa::RECORDS, record);
     }

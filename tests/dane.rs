@@ -65,7 +65,11 @@ fn openssl_accepts(records: &[String], name: &str, anchors: bool, pair: &str) ->
 
 fn unmatched(pair: &str) -> String {
     let hash = certs().hash(key_of(pair));
-    format!("handshake failed: no TLSA record matches the remote certificate SHA256:{hash}")
+    let key = data(1, 1, key_of(pair));
+    format!(
+        "handshake failed: no TLSA record matches the remote certificate SHA256:{hash} \
+         or its key SPKI-SHA256:{key}"
+    )
 }
 
 const ALL: [&str; 6] = ["0 0", "0 1", "0 2", "1 0", "1 1", "1 2"];
@@ -372,6 +376,8 @@ fn unusable_records_are_as_none() {
     let output = unconnected(&unusable, &["-k", "x"]).run().code(100);
     assert_eq!(output.err(), format!("{warning}{without}"));
     // Without anchors usage 0 and 1 are unusable, too.
+    let warning = "s6-tlsc-io: warning: no record in TLSA is usable without verification by trust \
+        anchors: the variable is ignored\n";
     let output = unconnected(&format!("1 0 1 {digest}"), &["-k", "x"])
         .run()
         .code(100);
@@ -414,6 +420,8 @@ fn no_connection_without_a_usable_record_if_one_is_required() {
     other.run().fatal(100, unusable);
     for usage in [0, 1] {
         let record = format!("{usage} 0 1 {digest}");
+        let unusable = "s6-tlsc-io: fatal: no record in TLSA is usable without verification by \
+            trust anchors, but TLSAREQUIRED is set";
         let any = required(&record, &["-k", "x", "--no-verify-cert"]);
         any.run().fatal(100, unusable);
         let pinned = unconnected(&record, &["-k", "x", &pin]).env("TLSAREQUIRED", "1");

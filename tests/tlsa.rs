@@ -469,7 +469,8 @@ fn tlsclient_has_to_have_the_anchors_that_required_records_need() {
             .args(["echo", "connected"])
             .env("DNSCACHEIP", validator.ip.to_string())
     };
-    let line = "s6-tlsc-io: fatal: no record in TLSA is usable, but TLSAREQUIRED is set";
+    let line = "s6-tlsc-io: fatal: no record in TLSA is usable without verification by trust \
+        anchors, but TLSAREQUIRED is set";
     client("--dane=required").run().fatal(100, line);
 }
 

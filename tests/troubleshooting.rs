@@ -337,7 +337,8 @@ const CLIENTS: &[Case] = &[
         "DNSCACHEIP=192.0.2.1 s6-tlsclient --dane=required example.org 4433 true",
     ),
     (
-        "no record in TLSA is usable, but TLSAREQUIRED is set",
+        "no record in TLSA is usable without verification by trust anchors, but TLSAREQUIRED \
+         is set",
         ALONE,
         "unset CAFILE; export TLSA=\"1 1 1 $(printf %064d 0)\" TLSAREQUIRED=1; \
          s6-tlsc -k example.org true 6</dev/null 7>/dev/null",

@@ -18,6 +18,7 @@ use webpki::{VerifiedPath, anchor_from_trusted_cert};
 
 use crate::crypto::{self, Hash};
 use crate::verify::chain::{Chain, anchor_key};
+use crate::verify::pins;
 use crate::verify::verifiers::PresentedServer;
 
 /// The TLSA records of a server, of which at least one is usable.
@@ -67,9 +68,15 @@ impl Dane {
         };
         let invalid = |why| Fatal::user(format!("invalid {name}: {why}"));
         let records = TlsaRecord::parse_all(value.as_bytes()).map_err(invalid)?;
+        let meant = records.iter().any(|record| record.meaning().is_some());
         let dane = Self::new(records, anchored);
         if dane.is_none() {
-            let why = format!("no record in {name} is usable");
+            let without = if meant {
+                " without verification by trust anchors"
+            } else {
+                ""
+            };
+            let why = format!("no record in {name} is usable{without}");
             if required {
                 return Err(Fatal::user(format!("{why}, but {} is set", tlsa::REQUIRED)));
             }
@@ -345,10 +352,13 @@ fn accepted(server: &PresentedServer<'_>, record: &Record) -> Result<(), Error> 
     Ok(())
 }
 
-/// The error for a server that no record describes.
+/// The error for a server that no record describes. Records describe either the certificate or
+/// the key, so it names both.
 fn refused(server: &PresentedServer<'_>) -> Error {
     let hash = crypto::fingerprint(server.end_entity);
-    let why = format!("no TLSA record matches the remote certificate {hash}");
+    let key = pins::of_key(server.end_entity);
+    let key = key.map_or(String::new(), |key| format!(" or its key {}", key.text()));
+    let why = format!("no TLSA record matches the remote certificate {hash}{key}");
     server.policy.facts.refuse(why);
     // The error with the alert bad_certificate that fits best.
     CertificateError::NotValidForName.into()

@@ -9,9 +9,14 @@ use crate::crypto;
 /// Whether `certificate` or its key has one of these `pins`.
 pub fn contain(pins: &[Pin], certificate: &CertificateDer<'_>) -> bool {
     let whole = Pin::Certificate(crypto::sha256(certificate));
-    let key = Certificate::parse(certificate)
-        .map(|fields| Pin::PublicKey(crypto::sha256(fields.public_key_info())));
+    let key = of_key(certificate);
     pins.iter().any(|pin| *pin == whole || Some(*pin) == key)
+}
+
+/// The pin of the key of `certificate`. None if that is malformed.
+pub fn of_key(certificate: &[u8]) -> Option<Pin> {
+    let fields = Certificate::parse(certificate)?;
+    Some(Pin::PublicKey(crypto::sha256(fields.public_key_info())))
 }
 
 #[cfg(test)]

@@ -453,6 +453,24 @@ fn ucspi_client_verifies_by_the_records_of_a_chain_before_it() {
     }
 }
 
+/// The chain that doc/dane.md gives to those who want the log line.
+#[test]
+fn engine_of_a_chain_logs_which_record_matches() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+    let Some(validator) = with_port(port) else {
+        return;
+    };
+    let (host, port) = ("good.good.test", port.to_string());
+    let client = cmd(["s6-tlsa", "-p", &port, host, "s6-tcpclient", "-l0", "-4"])
+        .args([host, &port, "s6-tlsc", "-v2", "-k", host, "true"])
+        .env("DNSCACHEIP", validator.ip.to_string());
+    let log = client.run().success().err();
+    assert!(log.contains(" tlsa=3-1-1 "), "{log}");
+}
+
 #[test]
 fn tlsclient_has_to_have_the_anchors_that_required_records_need() {
     if !need(&["openssl"]) {

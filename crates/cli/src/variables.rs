@@ -85,7 +85,7 @@ pub static VARIABLES: &[Variable] = &[
              `NAME.crt` or `NAME.pem`, or `NAME.pem` with both inside; then the same for \
              `_.PARENT` and `*.PARENT`, where PARENT is NAME without its first label. \
              `KEYFILE:name` and `CERTFILE:name` come first, then SNIDIR, then the default pair. \
-             SNIDIR implies `--key-guard`. Challenges of a CA are in `.acme-tls-alpn` there \
+             SNIDIR implies `--key-guard`. ACME challenges are in `.acme-tls-alpn` there \
              ([ACME](acme.md)).",
         )),
         client: None,

@@ -102,8 +102,9 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Rate)),
         help: "limit of new connections from one address (default: none)",
         doc: paragraph(
-            "a client may open n connections at once, and n in this many seconds afterwards. \
-             Further ones are closed. IPv6 addresses with the same first 64 bits are one client.",
+            "a client may open n connections at once, and n more in each further period of this \
+             many seconds. Others are closed. IPv6 addresses with the same first 64 bits are one \
+             client.",
         ),
     },
     OptionSpec {
@@ -122,9 +123,9 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "drain",
         argument: Argument::Checked("seconds", checks::seconds),
         effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Drain)),
-        help: "after SIGTERM wait so long for connections to end",
+        help: "after SIGTERM wait at most so long for connections to end",
         doc: paragraph(
-            "on SIGTERM accept the clients that wait, stop listening, and exit when all \
+            "on SIGTERM accept the clients in the queue, stop listening, and exit when all \
              connections have ended, or after this many seconds. A second SIGTERM ends the wait.",
         ),
     },

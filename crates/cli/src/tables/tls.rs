@@ -123,7 +123,7 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
              first. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A server \
              chooses by its own order; a client that offers only other protocols gets the alert \
              no_application_protocol. A server may ignore what a client offers. With \
-             `acme-tls/1` in the list a server answers the challenges of a CA: [ACME](acme.md).",
+             `acme-tls/1` in the list a server answers challenges of a CA: [ACME](acme.md).",
         ),
     },
     OptionSpec {
@@ -142,12 +142,11 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "max-record",
         argument: Argument::Checked("n", checks::max_record),
         effect: Effect::Set(Id::Tls(Tls::MaxRecord)),
-        help: "send no TLS record with more bytes of plaintext (default: 16384)",
+        help: "most bytes of plaintext in a TLS record sent (default: 16384)",
         doc: paragraph(
             "send no TLS record with more than this many bytes of plaintext, in the handshake and \
-             after it: 512 to 16384 (the default). For peers with small buffers, which cannot ask \
-             for it themselves: their max_fragment_length and record_size_limit (RFC 6066, RFC \
-             8449) are ignored. With its header and encryption a record is at most 29 bytes longer. \
+             after it: 512 to 16384 (the default). For peers with small buffers: their \
+             max_fragment_length and record_size_limit (RFC 6066, RFC 8449) are ignored. With its header and encryption a record is at most 29 bytes longer. \
              What the peer sends is not limited.",
         ),
     },
@@ -331,7 +330,7 @@ pub(super) const TRUST: &[OptionSpec] = &[
         help: "accept any server certificate, even an expired or wrong one",
         doc: paragraph(
             "accept any certificate; the server must still have its key. Pins, and TLSA records of \
-             usage 2 and 3, count all the same.",
+             usage 2 and 3, must still match.",
         ),
     },
     OptionSpec {

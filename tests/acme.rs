@@ -12,7 +12,7 @@ const NAME: &str = "www.example.test";
 
 const DIRECTORY: &str = ".acme-tls-alpn";
 
-/// What the server's program says if it runs.
+/// What the server's program prints if it runs.
 const RUNS: &str = "the program runs\n";
 
 /// A SNIDIR with the challenge for NAME.
@@ -148,7 +148,7 @@ fn other_clients_get_the_certificate_of_the_server() {
     assert_eq!(server.stderr.text().matches(RUNS).count(), 8);
 }
 
-/// RFC 8737 section 3: who validates offers the protocol alone.
+/// RFC 8737 section 3: the ACME server offers the protocol alone.
 #[test]
 fn the_protocol_among_others_is_not_agreed_on() {
     if !need(&["openssl"]) {

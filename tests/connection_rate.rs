@@ -1,4 +1,4 @@
-//! `--rate` and `--ipv6-prefix` of `s6-tcpserverd`: who may connect how often.
+//! `--rate` and `--ipv6-prefix` of `s6-tcpserverd`: how often a client may connect.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::tcpserverd::serve;
 use crate::util::{Cmd, DEADLINE, Ended, Running, cmd, eventually, need, skip};
 
-/// A program that greets whoever is served.
+/// A program that greets each client.
 const GREET: &[&str] = &["echo", "hello"];
 
 /// What a new client gets, and its port.

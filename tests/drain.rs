@@ -31,7 +31,7 @@ fn busy(options: &[&str], clients: usize) -> (Running, u16, Vec<TcpStream>) {
     (server, port, clients)
 }
 
-/// Has a server drain that is stopped, so that what `meanwhile` does comes first.
+/// Stops the server (SIGSTOP), runs `meanwhile`, and lets the server drain.
 fn drain_after<T>(server: &Running, meanwhile: impl FnOnce() -> T) -> T {
     server.signal(Signal::SIGSTOP);
     eventually("the server is stopped", || {
@@ -90,7 +90,7 @@ fn clients_in_the_queue_beyond_the_limit_are_lost_with_a_warning() {
     let mut queued = drain_after(&server, || [connect(port), connect(port)]);
     assert!(echoes(&mut queued[0]));
     assert!(!echoes(&mut queued[1]));
-    // A place that becomes free is for nobody.
+    // A place that becomes free is not given to a waiting client.
     clients.pop();
     assert!(clients.iter_mut().all(echoes));
     drop((clients, queued));
@@ -102,7 +102,7 @@ fn clients_in_the_queue_beyond_the_limit_are_lost_with_a_warning() {
 }
 
 #[test]
-fn server_that_is_full_drains_without_a_word_about_the_limit() {
+fn full_server_drains_without_a_second_line_about_the_limit() {
     let (server, _, mut clients) = busy(&["-c2", "--drain=3600"], 2);
     let reached = "s6-tcpserverd: warning: limit of 2 connections reached: further clients wait\n";
     server.wait_err(reached);
@@ -182,7 +182,7 @@ fn service_manager_is_told_that_the_end_takes_time() {
 }
 
 #[test]
-fn service_manager_that_does_not_hear_is_only_a_warning() {
+fn unreachable_service_manager_causes_a_warning_only() {
     let dir = TempDir::new();
     let full = dir.join("full");
     let manager = UnixDatagram::bind(&full).unwrap();

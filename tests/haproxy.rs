@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 
 use crate::util::{DEADLINE, Ended, Numbers, Running, TempDir, cmd, eventually, free_port, need};
 
-/// haproxy that accepts PROXY headers, and says by a header of its own what it has read to
+/// haproxy, which accepts PROXY headers and sends what it has read, in a header of its own, to
 /// proxy-server and a program that shows it.
 struct Haproxy {
     _dir: TempDir,
@@ -60,7 +60,7 @@ impl Haproxy {
         let _ = client.read_to_end(&mut text);
         let text = String::from_utf8_lossy(&text).into_owned();
         let port = self.port.to_string();
-        // Of a connection of its own haproxy tells the real addresses.
+        // For LOCAL and UNKNOWN haproxy sends the real addresses of the connection.
         let text = text.replace(&format!("TCP 127.0.0.1 {own} 127.0.0.1 {port}\n"), "\n");
         (!text.is_empty()).then_some(text)
     }
@@ -118,7 +118,7 @@ fn good() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Headers that are odd, in ways that a changed byte does not bring about.
+/// Unusual headers that a changed byte does not produce.
 fn odd() -> Vec<Vec<u8>> {
     let line = |rest: &str| format!("PROXY {rest}\r\n").into_bytes();
     let mut all: Vec<_> = [
@@ -178,27 +178,30 @@ fn odd() -> Vec<Vec<u8>> {
     all
 }
 
-/// Why one of the two accepts this header and the other does not; None: nobody knows.
+/// Why only one of the two accepts this header: proxy-server if `by_us`. None if no reason is
+/// known.
 fn reason(header: &[u8], by_us: bool) -> Option<&'static str> {
     let of_v2 = header.get(12..14);
     let has_field = |kind: u8| header.get(28) == Some(&kind);
     match (by_us, of_v2) {
         _ if header.starts_with(b"PROXY UNKNOWN ") => {
-            by_us.then_some("the protocol orders to ignore what follows UNKNOWN")
+            by_us.then_some("the specification says to ignore what follows UNKNOWN")
         }
         _ if header.starts_with(b"PROXY TCP") => {
-            (!by_us).then_some("haproxy reads as an address or a port what is none")
+            (!by_us).then_some("haproxy accepts a malformed address or port")
         }
         (true, Some([0x21, family])) if *family >> 4 == 0 || *family & 15 == 0 => {
             Some("unspecified addresses are those of the connection, or refused")
         }
-        (true, Some([0x21, 0x31])) => Some("haproxy accepts no addresses of Unix sockets"),
-        (true, Some([0x21, 0x11])) if has_field(3) => Some("proxy-server checks no checksum"),
-        (true, Some([0x21, 0x11])) if has_field(5) => Some("haproxy reads identifiers"),
+        (true, Some([0x21, 0x31])) => Some("haproxy refuses addresses of Unix sockets"),
+        (true, Some([0x21, 0x11])) if has_field(3) => Some("proxy-server ignores the checksum"),
+        (true, Some([0x21, 0x11])) if has_field(5) => {
+            Some("haproxy limits identifiers to 128 bytes")
+        }
         (false, Some([0x20, 0x40..=0xff])) => {
             Some("haproxy accepts LOCAL with a family that does not exist")
         }
-        (false, Some([0x21, 0x11])) if has_field(0x20) => Some("haproxy does not read about TLS"),
+        (false, Some([0x21, 0x11])) if has_field(0x20) => Some("haproxy ignores PP2_TYPE_SSL"),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::util::{Answer, DnsServer, Ended, Numbers, TempDir, cmd, eventually, f
 /// How many sets of rules are tried.
 const RULE_SETS: u64 = 8;
 
-/// Whether a client gets in, and the variables that its rule sets.
+/// Whether a client is accepted, and the variables that its rule sets.
 #[derive(Debug, Eq, PartialEq)]
 struct Decision(bool, BTreeMap<String, String>);
 
@@ -195,8 +195,8 @@ const CLIENTS: [&str; 6] = [
     "192.0.2.1",
 ];
 
-/// Some rules about addresses; the last one is for all others, whom tcpserver lets in and
-/// s6-tcpserver-access does not.
+/// Some rules about addresses; the last one is for all other clients. Without it tcpserver accepts
+/// these and s6-tcpserver-access refuses them.
 fn rules_by_address(numbers: &mut Numbers) -> Vec<Rule> {
     let mut addresses = PREFIXES[1..].to_vec();
     let count = 1 + numbers.below(8);
@@ -287,8 +287,8 @@ fn rules_by_name_decide_as_those_of_tcprules() {
     }
 }
 
-/// Those that doc/migrating.md tells: lines for tcprules, a client, whether tcpserver lets it
-/// in, and whether s6-tcpserver-access does.
+/// The differences in doc/migrating.md: lines for tcprules, a client, whether tcpserver accepts
+/// it, and whether s6-tcpserver-access does.
 const DIFFERENCES: [(&[&str], &str, bool, bool); 5] = [
     // Without a rule for all.
     (&["10.:deny"], "127.0.0.1", true, false),

@@ -1,5 +1,5 @@
-//! Chains with signatures and keys that are weak or rare, in handshakes: what our client, openssl
-//! and gnutls-cli accept of a server, and our server of a client.
+//! Chains with weak or rare signatures and keys, in handshakes: which of them our client, openssl
+//! and gnutls-cli accept from a server, and our server from a client.
 
 use std::path::Path;
 use std::time::Duration;
@@ -34,9 +34,9 @@ key $ec -out below1024.key; sign below1024 issuer "$leaf"
 cat issuer.pem >>below1024.pem
 "#;
 
-/// Chains, and whether we, OpenSSL and GnuTLS accept them. OpenSSL wants the 112 bits of its
-/// security level 2 of issuers; GnuTLS has no such limit for RSA keys of 1024 bits.
-/// Of RSASSA-PSS only OpenSSL accepts a salt that is longer than the hash (RFC 8446 section 4.2.3).
+/// Chains, and whether we, OpenSSL and GnuTLS accept them. OpenSSL requires the 112 bits of its
+/// security level 2 of issuers; GnuTLS accepts RSA keys of 1024 bits. With RSASSA-PSS only OpenSSL
+/// accepts a salt that is longer than the hash (RFC 8446 section 4.2.3).
 const ACCEPTED: [(&str, [bool; 3]); 9] = [
     ("sha256", [true; 3]),
     ("sha512", [true; 3]),

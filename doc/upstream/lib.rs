@@ -1,4 +1,4 @@
-//! Uses of what the patches add to rustls.
+//! Tests of what the patches add to rustls.
 #![cfg(test)]
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Certificates of Pebble, the test CA of Let's Encrypt, by its validation on the port of a
+//! Certificates of Pebble, the test CA of Let's Encrypt, which validates names on the port of a
 //! running service.
 
 use std::fs;

@@ -4,10 +4,11 @@ use pki_types::{PrivateKeyDer, alg_id};
 
 use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, expect};
 
-/// Their object identifier.
+/// The object identifier id-RSASSA-PSS.
 pub(crate) const ID_RSASSA_PSS: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
 
-/// A hash for RSASSA-PSS as TLS uses it: also that of the mask, and the salt has its length.
+/// A hash for RSASSA-PSS as TLS uses it (RFC 8446 section 4.2.3): MGF1 uses it, too, and the
+/// salt is as long as the hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PssHash {
     /// SHA-256.
@@ -18,11 +19,11 @@ pub enum PssHash {
     Sha512,
 }
 
-/// The parts of such a key in PKCS#8.
+/// The parts of a key of type id-RSASSA-PSS in PKCS#8.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PssKey<'a> {
-    /// The hashes that its parameters allow. There are none if it has parameters that TLS does not
-    /// have (RFC 8446 section 4.2.3).
+    /// The hashes that its parameters allow. Empty if TLS has no scheme for the parameters (RFC
+    /// 8446 section 4.2.3).
     pub hashes: &'static [PssHash],
     /// The RSAPrivateKey (RFC 8017 appendix A.1.2).
     pub key: &'a [u8],

@@ -10,8 +10,8 @@ pub enum Asked {
     Certificate,
     /// The challenge certificate for its name.
     Challenge,
-    /// Nothing that it may have: the only common protocol is that of challenges, which is
-    /// agreed on with clients that offer it alone (RFC 8737 section 3).
+    /// No certificate: the only common protocol is that of challenges, which the server selects
+    /// only for clients that offer no other (RFC 8737 section 3).
     Nothing,
 }
 
@@ -25,7 +25,7 @@ impl Protocols {
         Self(protocols.to_vec())
     }
 
-    /// What a client asks for that offers these protocols. Challenges are shown only if
+    /// What a client that offers these protocols asks for. Challenges are shown only if
     /// their protocol is one of the server's.
     pub fn asked<'a>(&self, offer: impl Iterator<Item = &'a [u8]>) -> Asked {
         if !self.has_acme() {
@@ -42,8 +42,8 @@ impl Protocols {
         }
     }
 
-    /// The protocols for rustls, which takes the first that the client offers. The one of
-    /// challenges is last, so that it is agreed on only if there is no other.
+    /// The protocols for rustls, which selects the first that the client offers. That of
+    /// challenges is last, so that it is selected only if no other is common.
     pub fn for_rustls(&self) -> Vec<Vec<u8>> {
         let mut protocols = self.0.clone();
         protocols.sort_by_key(|name| name == ACME_TLS);

@@ -24,7 +24,7 @@ pub const SCHEMES: [SignatureScheme; 3] = [
 const ID_RSASSA_PSS: AlgorithmIdentifier =
     AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a");
 
-/// The signer of `key`. None if it is no key of this type, or cannot be used.
+/// The signing key of `key`. None if it is not of this type, or cannot be used.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Option<Arc<dyn SigningKey>> {
     let PssKey { hashes, key } = PssKey::of(key)?;
     if hashes.is_empty() {
@@ -54,7 +54,7 @@ impl SigningKey for RsaPssKey {
         Some(Box::new(RsaPssSigner { hash, key }))
     }
 
-    /// Without the parameters of the algorithm.
+    /// The key, without the parameters of the algorithm.
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
         Some(public_key_to_spki(&ID_RSASSA_PSS, self.key.public_key()))
     }

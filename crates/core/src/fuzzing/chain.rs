@@ -40,7 +40,7 @@ const ANY_SIGNATURE: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
 };
 
 /// A chain in DER, each certificate after its length in two bytes; the last one is the trust
-/// anchor. What is accepted for a server's name, webpki accepts too.
+/// anchor. If the engine accepts it for a server's name, webpki accepts it, too.
 pub fn chain(input: &[u8]) -> bool {
     let presented = super::certificates(input);
     if !accepted(&presented, ANY_SIGNATURE) {

@@ -14,8 +14,8 @@ const CLIENTS: usize = 4096;
 /// The clients that have connected lately, and how much of its allowance each has used.
 ///
 /// A client whose allowance is full again counts as new, so its place is free. If no place is
-/// free, a new client takes the place of the client whose allowance is full soonest. So nobody is
-/// refused because of others; at worst a client that was forgotten has its whole allowance again.
+/// free, a new client takes the place of the client whose allowance will be full soonest. So no
+/// client is refused because of others; at worst a forgotten client has its whole allowance again.
 pub struct RateLimit {
     /// The rate's count: how many units a millisecond has.
     scale: u64,
@@ -55,9 +55,9 @@ impl RateLimit {
     /// Whether a client may connect at the time `now`. If so, the connection counts; a connection
     /// that is refused does not.
     ///
-    /// After a time without connections `count` of them may come at once; then one each `1/count`
-    /// of `seconds`. So in any `seconds` there are at most twice `count`, and a client that never
-    /// comes sooner than that is never refused.
+    /// After a pause `count` connections may come at once, then one every `seconds / count`
+    /// seconds. So in any period of `seconds` at most twice `count` are admitted, and a client that
+    /// waits `seconds / count` before each connection is never refused.
     pub fn admits(&mut self, key: ClientKey, now: u64) -> bool {
         let now = now.saturating_mul(self.scale);
         let (cost, allowance) = (self.cost, self.allowance);

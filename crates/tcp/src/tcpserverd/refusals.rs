@@ -1,4 +1,4 @@
-//! What the log says of clients that are refused very often.
+//! Lines of the log about refused clients, few even if refusals are many.
 
 use super::client_key::ClientKey;
 
@@ -8,8 +8,8 @@ const MINUTE: u64 = 60_000;
 /// How many clients may have a line of their own in a minute.
 const CLIENTS: usize = 64;
 
-/// Refused connections that the log has not told yet. A client has one line a minute at most, and
-/// all clients together have 65, one of which is for all those without a line of their own.
+/// Refused connections that are not in the log yet. A client has at most one line a minute, and
+/// all clients together have 65, one of which is for all clients without a line of their own.
 ///
 /// Times are milliseconds of a clock that never goes back.
 pub struct Refusals {
@@ -43,7 +43,7 @@ pub struct Report {
 }
 
 impl Refusals {
-    /// Nobody is refused yet. All memory is allocated here.
+    /// No refused connections. All memory is allocated here.
     pub fn new() -> Self {
         Self {
             told: Vec::with_capacity(CLIENTS),
@@ -166,7 +166,7 @@ mod tests {
         assert!(refusals.note(numbered(200), MINUTE));
     }
 
-    /// Whoever comes, there is little memory and a bound of lines.
+    /// Memory and the number of lines are bounded.
     #[test]
     fn flood_of_many_clients_makes_few_lines() {
         let (mut refusals, mut lines) = (Refusals::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What a service manager is told that speaks the protocol of sd_notify(3), such as systemd.
+//! Messages to a service manager that speaks the protocol of sd_notify(3), such as systemd.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,8 +11,8 @@ use unix::{Env, Errno};
 /// How much longer than the limit the service manager waits: the time for the exit itself.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Tells the service manager, if `NOTIFY_SOCKET` names one, that the service ends, and that this
-/// takes up to `limit`. Never waits for it.
+/// Tells the service manager, if `NOTIFY_SOCKET` names its socket, that the service is stopping,
+/// and that this takes up to `limit`. Never waits for the service manager.
 pub fn tell_stopping(env: &Env, limit: Duration) -> Result<(), Errno> {
     let Some(path) = env.get("NOTIFY_SOCKET").filter(|path| !path.is_empty()) else {
         return Ok(());

@@ -9,8 +9,8 @@ use super::client_key::ClientKey;
 use super::rate::RateLimit;
 use super::refusals::Refusals;
 
-/// The number of bits of an IPv6 address that count by default: a network. Whoever has one address
-/// of a network usually has them all.
+/// The number of bits of an IPv6 address that count by default: a network. A client that has one
+/// address of a network can usually use all of them.
 const NETWORK: u8 = 64;
 
 /// The limit of the rate, and the lines about those who exceed it.

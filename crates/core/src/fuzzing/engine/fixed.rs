@@ -1,4 +1,4 @@
-//! Cryptography without chance, so that one input always gives the same connection.
+//! Deterministic cryptography, so that one input always gives the same connection.
 
 use std::cell::Cell;
 

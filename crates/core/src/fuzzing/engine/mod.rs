@@ -37,7 +37,7 @@ use crate::verify::policy::VerificationPolicy;
 use crate::verify::trust_anchors::Anchors;
 use crate::{client, crypto, exit, server};
 
-/// A private key and its self-signed certificate for localhost. Its signatures contain no chance.
+/// A private key and its self-signed certificate for localhost. Its signatures are deterministic.
 const PAIR: &[u8] = include_bytes!("../../testdata/ed25519.pem");
 
 /// The data of the peer, each a record.
@@ -105,7 +105,7 @@ struct Seen {
     text: String,
     /// What the program has received.
     received: Vec<u8>,
-    /// The content types and lengths of the records that were sent. Tickets contain chance.
+    /// The content types and lengths of the records that were sent. Tickets contain random bytes.
     sent: Vec<[u8; 3]>,
     notification: Vec<u8>,
 }

@@ -24,7 +24,7 @@ use super::fixed::{Random, SECP256R1, X25519};
 const ENCRYPTED: u8 = 128;
 
 /// What the peer has made and sent. It belongs to a thread, because rustls takes only cipher
-/// suites that live for ever.
+/// suites with the lifetime `'static`.
 #[derive(Default)]
 struct Sending {
     edits: Edits,

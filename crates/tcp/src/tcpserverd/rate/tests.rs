@@ -78,10 +78,10 @@ fn highest_rate_and_longest_time_do_not_overflow() {
     }
 }
 
-/// In any `seconds` at most twice `count` are admitted, and as many as `count` if the client
-/// always tries.
+/// In any period of `seconds` at most twice `count` are admitted, and at least `count` if the
+/// client always tries.
 #[test]
-fn each_window_has_at_most_twice_the_count_and_never_less_than_it_for_a_steady_client() {
+fn window_admits_at_most_twice_the_count_and_at_least_the_count_of_a_steady_client() {
     let mut noise = Noise(42);
     for (count, seconds) in [(1, 1), (3, 1), (7, 2), (10, 1), (999, 1)] {
         let (mut limit, mut times) = (limit(count, seconds), Vec::new());
@@ -125,9 +125,9 @@ fn client_that_comes_no_sooner_than_its_rate_is_never_refused() {
     }
 }
 
-/// Many clients at once, against a bucket of tokens for each that is filled in fractions.
+/// Many clients at once, compared with a token bucket for each that is filled in fractions.
 #[test]
-fn mixed_clients_are_admitted_as_by_buckets_of_tokens() {
+fn mixed_clients_are_admitted_as_by_token_buckets() {
     let mut noise = Noise(2026);
     let (count, seconds) = (5, 3);
     let mut limit = limit(count, seconds);

@@ -29,7 +29,7 @@ impl Server<'_> {
         Next::Quit
     }
 
-    /// Accepts whoever waits in the queue, and closes the listening socket.
+    /// Accepts the clients in the queue, and closes the listening socket.
     pub(super) fn begin_drain(
         &mut self,
         limit: Duration,

@@ -22,8 +22,7 @@ use peers::Verdicts;
 use spec::Spec;
 use table::Table;
 
-/// Each of this number of the features, and of those about names, is tried by the test that
-/// always runs.
+/// The test that always runs tries one in this many of the features, and of those about names.
 const SOME: [usize; 2] = [2, 20];
 
 /// How many chains with more than one feature are tried.
@@ -91,7 +90,7 @@ fn single(every: [usize; 2]) -> Vec<Case> {
     all.map(|feature| Case::new(&[&feature])).collect()
 }
 
-/// Chains with two or three features that change different parts.
+/// Chains with one to three features that change different parts.
 fn combined(count: u64) -> Vec<Case> {
     let odd = features::all();
     let names: Vec<_> = names::matches()
@@ -131,7 +130,7 @@ impl Asked {
     }
 }
 
-/// Asks all three about each case, with two threads.
+/// Lets all three verify each case, with two threads.
 fn asked(cases: &[Case]) -> Vec<Asked> {
     let keys: Vec<_> = (0..32).map(|_| Key::new()).collect();
     let half = cases.len().div_ceil(2);
@@ -163,7 +162,7 @@ fn peers_are_there() -> bool {
     fits
 }
 
-/// Asks about all cases, and fails if a difference has no row.
+/// Lets all three verify all cases; fails if a difference has no row.
 fn agree_or_are_listed(cases: &[Case]) -> Vec<Asked> {
     let (table, asked) = (table(), asked(cases));
     let unexplained = |case: &&Asked| !table.explains(&case.labels, case.accepted);
@@ -196,7 +195,7 @@ fn a_good_chain_is_accepted_by_all() {
 }
 
 #[test]
-fn openssl_and_gnutls_agree_with_us_or_the_difference_is_listed() {
+fn openssl_and_gnutls_agree_with_the_engines_or_the_difference_is_listed() {
     if !peers_are_there() {
         return;
     }
@@ -206,7 +205,7 @@ fn openssl_and_gnutls_agree_with_us_or_the_difference_is_listed() {
 
 #[test]
 #[ignore = "it takes minutes: make differential"]
-fn openssl_and_gnutls_agree_with_us_on_thousands_of_chains_or_it_is_listed() {
+fn every_difference_from_openssl_and_gnutls_in_thousands_of_chains_is_listed() {
     assert!(peers_are_there());
     let cases = single([1; 2]).into_iter().chain(combined(MANY));
     let asked = agree_or_are_listed(&cases.collect::<Vec<_>>());

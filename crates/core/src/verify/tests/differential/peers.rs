@@ -1,4 +1,4 @@
-//! What we, OpenSSL and GnuTLS say of a chain.
+//! Whether we, OpenSSL and GnuTLS accept a chain.
 
 use std::fmt;
 use std::fs;
@@ -14,7 +14,7 @@ use super::spec::Spec;
 use crate::verify::policy::VerificationPolicy;
 use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
-/// What all three say; an error is the reason of a refusal.
+/// The verdicts of all three; an error is the reason for a refusal.
 pub struct Verdicts {
     /// Ours.
     pub ours: Result<(), String>,

@@ -146,8 +146,9 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         doc: paragraph(
             "send no TLS record with more than this many bytes of plaintext, in the handshake and \
              after it: 512 to 16384 (the default). For peers with small buffers: their \
-             max_fragment_length and record_size_limit (RFC 6066, RFC 8449) are ignored. With its header and encryption a record is at most 29 bytes longer. \
-             What the peer sends is not limited.",
+             max_fragment_length and record_size_limit (RFC 6066, RFC 8449) are ignored. With its \
+             header and encryption a record is at most 29 bytes longer. What the peer sends is not \
+             limited.",
         ),
     },
 ];

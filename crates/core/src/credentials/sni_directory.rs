@@ -204,8 +204,8 @@ impl SniDirectory {
             .map_err(|errno| self.not_opened(file, errno))
     }
 
-    /// Opens one of its files. Who may write challenges need not have access to other keys, so a
-    /// file of a challenge is not a symbolic link to one.
+    /// Opens one of its files. A file of a challenge may not be a symbolic link: whoever may write
+    /// challenges could let the guard sign with any other key.
     fn open_beneath(&self, file: &str) -> Result<OpenFile, Errno> {
         match file.split_once('/') {
             Some((CHALLENGES, name)) => OpenFile::beneath_no_link(&self.fd, CHALLENGES, name),

@@ -281,8 +281,8 @@ impl<'a> Server<'a> {
     /// Starts the program for a connection, or closes it at a limit of its client.
     fn admit(&mut self, connection: TcpStream, peer: Endpoint) {
         let peer = peer.unmapped();
-        // Before the other limit, so that those whom that one refuses count: each has a line in
-        // the log, and the rate is what bounds them.
+        // Before the limit of -C: clients that it refuses count for the rate, because each has a
+        // line in the log, and only the rate bounds these lines.
         if self.is_too_soon(peer) {
             return;
         }

@@ -197,7 +197,7 @@ fn a_pair_that_cannot_be_used_is_an_error_and_no_other_takes_its_place() {
     assert!(found.is_err_and(|why| why.contains(OWN[1])));
 }
 
-/// Who may write challenges must not get signatures with other keys.
+/// Whoever may write challenges must not get signatures with other keys.
 #[test]
 fn a_challenge_that_is_a_symbolic_link_is_refused() {
     let files = [

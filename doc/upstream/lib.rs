@@ -75,7 +75,7 @@ fn client(config: &Arc<ClientConfig>) -> ClientConnection {
     ClientConnection::new(Arc::clone(config), name).unwrap()
 }
 
-/// A server that knows no sessions of others.
+/// A new configuration, which has no sessions of other servers.
 fn server_config() -> Arc<ServerConfig> {
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("key.pem")).unwrap();
     let certificate = CertificateDer::from_pem_slice(include_bytes!("certificate.pem")).unwrap();
@@ -102,8 +102,8 @@ fn sent(client: &mut ClientConnection) -> Vec<u8> {
     bytes
 }
 
-/// Gives `incoming` to the server. What it sends until it waits, or its error; the bytes that it
-/// has processed are removed.
+/// Gives `incoming` to the server, and removes the bytes that it has processed. Returns what it
+/// sends until it waits for more, or its error.
 fn drive(
     server: &mut UnbufferedServerConnection,
     incoming: &mut Vec<u8>,

@@ -51,7 +51,7 @@ const PLENTY: usize = 1 << 30;
 /// Two bytes of options, the size of pieces, the length of bytes that follow the peer's
 /// certificate and these, and changes to the peer's records. For every input:
 ///
-/// - the connection ends, with an exit code that says that it is the peer's fault;
+/// - the connection ends, with an exit code that blames the peer;
 /// - nothing depends on how the bytes of the peer are split;
 /// - a handshake with a changed message is never completed;
 /// - the program gets only data that the peer has sent;

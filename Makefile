@@ -92,13 +92,13 @@ test-errors: need-cargo need-cc
 	$(TEST) --exclude s6-tls --lib -- --ignored --exact \
 		explain::tests::sources::every_error_of_the_libraries_is_known
 
-# Thousands of odd chains through our verifiers, OpenSSL and GnuTLS: for who updates webpki
-# or changes the verification.
+# Thousands of unusual chains through our verifiers, OpenSSL and GnuTLS: after an update of
+# webpki or a change of the verification.
 differential: need-cargo need-cc need-openssl need-certtool
 	$(TEST) -p s6-tls-core --lib -- --ignored --exact --nocapture \
 		verify::tests::differential::every_difference_from_openssl_and_gnutls_in_thousands_of_chains_is_listed
 
-# Whether the patches of doc/upstream apply to rustls, and do what they say: for who updates it.
+# Whether the patches of doc/upstream apply to rustls and work: after an update of rustls.
 test-upstream: need-cargo need-cc
 	sh tests/upstream.sh "$(target_directory)/upstream"
 

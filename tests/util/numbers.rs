@@ -1,4 +1,4 @@
-//! Choices of tests that try much.
+//! Choices of tests that try many inputs.
 
 use super::noise;
 

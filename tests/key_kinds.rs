@@ -138,7 +138,11 @@ fn a_server_signs_with_a_key_of_type_rsassa_pss_in_tls_1_3() {
         return;
     }
     for options in GUARDED {
-        for (pair, hash) in [("pss", "SHA512"), ("pss256", "SHA256")] {
+        for (pair, hash) in [
+            ("pss", "SHA512"),
+            ("pss256", "SHA256"),
+            ("psssalt", "SHA256"),
+        ] {
             let (client, _) = asked(pair, options, "-tls1_3");
             let said = client.success().out();
             for line in [
@@ -159,6 +163,64 @@ fn a_server_signs_with_a_key_of_type_rsassa_pss_in_tls_1_3() {
         let why = "fatal: handshake failed: no signature scheme in common with remote\n";
         assert!(server.contains(why), "{server}");
     }
+}
+
+/// The certificate is for SHA-256 alone, its key file for every hash.
+#[test]
+fn a_server_signs_with_the_hash_that_its_certificate_allows() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for options in GUARDED {
+        let (client, _) = asked("pssopen", options, "-tls1_3");
+        let said = client.success().out();
+        assert!(said.contains("Peer signing digest: SHA256\n"), "{said}");
+    }
+    let key = certs().path("pssmaskopen.key");
+    refused(
+        &key,
+        "pssmaskopen",
+        &[&key, "does not belong to the certificate"],
+    );
+}
+
+#[test]
+fn a_key_of_type_rsassa_pss_that_gnutls_made_is_usable() {
+    if !need(&["openssl", "certtool"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let [key, certificate] = ["key.pem", "cert.pem"].map(|file| dir.join(file));
+    cmd([
+        "certtool",
+        "--generate-privkey",
+        "--key-type=rsa-pss",
+        "--hash=sha384",
+    ])
+    .args(["--salt-size=48", "--bits=2048", "--no-text", "--outfile"])
+    .arg(&key)
+    .run()
+    .success();
+    cmd([
+        "openssl",
+        "req",
+        "-x509",
+        "-new",
+        "-subj",
+        "/CN=localhost",
+        "-key",
+    ])
+    .arg(&key)
+    .arg("-out")
+    .arg(&certificate)
+    .run()
+    .success();
+    let checked = cmd(["s6-tlsd-io", "-S", "--check", "6", "7"])
+        .env("KEYFILE", &key)
+        .env("CERTFILE", &certificate)
+        .run();
+    let said = checked.success().out();
+    assert!(said.contains("key-type: RSASSA-PSS\n"), "{said}");
 }
 
 #[test]

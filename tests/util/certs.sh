@@ -190,7 +190,7 @@ cp rsalarge.key clientlarge.key; sign clientlarge ca '/CN=client' "$leaf"
 cp rsalarge.key largeca.key; own largeca '/CN=Large exponent' "$ca"
 cp p256.key largeca-leaf.key; sign largeca-leaf largeca '/CN=localhost' "$here"
 # Kinds of keys that cannot be used, or not by everybody: on other curves, on curves that are written out
-# instead of named, and for RSASSA-PSS only, with any hash, with SHA-256, and with a mask that TLS does not have.
+# instead of named, and for RSASSA-PSS only: with any hash, with SHA-256, also with a shorter salt, and with a mask that TLS does not have.
 for curve in secp256k1 secp521r1; do
   ec $curve $curve; sign $curve ca '/CN=localhost' "$here"
 done
@@ -206,7 +206,17 @@ pss() { # NAME OPTIONS
 pss pss
 sha256='-pkeyopt rsa_pss_keygen_md:sha256'
 pss pss256 $sha256 -pkeyopt rsa_pss_keygen_mgf1_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:32
+pss psssalt $sha256 -pkeyopt rsa_pss_keygen_mgf1_md:sha256
 pss pssmask $sha256
+pssopen() { # NAME OPEN: the certificate of NAME, and its key without the parameters
+  rsa=$(openssl rsa -in $1.key -traditional -outform DER | od -An -v -tx1 | tr -d ' \n')
+  printf '%s\n' 'asn1 = SEQUENCE:info' '[info]' 'version = INTEGER:0' 'algorithm = SEQUENCE:algorithm' \
+    "key = FORMAT:HEX,OCTETSTRING:$rsa" '[algorithm]' 'kind = OID:rsassaPss' >$2.cnf
+  openssl asn1parse -genconf $2.cnf -noout -out $2.der
+  openssl pkey -inform DER -in $2.der -out $2.key; cp $1.pem $2.pem
+}
+pssopen pss256 pssopen
+pssopen pssmask pssmaskopen
 cp pss256.key clientpss.key; sign clientpss ca '/CN=client' "$leaf"
 cp pss.key pssca.key; own pssca '/CN=PSS root' "$ca"
 cp pss.key pssinter.key; sign pssinter ca '/CN=PSS intermediate' "$ca"

@@ -1,11 +1,46 @@
 //! Private keys of type id-RSASSA-PSS (RFC 4055): RSA keys that sign by RSASSA-PSS alone.
 
-use pki_types::{PrivateKeyDer, alg_id};
+use pki_types::PrivateKeyDer;
 
 use crate::x509::der::{INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, expect};
 
 /// The object identifier id-RSASSA-PSS.
 pub(crate) const ID_RSASSA_PSS: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+
+/// The mask generation function (RFC 8017 appendix B.2.1).
+const ID_MGF1: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08";
+
+/// The fields of RSASSA-PSS-params (RFC 4055 section 3.1).
+const HASH_ALGORITHM: u8 = 0xa0;
+const MASK_GENERATION: u8 = 0xa1;
+const SALT_LENGTH: u8 = 0xa2;
+
+/// The length of the salt if there is no field for it.
+const DEFAULT_SALT: u8 = 20;
+
+/// The field of the trailer, which has no other value.
+const DEFAULT_TRAILER: &[u8] = b"\xa3\x03\x02\x01\x01";
+
+const NULL: &[u8] = b"\x05\x00";
+
+/// The hashes of TLS: object identifier, length in bytes, and what a key for that hash allows.
+const HASHES: [(&[u8], u8, &[PssHash]); 3] = [
+    (
+        b"\x60\x86\x48\x01\x65\x03\x04\x02\x01",
+        32,
+        &[PssHash::Sha256],
+    ),
+    (
+        b"\x60\x86\x48\x01\x65\x03\x04\x02\x02",
+        48,
+        &[PssHash::Sha384],
+    ),
+    (
+        b"\x60\x86\x48\x01\x65\x03\x04\x02\x03",
+        64,
+        &[PssHash::Sha512],
+    ),
+];
 
 /// A hash for RSASSA-PSS as TLS uses it (RFC 8446 section 4.2.3): MGF1 uses it, too, and the
 /// salt is as long as the hash.
@@ -43,26 +78,66 @@ impl<'a> PssKey<'a> {
         let (fields, _) = expect(info, SEQUENCE)?;
         let (_version, rest) = expect(fields, INTEGER)?;
         let (algorithm, rest) = expect(rest, SEQUENCE)?;
-        let (kind, parameters) = expect(algorithm, OBJECT_IDENTIFIER)?;
+        let (kind, _) = expect(algorithm, OBJECT_IDENTIFIER)?;
         let (key, _) = expect(rest, OCTET_STRING)?;
-        let hashes = hashes(algorithm, parameters);
+        let hashes = hashes(algorithm);
         (kind == ID_RSASSA_PSS).then_some(Self { hashes, key })
     }
 }
 
-fn hashes(algorithm: &[u8], parameters: &[u8]) -> &'static [PssHash] {
-    let is = |known: pki_types::AlgorithmIdentifier| known.as_ref() == algorithm;
-    match parameters {
-        [] => &[PssHash::Sha512, PssHash::Sha384, PssHash::Sha256],
-        _ if is(alg_id::RSA_PSS_SHA256) => &[PssHash::Sha256],
-        _ if is(alg_id::RSA_PSS_SHA384) => &[PssHash::Sha384],
-        _ if is(alg_id::RSA_PSS_SHA512) => &[PssHash::Sha512],
-        _ => &[],
+/// The hashes that a key of this type with this AlgorithmIdentifier (its content) may use, the
+/// preferred one first. None if it has parameters that TLS does not have.
+pub fn hashes(algorithm: &[u8]) -> &'static [PssHash] {
+    match expect(algorithm, OBJECT_IDENTIFIER) {
+        Some((_, [])) => &[PssHash::Sha512, PssHash::Sha384, PssHash::Sha256],
+        Some((_, parameters)) => restricted(parameters).unwrap_or_default(),
+        None => &[],
     }
+}
+
+/// The hash of RSASSA-PSS-params, if mask and salt are as in TLS. The salt of a key is the
+/// shortest that it may use (RFC 4055 section 3.3); that of TLS has the hash's length.
+fn restricted(parameters: &[u8]) -> Option<&'static [PssHash]> {
+    let (fields, []) = expect(parameters, SEQUENCE)? else {
+        return None;
+    };
+    let (hash, rest) = expect(fields, HASH_ALGORITHM)?;
+    let (mask, rest) = expect(rest, MASK_GENERATION)?;
+    let (mask, []) = expect(mask, SEQUENCE)? else {
+        return None;
+    };
+    let (generation, mask_hash) = expect(mask, OBJECT_IDENTIFIER)?;
+    let hash = hash_identifier(hash)?;
+    let (_, length, allowed) = HASHES.iter().find(|(oid, ..)| *oid == hash)?;
+    let same = generation == ID_MGF1 && hash_identifier(mask_hash)? == hash;
+    (same && shortest(rest)? <= *length).then_some(*allowed)
+}
+
+/// The object identifier of a hash. Its parameters may be NULL or missing (RFC 4055 section 2.1).
+fn hash_identifier(algorithm: &[u8]) -> Option<&[u8]> {
+    let (algorithm, []) = expect(algorithm, SEQUENCE)? else {
+        return None;
+    };
+    let (oid, parameters) = expect(algorithm, OBJECT_IDENTIFIER)?;
+    matches!(parameters, [] | NULL).then_some(oid)
+}
+
+/// The salt's length, in bytes, of the last fields of RSASSA-PSS-params.
+fn shortest(fields: &[u8]) -> Option<u8> {
+    let (length, rest) = match expect(fields, SALT_LENGTH) {
+        Some((number, rest)) => match expect(number, INTEGER)? {
+            ([length @ ..0x80], []) => (*length, rest),
+            _ => return None,
+        },
+        None => (DEFAULT_SALT, fields),
+    };
+    matches!(rest, [] | DEFAULT_TRAILER).then_some(length)
 }
 
 #[cfg(test)]
 mod tests {
+    use pki_types::alg_id;
+
     use super::*;
     use crate::x509::der::encode;
 
@@ -96,5 +171,61 @@ mod tests {
         assert_eq!(allowed(&sha1), Some(&[][..]));
         assert_eq!(allowed(&alg_id::RSA_ENCRYPTION), None);
         assert_eq!(allowed(&[]), None);
+    }
+
+    /// The AlgorithmIdentifier for these object identifiers of hash and mask hash, each with these
+    /// parameters, and these further fields.
+    fn with(hash: &[u8], mask: &[u8], parameters: &[u8], fields: &[u8]) -> Vec<u8> {
+        let [hash, mask] = [hash, mask].map(|oid| {
+            let oid = encode(OBJECT_IDENTIFIER, oid);
+            encode(SEQUENCE, &[&oid, parameters].concat())
+        });
+        let mask = [encode(OBJECT_IDENTIFIER, ID_MGF1), mask].concat();
+        let mask = encode(MASK_GENERATION, &encode(SEQUENCE, &mask));
+        let fields = [&encode(HASH_ALGORITHM, &hash), &mask, fields].concat();
+        let kind = encode(OBJECT_IDENTIFIER, ID_RSASSA_PSS);
+        [kind, encode(SEQUENCE, &fields)].concat()
+    }
+
+    fn salt(length: &[u8]) -> Vec<u8> {
+        encode(SALT_LENGTH, &encode(INTEGER, length))
+    }
+
+    #[test]
+    fn a_key_may_allow_shorter_salts_and_leave_out_null() {
+        for (oid, length, allowed) in HASHES {
+            for parameters in [&[][..], NULL] {
+                let fields = [
+                    salt(&[length]),
+                    salt(&[0]),
+                    vec![],
+                    DEFAULT_TRAILER.to_vec(),
+                ];
+                for fields in fields {
+                    assert_eq!(hashes(&with(oid, oid, parameters, &fields)), allowed);
+                }
+                let fields = [salt(&[length]), DEFAULT_TRAILER.to_vec()].concat();
+                assert_eq!(hashes(&with(oid, oid, parameters, &fields)), allowed);
+                for fields in [
+                    &salt(&[length + 1])[..],
+                    &salt(&[0xff]),
+                    &salt(&[1, 0]),
+                    &salt(&[]),
+                    b"\xa3\x03\x02\x01\x02",
+                    b"\xa2",
+                    b"\x00",
+                ] {
+                    assert_eq!(
+                        hashes(&with(oid, oid, parameters, fields)),
+                        [],
+                        "{fields:?}"
+                    );
+                }
+            }
+            for (other, ..) in HASHES.iter().filter(|(other, ..)| *other != oid) {
+                assert_eq!(hashes(&with(oid, other, NULL, &salt(&[32]))), []);
+            }
+            assert_eq!(hashes(&with(oid, oid, b"\x05\x01\x00", &[])), []);
+        }
     }
 }

@@ -136,11 +136,15 @@ fn signer(
     };
     let info = signer.public_key();
     let own = info.as_deref().and_then(PublicKey::parse);
-    if own.is_none_or(|own| own.is(&public_key)) {
-        Ok(signer)
-    } else {
-        Err(Unfit::Pair)
+    if own.is_some_and(|own| !own.is(&public_key)) {
+        return Err(Unfit::Pair);
     }
+    if public_key.is_rsa_pss() {
+        // Peers heed the parameters in the certificate, which may be more than those of the key.
+        let allowed = pki::rsa_pss::hashes(public_key.algorithm);
+        return crypto::rsa_pss::signing_key_for(key, allowed).ok_or(Unfit::Pair);
+    }
+    Ok(signer)
 }
 
 /// Warns, from verbosity 2 on, of a key that everybody may read. A group may read

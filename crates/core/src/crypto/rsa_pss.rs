@@ -26,7 +26,20 @@ const ID_RSASSA_PSS: AlgorithmIdentifier =
 
 /// The signing key of `key`. None if it is not of this type, or cannot be used.
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Option<Arc<dyn SigningKey>> {
+    signing_key_for(key, PssKey::of(key)?.hashes)
+}
+
+/// The signer of `key` that uses no other hashes than these. None if it may use none of them, too.
+pub fn signing_key_for(
+    key: &PrivateKeyDer<'_>,
+    allowed: &[PssHash],
+) -> Option<Arc<dyn SigningKey>> {
     let PssKey { hashes, key } = PssKey::of(key)?;
+    let hashes: Vec<_> = hashes
+        .iter()
+        .filter(|hash| allowed.contains(hash))
+        .copied()
+        .collect();
     if hashes.is_empty() {
         return None;
     }
@@ -36,7 +49,7 @@ pub fn signing_key(key: &PrivateKeyDer<'_>) -> Option<Arc<dyn SigningKey>> {
 
 struct RsaPssKey {
     /// The hashes that it may use, the preferred one first.
-    hashes: &'static [PssHash],
+    hashes: Vec<PssHash>,
     key: Arc<RsaKeyPair>,
 }
 

@@ -217,7 +217,7 @@ impl SniDirectory {
         let path = self.full_path(file);
         match errno {
             Errno::ELOOP if file.starts_with(CHALLENGES) => {
-                unusable(&path, "symbolic links are not followed there").into()
+                unusable(&path, "it is a symbolic link").into()
             }
             errno => unreadable(&path, errno).into(),
         }

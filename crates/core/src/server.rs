@@ -135,12 +135,12 @@ pub(crate) fn private_material(
     guarded: bool,
 ) -> Result<PrivateMaterial, Fatal> {
     resolver::check_level(context, options.sni())?;
-    resolver::check_protocols(
-        context,
-        options.sni(),
-        &Protocols::new(&options.engine.alpn),
-    )?;
+    let protocols = Protocols::new(&options.engine.alpn);
+    resolver::check_protocols(context, options.sni(), &protocols)?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
+    if protocols.has_acme() {
+        certificates.answer_challenges();
+    }
     // A fault of the file is reported even if no session is resumed.
     let keys = variable::path(context, "TICKETKEYFILE")?
         .map(|path| TicketKeys::load(files, path))

@@ -27,6 +27,7 @@ pub struct Certificates {
     default: Option<Arc<CertifiedKey>>,
     named: BTreeMap<Vec<u8>, Arc<CertifiedKey>>,
     directory: Option<SniDirectory>,
+    answers_challenges: bool,
 }
 
 impl Certificates {
@@ -51,6 +52,7 @@ impl Certificates {
             default,
             named,
             directory,
+            answers_challenges: false,
         })
     }
 
@@ -61,6 +63,7 @@ impl Certificates {
             default: Some(Arc::new(pair)),
             named: BTreeMap::new(),
             directory: None,
+            answers_challenges: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl Certificates {
             default: None,
             named: BTreeMap::from([(name.into(), Arc::new(pair))]),
             directory: None,
+            answers_challenges: false,
         }
     }
 
@@ -134,12 +138,18 @@ impl Certificates {
         Ok(found.map(Arc::new).or_else(|| self.default.clone()))
     }
 
+    /// Lets [`Self::challenge`] find challenges.
+    pub fn answer_challenges(&mut self) {
+        self.answers_challenges = true;
+    }
+
     /// The certificate of the ACME challenge for `name` in SNIDIR. It is an error if there is
-    /// one that cannot be used.
+    /// one that cannot be used. There is none unless challenges [are to be
+    /// answered](Self::answer_challenges).
     pub fn challenge(&self, name: &str) -> Result<Option<Arc<CertifiedKey>>, Fatal> {
         let found = match &self.directory {
-            Some(directory) => directory.challenge(name)?,
-            None => None,
+            Some(directory) if self.answers_challenges => directory.challenge(name)?,
+            _ => None,
         };
         Ok(found.map(Arc::new))
     }

@@ -380,8 +380,9 @@ mod tests {
         }
     }
 
-    /// A SNIDIR with the test's pair as a.test and as the challenge of a.test.
-    fn with_challenge() -> (SigningPolicy, PathBuf) {
+    /// A SNIDIR with the test's pair as a.test and as the challenge of a.test, and a policy that
+    /// answers challenges or does not.
+    fn with_challenge(answers: bool) -> (SigningPolicy, PathBuf) {
         let name = format!("s6-tls-challenge-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         fs::create_dir_all(directory.join(".acme-tls-alpn")).unwrap();
@@ -396,8 +397,12 @@ mod tests {
         let mut context = testing::context();
         context.env.set("SNIDIR", &directory);
         let files = Files::at_once(&context);
+        let mut certificates = Certificates::load(&context, &files, SniLevel::Require).unwrap();
+        if answers {
+            certificates.answer_challenges();
+        }
         let material = PrivateMaterial {
-            certificates: Certificates::load(&context, &files, SniLevel::Require).unwrap(),
+            certificates,
             sessions: Some(Sessions::new(TicketKeys::for_tests(), Versions::Tls13)),
         };
         (SigningPolicy::new(Role::Server, material), directory)
@@ -411,7 +416,7 @@ mod tests {
         ];
         let state = sessions::for_tests(0x0304);
         for (first, second, tickets) in [(&challenge, &pair, false), (&pair, &challenge, true)] {
-            let (mut policy, directory) = with_challenge();
+            let (mut policy, directory) = with_challenge(true);
             let chosen = ask(&mut policy, first);
             assert!(matches!(chosen, Response::Pair(_)), "{chosen:?}");
             assert_eq!(ask(&mut policy, second), Response::None);
@@ -424,10 +429,12 @@ mod tests {
             assert_eq!(signed.count(), 1);
             fs::remove_dir_all(directory).unwrap();
         }
-        let (mut policy, directory) = with_challenge();
+        let (mut policy, directory) = with_challenge(true);
         for name in [&b"b.test"[..], b"\xff", b"../a.test"] {
             assert_eq!(ask(&mut policy, &Request::Challenge(name)), Response::None);
         }
+        let (mut policy, _) = with_challenge(false);
+        assert_eq!(ask(&mut policy, &challenge), Response::None);
         fs::remove_dir_all(directory).unwrap();
     }
 

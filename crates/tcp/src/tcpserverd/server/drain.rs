@@ -67,13 +67,20 @@ impl Server<'_> {
             }
             self.accept_one()?;
         }
-        if self.has_queue() {
+        if self.leaves_queue() {
             self.context.warn(
                 "closing the listening socket while clients wait: they are lost, \
                  unless another process listens on it",
             );
         }
         Ok(())
+    }
+
+    /// Whether clients wait that a limit or an error keeps from being accepted. A client that has
+    /// come since accept found none is not meant: on a socket that others have open, too, it is
+    /// theirs, and this happens in many restarts.
+    fn leaves_queue(&self) -> bool {
+        self.ready && self.has_queue()
     }
 
     /// Whether clients are still waiting to be accepted.

@@ -49,6 +49,17 @@ fn server_that_drains_keeps_its_limit() {
 }
 
 #[test]
+fn client_that_comes_after_the_last_accept_causes_no_warning() {
+    with_server([1, 1], 2, |server| {
+        server.accept_queue().unwrap();
+        assert!(server.leaves_queue());
+        // As after EAGAIN.
+        server.ready = false;
+        assert!(server.has_queue() && !server.leaves_queue());
+    });
+}
+
+#[test]
 fn server_is_drained_when_the_time_is_over() {
     with_server([9, 9], 1, |server| {
         drain(server, Duration::ZERO);

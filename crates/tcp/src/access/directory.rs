@@ -150,4 +150,14 @@ mod tests {
             assert_eq!(value(content).as_deref(), expected);
         }
     }
+
+    #[test]
+    fn a_pipe_among_the_rules_is_an_empty_file() {
+        let path = std::env::temp_dir().join(format!("s6-tls-rule-{}", std::process::id()));
+        nix::unistd::mkfifo(&path, Mode::S_IRUSR).unwrap();
+        // Nobody writes to it, and nobody waits for that.
+        let content = read(path.as_os_str(), 10);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(content, Ok(Some(Vec::new())));
+    }
 }

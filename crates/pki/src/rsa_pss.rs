@@ -86,7 +86,7 @@ impl<'a> PssKey<'a> {
 }
 
 /// The hashes that a key of this type with this AlgorithmIdentifier (its content) may use, the
-/// preferred one first. None if it has parameters that TLS does not have.
+/// preferred one first. Empty if TLS has no scheme for the parameters.
 pub fn hashes(algorithm: &[u8]) -> &'static [PssHash] {
     match expect(algorithm, OBJECT_IDENTIFIER) {
         Some((_, [])) => &[PssHash::Sha512, PssHash::Sha384, PssHash::Sha256],

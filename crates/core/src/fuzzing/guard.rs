@@ -2,7 +2,7 @@
 
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions, is_resumable};
-use crate::credentials::sni_directory::{places, unicode_places};
+use crate::credentials::sni_directory::{challenge_place, places, unicode_places};
 use crate::credentials::ticketer::TicketKeys;
 use crate::keyguard::PrivateMaterial;
 use crate::keyguard::Role;
@@ -41,7 +41,7 @@ pub fn conversation(mut input: &[u8]) -> bool {
         let _ = Response::parse(*kind, content.to_vec());
     }
     assert!(
-        granted[0] <= 2 && granted[1] <= 2 && granted[2] <= 1,
+        granted[0] <= 1 && granted[1] <= 2 && granted[2] <= 1,
         "{granted:?}"
     );
     granted != [0; 3]
@@ -87,9 +87,10 @@ pub fn directory(input: &[u8]) -> bool {
         return false;
     };
     let (places, in_unicode) = (places(name), unicode_places(name));
-    for path in
-        (places.iter().chain(&in_unicode)).flat_map(|place| [&place.key, &place.certificate])
-    {
+    let challenge = challenge_place(name);
+    assert_eq!(challenge.is_some(), !places.is_empty());
+    let all = places.iter().chain(&in_unicode).chain(&challenge);
+    for path in all.flat_map(|place| [&place.key, &place.certificate]) {
         let parts: Vec<&str> = path.split('/').collect();
         assert!(parts.len() <= 2, "{path}");
         assert!(

@@ -21,6 +21,8 @@ use crate::files::retry::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
 use crate::host_name;
 
+pub use challenge::{CHALLENGES, challenge_place};
+
 /// The open directory.
 pub struct SniDirectory {
     files: Files,
@@ -56,33 +58,14 @@ impl SniDirectory {
     /// which one file stays missing.
     pub fn pair(&self, name: &str) -> Found {
         let places = places(name);
-        let half = RefCell::new(None);
-        let found = self.files.until_final(|_| self.search(&places, &half));
-        if let (Ok(_), Some(half)) = (&found, half.into_inner()) {
-            self.files.context().warn(half.message());
-        }
-        found
+        self.find(|half| self.search(&places, half))
     }
 
-    /// The pair of the ACME challenge for `name`, which the peer chose. Warns of a pair of
-    /// which one file stays missing.
-    pub fn challenge(&self, name: &str) -> Found {
-        let Some(place) = challenge_place(name) else {
-            return Ok(None);
-        };
+    /// Searches until the result is final, and warns of the half pair that is stored then.
+    fn find(&self, search: impl Fn(&RefCell<Option<Fatal>>) -> Attempt<Found>) -> Found {
         let half = RefCell::new(None);
-        let found = self.files.until_final(|_| {
-            match self.first_whole(std::slice::from_ref(&place)) {
-                Ok(Some(_)) => return self.load(&place, false),
-                Ok(None) => *half.borrow_mut() = self.half(&place),
-                Err(failure) => return failure.into(),
-            }
-            match &*half.borrow() {
-                Some(_) => Attempt::Interim(Ok(None)),
-                None => Attempt::Final(Ok(None)),
-            }
-        });
-        if let (Ok(None), Some(half)) = (&found, half.into_inner()) {
+        let found = self.files.until_final(|_| search(&half));
+        if let (Ok(_), Some(half)) = (&found, half.into_inner()) {
             self.files.context().warn(half.message());
         }
         found
@@ -259,20 +242,6 @@ pub fn places(name: &str) -> Vec<Place> {
     host_name::checked(name).map_or_else(Vec::new, of_name)
 }
 
-/// The directory in SNIDIR for ACME challenges. No client can ask for this name.
-pub const CHALLENGES: &str = ".acme-tls-alpn";
-
-/// The ends of the names of a challenge's files, the key first. These are dehydrated's.
-const CHALLENGE_FILES: [&str; 2] = [".key.pem", ".crt.pem"];
-
-/// The place of the ACME challenge for `name`. None if it is not a host name. There are no
-/// wildcards: a challenge is for one name (RFC 8737 section 3).
-pub fn challenge_place(name: &str) -> Option<Place> {
-    let name = host_name::checked(name)?;
-    let [key, certificate] = CHALLENGE_FILES.map(|end| format!("{CHALLENGES}/{name}{end}"));
-    Some(Place { key, certificate })
-}
-
 /// The places of the pair for `name` in Unicode, where these differ. A wildcard may have no
 /// label that does.
 pub fn unicode_places(name: &str) -> Vec<Place> {
@@ -307,6 +276,7 @@ fn of_stem(stem: &str) -> [Place; PLACES] {
     ]
 }
 
+mod challenge;
 mod listing;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,8 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fstatat};
 use unix::Errno;
 
-use super::{CHALLENGE_FILES, CHALLENGES, Place, SniDirectory, of_stem};
+use super::challenge::{CHALLENGE_FILES, CHALLENGES};
+use super::{Place, SniDirectory, of_stem};
 use crate::files::error::{Failure, unreadable};
 use crate::files::{OpenFile, has_directory};
 

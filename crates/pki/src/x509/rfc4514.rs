@@ -128,3 +128,23 @@ pub(crate) fn push_escaped(out: &mut String, text: &str, special: impl Fn(usize,
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, encode};
+
+    #[test]
+    fn attributes_of_a_relative_name_are_in_the_reverse_order_of_der() {
+        let attribute = |oid: &[u8], tag: u8, value: &[u8]| {
+            let value = encode(tag, value);
+            encode(SEQUENCE, &[encode(OBJECT_IDENTIFIER, oid), value].concat())
+        };
+        let common_name = attribute(&[0x55, 4, 3], 0x0c, b"ten bytes.");
+        let email = attribute(b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", 0x16, b"ab");
+        let name = encode(SET, &[common_name, email].concat());
+        let text = Name(&name).rfc4514().unwrap();
+        // The longer one is the last in DER, and the text begins with the last.
+        assert_eq!(text, "CN=ten bytes.+emailAddress=ab");
+    }
+}

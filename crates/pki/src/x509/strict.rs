@@ -304,6 +304,27 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_begins_before_1970_only_with_an_earlier_date() {
+        for (date, before) in [(DATE, false), (b"\x17\x0d691231235959Z", true)] {
+            let bytes = with(DATES_AT, &sequence_of(&[date, DATE]));
+            let certificate = crate::x509::Certificate::parse(&bytes).unwrap();
+            assert_eq!(certificate.begins_before_1970(), before);
+        }
+    }
+
+    #[test]
+    fn an_algorithm_is_a_sequence_with_an_identifier_and_nothing_behind() {
+        let algorithm = sequence_of(&[OID]);
+        for (bytes, valid) in [
+            (algorithm.clone(), true),
+            (OID.to_vec(), false),
+            ([&algorithm[..], &algorithm].concat(), false),
+        ] {
+            assert_eq!(is_algorithm(&bytes), valid, "{bytes:x?}");
+        }
+    }
+
+    #[test]
     fn lengths_have_their_shortest_form() {
         for (shortest, longer, len) in [
             (&[0x7f][..], &[0x81, 0x7f][..], 0x7f),

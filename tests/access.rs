@@ -216,6 +216,11 @@ fn unreadable_rules_let_nobody_in() {
     std::fs::remove_dir_all(rules.join("ip4/127.0.0.9_32/env")).unwrap();
     rules.file("ip4/127.0.0.9_32/env", "no directory");
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
+    // Nobody writes to it: opening it as a file would never end.
+    let pipe = rules.join("ip4/127.0.0.9_32/env");
+    std::fs::remove_file(&pipe).unwrap();
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
 }
 
 /// As a user without the right to search them.
@@ -251,6 +256,10 @@ fn unsearchable_rules_directory_is_an_error() {
     mode("ip6", 0o700);
     run("127.0.0.9").success();
     denied("::1");
+    // The rules of an IPv4 address may also be those of its IPv6 form.
+    mode("ip6", 0o755);
+    mode("ip4", 0o700);
+    denied("::ffff:127.0.0.9");
     mode("", 0o700);
     denied("127.0.0.9");
 }
@@ -290,6 +299,10 @@ fn names_are_looked_up_and_match_rules() {
     assert_eq!(
         run(&["-l", "me"], "127.0.0.9").success().out(),
         "a.good.test. me unset none\n"
+    );
+    assert_eq!(
+        run(&["-H"], "127.0.0.9").success().out(),
+        "unset unset unset none\n"
     );
     assert_eq!(
         run(&["-i", path], "127.0.0.9").success().out(),

@@ -10,7 +10,8 @@ use unix::quoted;
 use super::Report;
 use super::pair::Pair;
 use crate::credentials::resolver::Certificates;
-use crate::credentials::sni_directory::{CHALLENGES, Place, SniDirectory};
+use crate::credentials::sni_directory::challenge::CHALLENGES;
+use crate::credentials::sni_directory::{Place, SniDirectory};
 use crate::files::error::unusable;
 use crate::host_name;
 

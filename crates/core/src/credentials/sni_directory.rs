@@ -20,8 +20,7 @@ use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::retry::{Attempt, Files};
 use crate::files::{OpenFile, has_directory};
 use crate::host_name;
-
-pub use challenge::{CHALLENGES, challenge_place};
+use challenge::CHALLENGES;
 
 /// The open directory.
 pub struct SniDirectory {
@@ -276,7 +275,7 @@ fn of_stem(stem: &str) -> [Place; PLACES] {
     ]
 }
 
-mod challenge;
+pub mod challenge;
 mod listing;
 #[cfg(test)]
 mod tests;

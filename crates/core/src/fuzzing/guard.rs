@@ -2,7 +2,8 @@
 
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions, is_resumable};
-use crate::credentials::sni_directory::{challenge_place, places, unicode_places};
+use crate::credentials::sni_directory::challenge::challenge_place;
+use crate::credentials::sni_directory::{places, unicode_places};
 use crate::credentials::ticketer::TicketKeys;
 use crate::keyguard::PrivateMaterial;
 use crate::keyguard::Role;

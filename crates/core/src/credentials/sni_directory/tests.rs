@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::challenge::challenge_place;
 use super::*;
 use crate::testing::{self, CERTIFICATE, KEY};
 

@@ -13,6 +13,8 @@ import sys
 TREE = pathlib.Path(__file__).resolve().parent.parent
 COPYRIGHT = "packaging/debian/copyright"
 MARK = "# Crates, written by packaging/licences.py\n"
+# The programs contain what these say, although only a build script depends on them.
+PACKED = ["webpki-roots"]
 # Of several licences we choose the first one of these.
 PREFERRED = ["MIT", "ISC", "BSD-3-Clause", "Apache-2.0"]
 # Debian has this text in a file.
@@ -33,6 +35,7 @@ def crates():
     for arch in "x86_64", "aarch64":
         lines = cargo(*tree, "--target", arch + "-unknown-linux-musl").splitlines()
         names |= {tuple(line.split()[:2]) for line in lines if line}
+    names |= {(p["name"], "v" + p["version"]) for p in found if p["name"] in PACKED}
     return found, names
 
 

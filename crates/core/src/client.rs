@@ -27,6 +27,7 @@ use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
 use crate::setup::{self, Privileged, Ready, Setup};
+use crate::verify::compiled_in;
 use crate::verify::dane::Dane;
 use crate::verify::policy::{Sources, TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
@@ -157,7 +158,7 @@ pub(crate) fn sources(
 /// The trust anchors that are given.
 fn anchors(context: &Context, options: &ClientOptions) -> Result<Option<Source>, Fatal> {
     if options.webpki_roots {
-        return Ok(Some(Source::CompiledIn(webpki_roots::TLS_SERVER_ROOTS)));
+        return Ok(Some(Source::CompiledIn(compiled_in::MOZILLA)));
     }
     Source::from_environment(context)
 }

@@ -2,6 +2,7 @@
 //! certificate by pins and TLSA records, its name, and its signature in the handshake.
 
 pub mod chain;
+pub mod compiled_in;
 pub mod crl;
 pub mod dane;
 mod handshake_signature;

@@ -18,6 +18,7 @@ use webpki::anchor_from_trusted_cert;
 use crate::files::error::{Failure, unreadable, unusable};
 use crate::files::retry::{Attempt, Files, Reader};
 use crate::files::{OpenFile, variable};
+use crate::verify::compiled_in::Packed;
 use crate::{CONTEXT, crypto};
 
 /// The trust anchors of an engine. Parsed lazily: usually one of some 140 is needed.
@@ -27,7 +28,7 @@ pub struct Anchors {
     /// the usable ones is accepted, whether or not it is marked as a CA.
     listed: DerStore,
     /// Anchors that are part of the program.
-    compiled_in: &'static [TrustAnchor<'static>],
+    compiled_in: Packed,
 }
 
 /// Where the anchors come from.
@@ -38,7 +39,7 @@ pub enum Source {
     /// One file.
     File(OsString),
     /// No file: the anchors are part of the program.
-    CompiledIn(&'static [TrustAnchor<'static>]),
+    CompiledIn(Packed),
 }
 
 impl Source {
@@ -61,7 +62,7 @@ impl Anchors {
                 let listed = from_file(reader, path)?;
                 Self::new(listed).map_err(|unknown| none_in(path, unknown).into())
             }),
-            Source::CompiledIn(anchors) => Ok(Self::compiled_in(anchors)),
+            Source::CompiledIn(anchors) => Ok(Self::compiled_in(*anchors)),
         }
     }
 
@@ -89,7 +90,7 @@ impl Anchors {
         listed.shrink();
         let anchors = Self {
             listed,
-            compiled_in: &[],
+            compiled_in: Packed(&[]),
         };
         let any = anchors.usable(|_| true, |_| ()).next().is_some();
         if any {
@@ -108,7 +109,7 @@ impl Anchors {
         Self::new(listed).ok()
     }
 
-    fn compiled_in(anchors: &'static [TrustAnchor<'static>]) -> Self {
+    fn compiled_in(anchors: Packed) -> Self {
         Self {
             listed: DerStore::default(),
             compiled_in: anchors,
@@ -129,12 +130,12 @@ impl Anchors {
         let issues = |root: &Certificate<'_>| wanted(root.subject().0) && root.may_issue();
         let compiled_in = (self.compiled_in.iter()).filter(|anchor| wanted(&anchor.subject));
         let listed = self.usable(issues, |anchor| anchor.to_owned());
-        listed.chain(compiled_in.cloned()).collect()
+        listed.chain(compiled_in).collect()
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.usable(|_| true, |_| ()).count() + self.compiled_in.len()
+        self.usable(|_| true, |_| ()).count() + self.compiled_in.iter().count()
     }
 
     /// The certificates that were read, in DER.

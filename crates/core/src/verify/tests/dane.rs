@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 
 use cli::EngineOptions;
-use rustls::pki_types::{ServerName, TrustAnchor};
+use rustls::pki_types::ServerName;
 use webpki::anchor_from_trusted_cert;
 
 use super::*;
 use crate::crypto::Hash;
 use crate::files::retry::Files;
 use crate::testing;
+use crate::verify::compiled_in::Packed;
 use crate::verify::dane::Dane;
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
@@ -68,8 +69,7 @@ fn a_record_of_usage_0_describes_only_an_issuer_on_the_path() {
 fn a_record_of_usage_0_describes_an_anchor_without_certificate_by_its_key() {
     let world = World::new();
     let root = world.root.signed(&world.root_key);
-    let anchor = anchor_from_trusted_cert(&root).unwrap().to_owned();
-    let compiled_in: &'static [TrustAnchor<'static>] = Box::leak(Box::new([anchor]));
+    let compiled_in = Packed::one(&anchor_from_trusted_cert(&root).unwrap());
     let key = world.root_key.info();
     for (fields, selected, accepted) in [
         ("0 1 1", key.clone(), true),
@@ -102,5 +102,5 @@ fn revocation_lists_are_read_if_anchors_or_records_of_usage_2_need_chains() {
     assert!(!reads(None, None));
     assert!(!reads(None, Some(dane("3 0 1", &root))));
     assert!(reads(None, Some(dane("2 0 1", &root))));
-    assert!(reads(Some(Source::CompiledIn(&[])), None));
+    assert!(reads(Some(Source::CompiledIn(Packed(&[]))), None));
 }

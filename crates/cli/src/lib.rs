@@ -35,7 +35,7 @@ pub use id::Id;
 pub use ids::{Ids, Whose, warn_about_engine_group, warn_about_kept_groups};
 pub use limits::{ConnectionLimits, Rate};
 pub use number::{list_u32, unsigned};
-pub use option_spec::{Argument, Check, Effect, OptionSpec, Program, Reads};
+pub use option_spec::{Argument, Check, Effect, OptionSpec, Paragraph, Program, Reads};
 pub use parsed_options::{ParsedOption, ParsedOptions};
 pub use parser::parse;
 pub use pins::Pin;

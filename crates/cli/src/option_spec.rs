@@ -20,9 +20,9 @@ pub struct OptionSpec {
     pub effect: Effect,
     /// A few words for `--help`, shells and manual pages, which stand alone.
     pub help: &'static str,
-    /// The text for the pages: [`paragraph`]. A negation's text continues the paragraph of the
+    /// The text for the pages. A negation's text continues the paragraph of the
     /// option that it negates.
-    pub doc: &'static str,
+    pub doc: Paragraph,
 }
 
 /// The value of an option.
@@ -193,8 +193,30 @@ impl Program {
     }
 }
 
-/// Text that only the pages contain. Release builds leave it out; the generator of the pages is
-/// a debug build.
-pub(crate) const fn paragraph(text: &'static str) -> &'static str {
-    if cfg!(debug_assertions) { text } else { "" }
+/// Text that only the pages contain. Release builds leave it out, and its pointer, which would be
+/// relocated at each start; the generator of the pages is a debug build.
+#[derive(Clone, Copy, Debug)]
+pub struct Paragraph {
+    #[cfg(debug_assertions)]
+    text: &'static str,
+}
+
+impl Paragraph {
+    /// The text; empty in release builds.
+    pub const fn text(self) -> &'static str {
+        #[cfg(debug_assertions)]
+        return self.text;
+        #[cfg(not(debug_assertions))]
+        ""
+    }
+}
+
+/// The paragraph with this text.
+pub(crate) const fn paragraph(text: &'static str) -> Paragraph {
+    #[cfg(not(debug_assertions))]
+    let _ = text;
+    Paragraph {
+        #[cfg(debug_assertions)]
+        text,
+    }
 }

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     use crate::id::{Id, Server, Tls};
-    use crate::option_spec::Effect;
+    use crate::option_spec::{Effect, paragraph};
 
     const fn spec(
         short: Option<char>,
@@ -190,7 +190,7 @@ mod tests {
             argument,
             effect: Effect::Set(id),
             help: "",
-            doc: "",
+            doc: paragraph(""),
         }
     }
 

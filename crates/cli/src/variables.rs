@@ -1,7 +1,7 @@
 //! The variables that tell an engine where keys, certificates and trust anchors are, and which
 //! ids it takes. They are removed from the program's environment, unless `-Z` is given.
 
-use crate::option_spec::paragraph;
+use crate::option_spec::{Paragraph, paragraph};
 
 /// A variable of the engines.
 #[derive(Debug)]
@@ -12,9 +12,9 @@ pub struct Variable {
     pub help: &'static str,
     /// Its text in the page of the server; None if a server does not read it. An empty text
     /// means that it shares the text of the next row.
-    pub server: Option<&'static str>,
+    pub server: Option<Paragraph>,
     /// Its text in the page of the client, in the same form.
-    pub client: Option<&'static str>,
+    pub client: Option<Paragraph>,
 }
 
 impl Variable {
@@ -47,7 +47,7 @@ pub static VARIABLES: &[Variable] = &[
              read once, and the buffer is wiped when TLS has its own \
              copy. `-v2` warns of a key that everybody may read (mode bit 004).",
         )),
-        client: Some(""),
+        client: Some(paragraph("")),
     },
     Variable {
         name: "CERTFILE",
@@ -61,7 +61,7 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "KEYFILE:",
         help: "file with the private key for this server name",
-        server: Some(""),
+        server: Some(paragraph("")),
         client: None,
     },
     Variable {
@@ -109,8 +109,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "CADIR",
         help: "directory of trusted CAs, instead of CAFILE",
-        server: Some(""),
-        client: Some(""),
+        server: Some(paragraph("")),
+        client: Some(paragraph("")),
     },
     Variable {
         name: "CAFILE",
@@ -175,7 +175,7 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "OCSPFILE",
         help: "file with the OCSP response for CERTFILE",
-        server: Some(""),
+        server: Some(paragraph("")),
         client: None,
     },
     Variable {
@@ -192,8 +192,8 @@ pub static VARIABLES: &[Variable] = &[
     Variable {
         name: "TLS_UID",
         help: "for root: numeric user id of the TLS process",
-        server: Some(""),
-        client: Some(""),
+        server: Some(paragraph("")),
+        client: Some(paragraph("")),
     },
     Variable {
         name: "TLS_GID",

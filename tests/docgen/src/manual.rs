@@ -253,7 +253,10 @@ fn options(program: &Program) -> String {
     if !own.is_empty() {
         text.push_str(&option_list(program, &own, |row| {
             let default = if row.id().is_none() { "default: " } else { "" };
-            paragraph(&capital(&format!("{default}{}", row.doc)), Some(program))
+            paragraph(
+                &capital(&format!("{default}{}", row.doc.text())),
+                Some(program),
+            )
         }));
     }
     if !others.is_empty() {

@@ -2,7 +2,7 @@
 
 use cli::usage::add_words;
 use cli::variables::{VARIABLES, Variable};
-use cli::{OptionSpec, Program, Reads, suite};
+use cli::{OptionSpec, Paragraph, Program, Reads, suite};
 
 use crate::consumer;
 
@@ -40,8 +40,8 @@ fn list(program: &Program, rows: &[&OptionSpec]) -> String {
     for row in rows {
         let spelling = spelling(program, row);
         match items.last_mut().filter(|_| row.id().is_none()) {
-            Some(item) => item.push_str(&format!(" {spelling} (default): {}", row.doc)),
-            None => items.push(format!("{spelling}: {}", row.doc)),
+            Some(item) => item.push_str(&format!(" {spelling} (default): {}", row.doc.text())),
+            None => items.push(format!("{spelling}: {}", row.doc.text())),
         }
     }
     let items = items.iter().map(|item| fill("-", &mut item.split(' ')));
@@ -77,7 +77,7 @@ fn spelling(program: &Program, row: &OptionSpec) -> String {
 /// The variables that the program reads: in the page of an engine all about them, in other pages
 /// a few words.
 pub fn variables(program: &Program) -> String {
-    let text_of: fn(&Variable) -> Option<&'static str> = match program.name {
+    let paragraph: fn(&Variable) -> Option<Paragraph> = match program.name {
         suite::TLSD_IO => |variable| variable.server,
         suite::TLSC_IO => |variable| variable.client,
         _ => return brief_variables(program),
@@ -85,7 +85,7 @@ pub fn variables(program: &Program) -> String {
     let mut items = String::new();
     let mut names: Vec<String> = Vec::new();
     for variable in VARIABLES {
-        let Some(text) = text_of(variable) else {
+        let Some(text) = paragraph(variable).map(Paragraph::text) else {
             continue;
         };
         names.push(format!("`{}`", variable.named("name")));

@@ -28,7 +28,7 @@ use crate::files::variable;
 use crate::keyguard::{KeyLocation, PrivateMaterial, Role, process};
 use crate::report::channel_binding::exporter::Exporter;
 use crate::report::notification::PeerInfo;
-use crate::setup::{self, Privileged, Ready, Setup};
+use crate::setup::{self, Privileged, Ready, Setup, Start};
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
 use crate::verify::verifiers::ClientVerifier;
@@ -36,6 +36,14 @@ use crate::wall_clock::WallClock;
 
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
+    let start = start(context)?;
+    setup::run(context, start)
+}
+
+/// Reads the options, and does what they ask for. Not inlined, so that the stack that this
+/// takes is free when data flow.
+#[inline(never)]
+fn start(context: &mut Context) -> Result<Start, Fatal> {
     let started = Instant::now();
     let (options, [fdr, fdw]) = ServerOptions::read(context)?;
     let setup = Setup {
@@ -50,15 +58,13 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     };
     let line = setup.log_line(context);
     if options.engine.check.is_some() {
-        return check::server::check(context, setup, &options);
+        return check::server::check(context, setup, &options).map(Start::Checked);
     }
     let prepared = prepare(context, setup, &options);
-    setup::run(context, line, prepared)
+    Ok(Start::Engine(line, prepared))
 }
 
-/// Takes the steps of [`setup`]. Not inlined, so that the stack that this takes is
-/// free when data flow.
-#[inline(never)]
+/// Takes the steps of [`setup`].
 fn prepare(
     context: &Context,
     setup: Setup,

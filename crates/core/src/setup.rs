@@ -109,14 +109,15 @@ impl Setup {
 
     /// Sets the verbosity, and begins the log line if the verbosity asks for one. So far it
     /// has only the peer's address.
-    pub fn log_line(&self, context: &mut Context) -> Option<LogLine> {
+    pub fn log_line(&self, context: &mut Context) -> Option<Box<LogLine>> {
         context.verbosity = self.options.verbosity;
         if context.verbosity < 2 {
             return None;
         }
         let remote = log_line::remote_in_environment(&context.env);
         let socket = || unix::net::remote_of(self.descriptors.net_in).map(Endpoint::from);
-        Some(LogLine::new(self.started, remote.or_else(socket)))
+        let line = LogLine::new(self.started, remote.or_else(socket));
+        Some(Box::new(line))
     }
 }
 
@@ -191,16 +192,24 @@ impl Unprivileged {
     }
 }
 
-/// Runs the engine to its end, and prints the log line. If preparing it has failed,
-/// returns that error.
-pub fn run(
-    context: &mut Context,
-    mut line: Option<LogLine>,
-    prepared: Result<Box<EventLoop>, Fatal>,
-) -> Result<u8, Fatal> {
+/// What the options of an engine ask for.
+pub enum Start {
+    /// A check of the files, which ended with this exit code.
+    Checked(u8),
+    /// The engine, or why it cannot run, and the log line if one is wanted.
+    Engine(Option<Box<LogLine>>, Result<Box<EventLoop>, Fatal>),
+}
+
+/// Runs an engine to its end, and prints the log line. If preparing it has failed,
+/// returns that error. Returns the exit code of a check.
+pub fn run(context: &mut Context, start: Start) -> Result<u8, Fatal> {
+    let (mut line, prepared) = match start {
+        Start::Checked(code) => return Ok(code),
+        Start::Engine(line, prepared) => (line, prepared),
+    };
     // Nothing reads the variables any more. They would take memory as long as data flow.
     context.env = Env::default();
-    let result = prepared.and_then(|mut event_loop| event_loop.run(context, line.as_mut()));
+    let result = prepared.and_then(|mut event_loop| event_loop.run(context, line.as_deref_mut()));
     match line {
         Some(line) => line.finish(context, result),
         None => result,

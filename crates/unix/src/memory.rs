@@ -23,8 +23,8 @@ pub fn trim() {
 #[inline(never)]
 fn trim_stack(page_size: usize) {
     let local = 0u8;
-    // This function and the call below use less than 2048 bytes of the stack.
-    let end = (&raw const local).addr().saturating_sub(2048) & !(page_size - 1);
+    // This function and the call below use less than 1024 bytes of the stack.
+    let end = (&raw const local).addr().saturating_sub(1024) & !(page_size - 1);
     let len = STACK.next_multiple_of(page_size);
     let start = with_exposed_provenance_mut(end.saturating_sub(len));
     if let Some(start) = NonNull::new(start) {

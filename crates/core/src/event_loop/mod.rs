@@ -64,16 +64,23 @@ impl EventLoop {
         }
         let ended = self.drive(first);
         if let Some(line) = line {
-            let (session, counters) = (self.pump.session(), self.pump.counters());
-            let bytes = [counters.received, counters.sent];
-            let chain = session.peer_chain();
-            line.connection(session.state(), chain, self.name(), bytes);
-            line.tlsa(session.tlsa());
-            if let Ok(outcome) = &ended {
-                line.end(outcome.reason);
-            }
+            self.record(line, &ended);
         }
         exit::result(ended?, self.options.verbosity)
+    }
+
+    /// Records the connection in `line`. Not inlined, so that the stack that this takes is
+    /// free when data flow.
+    #[inline(never)]
+    fn record(&self, line: &mut LogLine, ended: &Result<Outcome, Fatal>) {
+        let (session, counters) = (self.pump.session(), self.pump.counters());
+        let bytes = [counters.received, counters.sent];
+        let chain = session.peer_chain();
+        line.connection(session.state(), chain, self.name(), bytes);
+        line.tlsa(session.tlsa());
+        if let Ok(outcome) = ended {
+            line.end(outcome.reason);
+        }
     }
 
     /// The first step: a client sends its ClientHello. While the server prepares its answer, the

@@ -219,16 +219,18 @@ fn peer_info_is_off_by_default() {
     assert_eq!(client.0.len(), 4, "{:?}", client.0);
 }
 
-/// The certificates of the fuzzing corpus, as files.
+/// The certificates of the fuzzing corpus, without those that fuzzers found: openssl serves no
+/// certificate with another key. Their names are hashes.
 fn odd_certificates() -> Vec<(String, Vec<u8>)> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/peer_info");
     let entries = std::fs::read_dir(corpus).unwrap().flatten();
     let files = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
+        let found = name.len() == 40;
         let bytes = std::fs::read(entry.path()).ok()?;
         let (length, der) = bytes.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
-        (der.len() == length).then(|| (name, der.to_vec()))
+        (!found && der.len() == length).then(|| (name, der.to_vec()))
     });
     files.collect()
 }

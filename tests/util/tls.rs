@@ -87,6 +87,7 @@ pub fn openssl_server<S: AsRef<OsStr>>(
     args: impl IntoIterator<Item = S>,
 ) -> (Running, u16) {
     let args: Vec<_> = args.into_iter().collect();
+    let mut tries = 0;
     loop {
         let port = free_port();
         let server = cmd(["openssl", "s_server", "-naccept", "1"])
@@ -101,9 +102,13 @@ pub fn openssl_server<S: AsRef<OsStr>>(
             let listens = process_listens_on(server.pid(), port);
             (listens || !server.alive()).then_some(listens)
         });
-        // Otherwise somebody else was given the port meanwhile.
         if listens {
             return (server, port);
+        }
+        // Somebody else may have been given the port meanwhile, but not each time.
+        tries += 1;
+        if tries == 10 {
+            server.fail("does not listen");
         }
     }
 }

@@ -164,9 +164,9 @@ fn memory_is_bounded_whoever_comes() {
         (limit.clients.len(), limit.clients.capacity()),
         (8, capacity)
     );
-    // As doc/s6-tcpserverd.md has it.
+    // As doc/s6-tcpserverd.md has it; 32-bit processors may need less.
     assert_eq!(super::tests::limit(1, 1).places, CLIENTS);
-    assert_eq!(CLIENTS * size_of::<Client>(), 192 << 10);
+    assert!(CLIENTS * size_of::<Client>() <= 192 << 10);
 }
 
 #[test]

@@ -215,6 +215,17 @@ fn the_server_takes_any_listening_socket_and_nothing_else() {
 }
 
 #[test]
+fn socket_at_an_ipv4_mapped_address_is_reported_as_ipv4() {
+    let socket = std::net::TcpListener::bind("[::ffff:127.0.0.1]:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let show = "echo $TCPREMOTEIP $TCPLOCALIP";
+    let _server = cmd(["s6-tcpserverd", "sh", "-c", show])
+        .fd(0, socket)
+        .start();
+    assert_eq!(talk(port, ""), "127.0.0.1 127.0.0.1\n");
+}
+
+#[test]
 fn running_out_of_descriptors_is_survived() {
     let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "cat"])
         .prelude("ulimit -n 6")

@@ -6,8 +6,8 @@ use std::os::fd::RawFd;
 
 use cli::id::{Id, Launcher, Tls};
 use cli::{
-    ACME_TLS, Context, Fatal, ParsedOption, ParsedOptions, StartCheck, check_client_certificates,
-    normalize_sni_level,
+    Context, Fatal, ParsedOption, ParsedOptions, StartCheck, answers_challenges,
+    check_client_certificates, normalize_sni_level,
 };
 
 use crate::ends::Ends;
@@ -73,7 +73,7 @@ fn has_challenges(given: &ParsedOptions) -> Result<bool, Fatal> {
     let alpn = Id::Tls(Tls::Alpn);
     let last = given.iter().filter(|option| option.id == alpn).last();
     let protocols = last.map(ParsedOption::protocols).transpose()?;
-    Ok(protocols.is_some_and(|names| names.iter().any(|name| name == ACME_TLS)))
+    Ok(protocols.is_some_and(|names| answers_challenges(&names)))
 }
 
 /// The options that the program around the engine consumes.

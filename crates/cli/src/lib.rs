@@ -41,7 +41,7 @@ pub use parser::parse;
 pub use pins::Pin;
 pub use tls::{
     ACME_TLS, ClientCertificate, ClientOptions, CrlCheck, EngineOptions, ServerOptions, SniLevel,
-    StartCheck, check_client_certificates, normalize_sni_level,
+    StartCheck, answers_challenges, check_client_certificates, normalize_sni_level,
 };
 pub use unix::suite;
 pub use value::Value;

@@ -18,6 +18,11 @@ use crate::value::Value;
 /// The application protocol of ACME's challenge TLS-ALPN-01 (RFC 8737 section 4).
 pub const ACME_TLS: &[u8] = b"acme-tls/1";
 
+/// Whether a server with these protocols of `--alpn` answers ACME challenges.
+pub fn answers_challenges(alpn: &[Vec<u8>]) -> bool {
+    alpn.iter().any(|name| name == ACME_TLS)
+}
+
 /// The options of both engines.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineOptions {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cli::{ClientCertificate, Context, Fatal, ServerOptions};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions, answers_challenges};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
@@ -141,10 +141,10 @@ pub(crate) fn private_material(
     guarded: bool,
 ) -> Result<PrivateMaterial, Fatal> {
     resolver::check_level(context, options.sni())?;
-    let protocols = Protocols::new(&options.engine.alpn);
-    resolver::check_protocols(context, options.sni(), &protocols)?;
+    let alpn = &options.engine.alpn;
+    resolver::check_protocols(context, options.sni(), alpn)?;
     let mut certificates = Certificates::load(context, files, options.sni())?;
-    if protocols.has_acme() {
+    if answers_challenges(alpn) {
         certificates.answer_challenges();
     }
     // A fault of the file is reported even if no session is resumed.

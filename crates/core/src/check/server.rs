@@ -1,12 +1,11 @@
 //! `--check` of s6-tlsd-io.
 
-use cli::{ClientCertificate, Context, Fatal, ServerOptions, SniLevel};
+use cli::{ClientCertificate, Context, Fatal, ServerOptions, SniLevel, answers_challenges};
 use tunnel::handshake_facts::HandshakeFacts;
 use unix::quoted;
 
 use super::pair::Peers;
 use super::{Report, pairs, sni_directory, trust};
-use crate::credentials::acme::Protocols;
 use crate::credentials::sessions::Sessions;
 use crate::files::retry::Files;
 use crate::keyguard::KeyLocation;
@@ -25,7 +24,7 @@ pub fn check(context: &Context, setup: Setup, options: &ServerOptions) -> Result
     let material = private_material(context, &files, options, guarded)?;
     let pairs = pairs::all(&mut report, &material.certificates, options.sni())?;
     let directory = material.certificates.directory();
-    if let Some(directory) = directory.filter(|_| Protocols::new(&options.engine.alpn).has_acme()) {
+    if let Some(directory) = directory.filter(|_| answers_challenges(&options.engine.alpn)) {
         sni_directory::challenges(&report, directory)?;
     }
     privileged.assume_identity()?;

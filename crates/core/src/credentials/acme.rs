@@ -1,7 +1,7 @@
 //! ACME's challenge TLS-ALPN-01 (RFC 8737): which clients are shown a challenge certificate
 //! instead of the server's own.
 
-use cli::ACME_TLS;
+use cli::{ACME_TLS, answers_challenges};
 
 /// What a ClientHello asks for, by the application protocols that it offers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +28,7 @@ impl Protocols {
     /// What a client that offers these protocols asks for. Challenges are shown only if
     /// their protocol is one of the server's.
     pub fn asked<'a>(&self, offer: impl Iterator<Item = &'a [u8]>) -> Asked {
-        if !self.has_acme() {
+        if !answers_challenges(&self.0) {
             return Asked::Certificate;
         }
         let offer: Vec<_> = offer.collect();
@@ -48,11 +48,6 @@ impl Protocols {
         let mut protocols = self.0.clone();
         protocols.sort_by_key(|name| name == ACME_TLS);
         protocols
-    }
-
-    /// Whether the protocol of challenges is one of them.
-    pub fn has_acme(&self) -> bool {
-        self.has(ACME_TLS)
     }
 
     fn has(&self, wanted: &[u8]) -> bool {

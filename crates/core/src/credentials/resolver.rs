@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use cli::message::NEEDS_A_LABEL;
-use cli::{Context, Fatal, SniLevel};
+use cli::{Context, Fatal, SniLevel, answers_challenges};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tunnel::handshake_facts::{HandshakeAbort, HandshakeFacts};
@@ -174,12 +174,8 @@ pub fn has_directory(context: &Context, level: SniLevel) -> bool {
 
 /// Refuses the protocol of ACME challenges among these if there is no directory for them. A
 /// server that agrees on it without challenges breaks the assumption of RFC 8737 section 5.
-pub fn check_protocols(
-    context: &Context,
-    level: SniLevel,
-    protocols: &Protocols,
-) -> Result<(), Fatal> {
-    if protocols.has_acme() && !has_directory(context, level) {
+pub fn check_protocols(context: &Context, level: SniLevel, alpn: &[Vec<u8>]) -> Result<(), Fatal> {
+    if answers_challenges(alpn) && !has_directory(context, level) {
         let text = "--alpn=acme-tls/1 needs SNIDIR, with --sni or --mandatory-sni";
         return Err(Fatal::user(text));
     }

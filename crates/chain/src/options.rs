@@ -49,11 +49,7 @@ impl Options {
         normalize_sni_level(&mut given);
         let challenges = has_challenges(&given)?;
         let (own, engine) = LauncherOptions::split(&mut given);
-        let options = own.options(context, Side::Server, engine, prog);
-        Ok(Self {
-            challenges,
-            ..options
-        })
+        Ok(own.options(context, Side::Server, challenges, engine, prog))
     }
 
     /// Reads a client's command line.
@@ -64,7 +60,8 @@ impl Options {
         if network.read == network.write {
             return Err(Fatal::user("read-fd and write-fd must be different"));
         }
-        Ok(own.options(context, Side::Client(network), engine, prog))
+        let challenges = false;
+        Ok(own.options(context, Side::Client(network), challenges, engine, prog))
     }
 }
 
@@ -122,6 +119,7 @@ impl LauncherOptions {
         self,
         context: &mut Context,
         side: Side,
+        challenges: bool,
         engine: Vec<OsString>,
         prog: Vec<OsString>,
     ) -> Options {
@@ -132,7 +130,7 @@ impl LauncherOptions {
             verbosity: self.verbosity,
             keep: self.keep,
             check: self.check,
-            challenges: false,
+            challenges,
             prog,
         }
     }

@@ -3,6 +3,7 @@
 mod description;
 mod faults;
 mod sni_directory;
+mod staple;
 
 use std::fs;
 

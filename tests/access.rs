@@ -417,20 +417,35 @@ fn ident_is_queried_only_with_r() {
     let output = run(&["-Hrw"]).code(2);
     let no_user = " reason ident server replied: no such user";
     assert_eq!(said(&output.err()), refused("127.0.0.77") + no_user);
-    // Nobody answers there.
-    let silent = access(&["-Hrw"]).env("TCPREMOTEIP", "127.0.0.78").run();
-    let said = said(&silent.code(111).err());
-    assert!(said.starts_with(&refused("127.0.0.78")), "{said}");
-    let silent = access(&["-Hrv3"]).env("TCPREMOTEIP", "127.0.0.78").run();
-    let warned = silent.success();
-    assert_eq!(warned.out(), "unset unset unset none\n");
-    let warning = "warning: unable to ask the ident server: Connection refused\n";
-    assert!(warned.err().contains(warning), "{}", warned.err());
     let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();
     client.fatal(
         1,
         "s6-ident-client: warning: ident server replied: no such user",
     );
+}
+
+#[test]
+fn a_client_without_an_ident_server_is_refused_only_with_w() {
+    // Nothing listens on port 113 of the first one; no query to the other one can start,
+    // because the server's address is not ours.
+    for (remote, local, why) in [
+        ("127.0.0.78", "127.0.0.1", "Connection refused"),
+        ("127.0.0.78", "192.0.2.1", "Cannot assign requested address"),
+    ] {
+        let run = |options: &[&str]| {
+            let access = access(options).env("TCPREMOTEIP", remote);
+            access.env("TCPLOCALIP", local).run()
+        };
+        let why = format!("unable to ask the ident server: {why}");
+        let refused = said(&run(&["-Hrw"]).code(111).err());
+        let line = format!("deny pid ip {remote} reason {why}");
+        assert!(refused.contains(&line), "{refused}");
+        assert!(refused.ends_with(&format!("fatal: {why}")), "{refused}");
+        let served = run(&["-Hrv3"]).success();
+        assert_eq!(served.out(), "unset unset unset none\n");
+        let warning = format!("warning: {why}\n");
+        assert!(served.err().contains(&warning), "{}", served.err());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod description;
 mod faults;
+mod settings;
 mod sni_directory;
 mod staple;
 

@@ -3,8 +3,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use cli::id::{Access, Applyuidgid, Id, Socketbinder};
-use cli::{ConnectionLimits, Context, Fatal, Ids, ParsedOptions, operands, suite};
+use cli::id::{Access, Applyuidgid, Id, Socketbinder, Tcpserverd};
+use cli::{ConnectionLimits, Context, Fatal, Ids, ParsedOption, ParsedOptions, operands, suite};
 use tcp::access::Ruleset;
 use unix::{quoted, user};
 
@@ -32,11 +32,21 @@ pub fn check(
 /// Where the server would listen, and for how many clients.
 fn endpoint(context: &Context, given: &ParsedOptions, address: &[OsString]) -> Result<(), Fatal> {
     let endpoint = operands::endpoint(&address[0], &address[1])?;
-    let limits = ConnectionLimits::new(given);
     context.fact("address", endpoint.address)?;
     context.fact("port", endpoint.port)?;
+    let limits = ConnectionLimits::new(given);
     context.fact("connections", limits.total)?;
-    context.fact("connections-per-address", limits.per_address)
+    context.fact("connections-per-address", limits.per_address)?;
+    let option = |id| given.get(Id::Tcpserverd(id));
+    let rate = option(Tcpserverd::Rate).map(ParsedOption::rate);
+    context.fact("rate", or_none(rate.transpose()?))?;
+    context.fact("ipv6-prefix", or_none(limits.ipv6_prefix))?;
+    let drain = option(Tcpserverd::Drain).map(ParsedOption::number);
+    context.fact("drain", or_none(drain.map(|time| format!("{time} s"))))
+}
+
+fn or_none(value: Option<impl ToString>) -> String {
+    value.map_or("none".to_owned(), |value| value.to_string())
 }
 
 /// The programs up to s6-tlsd, each of which executes the next one.

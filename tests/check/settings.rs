@@ -1,6 +1,6 @@
-//! What the check prints of options.
+//! What the check prints of options: limits, and what a certificate of the peer needs.
 
-use super::fact;
+use super::{fact, facts, server};
 use crate::util::{certs, cmd};
 
 #[test]
@@ -34,4 +34,49 @@ fn the_limits_of_a_server_are_described() {
         ];
         assert_eq!(keys.map(|key| fact(&output, key)), expected);
     }
+}
+
+#[test]
+fn client_certificates_are_asked_for_in_words() {
+    for (options, asked, verification) in [
+        (&["-Y"][..], "optional", "anchors"),
+        (&["-y"], "mandatory", "anchors"),
+        (&["-Y", "--any-client-cert"], "optional, any", "none"),
+        (&["-y", "--any-client-cert"], "mandatory, any", "none"),
+    ] {
+        let output = server(&[&["--check"][..], options].concat(), "p256");
+        let output = output.env("CAFILE", certs().path("ca.pem")).run().success();
+        assert_eq!(fact(&output, "client-certificates"), asked);
+        assert_eq!(fact(&output, "verification"), verification, "{asked}");
+    }
+    let output = server(&["--check"], "p256").run().success();
+    assert_eq!(facts(&output, "verification"), [""; 0]);
+}
+
+#[test]
+fn pins_alone_need_no_anchors() {
+    let pin = format!("SHA256:{}", certs().hash("p256"));
+    let client = cmd(["s6-tlsc-io", "--check", &format!("--pin={pin}"), "6", "7"]);
+    let output = client.run().success();
+    assert_eq!(fact(&output, "verification"), "pins");
+    assert_eq!(fact(&output, "pin"), pin);
+    for key in ["anchors", "anchors-file", "anchors-directory"] {
+        assert_eq!(facts(&output, key), [""; 0], "{key}");
+    }
+}
+
+#[test]
+fn a_directory_of_anchors_is_described() {
+    let dir = super::snidir(&[
+        ("ca.pem", "ca.pem"),
+        ("twin.pem", "twin.pem"),
+        ("junk", "p256.key"),
+    ]);
+    let client = cmd(["s6-tlsc-io", "--check", "6", "7"]);
+    let output = client.env("CADIR", dir.path()).run().success();
+    assert_eq!(fact(&output, "verification"), "anchors");
+    let path = dir.path().display().to_string();
+    assert_eq!(fact(&output, "anchors-directory"), path);
+    assert_eq!(fact(&output, "anchors"), "2");
+    assert_eq!(facts(&output, "anchors-file"), [""; 0]);
 }

@@ -1,6 +1,7 @@
 //! Session resumption (RFC 5077, RFC 8446 section 2.2) with ticket keys from a
 //! file.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,23 @@ use crate::util::{Running, TempDir, certs, cmd, need};
 const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 const NEW: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
 
-/// A server of its own, with these options and these keys.
+/// A server of its own, with these options and these ticket keys.
 fn server(options: &[&str], keys: &Path) -> (Running, u16) {
+    server_with_pair(options, keys, "p256.key", certs().path("p256.pem"))
+}
+
+/// The same with this private key and this certificate.
+fn server_with_pair(
+    options: &[&str],
+    keys: &Path,
+    key: &str,
+    certificate: impl AsRef<OsStr>,
+) -> (Running, u16) {
     let server = cmd(["s6-tlsserver", "-1H"])
         .args(options)
         .args(["127.0.0.1", "0", "sh", "-c", ECHO])
-        .env("KEYFILE", certs().path("p256.key"))
-        .env("CERTFILE", certs().path("p256.pem"))
+        .env("KEYFILE", certs().path(key))
+        .env("CERTFILE", certificate)
         .env("CAFILE", certs().path("ca.pem"))
         .env("TICKETKEYFILE", keys)
         .start();
@@ -53,6 +64,10 @@ const VERSIONS: [&[&str]; 2] = [
     &["-tls1_3", "-servername", "localhost"],
 ];
 
+/// Options of servers, and the versions in which these resume sessions: with a key guard only in
+/// TLS 1.3.
+const SERVERS: [(&[&str], &[&[&str]]); 2] = [(&[], &VERSIONS), (&["--key-guard"], &[VERSIONS[1]])];
+
 #[test]
 fn another_server_with_the_same_file_resumes() {
     if !need(&["openssl"]) {
@@ -60,7 +75,7 @@ fn another_server_with_the_same_file_resumes() {
     }
     let dir = TempDir::new();
     let keys = dir.secret("keys", OLD);
-    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
+    for (options, versions) in SERVERS {
         for version in versions {
             let session = dir.join("session");
             let (_first, port) = server(options, &keys);
@@ -87,7 +102,7 @@ fn client_learns_that_a_ticket_is_valid_for_12_hours() {
     }
     let dir = TempDir::new();
     let keys = dir.secret("keys", OLD);
-    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
+    for (options, versions) in SERVERS {
         for version in versions {
             let session = dir.join("session");
             let (_server, port) = server(options, &keys);
@@ -199,21 +214,11 @@ fn session_resumes_only_with_the_same_public_key() {
     let dir = TempDir::new();
     let file = dir.secret("keys", OLD);
     let renewed = renewed(&dir);
-    for (options, versions) in [(&[][..], &VERSIONS[..]), (&["--key-guard"], &VERSIONS[1..])] {
-        let start = |key: &str, certificate: &Path| {
-            let server = cmd(["s6-tlsserver", "-1H"])
-                .args(options)
-                .args(["127.0.0.1", "0", "sh", "-c", ECHO])
-                .env("KEYFILE", certs().path(key))
-                .env("CERTFILE", certificate)
-                .env("TICKETKEYFILE", &file)
-                .start();
-            let port = server.port();
-            (server, port)
-        };
+    for (options, versions) in SERVERS {
         let (_first, first) = server(options, &file);
-        let (_renewed, renewed) = start("p256.key", &renewed);
-        let (_other, other) = start("p384.key", Path::new(&certs().path("p384.pem")));
+        let (_renewed, renewed) = server_with_pair(options, &file, "p256.key", &renewed);
+        let (_other, other) =
+            server_with_pair(options, &file, "p384.key", certs().path("p384.pem"));
         for version in versions {
             let [given, left] = ["given", "left"].map(|name| dir.join(name));
             assert!(!visit(first, version, None, &given));

@@ -21,18 +21,21 @@ fn the_places_are_of_the_name_and_then_of_its_wildcards() {
     assert_eq!(places("localhost").len(), 4);
 }
 
+const NO_HOST_NAMES: [&str; 9] = [
+    "",
+    "..",
+    "../x",
+    "a/b",
+    ".a",
+    "a\0",
+    "\u{e4}.org",
+    "*.b.org",
+    CHALLENGES,
+];
+
 #[test]
 fn only_host_names_have_places() {
-    for name in [
-        "",
-        "..",
-        "../x",
-        "a/b",
-        ".a",
-        "a\0",
-        "\u{e4}.org",
-        "*.b.org",
-    ] {
+    for name in NO_HOST_NAMES {
         assert_eq!(places(name), [], "{name:?}");
     }
     for name in ["_dmarc.b.org", "xn--a.b.org", "192.0.2.1"] {
@@ -48,19 +51,9 @@ fn a_challenge_has_one_place_and_only_host_names_have_challenges() {
         ".acme-tls-alpn/a.b.org.crt.pem",
     ];
     assert_eq!(place("A.b.Org."), Some(files.map(str::to_owned)));
-    for name in [
-        "",
-        "..",
-        "../x",
-        "a/b",
-        ".a",
-        "a\0",
-        "*.b.org",
-        ".acme-tls-alpn",
-    ] {
+    for name in NO_HOST_NAMES {
         assert_eq!(place(name), None, "{name:?}");
     }
-    assert!(places(CHALLENGES).is_empty());
 }
 
 /// A directory in which these files are the test's key or its certificate, by their
@@ -77,7 +70,7 @@ impl Directory {
         for name in names {
             let path = directory.0.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let is_key = name.ends_with("key") || name.ends_with("privkey.pem");
+            let is_key = name.ends_with("key") || name.ends_with("key.pem");
             let content = if is_key { KEY } else { CERTIFICATE };
             fs::write(path, content).unwrap();
         }
@@ -207,11 +200,7 @@ fn a_challenge_that_is_a_symbolic_link_is_refused() {
     ];
     let targets = Directory::with(&["key", "crt"]);
     for (linked, target) in files.iter().zip(["key", "crt"]) {
-        let directory = Directory::with(&[]);
-        fs::create_dir(directory.0.join(CHALLENGES)).unwrap();
-        for (file, content) in files.iter().zip([KEY, CERTIFICATE]) {
-            fs::write(directory.0.join(file), content).unwrap();
-        }
+        let directory = Directory::with(&files);
         assert_eq!(directory.challenge(), Ok(true));
         let linked = directory.0.join(linked);
         fs::remove_file(&linked).unwrap();

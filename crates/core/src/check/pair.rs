@@ -17,7 +17,6 @@ use super::certificate::{covers, date, is_by_another_key, issuer, key_type, name
 use super::settings::word;
 use crate::crypto;
 use crate::verify::chain::Chain;
-use crate::verify::policy;
 use crate::verify::trust_anchors::Anchors;
 use crate::wall_clock;
 
@@ -222,7 +221,7 @@ impl Pair {
         };
         let algorithms = crypto::signature_algorithms();
         let now = wall_clock::now();
-        policy::verify_by_anchors(&chain, anchors, None, now, &algorithms, |_| ())?;
+        chain.verify(anchors, None, now, &algorithms, |_| ())?;
         let key = Certificate::parse(end_entity).and_then(|certificate| certificate.public_key());
         match key.filter(|key| !crypto::can_verify(key.algorithm)) {
             Some(key) => Err(Refusal::KeyType(kind::name(key.algorithm)).into()),

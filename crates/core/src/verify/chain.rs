@@ -8,6 +8,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, Error};
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::iter::once;
 use tunnel::explain::refusal::{RSA_BITS, RSA_EXPONENT_BITS, Refusal, refused};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
@@ -43,7 +44,8 @@ pub struct Target<'a> {
 impl Chain<'_> {
     /// Checks that it leads to one of `anchors`, is valid `now`, and is not revoked by
     /// `revocations`, if there are any. If a list is the reason and the error does not
-    /// name it, `explain` gets the text that does.
+    /// name it, `explain` gets the text that does. Of a certificate that is itself an anchor,
+    /// only the dates are checked.
     pub fn verify(
         &self,
         anchors: &Anchors,
@@ -52,6 +54,13 @@ impl Chain<'_> {
         algorithms: &WebPkiSupportedAlgorithms,
         explain: impl FnOnce(String),
     ) -> Result<(), Error> {
+        if anchors.contain(self.end_entity) {
+            return match fields(self.end_entity)?.validity(now.as_secs()) {
+                Ordering::Less => Err(CertificateError::NotValidYet.into()),
+                Ordering::Equal => Ok(()),
+                Ordering::Greater => Err(CertificateError::Expired.into()),
+            };
+        }
         let target = Target {
             roots: &self.roots(anchors),
             revocations,
@@ -71,7 +80,7 @@ impl Chain<'_> {
         anchors.roots(|subject| wanted.contains(&subject))
     }
 
-    /// Checks that it leads to `target`; otherwise as [`Chain::verify`].
+    /// Checks as [`Chain::verify`] that it leads to `target`, also if it is itself an anchor.
     pub fn verify_to(
         &self,
         target: &Target<'_>,

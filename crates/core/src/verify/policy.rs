@@ -1,6 +1,5 @@
 //! The verification policy: which certificates an engine accepts.
 
-use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +12,7 @@ use webpki::VerifiedPath;
 
 use crate::files::retry::Files;
 use crate::files::variable;
-use crate::verify::chain::{Chain, Target, fields};
+use crate::verify::chain::{Chain, Target};
 use crate::verify::crl::RevocationLists;
 use crate::verify::dane::Dane;
 use crate::verify::pins;
@@ -141,7 +140,7 @@ impl VerificationPolicy {
         };
         let explain = |why: String| self.explain(&why);
         let revocations = self.revocations.as_ref();
-        verify_by_anchors(chain, anchors, revocations, now, algorithms, explain)
+        chain.verify(anchors, revocations, now, algorithms, explain)
     }
 
     /// Checks that the chain leads to one of `roots` by a path that `accept` accepts.
@@ -165,24 +164,4 @@ impl VerificationPolicy {
         let why = format!("certificate of remote refused: {why}");
         self.facts.refuse(why);
     }
-}
-
-/// Checks as [`Chain::verify`] that the chain leads to one of `anchors`. Of a certificate that is
-/// itself an anchor, only the dates are checked.
-pub fn verify_by_anchors(
-    chain: &Chain<'_>,
-    anchors: &Anchors,
-    revocations: Option<&RevocationLists>,
-    now: UnixTime,
-    algorithms: &WebPkiSupportedAlgorithms,
-    explain: impl FnOnce(String),
-) -> Result<(), Error> {
-    if anchors.contain(chain.end_entity) {
-        return match fields(chain.end_entity)?.validity(now.as_secs()) {
-            Ordering::Less => Err(CertificateError::NotValidYet.into()),
-            Ordering::Equal => Ok(()),
-            Ordering::Greater => Err(CertificateError::Expired.into()),
-        };
-    }
-    chain.verify(anchors, revocations, now, algorithms, explain)
 }

@@ -77,11 +77,7 @@ fn prepare(
     let started = setup.started;
     let privileged = Privileged::new(setup, context)?;
     // 2. Variables first, then files that often only root may read.
-    let name = options
-        .server_name
-        .as_deref()
-        .map(server_name)
-        .transpose()?;
+    let name = wanted_name(options)?;
     let sources = sources(context, &files, options, name.as_ref())?;
     let key = load_key(context, &files, options, started, &facts)?;
     // 3. The keys are loaded, or the guard loads them meanwhile: drop privileges.
@@ -276,8 +272,13 @@ pub(crate) fn policy(
     Ok(policy)
 }
 
+/// The name that the server must have; None if none was given.
+pub(crate) fn wanted_name(options: &ClientOptions) -> Result<Option<ServerName<'static>>, Fatal> {
+    options.server_name.as_deref().map(server_name).transpose()
+}
+
 /// Reads a host name or an address.
-pub(crate) fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
+fn server_name(name: &OsStr) -> Result<ServerName<'static>, Fatal> {
     let invalid = || {
         let why = if name.as_encoded_bytes().is_ascii() {
             "neither host name nor address"

@@ -6,7 +6,7 @@ use unix::quoted;
 
 use super::pair::Peers;
 use super::{Report, pairs, trust};
-use crate::client::{connection, needed, policy, private_material, server_name, sources};
+use crate::client::{connection, needed, policy, private_material, sources, wanted_name};
 use crate::files::retry::Files;
 use crate::keyguard::KeyLocation;
 use crate::setup::{Privileged, Setup};
@@ -18,11 +18,7 @@ pub fn check(context: &Context, setup: Setup, options: &ClientOptions) -> Result
     let facts = HandshakeFacts::default();
     let mut report = Report::new(context, &options.engine);
     let privileged = Privileged::new(setup, context)?;
-    let name = options
-        .server_name
-        .as_deref()
-        .map(server_name)
-        .transpose()?;
+    let name = wanted_name(options)?;
     let sources = sources(context, &files, options, name.as_ref())?;
     let sources = needed(sources, options);
     let key = (options.client_certificate)

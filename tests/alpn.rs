@@ -1,6 +1,6 @@
 //! Application protocols (ALPN, RFC 7301).
 
-use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, tlsc, tlsd};
+use crate::util::tls::{ECHO, HELLO, connect, openssl_server, serve, tlsc, tlsclient, tlsd};
 use crate::util::{certs, cmd, need};
 
 /// The output of `openssl s_client` with these arguments, and that of its
@@ -101,10 +101,7 @@ fn server_may_ignore_alpn() {
     for (alpn, said) in [(&["-alpn", "h2"][..], true), (&[], false)] {
         let (_server, port) = openssl_server("p256", [&["-rev"], alpn].concat());
         let program = "echo hello >&7; read -r line <&6; echo \"$line\"; env | grep SSL_";
-        let client = cmd(["s6-tlsclient", "-H", "-klocalhost", "--alpn=x,h2"])
-            .args(["127.0.0.1", &port.to_string(), "sh", "-c", program])
-            .env("CAFILE", certs().path("ca.pem"))
-            .run();
+        let client = tlsclient(&["--alpn=x,h2"], port, program).run();
         assert!(client.out().contains("olleh"), "{}", client.err());
         assert_eq!(client.out().contains("SSL_ALPN_PROTOCOL=h2\n"), said);
     }

@@ -1,5 +1,6 @@
 //! Our programs under foreign super-servers, and in execline scripts.
 
+use crate::util::tls::tlsclient;
 use crate::util::{certs, cmd, free_port, need};
 
 /// Serves `s6-tlsd cat` under `argv`, which ends before the program, and
@@ -13,16 +14,8 @@ fn served_by(argv: &[&str], port: u16) {
     crate::util::eventually("it listens", || {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    let client = cmd([
-        "s6-tlsclient",
-        "-H",
-        "-k",
-        "localhost",
-        "127.0.0.1",
-        &port.to_string(),
-    ])
-    .args(["sh", "-c", "echo there and back >&7; exec 7>&-; cat <&6"])
-    .env("CAFILE", certs().path("ca.pem"));
+    let program = "echo there and back >&7; exec 7>&-; cat <&6";
+    let client = tlsclient(&[], port, program);
     assert_eq!(client.run().success().out(), "there and back\n");
 }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::util::tls::{ECHO, openssl_server, serve, tlsc, tlsd};
+use crate::util::tls::{ECHO, openssl_server, serve, tlsc, tlsclient, tlsd};
 use crate::util::{Ended, Running, accept, certs, cmd, listener, need, pipe, tcp_pair};
 
 const SUITES: [(&str, &str, &str, &str); 9] = [
@@ -74,18 +74,7 @@ fn openssl_as_a_server_is_understood_in_every_suite() {
     for (option, suite, pair, protocol) in SUITES {
         let (_server, port) = openssl_server(pair, [version(protocol), option, suite, "-rev"]);
         let program = "echo hello >&7; read -r line <&6; echo \"$line\"; env | grep SSL_ | sort";
-        let client = cmd([
-            "s6-tlsclient",
-            "-H",
-            "-k",
-            "localhost",
-            "127.0.0.1",
-            &port.to_string(),
-        ])
-        .args(["sh", "-c", program])
-        .env("CAFILE", certs().path("ca.pem"))
-        .run()
-        .success();
+        let client = tlsclient(&[], port, program).run().success();
         let out = client.out();
         assert!(out.starts_with("olleh\n"), "{out}");
         assert!(out.contains(&format!("SSL_CIPHER={suite}\n")), "{out}");

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::util::tls::{HELLO, connect, is_guarded, serve, tlsc, tlsd};
+use crate::util::tls::{HELLO, connect, is_guarded, serve, tlsc, tlsclient, tlsd};
 use crate::util::{
     Cmd, Ended, Running, TempDir, accept, certs, cmd, eventually, listener, need, pipe, skip,
     tcp_pair,
@@ -42,19 +42,12 @@ fn kill_one(running: &Running, victim: &str) {
 /// A client whose program echoes what the server sends, for ever.
 fn round_and_round(port: u16) -> Running {
     let program = "head -c 100000 /dev/zero >&7; exec cat <&6 >&7";
-    cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
-        .arg(port.to_string())
-        .args(["sh", "-c", program])
-        .env("CAFILE", certs().path("ca.pem"))
-        .start()
+    tlsclient(&[], port, program).start()
 }
 
 /// Checks that a service takes a client. Returns how many descriptors it has open after that.
 fn serves(server: &Running, port: u16) -> usize {
-    let client = cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
-        .arg(port.to_string())
-        .args(["sh", "-c", "echo hello >&7; exec 7>&-; cat <&6"])
-        .env("CAFILE", certs().path("ca.pem"));
+    let client = tlsclient(&[], port, "echo hello >&7; exec 7>&-; cat <&6");
     assert_eq!(client.run().success().out(), "hello\n");
     settled("it has gone", server, &["s6-tcpserverd"]);
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));

@@ -4,7 +4,7 @@
 use std::net::TcpStream;
 
 use crate::util::relay::{Edit, relay};
-use crate::util::tls::{ECHO, ENGINES, HELLO, openssl_server, serve, tlsc, tlsd};
+use crate::util::tls::{ECHO, ENGINES, HELLO, openssl_server, serve, tlsc, tlsclient, tlsd};
 use crate::util::{Ended, Output, accept, certs, cmd, listener, need, skip, tcp_pair};
 
 const SECP256R1: u16 = 23;
@@ -291,10 +291,8 @@ fn tls_1_2_has_the_classical_groups() {
         .start();
         client.wait_out("Cipher is ECDHE-RSA-");
         let (_server, port) = openssl_server("rsa", ["-tls1_2", "-rev", "-groups", group]);
-        let client = cmd(["s6-tlsclient", &list, "-Hk", "localhost", "127.0.0.1"])
-            .arg(port.to_string())
-            .args(["sh", "-c", "echo abc >&7; read -r line <&6; echo $line"])
-            .env("CAFILE", certs().path("ca.pem"));
+        let program = "echo abc >&7; read -r line <&6; echo $line";
+        let client = tlsclient(&[&list], port, program);
         assert_eq!(client.run().success().out(), "cba\n");
     }
     let (server, port) = serve(&["--groups=X25519MLKEM768"], "p256", &["cat"]);
@@ -339,10 +337,8 @@ fn openssl_in_node_exchanges_keys_by_the_hybrid_group() {
     let server = cmd(["node", "-e", NODE_SERVER])
         .args([certs().path("p256.key"), certs().path("p256.pem")])
         .start();
-    let client = cmd(["s6-tlsclient", "-Hk", "localhost", "127.0.0.1"])
-        .arg(server.port().to_string())
-        .args(["sh", "-c", "echo abc >&7; read -r line <&6; echo $line"])
-        .env("CAFILE", certs().path("ca.pem"));
+    let program = "echo abc >&7; read -r line <&6; echo $line";
+    let client = tlsclient(&[], server.port(), program);
     assert_eq!(client.run().success().out(), "abc\n");
 }
 

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use crate::util::tls::{client_hello, is_guarded, openssl_server, serve, tlsd};
+use crate::util::tls::{client_hello, is_guarded, openssl_server, serve, tlsclient, tlsd};
 use crate::util::{Running, TempDir, certs, cmd, need, tcp_pair};
 
 /// The groups of TLS 1.2, each first in one list: the first one is chosen.
@@ -47,10 +47,8 @@ fn a_clients_key_signs_the_handshake_of_every_group() {
             args.extend(stapled);
             let (_server, port) = openssl_server("p256", args);
             let option = format!("--groups={groups}");
-            let client = cmd(["s6-tlsclient", "-Hklocalhost", "-y", "--key-guard", &option])
-                .args(["127.0.0.1", &port.to_string()])
-                .args(["sh", "-c", "echo abc >&7; head -n 1 <&6"])
-                .env("CAFILE", &ca)
+            let options = ["-y", "--key-guard", &option];
+            let client = tlsclient(&options, port, "echo abc >&7; head -n 1 <&6")
                 .env("KEYFILE", certs().path("client.key"))
                 .env("CERTFILE", certs().path("client.pem"));
             assert_eq!(client.run().success().out(), "cba\n", "{groups}");

@@ -18,6 +18,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
 use rustls::ProtocolVersion;
 
+use crate::util::tls::tlsclient;
 use crate::util::{DEADLINE, Running, TempDir, certs, cmd, eventually, idle, noise, sha256};
 use client::{Client, Close, Trouble, connect, hello, other, reset, rest};
 use processes::{Engines, Footprint, footprint, memory};
@@ -178,12 +179,9 @@ impl Stage {
     }
 
     fn program(&self) -> Result<(), Trouble> {
-        let output = cmd(["s6-tlsclient", "-H", "-k", "localhost", "127.0.0.1"])
-            .arg(self.port.to_string())
-            .args(["sh", "-c", "(cat \"$0\" >&7) & exec 7>&-; sha256sum <&6"])
-            .arg(&self.file)
-            .env("CAFILE", certs().path("ca.pem"))
-            .run();
+        let program = "(cat \"$0\" >&7) & exec 7>&-; sha256sum <&6";
+        let client = tlsclient(&[], self.port, program);
+        let output = client.arg(&self.file).run();
         if !output.err().is_empty() {
             return Err(Trouble::Other(output.err()));
         }

@@ -50,6 +50,15 @@ pub fn tlsc(options: &[&str], program: &str) -> Cmd {
         .env("CAFILE", certs().path("ca.pem"))
 }
 
+/// `s6-tlsclient` with these options to localhost at `port`, around a shell command, trusting the
+/// CA of the tests.
+pub fn tlsclient(options: &[&str], port: u16, program: &str) -> Cmd {
+    cmd(["s6-tlsclient", "-H", "-k", "localhost"])
+        .args(options)
+        .args(["127.0.0.1", &port.to_string(), "sh", "-c", program])
+        .env("CAFILE", certs().path("ca.pem"))
+}
+
 /// Connects a server (network on 0 and 1) and a client (6 and 7), and runs
 /// both to their end.
 pub fn connect(server: Cmd, client: Cmd) -> (Output, Output) {

@@ -186,42 +186,43 @@ fn variables(env: &[u8]) -> Result<Variables, Defect> {
     Ok(variables.filter(|(name, _)| !name.is_empty()).collect())
 }
 
+/// A database with these records.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn database(records: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut tables: Vec<Vec<(u32, u32)>> = vec![Vec::new(); 256];
+    for (key, data) in records {
+        let offset = (HEADER + body.len()) as u32;
+        tables[usize::from(hash(key) as u8)].push((hash(key), offset));
+        body.extend((key.len() as u32).to_le_bytes());
+        body.extend((data.len() as u32).to_le_bytes());
+        body.extend_from_slice(key);
+        body.extend_from_slice(data);
+    }
+    let mut header = Vec::new();
+    for table in tables {
+        let slots = table.len() as u32 * 2;
+        header.extend(((HEADER + body.len()) as u32).to_le_bytes());
+        header.extend(slots.to_le_bytes());
+        let mut filled = vec![(0, 0); slots as usize];
+        for (hash, record) in table {
+            let mut at = (hash >> 8) % slots;
+            while filled[at as usize].1 != 0 {
+                at = (at + 1) % slots;
+            }
+            filled[at as usize] = (hash, record);
+        }
+        for (hash, record) in filled {
+            body.extend(hash.to_le_bytes());
+            body.extend(record.to_le_bytes());
+        }
+    }
+    [header, body].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A database with these records.
-    fn database(records: &[(&[u8], &[u8])]) -> Vec<u8> {
-        let mut body = Vec::new();
-        let mut tables: Vec<Vec<(u32, u32)>> = vec![Vec::new(); 256];
-        for (key, data) in records {
-            let offset = (HEADER + body.len()) as u32;
-            tables[usize::from(hash(key) as u8)].push((hash(key), offset));
-            body.extend((key.len() as u32).to_le_bytes());
-            body.extend((data.len() as u32).to_le_bytes());
-            body.extend_from_slice(key);
-            body.extend_from_slice(data);
-        }
-        let mut header = Vec::new();
-        for table in tables {
-            let slots = table.len() as u32 * 2;
-            header.extend(((HEADER + body.len()) as u32).to_le_bytes());
-            header.extend(slots.to_le_bytes());
-            let mut filled = vec![(0, 0); slots as usize];
-            for (hash, record) in table {
-                let mut at = (hash >> 8) % slots;
-                while filled[at as usize].1 != 0 {
-                    at = (at + 1) % slots;
-                }
-                filled[at as usize] = (hash, record);
-            }
-            for (hash, record) in filled {
-                body.extend(hash.to_le_bytes());
-                body.extend(record.to_le_bytes());
-            }
-        }
-        [header, body].concat()
-    }
 
     fn with<T>(bytes: &[u8], name: &str, run: impl FnOnce(Result<Database, Defect>) -> T) -> T {
         let path = std::env::temp_dir().join(format!("s6-tls-cdb-{name}-{}", std::process::id()));

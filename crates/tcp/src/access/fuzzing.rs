@@ -10,18 +10,50 @@ use super::rule::{Allowed, Defect, Verdict};
 use super::rules::{prefixes, suffixes};
 use super::{cdb, directory};
 
-/// The input is the length of a key, the key, and a database.
+/// The input is the length of a key, the key, and a database. What the key's rule says means the
+/// same in another database, in which it is the rule of no other key.
 pub fn cdb(input: &[u8]) -> bool {
     let rest = input.split_first();
     let split = rest.and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
     let Some((key, database)) = split else {
         return false;
     };
-    let verdict = file(database)
-        .and_then(cdb::Database::new)
-        .and_then(|database| database.rule(key));
+    let verdict = rule(database, key);
     plain(&verdict);
-    matches!(verdict, Ok(Verdict::Allow(_) | Verdict::Deny))
+    let Ok(verdict @ (Verdict::Allow(_) | Verdict::Deny)) = verdict else {
+        return false;
+    };
+    let longer = [key, b"D"].concat();
+    let database = cdb::database(&[(&longer, b"D"), (key, &written(&verdict)), (key, b"A")]);
+    assert_eq!(rule(&database, key), Ok(verdict));
+    assert_eq!(rule(&database, &longer), Ok(Verdict::Deny));
+    assert_eq!(rule(&database, &[key, b"A"].concat()), Ok(Verdict::None));
+    true
+}
+
+/// What the rule with this key in `database` says.
+fn rule(database: &[u8], key: &[u8]) -> Result<Verdict, Defect> {
+    file(database)
+        .and_then(cdb::Database::new)
+        .and_then(|database| database.rule(key))
+}
+
+/// The data of a record that says this.
+fn written(verdict: &Verdict) -> Vec<u8> {
+    let Allowed { env, exec } = match verdict {
+        Verdict::None => return b"?".to_vec(),
+        Verdict::Deny => return b"D".to_vec(),
+        Verdict::Allow(allowed) => allowed,
+    };
+    let variables = env.iter().map(|(name, value)| {
+        let value = value.iter().flat_map(|value| [b"=", &value[..]]);
+        [&[&name[..]], &value.collect::<Vec<_>>()[..], &[b"\0"]]
+            .concat()
+            .concat()
+    });
+    let env: Vec<u8> = variables.flatten().collect();
+    let [env_length, exec_length] = [&env, exec].map(|part| (part.len() as u16).to_be_bytes());
+    [b"A", &env_length[..], &env, &exec_length, exec].concat()
 }
 
 fn file(content: &[u8]) -> Result<File, Defect> {
@@ -67,6 +99,9 @@ pub fn rules(input: &[u8]) -> bool {
     assert!(value.is_none_or(single), "a NUL in a value");
     let verdict = cdb::parse(data);
     plain(&verdict);
+    if let Ok(verdict) = &verdict {
+        assert_eq!(cdb::parse(&written(verdict)).as_ref(), Ok(verdict));
+    }
     matches!(verdict, Ok(Verdict::Allow(_)))
 }
 

@@ -1,6 +1,8 @@
 //! Entry points for fuzzing. Each panics if an input shows a defect, and returns whether the input
 //! was understood. See fuzz/README.md.
 
+mod packet;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use crate::{Answer, Config, Failure, Hosts, Name, Query};
 const ID: u16 = 0x1234;
 
 /// The input is a byte that chooses the query and the transport, and the server's packet.
-/// Whatever that contains, an answer is one to the query.
+/// Whatever that contains, an answer is one to the query, and a packet written from the answer
+/// gives the same answer.
 pub fn dns(input: &[u8]) -> bool {
     let Some((how, packet)) = input.split_first() else {
         return false;
@@ -38,7 +41,11 @@ pub fn dns(input: &[u8]) -> bool {
         assert!(packet.starts_with(&ID.to_be_bytes()));
     }
     match &reply {
-        Reply::Final(Ok(answer)) => check(&query, answer),
+        Reply::Final(Ok(answer)) => {
+            check(&query, answer);
+            let again = message.decode(&packet::written(&query, answer), whole);
+            assert_eq!(again, reply);
+        }
         Reply::Truncated => assert!(!whole),
         _ => {}
     }

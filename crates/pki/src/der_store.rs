@@ -206,6 +206,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes in miri")]
     fn blocks_of_any_length_are_not_overwritten_before_they_are_read() {
         // Contents of different lengths differ in every byte.
         let der = |len: usize| {
@@ -237,6 +238,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes in miri")]
     fn lines_of_different_lengths_are_decoded() {
         let der: Vec<u8> = (0..=255).collect();
         let text = STANDARD.encode(&der);

@@ -16,10 +16,10 @@ pub struct Pages {
 }
 
 /// Untouched pages do not count against the system's commit limit. FreeBSD always
-/// overcommits and has no flag for this.
-#[cfg(not(target_os = "freebsd"))]
+/// overcommits and has no flag for this, and miri does not know it.
+#[cfg(not(any(target_os = "freebsd", miri)))]
 const NO_RESERVE: MapFlags = MapFlags::MAP_NORESERVE;
-#[cfg(target_os = "freebsd")]
+#[cfg(any(target_os = "freebsd", miri))]
 const NO_RESERVE: MapFlags = MapFlags::empty();
 
 impl Pages {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg_attr(miri, ignore = "miri has no MAP_NORESERVE")]
+    #[cfg_attr(miri, ignore = "miri has no madvise")]
     fn pages_are_zero_at_first_and_after_release() {
         let mut pages = Pages::new(NonZeroUsize::new(10_000).unwrap()).unwrap();
         assert_eq!(pages.len(), 10_000);

@@ -15,6 +15,8 @@ pub mod log_line;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cli::{Context, CrlCheck, Group, SniLevel};
 use pki::der_store::DerStore;
 use pki::x509::{Certificate, der, strict};
@@ -27,7 +29,7 @@ use rustls::{CertificateError, Error, PeerMisbehaved};
 use tunnel::hello::Hellos;
 use tunnel::record_status::RecordStatus;
 use unix::Env;
-use webpki::KeyUsage;
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::credentials::resolver::Certificates;
 use crate::crypto;
@@ -49,8 +51,8 @@ const CERTIFICATE_FILE: &str = concat!(
     "/../pki/src/testdata/certificate.pem"
 );
 
-/// Files of keys and certificates, PEM or DER: DER is taken whole, and any key and
-/// chain can be put together.
+/// Files of keys and certificates, PEM or DER: DER is taken whole, what is written again as PEM
+/// is read alike, and any key and chain can be put together.
 pub fn pem(input: &[u8]) -> bool {
     let der = der::is_der_sequence(input);
     let chain = read::certificates(input);
@@ -72,6 +74,19 @@ pub fn pem(input: &[u8]) -> bool {
     let own = read::certificates(CERTIFICATE).unwrap();
     let expected = [&own[..], &chain, &own].concat();
     assert!(listed.iter().eq(expected.iter().map(|der| der.as_ref())));
+    if !chain.is_empty() {
+        let again: String = chain.iter().map(|der| block("CERTIFICATE", der)).collect();
+        assert_eq!(read::certificates(again.as_bytes()).as_ref(), Ok(&chain));
+        let anchors =
+            |file: &[u8]| Anchors::parse(file).map(|anchors| format!("{:?}", anchors.subjects()));
+        assert_eq!(anchors(again.as_bytes()), anchors(input));
+    }
+    if let Ok(key) = &key {
+        for label in ["PRIVATE KEY", "EC PRIVATE KEY"] {
+            let again = block(label, key.secret_der());
+            assert_eq!(read::private_key(again.as_bytes()).as_ref(), Ok(key));
+        }
+    }
     if let Some(anchors) = Anchors::parse(input) {
         assert!(chain.iter().any(|certificate| anchors.contain(certificate)));
         // Certificates that may issue nothing are anchors only for themselves.
@@ -95,8 +110,18 @@ pub fn pem(input: &[u8]) -> bool {
     chain.iter().any(|der| Certificate::parse(der).is_some())
 }
 
-/// One certificate in DER: its fields lie inside of it, and only the anchor itself
-/// is trusted.
+/// A PEM block (RFC 7468 section 2).
+fn block(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in STANDARD.encode(der).as_bytes().chunks(64) {
+        text.extend(line.iter().copied().map(char::from));
+        text.push('\n');
+    }
+    text + &format!("-----END {label}-----\n")
+}
+
+/// One certificate in DER: its fields lie inside of it and are those that webpki reads, and only
+/// the anchor itself is trusted.
 pub fn x509(input: &[u8]) -> bool {
     let certificate = Certificate::parse(input);
     if strict::is_certificate(input) {
@@ -119,9 +144,13 @@ pub fn x509(input: &[u8]) -> bool {
             certificate.public_key().and_then(|key| key.rsa_bits()),
         );
     }
+    let der = CertificateDer::from(input);
+    // webpki reads dates only later.
+    if let (Some(ours), Ok(theirs)) = (&certificate, EndEntityCert::try_from(&der)) {
+        read_alike(ours, &theirs);
+    }
     let anchors = Anchors::parse(CERTIFICATE).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let der = CertificateDer::from(input);
     let itself = anchors.contain(&der);
     let verifier = ServerVerifier {
         policy: TrustCell::from(VerificationPolicy {
@@ -137,8 +166,21 @@ pub fn x509(input: &[u8]) -> bool {
     certificate.is_some()
 }
 
+/// What we show of a certificate is what webpki judges.
+fn read_alike(ours: &Certificate<'_>, theirs: &EndEntityCert<'_>) {
+    assert_eq!(ours.subject().0, theirs.subject());
+    assert_eq!(ours.issuer().0, theirs.issuer());
+    assert_eq!(ours.serial_number(), theirs.serial());
+    let key = theirs.subject_public_key_info();
+    assert_eq!(ours.public_key_info(), key.as_ref());
+    let names = ours.identities();
+    for name in theirs.valid_dns_names() {
+        assert!(names.iter().any(|own| own == name.as_bytes()), "{name}");
+    }
+}
+
 /// A file of revocation lists: a certificate that every list of its issuer names is
-/// not accepted.
+/// not accepted. The lists mean the same in PEM and in DER.
 pub fn crl(input: &[u8]) -> bool {
     let Ok(lists) = RevocationLists::parse(input, CrlCheck::Chain) else {
         return false;
@@ -157,11 +199,28 @@ pub fn crl(input: &[u8]) -> bool {
     };
     let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
     let algorithms = crypto::signature_algorithms();
-    let verdict = |lists| chain.verify(&anchors, lists, now, &algorithms, drop);
+    let verdict =
+        |lists: Option<&RevocationLists>| chain.verify(&anchors, lists, now, &algorithms, drop);
     assert_eq!(verdict(None), Ok(()));
     let with_lists = verdict(Some(&lists));
     assert!(with_lists.is_err());
+    let ders = read::revocation_lists(input).unwrap();
+    let again: String = ders.iter().map(|der| block("X509 CRL", der)).collect();
+    for file in [again.into_bytes(), ders.concat()] {
+        assert_eq!(read::revocation_lists(&file[..]).as_ref(), Ok(&ders));
+        let read = RevocationLists::parse(file, CrlCheck::Chain).unwrap();
+        assert!(facts(&read).eq(facts(&lists)));
+        assert_eq!(verdict(Some(&read)), with_lists);
+    }
     with_lists == Err(CertificateError::Revoked.into())
+}
+
+/// What lists say of themselves.
+fn facts(lists: &RevocationLists) -> impl Iterator<Item = (String, i64, i64)> {
+    let facts = lists
+        .each()
+        .map(|list| (list.issuer, list.this_update, list.next_update));
+    facts.map(|(issuer, from, until)| (issuer, from.seconds(), until.seconds()))
 }
 
 /// Certificates in DER, each after its length in two bytes.

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cli::address::{Endpoint, Ip};
 use cli::{ClientCertificate, EngineOptions};
 use pki::read;
 use rustls::Connection;
@@ -348,13 +349,21 @@ impl World {
             let line = fatal.line("s6-tlsd-io").unwrap();
             assert_eq!(line.matches(char::is_control).count(), 1, "{line:?}");
             assert!(line.len() <= 4096 && line.ends_with('\n'), "{line:?}");
+            assert_eq!(log_line::banned(&line), None, "{line:?}");
         }
-        let mut line = LogLine::new(started, None);
+        let remote = Endpoint {
+            address: Ip::V4([192, 0, 2, 1]).into(),
+            port: 4711,
+        };
+        let mut line = LogLine::new(started, Some(remote));
         let session = self.engine.pump.session();
         let name = session.asked_name();
         line.connection(session.state(), session.peer_chain(), name, [0, 0]);
         line.end(reason);
         log_line::check(&line.to_string());
+        let banned = log_line::banned(&log_line::whole(&line.to_string()));
+        let at_fault = (code != 0 && reason != EndReason::Idle).then_some(remote.address.ip);
+        assert_eq!(banned, at_fault, "{line}");
         let sent = self.engine.pipe(End::NetOut).record.clone();
         let sent = peer::split(&sent).into_iter();
         Seen {

@@ -92,6 +92,8 @@ pub struct Kind<'a> {
     pub retries: bool,
     /// A client: it has a certificate.
     pub certified: bool,
+    /// Its certificate is not that of the engine.
+    pub foreign: bool,
     /// It sends these as further certificates of its chain.
     pub appended: Vec<u8>,
 }
@@ -109,7 +111,7 @@ pub fn client(kind: Kind<'_>, edits: Edits) -> Connection {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier::any()));
     let mut config = if kind.certified {
-        let pair = super::chain(&kind.appended);
+        let pair = super::chain(kind.foreign, &kind.appended);
         config.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)))
     } else {
         config.with_no_client_auth()
@@ -123,7 +125,7 @@ pub fn client(kind: Kind<'_>, edits: Edits) -> Connection {
 /// A server that makes these changes.
 pub fn server(kind: Kind<'_>, edits: Edits) -> Connection {
     start(edits);
-    let pair = super::chain(&kind.appended);
+    let pair = super::chain(kind.foreign, &kind.appended);
     let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(kind.versions)
         .unwrap();

@@ -75,6 +75,12 @@ impl Exporter {
     pub fn value(&self) -> Option<[u8; 32]> {
         lock(&self.exported).value
     }
+
+    /// Makes it as new, for another connection.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub fn reset(&self) {
+        *lock(&self.exported) = Exported::default();
+    }
 }
 
 impl KeyLog for Exporter {

@@ -50,6 +50,7 @@ mod groups;
 mod guard_tls12;
 mod haproxy;
 mod harness;
+mod http;
 mod ident;
 mod ids;
 mod key_guard;

@@ -153,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no madvise")]
+    fn release_of_an_empty_buffer_keeps_nothing_in_memory() {
+        let mut buffer = Buffer::new(NonZeroUsize::new(8).unwrap()).unwrap();
+        buffer.append(b"abcdef");
+        buffer.release();
+        assert_eq!(buffer.content(), b"abcdef");
+        buffer.consume(6);
+        buffer.release();
+        assert_eq!(buffer.space().len(), 8);
+        #[cfg(target_os = "linux")]
+        assert_eq!(buffer.space(), [0; 8]);
+    }
+
+    #[test]
     fn commit_and_consume_stop_at_the_bounds() {
         let mut buffer = Buffer::new(NonZeroUsize::new(4).unwrap()).unwrap();
         buffer.commit(100);

@@ -198,4 +198,32 @@ mod tests {
         assert_eq!(session.no_certificate(), None);
         assert_eq!(session.certificate(), Some(certificate));
     }
+
+    #[test]
+    fn facts_are_those_that_were_set_last() {
+        let facts = HandshakeFacts::default();
+        assert!(!facts.is_challenge() && !facts.has_tls13());
+        facts.client_wants_challenge(true);
+        facts.client_has_tls13(true);
+        assert!(facts.is_challenge() && facts.has_tls13());
+        facts.client_wants_challenge(false);
+        facts.client_has_tls13(false);
+        assert!(!facts.is_challenge() && !facts.has_tls13());
+        facts.client_offers([&b"h2"[..], b"a\n"].into_iter());
+        let message = "no common ALPN protocol; client offers h2,a\\x0a";
+        assert_eq!(facts.no_protocol(), message);
+    }
+
+    #[test]
+    fn accepting_record_withdraws_the_refusal_of_others() {
+        let facts = HandshakeFacts::default();
+        assert_eq!((facts.refusal(), facts.tlsa()), (None, None));
+        facts.refuse("by a record".to_owned());
+        assert_eq!(facts.refusal().as_deref(), Some("by a record"));
+        facts.accept_by("3 1 1".to_owned());
+        assert_eq!(
+            (facts.refusal(), facts.tlsa().as_deref()),
+            (None, Some("3 1 1"))
+        );
+    }
 }

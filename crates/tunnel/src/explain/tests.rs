@@ -22,9 +22,10 @@ use protocol::{
 };
 
 /// The texts for errors that have none of their own.
-const FALLBACKS: [&str; 5] = [
+const FALLBACKS: [&str; 6] = [
     "TLS failed",
     "certificate of remote refused: not acceptable",
+    "revocation list refused: not acceptable",
     "remote is incompatible",
     "remote sent a malformed message",
     "remote violated the protocol: unspecified",
@@ -43,6 +44,8 @@ struct Known {
     /// The name of the enum.
     name: &'static str,
     variants: Vec<String>,
+    /// The lines of the variants in `messages.txt`.
+    messages: Vec<String>,
 }
 
 /// Checks the texts of `samples`, which are one for each variant of the enum.
@@ -53,14 +56,20 @@ fn all_have_texts<T: std::fmt::Debug>(
     error: impl Fn(&T) -> Error,
 ) -> Known {
     let variant = |sample: &T| head(&format!("{sample:?}"));
-    for sample in samples {
-        has_text(&error(sample), &variant(sample));
-    }
+    let kind = format!("{package} {name}");
+    let message = |sample: &T| message(&kind, &variant(sample), &error(sample));
     Known {
         package,
         name,
         variants: samples.iter().map(variant).collect(),
+        messages: samples.iter().map(message).collect(),
     }
+}
+
+/// The line for `error` in `messages.txt`, after its check by [`has_text`].
+fn message(kind: &str, variant: &str, error: &Error) -> String {
+    has_text(error, variant);
+    format!("{kind}::{variant}: {}", text(error))
 }
 
 /// Checks that the text of `error` is its own, and does not use the library's names.
@@ -94,10 +103,10 @@ const KINDS: [fn() -> Known; 7] = [
 ];
 
 #[test]
-fn every_error_has_a_message() {
-    for kind in KINDS {
-        assert!(!kind().variants.is_empty());
-    }
+fn every_error_has_the_message_in_the_list() {
+    let messages: Vec<String> = KINDS.iter().flat_map(|kind| kind().messages).collect();
+    let listed: Vec<&str> = include_str!("tests/messages.txt").lines().collect();
+    assert_eq!(messages, listed, "{}", messages.join("\n"));
 }
 
 #[test]
@@ -183,6 +192,7 @@ fn alert_is_internal_error_only_for_our_errors() {
         (Error::General("x".into()), A::InternalError),
         (Error::HandshakeNotComplete, A::InternalError),
         (Error::PeerSentOversizedRecord, A::RecordOverflow),
+        (Error::DecryptError, A::BadRecordMac),
         (
             PeerIncompatible::NoSignatureSchemesInCommon.into(),
             A::HandshakeFailure,
@@ -212,4 +222,12 @@ fn alert_is_internal_error_only_for_our_errors() {
     }
     let long = InvalidMessage::MessageTooLarge.into();
     assert_eq!(alert(&long), Alert::Instead(A::RecordOverflow));
+}
+
+#[test]
+fn key_without_a_scheme_in_common_is_the_peers_incompatibility() {
+    let text = |text: &str| Error::General(text.to_owned());
+    let missing = PeerIncompatible::NoSignatureSchemesInCommon.into();
+    assert_eq!(clarified(text("incompatible signing key")), missing);
+    assert_eq!(clarified(text("other")), text("other"));
 }

@@ -4,7 +4,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertRevocationListError, CertificateError, ExtendedKeyPurpose};
 
 use super::super::refusal::{Refusal, refused};
-use super::{Known, all_have_texts, has_text, other};
+use super::{Known, all_have_texts, head, message, other};
 
 fn now() -> UnixTime {
     UnixTime::since_unix_epoch(std::time::Duration::ZERO)
@@ -58,7 +58,7 @@ pub fn every_refusal_of_a_certificate() -> Known {
         ApplicationVerificationFailure,
         Other(other(webpki::Error::CertDistrusted)),
     ];
-    for refusal in [
+    let refusals = [
         Refusal::BeforeEpoch,
         Refusal::IssuerKeyExponent(34),
         Refusal::IssuerKeySize(1024),
@@ -68,10 +68,13 @@ pub fn every_refusal_of_a_certificate() -> Known {
         Refusal::KeySize(1024),
         Refusal::KeyType("RSASSA-PSS".to_owned()),
         Refusal::KeyUsage,
-    ] {
-        has_text(&refusal.into(), "Refusal");
-    }
-    all_have_texts("rustls", "CertificateError", &samples, |e| e.clone().into())
+    ];
+    let mut known = all_have_texts("rustls", "CertificateError", &samples, |e| e.clone().into());
+    known.messages.extend(refusals.map(|refusal| {
+        let variant = head(&format!("{refusal:?}"));
+        message("our Refusal", &variant, &refusal.into())
+    }));
+    known
 }
 
 pub fn every_refusal_of_a_revocation_list() -> Known {
@@ -187,7 +190,9 @@ pub fn every_verdict_of_webpki() -> Known {
     let by_rustls = |e: &webpki::Error| CertificateError::Other(other(e.clone())).into();
     let by_us = |e: &webpki::Error| refused(e.clone());
     let of_lists = |e: &webpki::Error| CertRevocationListError::Other(other(e.clone())).into();
-    all_have_texts("rustls-webpki", "Error", &samples, by_rustls);
-    all_have_texts("rustls-webpki", "Error", &samples, by_us);
-    all_have_texts("rustls-webpki", "Error", &samples, of_lists)
+    all_have_texts("rustls-webpki", "Error", &samples, of_lists);
+    let mut known = all_have_texts("rustls-webpki", "Error", &samples, by_rustls);
+    let by_us = all_have_texts("rustls-webpki", "Error, by us", &samples, by_us);
+    known.messages.extend(by_us.messages);
+    known
 }

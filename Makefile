@@ -167,17 +167,20 @@ capacity: all
 capacity: IDLE ?= 5000
 capacity: BULK ?= 1000
 
-# Changes the code of a module, one token after another, and tells which changes no test
-# notices: M=MODULE of tests/mutants/modules, SHARD=K/N for a part. Minutes to hours at
-# low priority; what was interrupted goes on. mutants-changed does it for the lines
-# changed since the commit BASE, with the unit tests alone, in at most SECONDS.
+# Changes the code of a module, one token or statement after another, and tells which changes
+# no test notices: M=MODULE of tests/mutants/modules. UNIT=1 runs the unit tests alone,
+# ONLY=TEXT the mutants whose names contain it. Minutes at low priority; what was interrupted
+# goes on. mutants-changed does it for the lines changed since the commit BASE, with the unit
+# tests alone, in at most SECONDS.
 # cargo-mutants comes with `cargo install cargo-mutants --locked`, which takes minutes.
-mutants: need-cargo-mutants certificates
-	CARGO_BUILD_TARGET=$(TARGET) tests/mutants/run.sh $(M) $(SHARD)
+MUTANTS = CARGO_BUILD_TARGET=$(TARGET) $(CARGO) run --quiet --locked \
+	--manifest-path tests/mutants/switch/Cargo.toml --target-dir target/mutants/tool --
+mutants: need-cargo-mutants need-git certificates
+	$(MUTANTS) module $(M) $(if $(UNIT),--unit) $(if $(ONLY),"$(ONLY)")
 
 mutants-changed: need-git
 ifneq (,$(shell command -v cargo-mutants))
-	CARGO_BUILD_TARGET=$(TARGET) tests/mutants/run.sh changed $(BASE) $(SECONDS)
+	$(MUTANTS) changed $(BASE) $(SECONDS)
 else
 	@echo "SKIPPED: no cargo-mutants"
 endif
@@ -191,6 +194,8 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --manifest-path fuzz/Cargo.toml --locked \
 		--target-dir "$${CARGO_TARGET_DIR:-target}"
+	$(CARGO) clippy --manifest-path tests/mutants/switch/Cargo.toml --locked \
+		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	$(call if_installed,cargo-deny,--locked --log-level error check licenses bans sources)
 	$(call if_installed,typos)
 

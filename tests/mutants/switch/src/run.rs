@@ -1,0 +1,293 @@
+//! A run: all mutants built, some of them judged by the unit tests, then by end-to-end tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::lane::Lane;
+use crate::mutant::{self, Mutant};
+use crate::results::{Results, Stage, hash};
+use crate::select::{self, Module};
+use crate::suite::{Kind, LANES, Suite, Verdict};
+use crate::tree::Tree;
+use crate::{Result, output};
+
+struct Run {
+    out: PathBuf,
+    tree: Tree,
+    results: Results,
+    /// When it is to end, finished or not.
+    until: Option<Instant>,
+}
+
+/// Mutants that no test has noticed, and what is said about each behind its name.
+type Missed = BTreeMap<u32, &'static str>;
+
+/// Judges the mutants of a module whose names contain one of `texts`, or all; with `unit_only`
+/// by the unit tests alone. Returns whether all that no test notices is explained.
+pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
+    let module = Module::find(name)?;
+    let mut run = Run::new(None)?;
+    let chosen = module.mutants(&run.tree.mutants, texts)?;
+    let (chosen, constant) = run.compiling(&chosen);
+    eprintln!(
+        "{} are in constants, or return types without a name: not run",
+        constant.len()
+    );
+    let missed = run.unit_tests(&module.package, &chosen)?;
+    run.write(&format!("{name}.unit-survivors"), &missed)?;
+    let left = run.unexplained(&missed, Some(name))?;
+    let end_to_end = !unit_only && !left.is_empty();
+    let survivors = if end_to_end {
+        run.programs(&module, &left)?
+    } else {
+        left.clone()
+    };
+    run.write(&format!("{name}.survivors"), &survivors)?;
+    println!(
+        "{name}: {} mutants that compile: noticed by unit tests {}, explained {}, \
+         noticed by end-to-end tests {}, survive {}; in constants {}",
+        chosen.len(),
+        chosen.len() - missed.len(),
+        missed.len() - left.len(),
+        left.len() - survivors.len(),
+        survivors.len(),
+        constant.len(),
+    );
+    Ok(run.report(&survivors))
+}
+
+/// Judges the mutants of the lines changed since the commit `base` by the unit tests, for so
+/// many seconds.
+pub fn changed(base: &str, seconds: u64) -> Result<bool> {
+    let mut run = Run::new(Some(Instant::now() + Duration::from_secs(seconds)))?;
+    let chosen = select::changed(&run.tree.mutants, base)?;
+    let (chosen, _) = run.compiling(&chosen);
+    let mut packages: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for number in chosen {
+        let package = run.tree.mutants[&number].package().to_owned();
+        packages.entry(package).or_default().push(number);
+    }
+    let mut missed = Missed::new();
+    for (package, chosen) in packages {
+        missed.extend(run.unit_tests(&package, &chosen)?);
+    }
+    let left = run.unexplained(&missed, None)?;
+    Ok(run.report(&left))
+}
+
+impl Run {
+    /// Finds out which mutants compile.
+    fn new(until: Option<Instant>) -> Result<Self> {
+        fs::create_dir_all("target/mutants")?;
+        let out = Path::new("target/mutants").canonicalize()?;
+        let results = Results::new(&out.join("results"))?;
+        let mut tree = Tree::new(&out, mutant::numbered(mutant::list(&["--workspace"])?))?;
+        let stage = Stage {
+            name: "check",
+            tests: 0,
+        };
+        let known = |mutant: &Mutant| results.known(&stage, mutant).is_some();
+        let broken = tree.mutants.iter().filter(|(_, mutant)| known(mutant));
+        tree.broken = broken.map(|(number, _)| *number).collect();
+        let before = tree.broken.clone();
+        let crates = "check --lib --keep-going --workspace --exclude s6-tls --exclude s6-tls-bench \
+            --exclude s6-tls-tables";
+        tree.compile(&crates.split_whitespace().collect::<Vec<_>>())?;
+        for number in tree.broken.difference(&before) {
+            let verdict = Verdict::Noticed("the compiler".into());
+            results.add(&stage, &tree.mutants[number], &verdict)?;
+        }
+        Ok(Self {
+            out,
+            tree,
+            results,
+            until,
+        })
+    }
+
+    /// Those that compile, and those that no switch can turn on.
+    fn compiling(&self, chosen: &BTreeSet<u32>) -> (Vec<u32>, Vec<u32>) {
+        let compiling = chosen.difference(&self.tree.broken).copied();
+        let constant = |number: &u32| self.tree.constant.contains(number);
+        let (constant, compiling): (Vec<_>, Vec<_>) = compiling.partition(constant);
+        let broken = chosen.len() - compiling.len() - constant.len();
+        eprintln!("{} mutants, of which {broken} do not compile", chosen.len());
+        (compiling, constant)
+    }
+
+    fn unit_tests(&mut self, package: &str, chosen: &[u32]) -> Result<Missed> {
+        let of = format!("s6-tls-{package}");
+        let built = self
+            .tree
+            .compile(&["test", "-p", &of, "--lib", "--no-run"])?;
+        let program = built.values().next().ok_or("no unit tests were built")?;
+        let tests = hash([program.as_path()]);
+        let dir = self.tree.path(&format!("crates/{package}"));
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let kind = Kind::Unit {
+            program: name.into(),
+        };
+        self.judge(
+            &Stage {
+                name: "unit",
+                tests,
+            },
+            chosen,
+            || {
+                let lanes = self.lanes(package, [program])?;
+                let known = self.out.join(format!("baseline-{tests:x}"));
+                Suite::new(kind, dir, lanes, &[], &known)
+            },
+        )
+    }
+
+    fn programs(&mut self, module: &Module, chosen: &Missed) -> Result<Missed> {
+        let built = self.tree.compile(&["build", "-p", "s6-tls", "--bins"])?;
+        let harness = harness()?;
+        let tests = hash([harness.as_path()]);
+        let chosen: Vec<u32> = chosen.keys().copied().collect();
+        self.judge(
+            &Stage {
+                name: "programs",
+                tests,
+            },
+            &chosen,
+            || {
+                let lanes = self.lanes(&format!("{}-programs", module.name), built.values())?;
+                let files = built.values().chain([&harness]);
+                let known = hash(files.map(PathBuf::as_path));
+                let known = self.out.join(format!("baseline-{known:x}"));
+                let tests: Vec<&str> = module.tests.iter().map(String::as_str).collect();
+                let kind = Kind::Programs {
+                    harness: harness.clone(),
+                };
+                Suite::new(kind, std::env::current_dir()?, lanes, &tests, &known)
+            },
+        )
+    }
+
+    fn lanes<'a>(
+        &self,
+        name: &str,
+        programs: impl IntoIterator<Item = &'a PathBuf> + Clone,
+    ) -> Result<Vec<Lane>> {
+        let dir = |lane| self.out.join(format!("lanes/{name}-{lane}"));
+        let lane = |lane| Lane::new(dir(lane), programs.clone().into_iter());
+        (0..LANES).map(lane).collect()
+    }
+
+    /// The mutants that the tests of `suite` do not notice.
+    fn judge(
+        &self,
+        stage: &Stage,
+        chosen: &[u32],
+        suite: impl FnOnce() -> Result<(Suite, Vec<String>)>,
+    ) -> Result<Missed> {
+        let known = |number: &u32| self.results.known(stage, &self.tree.mutants[number]);
+        let known = chosen.iter().map(|number| (*number, known(number)));
+        let (known, unknown): (Vec<_>, Vec<_>) = known.partition(|(_, known)| known.is_some());
+        let mut verdicts: Vec<(u32, Option<Verdict>)> = known;
+        if !unknown.is_empty() {
+            let (suite, failing) = suite()?;
+            for test in failing {
+                eprintln!("left out, since it fails without a mutant: {test}");
+            }
+            verdicts.extend(self.judge_now(stage, &unknown, &suite)?);
+        }
+        let missed = verdicts
+            .into_iter()
+            .filter_map(|(number, verdict)| match verdict? {
+                Verdict::Noticed(_) => None,
+                Verdict::Missed => Some((number, "")),
+                Verdict::NotReached => Some((number, " (no test runs it)")),
+            });
+        Ok(missed.collect())
+    }
+
+    fn judge_now(
+        &self,
+        stage: &Stage,
+        unknown: &[(u32, Option<Verdict>)],
+        suite: &Suite,
+    ) -> Result<Vec<(u32, Option<Verdict>)>> {
+        let (tests, all) = (suite.tests.len(), unknown.len());
+        eprintln!("{}: {tests} tests for {all} mutants", stage.name);
+        let done = AtomicUsize::new(0);
+        let verdicts = suite.in_lanes(unknown, |lane, (number, _)| {
+            if self.until.is_some_and(|until| Instant::now() > until) {
+                return Ok((*number, None));
+            }
+            let verdict = suite.verdict(lane, *number)?;
+            self.results
+                .add(stage, &self.tree.mutants[number], &verdict)?;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(50) {
+                eprintln!("{done} of {all}");
+            }
+            Ok((*number, Some(verdict)))
+        })?;
+        let late = verdicts
+            .iter()
+            .filter(|(_, verdict)| verdict.is_none())
+            .count();
+        if late > 0 {
+            eprintln!("the time has passed, and {late} mutants were not run");
+        }
+        Ok(verdicts)
+    }
+
+    /// Those that the table of this name does not explain, or none at all.
+    fn unexplained(&self, missed: &Missed, table: Option<&str>) -> Result<Missed> {
+        let explained = select::explained(table)?;
+        let mut left = missed.clone();
+        left.retain(|number, _| !explained.contains(&self.tree.mutants[number].stable_name()));
+        Ok(left)
+    }
+
+    fn lines(&self, missed: &Missed) -> String {
+        let line = |(number, note)| format!("{}{note}\n", self.tree.mutants[number].name);
+        missed.iter().map(line).collect()
+    }
+
+    /// Writes a list to a file of target/mutants.
+    fn write(&self, name: &str, missed: &Missed) -> Result<()> {
+        Ok(fs::write(self.out.join(name), self.lines(missed))?)
+    }
+
+    fn report(&self, survivors: &Missed) -> bool {
+        if !survivors.is_empty() {
+            eprintln!("no test notices these, and no table in tests/mutants explains them:");
+            print!("{}", self.lines(survivors));
+        }
+        survivors.is_empty()
+    }
+}
+
+/// The end-to-end tests, as they are in the repository.
+fn harness() -> Result<PathBuf> {
+    let target = std::env::var("CARGO_BUILD_TARGET").unwrap_or("host-tuple".into());
+    let mut cargo = Command::new("cargo");
+    cargo.args([
+        "test",
+        "--workspace",
+        "--locked",
+        "--target",
+        &target,
+        "--test",
+        "all",
+    ]);
+    let messages = output(cargo.args(["--no-run", "--message-format=json", "--quiet"]))?;
+    let mut messages = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let all = message["target"]["name"] == "all";
+        Some(message["executable"].as_str()?.to_owned()).filter(|_| all)
+    });
+    Ok(messages
+        .next_back()
+        .ok_or("the end-to-end tests were not built")?
+        .into())
+}

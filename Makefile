@@ -194,8 +194,8 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --manifest-path fuzz/Cargo.toml --locked \
 		--target-dir "$${CARGO_TARGET_DIR:-target}"
-	$(CARGO) clippy --manifest-path tests/mutants/switch/Cargo.toml --locked \
-		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
+	$(CARGO) clippy --manifest-path tests/mutants/switch/Cargo.toml --all-targets --locked \
+		--target-dir "$${CARGO_TARGET_DIR:-target}/mutants/tool" -- -D warnings
 	$(call if_installed,cargo-deny,--locked --log-level error check licenses bans sources)
 	$(call if_installed,typos)
 

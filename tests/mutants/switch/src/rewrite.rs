@@ -470,3 +470,6 @@ impl<'ast> Visit<'ast> for Rewriter<'_> {
         self.visit_expr(rest);
     }
 }
+
+#[cfg(test)]
+mod tests;

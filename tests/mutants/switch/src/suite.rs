@@ -17,7 +17,7 @@ use crate::{Result, output};
 pub const LANES: usize = 2;
 
 /// The first tests together take about this long, the next ones this many times as long.
-const FIRST_BATCH: Duration = Duration::from_millis(500);
+const FIRST_BATCH: Duration = Duration::from_millis(100);
 const NEXT_BATCH: u32 = 4;
 
 /// Processor time and time that tests have, at least, and as many times as long as they took
@@ -104,7 +104,10 @@ impl Suite {
             return Err("most tests fail without a mutant".into());
         }
         suite.tests = passed;
-        suite.tests.sort_by_key(|test| test.time);
+        // The ones that reach less are about it more.
+        suite
+            .tests
+            .sort_by_key(|test| (test.time, test.reaches.len()));
         Ok((suite, failed.into_iter().map(|test| test.name).collect()))
     }
 
@@ -118,6 +121,7 @@ impl Suite {
             passed: matches!(ended, Ended::Passed),
             time: match self.kind {
                 Kind::Unit { .. } if used > Duration::ZERO => used,
+                Kind::Unit { .. } => from.elapsed().min(Duration::from_millis(5)),
                 _ => from.elapsed(),
             },
             reaches: lane.noted()?.into_iter().collect(),

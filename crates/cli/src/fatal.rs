@@ -103,11 +103,6 @@ impl Fatal {
         }
     }
 
-    /// This error with another exit code.
-    pub fn with_code(self, code: u8) -> Self {
-        Self { code, ..self }
-    }
-
     /// The line that a program named `prog` prints, if any.
     pub fn line(&self, prog: &str) -> Option<String> {
         let (kind, text) = self.parts(prog)?;

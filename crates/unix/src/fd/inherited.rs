@@ -48,6 +48,11 @@ fn close_each_above(highest: RawFd) -> Result<(), Errno> {
         above.into_iter().for_each(close);
         return Ok(());
     }
+    close_numbers_above(highest)
+}
+
+/// Closes all numbers up to the limit. What was opened before the limit was lowered may stay open.
+fn close_numbers_above(highest: RawFd) -> Result<(), Errno> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let limit = RawFd::try_from(limit).map_err(|_| Errno::ERANGE)?;
     (highest + 1..limit).for_each(close);
@@ -59,16 +64,26 @@ mod tests {
     use super::super::{check, inherit, pipe};
     use super::*;
 
-    #[test]
-    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
-    fn owned_descriptors_stay_open_when_closed_one_by_one() {
+    /// Whether `close_above_699` closes an inherited descriptor, and leaves ours open.
+    fn check_closing(close_above_699: impl Fn()) {
         let (ours, other) = pipe().unwrap();
         // Far above the descriptors of other tests.
         let copy = super::super::duplicate_above(&other, 700).unwrap();
+        let kept = super::super::duplicate_above(&other, 700).unwrap();
         let inherited = inherit(copy).unwrap();
-        close_each_above(699).unwrap();
+        close_above_699();
         assert_eq!(check(inherited), Err(Errno::EBADF));
-        assert_eq!(super::super::write_all(&other, b"x"), Ok(()));
+        for open in [&other, &kept] {
+            assert_eq!(super::super::write_all(open, b"x"), Ok(()));
+        }
         drop(ours);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
+    fn owned_descriptors_stay_open_when_closed_one_by_one() {
+        check_closing(|| close_each_above(699).unwrap());
+        // Without /proc. Both in one test: another one must not take the numbers.
+        check_closing(|| close_numbers_above(699).unwrap());
     }
 }

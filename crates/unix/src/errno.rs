@@ -192,3 +192,16 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod unnamed {
+    use super::*;
+
+    #[test]
+    fn an_error_that_nix_does_not_name_has_a_text() {
+        let rf_kill = "Operation not possible due to RF-kill";
+        assert_eq!(text(Errno::ERFKILL), rf_kill);
+        assert_eq!(text(Errno::EHWPOISON), "Memory page has hardware error");
+        assert_eq!(text(Errno::UnknownErrno), "Unknown error");
+    }
+}

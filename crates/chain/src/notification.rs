@@ -102,6 +102,23 @@ mod tests {
         assert_eq!(through_a_pipe(&long), Some(long));
     }
 
+    #[test]
+    fn a_report_that_never_ends_is_read_to_the_limit_only() {
+        let (reader, writer) = unix::fd::pipe().unwrap();
+        let engine = std::thread::spawn(move || {
+            let mut sent = 0;
+            while unix::fd::write_all(&writer, &[b'x'; 4096]).is_ok() {
+                sent += 4096;
+            }
+            sent
+        });
+        assert_eq!(read(&reader), Ok(None));
+        drop(reader);
+        // What is more is still in the pipe.
+        let sent = engine.join().unwrap();
+        assert!((LIMIT..=LIMIT + 70_000).contains(&sent), "{sent}");
+    }
+
     fn set(env: &Env) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         env.iter()

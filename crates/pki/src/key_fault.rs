@@ -186,6 +186,7 @@ mod tests {
             PrivateKeyDer::Sec1(der(SEQUENCE, &fields.concat()).into())
         };
         let rsa_encryption = oid(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01");
+        let pss = oid(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a");
         let explicit = [oid(private_key::EC_PUBLIC_KEY), der(SEQUENCE, &[])].concat();
         for (key, words) in [
             (
@@ -193,6 +194,7 @@ mod tests {
                 "RSA with 1024 bits",
             ),
             (pkcs8(rsa_encryption, &rsa), "RSA with 1024 bits"),
+            (pkcs8(pss, &rsa), "RSA with 1024 bits"),
             (pkcs8(explicit, b"key"), EXPLICIT),
             (sec1(der(SEQUENCE, &[])), EXPLICIT),
             (sec1(oid(b"\x2b\x81\x04\x00\x23")), "of type ECDSA P-521 "),

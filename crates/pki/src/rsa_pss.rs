@@ -228,4 +228,45 @@ mod tests {
             assert_eq!(hashes(&with(oid, oid, b"\x05\x01\x00", &[])), []);
         }
     }
+    /// A restriction that is not understood must not become none at all.
+    #[test]
+    fn a_key_with_malformed_parameters_allows_nothing() {
+        let (oid, ..) = HASHES[0];
+        let good = with(oid, oid, NULL, &[]);
+        assert_ne!(hashes(&good), []);
+        for cut in 1..good.len() {
+            let kind = encode(OBJECT_IDENTIFIER, ID_RSASSA_PSS);
+            if cut != kind.len() {
+                assert_eq!(hashes(&good[..cut]), [], "{cut}");
+            }
+        }
+        assert_eq!(hashes(&[&good[..], NULL].concat()), []);
+        // Something behind the hash's identifier, or behind that of the mask.
+        let fields = |hash: &[u8], mask: &[u8]| {
+            let kind = encode(OBJECT_IDENTIFIER, ID_RSASSA_PSS);
+            let hash = encode(HASH_ALGORITHM, hash);
+            let mask = [&encode(OBJECT_IDENTIFIER, ID_MGF1)[..], mask].concat();
+            let mask = [encode(SEQUENCE, &mask), NULL.to_vec()];
+            let whole = |end: usize| {
+                let mask = encode(MASK_GENERATION, &mask[..end].concat());
+                [
+                    kind.clone(),
+                    encode(SEQUENCE, &[hash.clone(), mask].concat()),
+                ]
+                .concat()
+            };
+            [whole(1), whole(2)]
+        };
+        let hash = encode(SEQUENCE, &encode(OBJECT_IDENTIFIER, oid));
+        let long = [&hash[..], NULL].concat();
+        let [good, trailing] = fields(&hash, &hash);
+        assert_ne!(hashes(&good), []);
+        for bad in [
+            &trailing,
+            &fields(&long, &hash)[0],
+            &fields(&hash, &long)[0],
+        ] {
+            assert_eq!(hashes(bad), []);
+        }
+    }
 }

@@ -151,6 +151,12 @@ mod tests {
     }
 
     #[test]
+    fn the_debug_form_shows_no_key() {
+        let keys = keys(&format!("{OLD}\n{NEW}")).unwrap();
+        assert_eq!(format!("{keys:?}"), "TicketKeys(2)");
+    }
+
+    #[test]
     fn the_first_key_seals_and_all_open() {
         let before = keys(OLD).unwrap();
         let during = keys(&format!("# rotated\n\n{NEW}\r\n  {OLD}")).unwrap();

@@ -236,13 +236,14 @@ pub fn notification(number: u32) -> Result<Option<OwnedFd>, Fatal> {
 mod tests {
     use super::*;
 
-    const THIS_TEST: &str = "a_panic_inside_the_sandbox_is_one_line_and_an_exit_code";
+    const THIS_TEST: &str = "a_panic_inside_the_sandbox_is_a_line_the_log_line_and_an_exit_code";
 
     #[test]
-    fn a_panic_inside_the_sandbox_is_one_line_and_an_exit_code() {
+    fn a_panic_inside_the_sandbox_is_a_line_the_log_line_and_an_exit_code() {
         // The test starts itself in a process of its own, with INSIDE set.
         if std::env::var_os("INSIDE").is_some() {
-            end_on_panic("p".to_owned(), None);
+            let line = LogLine::new(Instant::now(), None);
+            end_on_panic("p".to_owned(), Some(line));
             let none = sandbox::Descriptors {
                 read: &[],
                 write: &[],
@@ -255,9 +256,14 @@ mod tests {
         }
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());
         let output = again.arg(THIS_TEST).env("INSIDE", "1").output().unwrap();
-        let line = String::from_utf8(output.stderr).unwrap();
+        let lines = String::from_utf8(output.stderr).unwrap();
+        let [line, log] = lines.lines().collect::<Vec<_>>()[..] else {
+            panic!("{lines}");
+        };
         assert!(line.starts_with("p: fatal: bug: panicked at "), "{line}");
-        assert!(line.ends_with("\\nno\\nway out\n"), "{line}");
+        assert!(line.ends_with("\\nno\\nway out"), "{line}");
+        assert!(log.starts_with("p: info: remote="), "{log}");
+        assert!(log.contains(" code=111 end="), "{log}");
         assert_eq!(output.status.code(), Some(111));
     }
 }

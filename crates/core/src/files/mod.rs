@@ -208,6 +208,10 @@ mod tests {
             std::fs::write(&path, &content).unwrap();
             assert_eq!(read(path.as_os_str()).unwrap(), content);
         }
+        // A hole: it takes no space.
+        let large = std::fs::File::create(&path).unwrap();
+        large.set_len(LIMIT as u64 + 1).unwrap();
+        assert_eq!(read(path.as_os_str()).err(), Some(Errno::EFBIG));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::ENOENT));
         assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));

@@ -298,6 +298,15 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_whose_engine_has_gone_reads_no_file() {
+        let (lifeline, engine) = unix::fd::pipe().unwrap();
+        assert!(matches!(while_engine_runs(&lifeline, || 1), Ok(1)));
+        drop(engine);
+        let read = while_engine_runs(&lifeline, || panic!("a file is read"));
+        assert!(matches!(read, Err::<(), _>(ChannelError::Closed)));
+    }
+
+    #[test]
     fn a_guard_that_cannot_be_confined_ends() {
         let requests = [PAIR, PAIR];
         let failed = responses(Err(Fatal::new(111, "why")), &requests);

@@ -305,3 +305,26 @@ fn program_does_not_see_ticketkeyfile() {
     let (server, _) = crate::util::tls::connect(server, client);
     assert!(!server.success().err().contains("TICKETKEYFILE"));
 }
+
+#[test]
+fn peer_info_tells_whether_a_session_was_resumed() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let file = dir.secret("keys", OLD);
+    for (version, of_both) in VERSIONS.iter().zip([false, true]) {
+        let (server, port) = server(&["--peer-info"], &file);
+        let session = dir.join("session");
+        assert!(!visit(port, version, None, &session));
+        let first = server.wait_err("SSL_SESSION_RESUMED=Initial\n");
+        assert!(visit(port, version, Some(&session), &session));
+        let both = server.wait_err("SSL_SESSION_RESUMED=Resumed\n");
+        // A session of TLS 1.2 is resumed without a key exchange.
+        for name in ["SSL_GROUP=", "SSL_CB_TLS_EXPORTER="] {
+            assert_eq!(first.matches(name).count(), 1, "{name} {first}");
+            let expected = 1 + usize::from(of_both);
+            assert_eq!(both.matches(name).count(), expected, "{name} {both}");
+        }
+    }
+}

@@ -162,6 +162,21 @@ fn guard_has_one_socket_and_standard_error_and_is_sandboxed() {
 }
 
 #[test]
+fn guard_without_sandbox_still_closes_what_it_inherited() {
+    let (near, far) = tcp_pair();
+    let server = tlsd(&["--key-guard", "--no-sandbox"], "p256", "echo never")
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .fd(9, std::fs::File::open("/dev/null").unwrap())
+        .start();
+    let [_, guard] = engine_and_guard(&server);
+    let open = descriptors(guard);
+    let sockets = open.iter().filter(|target| target.starts_with("socket:"));
+    assert_eq!((open.len(), sockets.count()), (2, 1), "{open:?}");
+    drop(near);
+}
+
+#[test]
 fn engine_and_guard_have_the_identity_of_tls_uid() {
     if !nix::unistd::geteuid().is_root() {
         return;

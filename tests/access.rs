@@ -71,6 +71,9 @@ fn the_banner_goes_out_first_and_options_are_accepted() {
         .success();
     assert_eq!(output.out(), "one two\nunset unset unset none\n");
     assert!(!output.err().contains("TCP_NODELAY"));
+    let output = access(&["-HD"]).run().success();
+    let no_socket = "warning: unable to set TCP_NODELAY: ";
+    assert!(output.err().contains(no_socket), "{}", output.err());
     let (reader, writer) = crate::util::pipe();
     drop(reader);
     let output = access(&["-H", "-B", "x"]).fd(1, writer).run();
@@ -82,6 +85,27 @@ fn the_banner_goes_out_first_and_options_are_accepted() {
     );
 }
 
+#[test]
+fn nagle_is_as_told() {
+    if !need(&["python3"]) {
+        return;
+    }
+    let show = "import socket; print(socket.socket(fileno=1).getsockopt(6, 1), file=open(2, 'w'))";
+    for (option, shown) in [("-d", "0\n"), ("-D", "1\n")] {
+        let (_client, server) = crate::util::tcp_pair();
+        let output = cmd(["s6-tcpserver-access", "-Hv0", option, "python3", "-c", show])
+            .env("PROTO", "TCP")
+            .env("TCPLOCALIP", "127.0.0.1")
+            .env("TCPLOCALPORT", "80")
+            .env("TCPREMOTEIP", "127.0.0.9")
+            .env("TCPREMOTEPORT", "4000")
+            .fd(0, server.try_clone().unwrap())
+            .fd(1, server)
+            .run();
+        assert_eq!(output.success().err(), shown, "{option}");
+    }
+}
+
 /// Rules that admit 127.0.0.9 with a variable, refuse the rest of 127.0.0.8/31,
 /// and admit names below good.test.
 fn rules() -> TempDir {
@@ -89,6 +113,8 @@ fn rules() -> TempDir {
     dir.file("ip4/127.0.0.9_32/allow", "");
     dir.file("ip4/127.0.0.9_32/env/RULE", "ruled\n");
     dir.file("ip4/127.0.0.9_32/env/TCPLOCALHOST", "by-rule");
+    // Nothing in it: the variable is unset.
+    dir.file("ip4/127.0.0.9_32/env/INHERITED", "");
     dir.file("ip4/127.0.0.8_31/deny", "");
     dir.file("ip4/127.0.0.16_32/other", "says nothing");
     dir.file("ip4/127.0.0.18_32/allow", "");
@@ -124,6 +150,19 @@ fn rules_by_address_decide_from_the_most_precise_on() {
         assert_eq!(
             run("127.0.0.9").success().out(),
             "unset by-rule unset ruled\n"
+        );
+        let shown = cmd(["s6-tcpserver-access", "-H", ruleset[0], ruleset[1], "env"])
+            .env("PROTO", "TCP")
+            .env("TCPLOCALIP", "127.0.0.1")
+            .env("TCPLOCALPORT", "80")
+            .env("TCPREMOTEIP", "127.0.0.9")
+            .env("TCPREMOTEPORT", "4000")
+            .env("INHERITED", "1")
+            .env("OTHER", "1");
+        let shown = shown.run().success().out();
+        assert!(
+            shown.contains("OTHER=1\n") && !shown.contains("INHERITED"),
+            "{shown}"
         );
         for (refused, rule) in [
             ("127.0.0.8", "ip4/127.0.0.8_31"),
@@ -216,6 +255,22 @@ fn unreadable_rules_let_nobody_in() {
     std::fs::remove_dir_all(rules.join("ip4/127.0.0.9_32/env")).unwrap();
     rules.file("ip4/127.0.0.9_32/env", "no directory");
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
+    // Neither there nor missing: whether it allows is unknown.
+    for file in ["ip4/127.0.0.9_32/allow", "ip4/127.0.0.9_32/exec", "ip4"] {
+        let rules = TempDir::new();
+        if file != "ip4/127.0.0.9_32/allow" {
+            rules.file("ip4/127.0.0.9_32/allow", "");
+        }
+        let link = rules.join(file);
+        let _ = std::fs::remove_dir_all(&link);
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&link, &link).unwrap();
+        let err = access("-i", rules.path().to_str().unwrap());
+        assert!(
+            err.contains("Too many levels of symbolic links"),
+            "{file}: {err}"
+        );
+    }
     // Nobody writes to it: opening it as a file would never end.
     let pipe = rules.join("ip4/127.0.0.9_32/env");
     std::fs::remove_file(&pipe).unwrap();
@@ -358,6 +413,34 @@ fn names_are_looked_up_and_match_rules() {
         "unset local.test. unset none\n"
     );
     refused(&["-p", "-i", path], "127.0.0.15", "rule none");
+}
+
+#[test]
+fn names_of_ipv6_clients_are_confirmed_by_their_ipv6_addresses() {
+    let reversed = |last: char| format!("{last}.{}ip6.arpa. PTR", "0.".repeat(31));
+    let [one, two] = ['1', '2'].map(reversed);
+    let address = |ip: &str| Answer::Addresses(vec![ip.parse().unwrap()]);
+    let Some(server) = DnsServer::start(&[
+        (&one, Answer::Name("six.test")),
+        (&two, Answer::Name("six.test")),
+        ("six.test. AAAA", address("::1")),
+        ("six.test. A", address("127.0.0.9")),
+    ]) else {
+        return;
+    };
+    let run = |ip: &str| {
+        access(&["-p", "-l", "me"])
+            .env("DNSCACHEIP", server.ip.to_string())
+            .env("TCPLOCALIP", "::1")
+            .env("TCPREMOTEIP", ip)
+            .run()
+    };
+    assert_eq!(run("::1").success().out(), "six.test. me unset none\n");
+    let refused = run("::2").code(1).err();
+    assert!(
+        refused.contains(" reason other addresses of six.test."),
+        "{refused}"
+    );
 }
 
 #[test]

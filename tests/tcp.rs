@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use crate::tcpserverd::{serve, talk};
-use crate::util::{cmd, eventually, listener, need, refused_port, skip};
+use crate::util::{TempDir, accept, cmd, eventually, listener, mounted, need, refused_port, skip};
 
 #[test]
 fn socketbinder_reports_its_failures() {
@@ -259,4 +259,68 @@ fn services_are_named_as_in_etc_services() {
     }
     assert_eq!(run(&["no-such-service", "tcp"]).code(1).out(), "");
     run(&["smtp"]).code(100);
+}
+
+#[test]
+fn services_that_cannot_be_read_are_an_error_and_missing_ones_unknown() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("root alone mounts files");
+        return;
+    }
+    let dir = TempDir::new();
+    let file = dir.secret("services", "smtp 25/tcp\n");
+    let Some(mounted) = mounted(&[(&file, "/etc/services")]) else {
+        return;
+    };
+    let run = |name: &str, prefix: &[&str]| {
+        let command = cmd(["s6-getservbyname", name, "tcp"]).run_by(prefix);
+        command.run_by(&mounted).run()
+    };
+    assert_eq!(run("smtp", &["env"]).success().out(), "25\n");
+    let nobody = ["s6-applyuidgid", "-u", "65534", "-g", "65534", "-G", ""];
+    run("smtp", &nobody).fatal(
+        111,
+        "s6-getservbyname: fatal: unable to read /etc/services: Permission denied",
+    );
+    // A number needs no file.
+    assert_eq!(run("25", &nobody).success().out(), "25\n");
+    let hidden = [
+        "unshare",
+        "-m",
+        "sh",
+        "-ec",
+        "mount -t tmpfs none /etc; exec \"$@\"",
+        "sh",
+    ];
+    let unknown = cmd(["s6-getservbyname", "smtp", "tcp"])
+        .run_by(hidden)
+        .run();
+    assert_eq!(unknown.code(1).out(), "");
+}
+
+#[test]
+fn an_address_that_old_connections_use_is_free_unless_told_otherwise() {
+    let (socket, port) = listener();
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    // The end that closes first keeps the port for a minute.
+    drop(accept(&socket));
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    drop((client, socket));
+    let bind = |option: &str| {
+        let port = port.to_string();
+        cmd([
+            "s6-tcpserver-socketbinder",
+            option,
+            "127.0.0.1",
+            &port,
+            "true",
+        ])
+        .run()
+    };
+    let taken = format!(
+        "s6-tcpserver-socketbinder: fatal: unable to bind to 127.0.0.1 port {port} : Address \
+         already in use"
+    );
+    bind("-D").fatal(111, &taken);
+    bind("-d").success();
 }

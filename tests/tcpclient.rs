@@ -1,13 +1,14 @@
 //! s6-tcpclient: which address it connects to, when it gives up, what it passes
 //! on. Lookups have their own tests.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::{Backlog, listen};
 
-use crate::util::{Cmd, TempDir, cmd, listener, need, pipe, refused_port};
+use crate::util::{Cmd, TempDir, cmd, listener, mounted, need, pipe, refused_port, skip};
 
 fn client(options: &[&str], host: &str, port: u16, program: &[&str]) -> Cmd {
     cmd(["s6-tcpclient"])
@@ -347,4 +348,66 @@ fn without_lookups_no_resolver_runs() {
     for file in ["resolv.conf", "hosts"] {
         assert!(!text.contains(file), "{text}");
     }
+}
+
+#[test]
+fn an_address_that_has_no_route_fails_at_once() {
+    // TCP never connects to a group of hosts.
+    let started = Instant::now();
+    let output = client(&["-H"], "224.0.0.1", 1, &["true"]).run();
+    let warned = warned("224.0.0.1", 1, "Network is unreachable");
+    assert_eq!(output.code(111).err(), warned + GAVE_UP);
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn without_a_readable_resolv_conf_the_program_runs_without_names() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("root alone mounts files");
+        return;
+    }
+    let dir = TempDir::new();
+    let file = dir.secret("resolv.conf", "");
+    let Some(mounted) = mounted(&[(&file, "/etc/resolv.conf")]) else {
+        return;
+    };
+    let nobody = ["s6-applyuidgid", "-u", "65534", "-g", "65534", "-G", ""];
+    let (_socket, port) = listener();
+    let show = "echo ${TCPREMOTEHOST-unset} ${TCPLOCALHOST-unset}";
+    for (options, shown) in [(&[][..], "unset unset\n"), (&["-l", "me"], "unset me\n")] {
+        let output = client(options, "127.0.0.1", port, &["sh", "-c", show])
+            .env("TCPREMOTEHOST", "inherited")
+            .run_by(nobody)
+            .run_by(&mounted)
+            .run();
+        assert_eq!(output.success().out(), shown);
+    }
+}
+
+#[test]
+fn an_ident_server_that_names_nobody_is_a_warning() {
+    let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
+        skip("port 113 cannot be bound");
+        return;
+    };
+    let service = TcpListener::bind("127.0.0.79:0").unwrap();
+    let port = service.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = ident.accept().unwrap();
+        let mut question = Vec::new();
+        while !question.ends_with(b"\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            question.push(byte[0]);
+        }
+        let pair = String::from_utf8(question).unwrap();
+        write!(stream, "{} : ERROR : HIDDEN-USER\r\n", pair.trim()).unwrap();
+    });
+    let show = "echo \"$TCPREMOTEINFO.\"";
+    let output = client(&["-Hr"], "127.0.0.79", port, &["sh", "-c", show])
+        .run()
+        .success();
+    assert_eq!(output.out(), ".\n");
+    let warning = "s6-tcpclient: warning: ident server replied: identification denied\n";
+    assert_eq!(output.err(), warning);
 }

@@ -50,7 +50,7 @@ fn names() -> String {
 /// A resolver with one zone of each kind.
 fn validator() -> Option<Validator> {
     let plain = format!(
-        "host A 127.0.0.1\n_443._tcp.host TLSA {}\ntext TXT text\n",
+        "host A 127.0.0.1\n_443._tcp.host TLSA {}\ntext TXT text\nalias CNAME host\n",
         digest('1')
     );
     let zones = [
@@ -159,6 +159,7 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
             "DNSSEC does not secure the answer that there are none",
         ),
         ("host.plain.test", insecure),
+        ("alias.plain.test", insecure),
         ("text.plain.test", "the host has no address: no such record"),
         (
             "nobody.good.test",
@@ -275,6 +276,23 @@ fn resolver_that_does_not_validate_does_not_overrule_one_that_refuses() {
     asked("host.plain.test").fatal(111, line);
     let found = asked("good.good.test").success().out();
     assert_eq!(found, format!("{} good.good.test\n", digest('1')));
+}
+
+#[test]
+fn resolver_that_does_not_validate_does_not_deny_records_of_a_host_that_is_secured() {
+    let Some(validator) = validator() else {
+        return;
+    };
+    // It refuses the addresses, and knows nothing of the records.
+    let refused = ["good.good.test. A", "good.good.test. AAAA"];
+    let Some(first) = DnsServer::start(&refused.map(|key| (key, Answer::Code(5)))) else {
+        return;
+    };
+    let both = format!("{} {}", first.ip, validator.ip);
+    let output = tlsa(&validator, &[], "good.good.test").env("DNSCACHEIP", both);
+    let line = "s6-tlsa: fatal: unable to look up TLSA records of _443._tcp.good.good.test: \
+        DNS servers disagree on whether DNSSEC secures the records";
+    output.run().fatal(111, line);
 }
 
 #[test]

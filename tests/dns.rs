@@ -202,6 +202,29 @@ fn unreachable_server_is_skipped_at_once() {
 }
 
 #[test]
+fn a_lookup_without_descriptors_says_so() {
+    let Some(server) = DnsServer::start(&[
+        ("x.test. A", Answer::Addresses(vec![ip("127.0.0.1")])),
+        ("long.test. A", Answer::Truncated(ip("127.0.0.1"))),
+    ]) else {
+        return;
+    };
+    // The second one needs another descriptor, for TCP.
+    for (host, descriptors) in [("x.test", 3), ("long.test", 4)] {
+        let run = |limit: u32| {
+            let prelude = format!("ulimit -n {limit}");
+            client(&server, &["-4", "-T", "1"], host, 1)
+                .prelude(&prelude)
+                .run()
+        };
+        let line = format!("unable to resolve {host}: Too many open files");
+        run(descriptors).fatal(111, &format!("s6-tcpclient: fatal: {line}"));
+        let enough = run(descriptors + 1).code(111).err();
+        assert!(enough.contains("unable to connect to"), "{enough}");
+    }
+}
+
+#[test]
 fn suffixes_are_tried_in_their_order() {
     let Some(server) = DnsServer::start(&[
         ("www.b.test. A", Answer::Addresses(vec![ip("127.0.0.2")])),

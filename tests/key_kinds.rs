@@ -165,6 +165,30 @@ fn a_server_signs_with_a_key_of_type_rsassa_pss_in_tls_1_3() {
     }
 }
 
+#[test]
+fn a_server_with_a_key_of_type_rsassa_pss_uses_the_hash_that_the_client_has() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for options in GUARDED {
+        for hash in ["SHA256", "SHA384", "SHA512"] {
+            let scheme = format!("rsa_pss_pss_{}", hash.to_lowercase());
+            let (server, port) = serve(&[&["-v"], options].concat(), "pss", &["echo", "served"]);
+            // The certificates of the chain are signed by other schemes.
+            let client = cmd(["openssl", "s_client", "-tls1_3", "-sigalgs"])
+                .arg(format!("{scheme}:ecdsa_secp256r1_sha256:rsa_pkcs1_sha256"))
+                .args(["-connect", &format!("127.0.0.1:{port}")])
+                .run();
+            server.wait_err(" end=");
+            let said = client.out();
+            assert!(
+                said.contains(&format!("Peer signing digest: {hash}\n")),
+                "{said}"
+            );
+        }
+    }
+}
+
 /// The certificate is for SHA-256 alone, its key file for every hash.
 #[test]
 fn a_server_signs_with_the_hash_that_its_certificate_allows() {

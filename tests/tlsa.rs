@@ -10,6 +10,12 @@ fn digest(last: char) -> String {
     format!("3 1 1 {}{last}", "0".repeat(63))
 }
 
+/// A name in good.test of 245 characters in all. Those of its records would be too long.
+fn long() -> String {
+    let labels = [63, 63, 63, 43].map(|length| "a".repeat(length));
+    labels.join(".")
+}
+
 /// The records of a signed zone.
 fn names() -> String {
     let mut records = String::new();
@@ -36,13 +42,14 @@ fn names() -> String {
          far A 127.0.0.1\n_443._tcp.far CNAME _443._tcp.host.plain.test.\n\
          void A 127.0.0.1\n_443._tcp.void CNAME text.plain.test.\n\
          named A 127.0.0.1\n_443._tcp.named CNAME _dane\n_dane TLSA {}\n\
-         mail A 127.0.0.1\n_25._tcp.mail TLSA {}\n",
+         mail A 127.0.0.1\n_25._tcp.mail TLSA {}\n{} A 127.0.0.1\n",
         digest('6'),
         digest('7'),
         digest('a'),
         digest('b'),
         digest('8'),
-        digest('9')
+        digest('9'),
+        long()
     );
     records
 }
@@ -153,6 +160,7 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
     for (host, why) in [
         ("none.good.test", no_record),
         ("bare.good.test", no_record),
+        (&format!("{}.good.test", long()), no_record),
         ("far.good.test", "DNSSEC does not secure them"),
         (
             "void.good.test",

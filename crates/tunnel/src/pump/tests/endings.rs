@@ -171,6 +171,24 @@ fn bad_record_is_answered_by_an_alert_and_data_before_it_delivered() {
 }
 
 #[test]
+fn a_failure_waits_until_the_program_has_read_what_came_before_it() {
+    let mut scene = Scene::new(8);
+    (scene.client.to_send, scene.server.to_send) = (0, 10_000);
+    let mut world = scene.world();
+    let to_send = world.server.program.remaining();
+    world.shake_hands();
+    world.client.engine.pipe(End::AppOut).capacity = 1000;
+    world.only(&[Pumping(Server), Speaker(Server)]);
+    let invalid = [&[23, 3, 3, 0, 20][..], &[0; 20]].concat();
+    world.client.engine.pipe(End::NetIn).bytes.extend(invalid);
+    world.only(&[Pumping(Client)]);
+    assert_eq!(world.client.engine.code(), None);
+    world.run();
+    assert_eq!(world.client.engine.code(), Some(98));
+    assert!(world.client.program.received == to_send);
+}
+
+#[test]
 fn failed_write_to_the_network_loses_no_received_data() {
     let mut scene = Scene::new(10);
     (scene.client.to_send, scene.server.to_send) = (100_000, 5000);

@@ -14,9 +14,7 @@ pub const MAGIC: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const PATH: usize = 108;
 
 /// The family of the addresses.
-#[derive(Clone, Copy, Eq, PartialEq)]
 enum Family {
-    Unspecified,
     Ipv4,
     Ipv6,
     Unix,
@@ -58,18 +56,20 @@ fn kind(version_command: u8, family_transport: u8, len: u16) -> Result<Block, Fa
         return Err(invalid("command"));
     }
     let (family, shortest) = match family_transport >> 4 {
-        0 => (Family::Unspecified, 0),
-        1 => (Family::Ipv4, 12),
-        2 => (Family::Ipv6, 36),
-        3 => (Family::Unix, 216),
+        0 => (None, 0),
+        1 => (Some(Family::Ipv4), 12),
+        2 => (Some(Family::Ipv6), 36),
+        3 => (Some(Family::Unix), 216),
         _ => return Err(invalid("family")),
     };
     if command == 0 {
-        let odd = family != Family::Unspecified;
+        let odd = family.is_some();
         return Ok(Block::Skip { odd });
     }
+    let Some(family) = family else {
+        return Ok(Block::Skip { odd: false });
+    };
     match family_transport & 15 {
-        _ if family == Family::Unspecified => Ok(Block::Skip { odd: false }),
         0 => Ok(Block::Skip { odd: false }),
         1 if len < shortest => Err(invalid("address length")),
         1 => Ok(Block::Addresses(family)),
@@ -82,7 +82,6 @@ fn kind(version_command: u8, family_transport: u8, len: u16) -> Result<Block, Fa
 fn addresses(family: Family, block: &[u8]) -> Result<(Vec<Variable>, &[u8]), Fatal> {
     let short = || invalid("address length");
     match family {
-        Family::Unspecified => Ok((Vec::new(), block)),
         Family::Ipv4 => {
             let (ends, rest) = ends(block, Ip::V4).ok_or_else(short)?;
             Ok((inet(ends)?, rest))

@@ -1,14 +1,13 @@
 //! The key guard: the private key in a separate process.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::secrets::{found, memory, pieces, scalar};
 use crate::util::tls::{ECHO, HELLO, connect, start, tlsc, tlsd};
-use crate::util::{Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
+use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
 const GUARD: &[&str] = &["--key-guard"];
 
@@ -176,37 +175,45 @@ fn guard_without_sandbox_still_closes_what_it_inherited() {
     drop(near);
 }
 
-#[test]
-fn engine_and_guard_have_the_identity_of_tls_uid() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
+/// The engine and the guard of a server that root starts with these variables, as /proc
+/// describes them.
+fn with_identity(variables: &[(&str, &str)]) -> [String; 2] {
     let (near, far) = tcp_pair();
     let dir = TempDir::new();
-    let key = dir.file("key", certs().read("p256.key"));
-    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    let key = dir.secret("key", certs().read("p256.key"));
     // With groups of root to be cleared.
     let server = tlsd(GUARD, "p256", "echo never")
         .run_by(["s6-applyuidgid", "-G", "4,5"])
         .env("KEYFILE", &key)
-        .env("TLS_UID", "65534")
-        .env("TLS_GID", "65533")
         .fd(0, far.try_clone().unwrap())
-        .fd(1, far)
-        .start();
-    for pid in engine_and_guard(&server) {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        assert!(
-            status.contains("\nUid:\t65534\t65534\t65534\t65534\n"),
-            "{status}"
-        );
-        assert!(
-            status.contains("\nGid:\t65533\t65533\t65533\t65533\n"),
-            "{status}"
-        );
-        assert!(status.contains("\nGroups:\t \n"), "{status}");
-    }
+        .fd(1, far);
+    let set = |server: Cmd, (name, value): &(&str, &str)| server.env(name, value);
+    let server = variables.iter().fold(server, set).start();
+    let status = |pid| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let found = engine_and_guard(&server).map(status);
     drop(near);
+    found
+}
+
+#[test]
+fn engine_and_guard_have_the_identity_of_tls_uid_and_tls_gid() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("only root becomes somebody else");
+        return;
+    }
+    let (user, group) = (("TLS_UID", "65534"), ("TLS_GID", "65533"));
+    for (variables, uid, gid) in [
+        (&[user, group][..], "65534", "65533"),
+        (&[user], "65534", "0"),
+        (&[group], "0", "65533"),
+    ] {
+        let ids = |key: &str, id: &str| format!("\n{key}:\t{id}\t{id}\t{id}\t{id}\n");
+        for status in with_identity(variables) {
+            assert!(status.contains(&ids("Uid", uid)), "{status}");
+            assert!(status.contains(&ids("Gid", gid)), "{status}");
+            assert!(status.contains("\nGroups:\t \n"), "{status}");
+        }
+    }
 }
 
 #[test]

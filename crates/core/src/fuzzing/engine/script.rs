@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cli::{ClientCertificate, Context, EngineOptions, Pin};
+use cli::{ClientCertificate, EngineOptions, Pin};
 use rustls::Connection;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
@@ -14,7 +14,6 @@ use tunnel::pump::Rules;
 use tunnel::session::Session;
 use tunnel::simulator::{Pipe, Simulation};
 use tunnel::testing::{self, server_name};
-use unix::Env;
 
 use super::edits::Edits;
 use super::fixed;
@@ -26,10 +25,10 @@ use crate::credentials::acme::Protocols;
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions};
 use crate::credentials::ticketer::TicketKeys;
+use crate::fuzzing::chain::dane;
 use crate::keyguard::{KeyLocation, PrivateMaterial};
 use crate::report::notification::PeerInfo;
 use crate::report::peer_info::Verification;
-use crate::verify::dane::Dane;
 use crate::verify::policy::VerificationPolicy;
 use crate::verify::trust_anchors::Anchors;
 use crate::{client, crypto, server, setup};
@@ -162,7 +161,7 @@ impl Script<'_> {
         VerificationPolicy {
             anchors: (!self.bit(10)).then(|| Anchors::parse(PAIR).unwrap()),
             pins: self.bit(15).then(pin).into_iter().collect(),
-            dane: (self.bit(0) && self.bit(11)).then(dane),
+            dane: (self.bit(0) && self.bit(11)).then(|| dane((3, &pair().cert[0])).into()),
             facts: facts.clone(),
             ..VerificationPolicy::default()
         }
@@ -219,21 +218,4 @@ impl Script<'_> {
         };
         config.session(facts).unwrap_or_else(|_| unreachable!())
     }
-}
-
-/// A TLSA record of the certificate.
-fn dane() -> Arc<Dane> {
-    let digest = crypto::sha256(&pair().cert[0]);
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut env = Env::default();
-    env.set("TLSA", format!("3 0 1 {digits}"));
-    let context = Context {
-        program: &cli::tables::TLSC_IO,
-        prog: "prog".into(),
-        args: Vec::new(),
-        env,
-        verbosity: 0,
-    };
-    let dane = Dane::from_environment(&context, false);
-    dane.ok().flatten().unwrap().into()
 }

@@ -8,7 +8,7 @@ use cli::{ClientCertificate, EngineOptions, Pin};
 use rustls::Connection;
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
-use tunnel::endpoints::{End, PerEnd};
+use tunnel::endpoints::PerEnd;
 use tunnel::handshake_facts::HandshakeFacts;
 use tunnel::pump::Rules;
 use tunnel::session::Session;
@@ -20,7 +20,7 @@ use super::fixed;
 use super::own::Own;
 use super::peer::{self, Kind};
 use super::world::{Seen, World};
-use super::{ANSWER, DATA, PAIR, PLENTY, pair};
+use super::{DATA, PAIR, PLENTY, pair};
 use crate::credentials::acme::Protocols;
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sessions::{Sessions, Versions};
@@ -72,7 +72,6 @@ impl Script<'_> {
         };
         let now = Instant::now();
         let pipes = PerEnd::from_fn(|_| Pipe::stream(PLENTY, usize::MAX));
-        pipes[End::AppIn].borrow_mut().bytes.extend(ANSWER);
         let mut world = World {
             engine: Simulation::new(session, rules, pipes, now),
             now,
@@ -91,6 +90,7 @@ impl Script<'_> {
         world.exchange(&mut peer);
         if !peer.is_handshaking() {
             world.check_exporter(&peer);
+            world.answer(&mut peer);
             self.speak(&mut world, &mut peer);
         }
         let seen = world.end(now);

@@ -91,6 +91,14 @@ impl World {
         }
     }
 
+    /// The program sends its data. All that the peer has sent so far is processed: so what the
+    /// engine sends does not depend on pieces.
+    pub fn answer(&mut self, peer: &mut Connection) {
+        self.engine.pipe(End::AppIn).bytes.extend(ANSWER);
+        self.settle();
+        self.exchange(peer);
+    }
+
     /// The variable of the channel binding is what the peer exports (RFC 9266).
     pub fn check_exporter(&self, peer: &Connection) {
         let exported = peer.export_keying_material([0; 32], EXPORTER, Some(&[]));

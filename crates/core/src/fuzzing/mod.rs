@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod check;
+mod distinguished_name;
 pub mod engine;
 pub mod guard;
 pub mod log_line;
@@ -236,7 +237,7 @@ fn certificates(mut input: &[u8]) -> Vec<CertificateDer<'static>> {
 }
 
 /// A chain of certificates in DER, each after its length in two bytes: the variables
-/// are well-formed, each is set once, and the PEM is the certificate.
+/// are well-formed, each is set once, the PEM is the certificate, and names can be read back.
 pub fn peer_info(input: &[u8]) -> bool {
     let chain = certificates(input);
     let _ = chain
@@ -248,6 +249,7 @@ pub fn peer_info(input: &[u8]) -> bool {
     let strings = block.strip_suffix("\0\0").unwrap().split('\0');
     let mut names = BTreeSet::new();
     let mut certificates = Vec::new();
+    let own = chain.first().and_then(|der| Certificate::parse_strict(der));
     for string in strings {
         let (name, value) = string.split_once('=').unwrap_or((string, ""));
         assert!(name.starts_with("X_") && names.insert(name), "{name}");
@@ -255,6 +257,11 @@ pub fn peer_info(input: &[u8]) -> bool {
             certificates.extend(read::certificates(value.as_bytes()).unwrap_or_default());
         } else {
             assert!(!value.contains(char::is_control), "{string}");
+        }
+        match (name, &own) {
+            ("X_S_DN", Some(own)) => distinguished_name::check(own.subject(), value),
+            ("X_I_DN", Some(own)) => distinguished_name::check(own.issuer(), value),
+            _ => {}
         }
     }
     assert_eq!(certificates, chain);

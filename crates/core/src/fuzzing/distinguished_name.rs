@@ -1,0 +1,93 @@
+//! Distinguished names as text (RFC 4514), read back.
+
+use pki::x509::name::{Attribute, Charset, Name};
+
+/// Checks that `text` can be read back as `name`: no value of an attribute can pass for another
+/// attribute.
+pub fn check(name: Name<'_>, text: &str) {
+    if text.is_empty() {
+        assert_eq!(name.attributes().count(), 0);
+        return;
+    }
+    let mut relative: Vec<&[u8]> = name.relative_names().collect();
+    relative.reverse();
+    let shown = parts(text, b',');
+    assert_eq!(shown.len(), relative.len(), "{text}");
+    for (set, shown) in relative.into_iter().zip(shown) {
+        let mut shown: Vec<Value> = parts(shown, b'+').into_iter().map(value).collect();
+        for attribute in Attribute::all(set) {
+            let string = attribute.text(Charset::Latin1);
+            let string = string.map(|string| Value::Text(string.into_bytes()));
+            let hex = Value::Hex(attribute.value.to_vec());
+            let fits = |value: &Value| *value == hex || Some(value) == string.as_ref();
+            let at = shown.iter().position(fits);
+            shown.swap_remove(at.unwrap());
+        }
+        assert_eq!(shown, [], "{text}");
+    }
+}
+
+/// A value that was read.
+#[derive(Debug, Eq, PartialEq)]
+enum Value {
+    Text(Vec<u8>),
+    /// The DER of a value.
+    Hex(Vec<u8>),
+}
+
+/// The parts of `text` between separators that have no backslash before them; none if it is empty.
+fn parts(text: &str, separator: u8) -> Vec<&str> {
+    let mut parts = Vec::new();
+    if text.is_empty() {
+        return parts;
+    }
+    let (mut start, mut escaped) = (0, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == separator && !escaped {
+            parts.push(&text[start..at]);
+            start = at + 1;
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The value of `name=value`.
+fn value(pair: &str) -> Value {
+    let (name, value) = pair.split_once('=').unwrap();
+    assert!(
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'),
+        "{pair}"
+    );
+    if let Some(digits) = value.strip_prefix('#') {
+        return Value::Hex(digits.as_bytes().chunks(2).map(octet).collect());
+    }
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let [escaped, tail @ ..] = after else {
+            bytes.push(*first);
+            continue;
+        };
+        match (first, escaped) {
+            (b'\\', b'0'..=b'9' | b'A'..=b'F') => {
+                bytes.push(octet(&after[..2]));
+                rest = &after[2..];
+            }
+            (b'\\', _) => {
+                bytes.push(*escaped);
+                rest = tail;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    Value::Text(bytes)
+}
+
+/// The value of two hexadecimal digits.
+fn octet(digits: &[u8]) -> u8 {
+    u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap()
+}

@@ -91,3 +91,49 @@ fn value(pair: &str) -> Value {
 fn octet(digits: &[u8]) -> u8 {
     u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use pki::x509::Certificate;
+
+    use super::*;
+
+    fn openssl_reads(der: &[u8]) -> bool {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["x509", "-inform", "der", "-noout"]);
+        let mut child = openssl
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(der).unwrap();
+        child.wait().unwrap().success()
+    }
+
+    #[test]
+    fn openssl_reads_the_certificates_of_which_we_show_fields() {
+        if Command::new("openssl").arg("version").output().is_err() {
+            eprintln!("SKIPPED: no openssl");
+            return;
+        }
+        let mut read = 0;
+        for (name, seed) in inputs::seeds("peer_info") {
+            for der in crate::fuzzing::certificates(&seed) {
+                let Some(fields) = Certificate::parse_strict(&der) else {
+                    continue;
+                };
+                let names = [fields.subject(), fields.issuer()];
+                let mut attributes = names.into_iter().flat_map(Name::attributes);
+                // Values that are not text are shown in hex.
+                if attributes.all(|attribute| attribute.text(Charset::Latin1).is_some()) {
+                    assert!(openssl_reads(&der), "{name}");
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 10, "{read}");
+    }
+}

@@ -6,7 +6,7 @@
 //! differently.
 
 use crate::x509::der::{
-    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, element,
+    BIT_STRING, BOOLEAN, INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, element,
 };
 use crate::x509::time::Date;
 use crate::x509::{EXTENSIONS, VERSION, oid};
@@ -17,8 +17,8 @@ const UNIQUE_IDS: [u8; 2] = [0x81, 0x82];
 /// The bytes behind a valid part; None if the part is invalid.
 type Rest<'a> = Option<&'a [u8]>;
 
-/// Whether `der` is exactly one Certificate in DER. Checks names, dates and
-/// extensions, but not the values of attributes and extensions. Refuses dates
+/// Whether `der` is exactly one Certificate in DER. Checks names, dates, extensions and curves,
+/// but not the values of attributes and extensions. Refuses dates
 /// before 1970, and object identifiers that [`oid::is_exact`] refuses.
 pub fn is_certificate(der: &[u8]) -> bool {
     whole(der, SEQUENCE, |fields| {
@@ -72,11 +72,13 @@ fn serial_number(input: &[u8]) -> Rest<'_> {
 
 fn algorithm(input: &[u8]) -> Rest<'_> {
     sequence(input, |fields| {
-        let rest = object_identifier(fields)?;
-        if rest.is_empty() {
-            Some(rest)
-        } else {
-            any(rest)
+        let parameters = object_identifier(fields)?;
+        match parameters.first() {
+            None => Some(parameters),
+            // A curve.
+            Some(&OBJECT_IDENTIFIER) => object_identifier(parameters),
+            Some(&NULL) => inside(parameters, NULL, Some),
+            Some(_) => any(parameters),
         }
     })
 }
@@ -230,6 +232,8 @@ mod tests {
             (SERIAL_AT, encode(INTEGER, &[0x7f; 200])),
             (SERIAL_AT, encode(INTEGER, &[0, 0x80])),
             (ALGORITHM_AT, sequence_of(&[OID, &[5, 0]])),
+            (ALGORITHM_AT, sequence_of(&[OID, OID])),
+            (ALGORITHM_AT, sequence_of(&[OID, &[SEQUENCE, 0]])),
             (ISSUER_AT, encode(SEQUENCE, &[])),
             (ISSUER_AT, name_of(&[OID, &[0x1e, 1, 0]].concat())),
             (END_AT, vec![]),
@@ -257,6 +261,9 @@ mod tests {
             (SERIAL_AT, vec![INTEGER, 0x81, 1, 1]),
             (ALGORITHM_AT, encode(SEQUENCE, &[])),
             (ALGORITHM_AT, sequence_of(&[OID, &[5, 0], &[5, 0]])),
+            (ALGORITHM_AT, sequence_of(&[OID, &[5, 1, 0]])),
+            (ALGORITHM_AT, sequence_of(&[OID, &[6, 1, 0x80]])),
+            (ALGORITHM_AT, sequence_of(&[OID, &[6, 0]])),
             (ISSUER_AT, encode(SEQUENCE, &encode(SET, OID))),
             (ISSUER_AT, value(&[])),
             (ISSUER_AT, value(&[0x0c, 0, 0x0c, 0])),

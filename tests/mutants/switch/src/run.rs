@@ -15,6 +15,9 @@ use crate::suite::{Kind, LANES, Suite, Verdict};
 use crate::tree::Tree;
 use crate::{Result, output};
 
+/// Unit tests that take longer come last, after the end-to-end tests.
+const SLOW: Duration = Duration::from_millis(200);
+
 struct Run {
     out: PathBuf,
     tree: Tree,
@@ -37,23 +40,27 @@ pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
         "{} are in constants, or return types without a name: not run",
         constant.len()
     );
-    let missed = run.unit_tests(&module.package, &chosen)?;
+    let missed = run.unit_tests(&module.package, &chosen, false)?;
     run.write(&format!("{name}.unit-survivors"), &missed)?;
     let left = run.unexplained(&missed, Some(name))?;
     let end_to_end = !unit_only && !left.is_empty();
-    let survivors = if end_to_end {
+    let mut survivors = if end_to_end {
         run.programs(&module, &left)?
     } else {
         left.clone()
     };
+    let by_programs = left.len() - survivors.len();
+    run.write(&format!("{name}.survivors"), &survivors)?;
+    run.retain_missed_by_slow(&module.package, &mut survivors)?;
     run.write(&format!("{name}.survivors"), &survivors)?;
     println!(
-        "{name}: {} mutants that compile: noticed by unit tests {}, explained {}, \
-         noticed by end-to-end tests {}, survive {}; in constants {}",
+        "{name}: {} mutants that compile: noticed by quick unit tests {}, explained {}, \
+         noticed by end-to-end tests {by_programs}, by slow unit tests {}, survive {}; \
+         in constants {}",
         chosen.len(),
         chosen.len() - missed.len(),
         missed.len() - left.len(),
-        left.len() - survivors.len(),
+        left.len() - by_programs - survivors.len(),
         survivors.len(),
         constant.len(),
     );
@@ -73,7 +80,9 @@ pub fn changed(base: &str, seconds: u64) -> Result<bool> {
     }
     let mut missed = Missed::new();
     for (package, chosen) in packages {
-        missed.extend(run.unit_tests(&package, &chosen)?);
+        let mut of_package = run.unit_tests(&package, &chosen, false)?;
+        run.retain_missed_by_slow(&package, &mut of_package)?;
+        missed.extend(of_package);
     }
     let left = run.unexplained(&missed, None)?;
     Ok(run.report(&left))
@@ -119,7 +128,15 @@ impl Run {
         (compiling, constant)
     }
 
-    fn unit_tests(&mut self, package: &str, chosen: &[u32]) -> Result<Missed> {
+    /// Leaves what the slow unit tests miss as well.
+    fn retain_missed_by_slow(&mut self, package: &str, missed: &mut Missed) -> Result<()> {
+        let chosen: Vec<u32> = missed.keys().copied().collect();
+        let still = self.unit_tests(package, &chosen, true)?;
+        missed.retain(|number, _| still.contains_key(number));
+        Ok(())
+    }
+
+    fn unit_tests(&mut self, package: &str, chosen: &[u32], slow: bool) -> Result<Missed> {
         let of = format!("s6-tls-{package}");
         let built = self
             .tree
@@ -140,7 +157,9 @@ impl Run {
             || {
                 let lanes = self.lanes(package, [program])?;
                 let known = self.out.join(format!("baseline-{tests:x}"));
-                Suite::new(kind, dir, lanes, &[], &known)
+                let (mut suite, failing) = Suite::new(kind, dir, lanes, &[], &known)?;
+                suite.tests.retain(|test| (test.time > SLOW) == slow);
+                Ok((suite, failing))
             },
         )
     }

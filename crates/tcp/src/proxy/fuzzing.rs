@@ -9,13 +9,24 @@ use super::read::Input;
 use super::{Header, Variable, Versions, header, v1, v2};
 
 /// The input is a PROXY header. No more than the header is read, no value has a NUL,
-/// a header is read alike whether one version is accepted or both, and one that is written
+/// a header is read alike whether one version is accepted or both and in pieces of any size, and
+/// one that is written
 /// from the variables gives the same variables.
 pub fn proxy(input: &[u8]) -> bool {
-    let read = |versions| {
-        let mut source = Input::memory(input);
-        let header = header(&mut source, versions).ok()?;
-        Some((header, input.len() - source.left()))
+    let in_pieces = |versions, size| {
+        let mut source = Input::in_pieces(input, size);
+        let header = header(&mut source, versions);
+        (header, input.len() - source.left())
+    };
+    let bytewise = in_pieces(Versions::Both, 1);
+    for size in [2, 7, 16, usize::MAX] {
+        let again = in_pieces(Versions::Both, size);
+        assert_eq!(again.0, bytewise.0, "in pieces of {size}");
+        assert!(again.0.is_err() || again.1 == bytewise.1);
+    }
+    let read = |versions| match in_pieces(versions, 1) {
+        (Ok(header), used) => Some((header, used)),
+        (Err(_), _) => None,
     };
     let either = read(Versions::Both);
     let line = input.starts_with(v1::MAGIC);

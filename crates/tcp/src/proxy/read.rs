@@ -18,8 +18,9 @@ pub struct Input<'a> {
 
 enum Source<'a> {
     Descriptor(BorrowedFd<'a>),
+    /// Bytes in memory, of which one read gives no more than this many.
     #[cfg(any(test, feature = "fuzzing"))]
-    Memory(&'a [u8]),
+    Memory(&'a [u8], usize),
 }
 
 impl Input<'_> {
@@ -78,15 +79,12 @@ impl Input<'_> {
                 fd::read(*fd, bytes)
             }
             #[cfg(any(test, feature = "fuzzing"))]
-            Source::Memory(rest) => {
-                // One byte at a time: the size of reads must not matter.
-                let (Some((first, tail)), Some(place)) = (rest.split_first(), bytes.first_mut())
-                else {
-                    return Ok(0);
-                };
-                *place = *first;
+            Source::Memory(rest, size) => {
+                let count = rest.len().min(bytes.len()).min(*size);
+                let (piece, tail) = rest.split_at(count);
+                bytes[..count].copy_from_slice(piece);
                 *rest = tail;
-                Ok(1)
+                Ok(count)
             }
         }
     }
@@ -94,10 +92,15 @@ impl Input<'_> {
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl<'a> Input<'a> {
-    /// Bytes in memory.
+    /// Bytes in memory, read one at a time.
     pub fn memory(bytes: &'a [u8]) -> Self {
+        Self::in_pieces(bytes, 1)
+    }
+
+    /// Bytes in memory, of which one read gives no more than `size`.
+    pub fn in_pieces(bytes: &'a [u8], size: usize) -> Self {
         Self {
-            source: Source::Memory(bytes),
+            source: Source::Memory(bytes, size),
             deadline: None,
         }
     }
@@ -105,7 +108,7 @@ impl<'a> Input<'a> {
     /// The number of bytes that were not read.
     pub fn left(&self) -> usize {
         match self.source {
-            Source::Memory(rest) => rest.len(),
+            Source::Memory(rest, _) => rest.len(),
             Source::Descriptor(_) => 0,
         }
     }

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    s6_tls_core::fuzzing::crl(input);
+    s6_tls_core::fuzzing::crl::crl(input);
 });

@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod check;
+pub mod crl;
 mod distinguished_name;
 pub mod engine;
 pub mod guard;
@@ -18,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cli::{Context, CrlCheck, Group, SniLevel};
+use cli::{Context, Group, SniLevel};
 use pki::der_store::DerStore;
 use pki::x509::{Certificate, der, strict};
 use pki::{private_key, read};
@@ -26,11 +27,11 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, Error, PeerMisbehaved};
+use rustls::{Error, PeerMisbehaved};
 use tunnel::hello::Hellos;
 use tunnel::record_status::RecordStatus;
 use unix::Env;
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::EndEntityCert;
 
 use crate::credentials::resolver::Certificates;
 use crate::crypto;
@@ -38,14 +39,11 @@ use crate::files::retry::Files;
 use crate::report::channel_binding::server_end_point;
 use crate::report::env_block::EnvBlock;
 use crate::report::peer_info::{self, Verification};
-use crate::verify::chain::Chain;
-use crate::verify::crl::RevocationLists;
 use crate::verify::policy::{TrustCell, VerificationPolicy};
 use crate::verify::trust_anchors::Anchors;
 use crate::verify::verifiers::ServerVerifier;
 
 const CERTIFICATE: &[u8] = include_bytes!("../../../pki/src/testdata/certificate.pem");
-const REVOKED: &[u8] = include_bytes!("../../../pki/src/testdata/revoked.pem");
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata/key.pem");
 const CERTIFICATE_FILE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -178,50 +176,6 @@ fn read_alike(ours: &Certificate<'_>, theirs: &EndEntityCert<'_>) {
     for name in theirs.valid_dns_names() {
         assert!(names.iter().any(|own| own == name.as_bytes()), "{name}");
     }
-}
-
-/// A file of revocation lists: a certificate that every list of its issuer names is
-/// not accepted. The lists mean the same in PEM and in DER.
-pub fn crl(input: &[u8]) -> bool {
-    let Ok(lists) = RevocationLists::parse(input, CrlCheck::Chain) else {
-        return false;
-    };
-    let mut shown = read::certificates(REVOKED).unwrap();
-    let leaf = shown.remove(0);
-    // Of an anchor only the dates would be checked: the leaf must not be one.
-    let begin = b"-----BEGIN";
-    let issuer = REVOKED.windows(begin.len()).rposition(|at| at == begin);
-    let anchors = Anchors::parse(&REVOKED[issuer.unwrap()..]).unwrap();
-    let chain = Chain {
-        end_entity: &leaf,
-        intermediates: &[],
-        usage: KeyUsage::server_auth(),
-        common_name_counts: false,
-    };
-    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1 << 31));
-    let algorithms = crypto::signature_algorithms();
-    let verdict =
-        |lists: Option<&RevocationLists>| chain.verify(&anchors, lists, now, &algorithms, drop);
-    assert_eq!(verdict(None), Ok(()));
-    let with_lists = verdict(Some(&lists));
-    assert!(with_lists.is_err());
-    let ders = read::revocation_lists(input).unwrap();
-    let again: String = ders.iter().map(|der| block("X509 CRL", der)).collect();
-    for file in [again.into_bytes(), ders.concat()] {
-        assert_eq!(read::revocation_lists(&file[..]).as_ref(), Ok(&ders));
-        let read = RevocationLists::parse(file, CrlCheck::Chain).unwrap();
-        assert!(facts(&read).eq(facts(&lists)));
-        assert_eq!(verdict(Some(&read)), with_lists);
-    }
-    with_lists == Err(CertificateError::Revoked.into())
-}
-
-/// What lists say of themselves.
-fn facts(lists: &RevocationLists) -> impl Iterator<Item = (String, i64, i64)> {
-    let facts = lists
-        .each()
-        .map(|list| (list.issuer, list.this_update, list.next_update));
-    facts.map(|(issuer, from, until)| (issuer, from.seconds(), until.seconds()))
 }
 
 /// Certificates in DER, each after its length in two bytes.
@@ -433,11 +387,6 @@ mod tests {
     #[test]
     fn sni() {
         inputs::run("sni", 500, super::sni);
-    }
-
-    #[test]
-    fn crl() {
-        inputs::run("crl", 2000, super::crl);
     }
 
     #[test]

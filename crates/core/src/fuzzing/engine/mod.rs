@@ -92,7 +92,7 @@ mod tests {
         for options in (0..=u16::MAX).step_by(229) {
             let script = Script {
                 options,
-                appended: &[],
+                appended: if options & 1 << 3 == 0 { b"x" } else { b"" },
                 edits: Edits::default(),
             };
             let seen = script.run(PLENTY);
@@ -101,6 +101,7 @@ mod tests {
             if !accepted {
                 continue;
             }
+            assert_eq!(seen.resumed, script.resumes(), "{options:#b}");
             assert_eq!(seen.received, DATA.concat(), "{options:#b}: {}", seen.text);
             let impolite = script.bit(7) && !script.bit(9);
             assert_eq!(seen.code, if impolite { 98 } else { 0 }, "{options:#b}");

@@ -98,9 +98,8 @@ pub struct Kind<'a> {
     pub appended: Vec<u8>,
 }
 
-/// A client that makes these changes.
-pub fn client(kind: Kind<'_>, edits: Edits) -> Connection {
-    start(edits);
+/// The configuration of a client, which keeps tickets.
+pub fn client_config(kind: Kind<'_>) -> Arc<ClientConfig> {
     let mut provider = provider();
     if kind.retries {
         provider.kx_groups.insert(0, &SECP256R1);
@@ -117,9 +116,14 @@ pub fn client(kind: Kind<'_>, edits: Edits) -> Connection {
         config.with_no_client_auth()
     };
     config.alpn_protocols = kind.protocols;
-    ClientConnection::new(Arc::new(config), server_name())
-        .unwrap()
-        .into()
+    Arc::new(config)
+}
+
+/// A client that makes these changes.
+pub fn client(config: Arc<ClientConfig>, edits: Edits) -> Connection {
+    start(edits);
+    let connection = ClientConnection::new(config, server_name());
+    connection.unwrap().into()
 }
 
 /// A server that makes these changes.

@@ -56,13 +56,25 @@ impl Script<'_> {
     /// A connection whose peer's bytes arrive in pieces of `size`.
     pub fn run(&self, size: usize) -> Seen {
         fixed::restart();
+        let edits = self.edits.clone();
+        if self.bit(0) {
+            return self.connect(peer::server(self.kind(), edits), size);
+        }
+        let config = peer::client_config(self.kind());
+        if self.resumes() {
+            let first = peer::client(config.clone(), Edits::default());
+            assert!(self.connect(first, PLENTY).established);
+        }
+        self.connect(peer::client(config, edits), size)
+    }
+
+    /// A connection with `peer`.
+    fn connect(&self, mut peer: Connection, size: usize) -> Seen {
         let own = Own::new(self.bit(14));
-        let (session, mut peer) = if self.bit(0) {
-            let peer = peer::server(self.kind(), self.edits.clone());
-            (self.client(&own), peer)
+        let session = if self.bit(0) {
+            self.client(&own)
         } else {
-            let peer = peer::client(self.kind(), self.edits.clone());
-            (self.server(&own), peer)
+            self.server(&own)
         };
         let rules = Rules {
             notify: self.bit(6),
@@ -143,6 +155,12 @@ impl Script<'_> {
         } else {
             self.bit(3) && self.bit(12)
         }
+    }
+
+    /// Whether the peer is a client with a ticket of another connection. If it has no certificate,
+    /// the bytes that would follow that count only for this.
+    pub fn resumes(&self) -> bool {
+        !self.bit(0) && self.bit(12) && !self.bit(3) && !self.appended.is_empty()
     }
 
     /// Whether only our certificate is accepted.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cli::address::{Endpoint, Ip};
-use rustls::Connection;
+use rustls::{Connection, HandshakeKind};
 use tunnel::endpoints::End;
 use tunnel::outcome::EndReason;
 use tunnel::simulator::Simulation;
@@ -20,10 +20,14 @@ use crate::report::notification::{self, PeerInfo};
 /// The label of the channel binding (RFC 9266 section 4.2).
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 
+/// The variable with its value.
+const VARIABLE: &[u8] = b"SSL_CB_TLS_EXPORTER=";
+
 /// What can be seen of a connection.
 #[derive(Eq, PartialEq)]
 pub struct Seen {
     pub established: bool,
+    pub resumed: bool,
     pub code: u8,
     pub reason: EndReason,
     pub text: String,
@@ -31,7 +35,7 @@ pub struct Seen {
     pub received: Vec<u8>,
     /// The records that were sent. Tickets contain random bytes.
     pub sent: Vec<Sent>,
-    pub notification: Vec<u8>,
+    pub notification: Vec<Vec<u8>>,
 }
 
 /// The content type and the length of a record.
@@ -99,15 +103,33 @@ impl World {
         self.exchange(peer);
     }
 
-    /// The variable of the channel binding is what the peer exports (RFC 9266).
+    /// The variable of the channel binding is what the peer exports (RFC 9266). There is none if
+    /// a session of TLS 1.2 was resumed.
     pub fn check_exporter(&self, peer: &Connection) {
         let exported = peer.export_keying_material([0; 32], EXPORTER, Some(&[]));
-        if let (Some(_), true, Ok(exported)) = (&self.peer_info, self.engine.established, exported)
-        {
-            let expected = format!("SSL_CB_TLS_EXPORTER={}", STANDARD.encode(exported));
-            let mut variables = self.notification.split(|byte| *byte == 0);
-            assert!(variables.any(|variable| variable == expected.as_bytes()));
+        let wanted = self.peer_info.is_some() && self.engine.established;
+        let (true, Ok(exported)) = (wanted, exported) else {
+            return;
+        };
+        let variables = self.notification.split(|byte| *byte == 0);
+        let mut values = variables.filter_map(|variable| variable.strip_prefix(VARIABLE));
+        match values.next() {
+            Some(value) => assert_eq!(value, STANDARD.encode(exported).as_bytes()),
+            None => assert!(self.is_resumed()),
         }
+    }
+
+    fn is_resumed(&self) -> bool {
+        let state = self.engine.pump.session().state();
+        state.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// The notification without what depends on the random bytes of a ticket.
+    fn fixed_notification(&self) -> Vec<Vec<u8>> {
+        let variables = self.notification.split(|byte| *byte == 0);
+        let fixed =
+            variables.filter(|variable| !(self.is_resumed() && variable.starts_with(VARIABLE)));
+        fixed.map(<[u8]>::to_vec).collect()
     }
 
     fn settle(&mut self) {
@@ -192,6 +214,7 @@ impl World {
         let sent = self.engine.pipe(End::NetOut).record.clone();
         let sent = peer::split(&sent).into_iter();
         Seen {
+            resumed: self.is_resumed(),
             established: self.engine.established,
             code,
             reason,
@@ -200,7 +223,7 @@ impl World {
             sent: sent
                 .map(|(header, _)| Sent([header[0], header[3], header[4]]))
                 .collect(),
-            notification: self.notification,
+            notification: self.fixed_notification(),
         }
     }
 }

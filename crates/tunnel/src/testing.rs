@@ -233,6 +233,9 @@ fn unused_suites() -> (RecordStatus, Vec<SupportedCipherSuite>) {
 pub struct Verifier {
     certificate: Option<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// The names of the authorities that a server sends to clients. If there are any, clients
+    /// need no certificate.
+    pub authorities: Vec<DistinguishedName>,
 }
 
 impl Verifier {
@@ -241,6 +244,7 @@ impl Verifier {
         Self {
             certificate: None,
             algorithms: default_provider().signature_verification_algorithms,
+            authorities: Vec::new(),
         }
     }
 }
@@ -291,7 +295,11 @@ impl ServerCertVerifier for Verifier {
 
 impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
+        &self.authorities
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.authorities.is_empty()
     }
 
     fn verify_client_cert(

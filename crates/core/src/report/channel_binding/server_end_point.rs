@@ -101,6 +101,13 @@ mod tests {
                 ],
                 Some(Hash::Sha256),
             ),
+            // NULL is no set of parameters.
+            (
+                vec![
+                    0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10, 5, 0,
+                ],
+                None,
+            ),
             (pss(&[0x2b, 0x0e, 3, 2, 0x1a]), Some(Hash::Sha256)),
             (sha2(1), Some(Hash::Sha256)),
             (sha2(3), Some(Hash::Sha512)),

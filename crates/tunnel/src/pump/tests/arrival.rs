@@ -1,5 +1,9 @@
 //! Every byte arrives, whichever side ends first.
 
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
 use super::*;
 
 /// Asserts that both programs receive all that the other one has sent.
@@ -115,4 +119,37 @@ fn first_step_of_a_client_reads_nothing() {
     for end in [End::NetIn, End::AppIn] {
         assert_eq!(engine.pipe(end).bytes.len(), 100, "{end:?}");
     }
+}
+
+/// A server whose first messages have more than 95,000 bytes, which is more than the pump
+/// holds: its chain, and the names of those that it trusts.
+fn server_that_says_much() -> Session {
+    let (facts, provider) = testing::facts_and_provider();
+    let one = testing::chain().remove(0);
+    let chain = vec![one.clone(); 45_000 / one.len()];
+    let mut verifier = testing::Verifier::any();
+    verifier.authorities = vec![vec![0; 1000].into(); 50];
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_single_cert(chain, testing::private_key())
+        .unwrap();
+    testing::server_session_of(config, facts, true)
+}
+
+#[test]
+fn long_first_messages_of_a_server_are_sent_in_parts_if_the_network_is_slow() {
+    let mut scene = Scene::new(9);
+    scene.capacity = 1000;
+    let mut world = scene.world();
+    let all = Side::BOTH.map(|side| world.party(side).program.remaining());
+    let engine = &mut world.server.engine;
+    let ends = PerEnd::from_fn(|end| Rc::clone(&engine.pipes.ends[end]));
+    *engine = Simulation::new(server_that_says_much(), Rules::default(), ends, world.now);
+    world.run();
+    assert_eq!(world.codes(), [Some(0), Some(0)]);
+    assert!(world.server.program.received == all[0] && world.client.program.received == all[1]);
+    let sent = world.server.engine.pipe(End::NetOut).record.len();
+    assert!(sent > 95_000, "{sent}");
 }

@@ -66,6 +66,17 @@ fn pins_alone_need_no_anchors() {
 }
 
 #[test]
+fn pins_count_beside_tlsa_records() {
+    let pin = format!("--pin=SHA256:{}", certs().hash("p256"));
+    let output = cmd(["s6-tlsc-io", "--check", &pin, "-k", "localhost", "6", "7"])
+        .env("TLSA", crate::dane::record("3 1 1", "p256"))
+        .env("TLSADOMAIN", "localhost")
+        .run()
+        .success();
+    assert_eq!(fact(&output, "verification"), "TLSA records and pins");
+}
+
+#[test]
 fn a_directory_of_anchors_is_described() {
     let dir = super::snidir(&[
         ("ca.pem", "ca.pem"),

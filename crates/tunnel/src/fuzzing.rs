@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a panic is a finding")]
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use unix::Errno;
@@ -51,10 +52,29 @@ pub fn pump(input: &[u8]) -> bool {
     world.received != 0
 }
 
-/// The byte at `position` of a stream. Its period divides no size of a record or
-/// buffer.
-fn byte_at(position: usize) -> u8 {
-    (position % 251) as u8
+/// The period of the bytes of a stream. It divides no size of a record or buffer.
+const PERIOD: usize = 251;
+
+/// The most bytes that [`stream`] gives at once.
+const LONGEST: usize = 1 << 17;
+
+/// `count` bytes of a stream from this position on. As slices: a fuzzer counts each step of a
+/// loop over bytes.
+fn stream(position: usize, count: usize) -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let bytes = || (0..=250).cycle().take(LONGEST + PERIOD).collect();
+    let start = position % PERIOD;
+    &BYTES.get_or_init(bytes)[start..start + count]
+}
+
+/// Checks that `bytes` are those of a stream from this position on. Returns the position after
+/// them.
+fn check_stream(mut position: usize, bytes: &[u8], why: &str) -> usize {
+    for bytes in bytes.chunks(LONGEST) {
+        assert!(bytes == stream(position, bytes.len()), "{why}");
+        position += bytes.len();
+    }
+    position
 }
 
 /// An amount: each byte from 64 on is worth 600.
@@ -104,14 +124,9 @@ impl Peer {
                 self.session.alert(&mut self.buffers, None);
             }
         }
-        for byte in self.buffers.plain.content() {
-            assert_eq!(
-                *byte,
-                byte_at(self.received),
-                "the peer receives what was not sent"
-            );
-            self.received += 1;
-        }
+        let bytes = self.buffers.plain.content();
+        let why = "the peer receives what was not sent";
+        self.received = check_stream(self.received, bytes, why);
         self.buffers.plain.clear();
         self.in_flight.extend(self.buffers.outgoing.content());
         self.buffers.outgoing.clear();
@@ -132,9 +147,9 @@ impl Peer {
         }
         for _ in 0..count.div_ceil(60_000) {
             let until = (self.sent + 60_000).min(self.sent + count);
-            let data: Vec<u8> = (self.sent..until).map(byte_at).collect();
+            let data = stream(self.sent, until - self.sent);
             self.sent = until;
-            self.process(ToSend::Data(&data));
+            self.process(ToSend::Data(data));
         }
     }
 
@@ -246,7 +261,9 @@ impl World {
         let mut pipe = self.engine.pipe(End::NetIn);
         if !pipe.ended {
             let count = count.min(self.peer.in_flight.len());
-            pipe.bytes.extend(self.peer.in_flight.drain(..count));
+            let rest = self.peer.in_flight.split_off(count);
+            pipe.bytes.append(&mut self.peer.in_flight);
+            self.peer.in_flight = rest;
         }
     }
 
@@ -262,8 +279,7 @@ impl World {
     fn speak(&mut self, count: usize) {
         let mut pipe = self.engine.pipe(End::AppIn);
         if !pipe.ended {
-            let bytes = (self.sent..self.sent + count).map(byte_at);
-            pipe.bytes.extend(bytes);
+            pipe.bytes.extend(stream(self.sent, count));
             self.sent += count;
         }
     }
@@ -305,14 +321,8 @@ impl World {
         let bytes = self.engine.pipe(End::NetOut).take();
         self.peer.receive(&bytes);
         let bytes = self.engine.pipe(End::AppOut).take();
-        for byte in bytes {
-            assert_eq!(
-                byte,
-                byte_at(self.received),
-                "the program receives what was not sent"
-            );
-            self.received += 1;
-        }
+        let why = "the program receives what was not sent";
+        self.received = check_stream(self.received, &bytes, why);
         assert!(self.received <= self.peer.sent && self.peer.received <= self.sent);
         assert!(
             self.tampered || !self.peer.failed,

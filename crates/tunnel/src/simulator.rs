@@ -62,7 +62,7 @@ impl Pipe {
     /// Takes the bytes, but does not free their space.
     pub fn take(&mut self) -> Vec<u8> {
         self.capacity = self.capacity.saturating_sub(self.bytes.len());
-        self.bytes.drain(..).collect()
+        std::mem::take(&mut self.bytes).into()
     }
 
     /// Reads; 0 is the end of the stream.
@@ -71,9 +71,12 @@ impl Pipe {
         if count == 0 && !self.ended {
             return Err(Errno::EAGAIN);
         }
-        for (place, byte) in buf.iter_mut().zip(self.bytes.drain(..count)) {
-            *place = byte;
-        }
+        // As slices: a fuzzer counts each step of a loop over bytes.
+        let (first, second) = self.bytes.as_slices();
+        let (from_first, from_second) = buf[..count].split_at_mut(count.min(first.len()));
+        from_first.copy_from_slice(&first[..from_first.len()]);
+        from_second.copy_from_slice(&second[..from_second.len()]);
+        self.bytes.drain(..count);
         Ok(count)
     }
 

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::id::{Id, Tls};
+use crate::message::MAX_LINE;
 use crate::option_spec::Program;
 use crate::tables::{TLSC, TLSC_IO, TLSD, TLSD_IO};
 use crate::tls::normalize_sni_level;
@@ -136,11 +137,12 @@ fn invalid(id: Tls, complaint: &str) -> Fatal {
     spec.map_or_else(|| TLSD.usage(), |spec| TLSD.invalid(spec, complaint))
 }
 
-/// A mistake on the command line is reported on one line.
+/// A mistake on the command line is reported on one line that is short enough.
 fn wrong_usage(fatal: &Fatal) {
     let line = fatal.line("prog").unwrap_or_default();
     assert_eq!(fatal.code(), Fatal::USER);
     assert_eq!(line.matches(char::is_control).count(), 1, "{line:?}");
+    assert!(line.len() <= MAX_LINE, "{line:?}");
 }
 
 #[cfg(test)]

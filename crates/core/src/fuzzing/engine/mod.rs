@@ -7,6 +7,8 @@ mod peer;
 mod script;
 mod world;
 
+use std::sync::OnceLock;
+
 use pki::read;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
@@ -60,7 +62,14 @@ pub fn engine(input: &[u8]) -> bool {
 
 /// Key and certificate of the engine.
 fn pair() -> CertifiedKey {
-    read_pair(PAIR)
+    static READ: OnceLock<CertifiedKey> = OnceLock::new();
+    READ.get_or_init(|| read_pair(PAIR)).clone()
+}
+
+/// Key and certificate of a peer that has not the engine's.
+fn foreign_pair() -> CertifiedKey {
+    static READ: OnceLock<CertifiedKey> = OnceLock::new();
+    READ.get_or_init(|| read_pair(FOREIGN)).clone()
 }
 
 fn read_pair(file: &[u8]) -> CertifiedKey {
@@ -71,7 +80,7 @@ fn read_pair(file: &[u8]) -> CertifiedKey {
 
 /// Key and certificate of the peer, and after that certificate one that is only these bytes.
 fn chain(foreign: bool, appended: &[u8]) -> CertifiedKey {
-    let mut pair = read_pair(if foreign { FOREIGN } else { PAIR });
+    let mut pair = if foreign { foreign_pair() } else { pair() };
     if !appended.is_empty() {
         pair.cert.push(CertificateDer::from(appended).into_owned());
     }

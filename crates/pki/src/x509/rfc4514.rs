@@ -51,34 +51,27 @@ impl Name<'_> {
     /// The first value of a type, such as `CN` or `emailAddress`, escaped by
     /// [`plain`]. None if it is not text.
     pub fn first_value(self, kind: &str) -> Option<String> {
-        let mut attributes = self.relative_names().flat_map(sorted);
+        let mut attributes = self.attributes();
         let attribute = attributes.find(|attribute| type_name(attribute.oid) == Some(kind))?;
         attribute.text(Charset::Latin1).map(|value| plain(&value))
     }
 }
 
-/// A RelativeDistinguishedName in the form of RFC 4514, its last attribute first.
+/// A RelativeDistinguishedName in the form of RFC 4514, its last attribute first, as OpenSSL has
+/// them.
 fn relative_name(set: &[u8]) -> String {
-    let pairs = sorted(set).into_iter().rev().map(|attribute| {
-        let name = type_name(attribute.oid);
-        if let Some((name, value)) = name.zip(attribute.text(Charset::Latin1)) {
-            return format!("{name}={}", quoted(&value));
-        }
-        let name_or_oid = name.map_or_else(|| oid::dotted(attribute.oid), str::to_owned);
-        format!("{name_or_oid}=#{}", hex(attribute.value))
-    });
-    pairs.collect::<Vec<_>>().join("+")
+    let mut pairs: Vec<String> = Attribute::all(set).map(pair).collect();
+    pairs.reverse();
+    pairs.join("+")
 }
 
-/// The attributes of a RelativeDistinguishedName in the order of DER (ITU-T X.690
-/// section 11.6), which certificates do not always keep.
-fn sorted(set: &[u8]) -> Vec<Attribute<'_>> {
-    let mut attributes: Vec<_> = Attribute::all(set).collect();
-    attributes.sort_by_key(|attribute| {
-        let [oid, value] = [attribute.oid, attribute.value];
-        (oid.len() + value.len(), oid.len(), oid, value)
-    });
-    attributes
+fn pair(attribute: Attribute<'_>) -> String {
+    let name = type_name(attribute.oid);
+    if let Some((name, value)) = name.zip(attribute.text(Charset::Latin1)) {
+        return format!("{name}={}", quoted(&value));
+    }
+    let name_or_oid = name.map_or_else(|| oid::dotted(attribute.oid), str::to_owned);
+    format!("{name_or_oid}=#{}", hex(attribute.value))
 }
 
 fn type_name(oid: &[u8]) -> Option<&'static str> {
@@ -135,16 +128,21 @@ mod tests {
     use crate::x509::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, encode};
 
     #[test]
-    fn attributes_of_a_relative_name_are_in_the_reverse_order_of_der() {
+    fn attributes_of_a_relative_name_are_in_the_reverse_order_of_the_certificate() {
         let attribute = |oid: &[u8], tag: u8, value: &[u8]| {
             let value = encode(tag, value);
             encode(SEQUENCE, &[encode(OBJECT_IDENTIFIER, oid), value].concat())
         };
         let common_name = attribute(&[0x55, 4, 3], 0x0c, b"ten bytes.");
         let email = attribute(b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", 0x16, b"ab");
-        let name = encode(SET, &[common_name, email].concat());
-        let text = Name(&name).rfc4514().unwrap();
-        // The longer one is the last in DER, and the text begins with the last.
-        assert_eq!(text, "CN=ten bytes.+emailAddress=ab");
+        let text = |attributes: [&[u8]; 2]| {
+            let name = encode(SET, &attributes.concat());
+            Name(&name).rfc4514().unwrap()
+        };
+        // In DER the shorter one is the first, but not every certificate keeps to that.
+        let in_der = text([&email, &common_name]);
+        assert_eq!(in_der, "CN=ten bytes.+emailAddress=ab");
+        let other = text([&common_name, &email]);
+        assert_eq!(other, "emailAddress=ab+CN=ten bytes.");
     }
 }

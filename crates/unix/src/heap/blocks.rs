@@ -502,6 +502,32 @@ mod tests {
     }
 
     #[test]
+    fn an_area_may_end_in_too_little_for_a_block() {
+        let whole = PAGE - UNIT;
+        for rest in [0, UNIT] {
+            let areas = [Area::new(PAGE), Area::new(PAGE)];
+            let mut blocks = Blocks::new();
+            // SAFETY: the area is zero and outlives the blocks.
+            unsafe { blocks.add(areas[0].range()) };
+            let len = whole - rest - WORD;
+            let first = blocks.alloc(len).unwrap();
+            bytes(first, len).fill(1);
+            assert_eq!(blocks.alloc(1), None);
+            // SAFETY: the area is zero and outlives the blocks.
+            unsafe { blocks.add(areas[1].range()) };
+            let second = blocks.alloc(100).unwrap();
+            assert!(areas[1].range().contains(&second));
+            bytes(second, 100).fill(2);
+            // Neither the rest nor the word behind it becomes part of the free block.
+            // SAFETY: it is in use, and is not used any more.
+            unsafe { blocks.free(first) };
+            assert_eq!(blocks.alloc(len), Some(first));
+            check((first, len, 0));
+            check((second, 100, 2));
+        }
+    }
+
+    #[test]
     fn the_same_piece_comes_again_and_again() {
         let area = Area::new(8 * PAGE);
         let mut blocks = Blocks::new();

@@ -255,13 +255,19 @@ fn unreadable_rules_let_nobody_in() {
     std::fs::remove_dir_all(rules.join("ip4/127.0.0.9_32/env")).unwrap();
     rules.file("ip4/127.0.0.9_32/env", "no directory");
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
-    // Neither there nor missing: whether it allows is unknown.
-    for file in ["ip4/127.0.0.9_32/allow", "ip4/127.0.0.9_32/exec", "ip4"] {
+    // Neither there nor missing: what the rule says is unknown.
+    let rule = "ip4/127.0.0.9_32";
+    for (allows, file) in [
+        (false, format!("{rule}/allow")),
+        (false, format!("{rule}/deny")),
+        (true, format!("{rule}/exec")),
+        (true, "ip4".to_owned()),
+    ] {
         let rules = TempDir::new();
-        if file != "ip4/127.0.0.9_32/allow" {
-            rules.file("ip4/127.0.0.9_32/allow", "");
+        if allows {
+            rules.file(&format!("{rule}/allow"), "");
         }
-        let link = rules.join(file);
+        let link = rules.join(&file);
         let _ = std::fs::remove_dir_all(&link);
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(&link, &link).unwrap();

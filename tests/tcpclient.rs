@@ -386,11 +386,11 @@ fn without_a_readable_resolv_conf_the_program_runs_without_names() {
 
 #[test]
 fn an_ident_server_that_names_nobody_is_a_warning() {
-    let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
+    let Ok(ident) = TcpListener::bind("127.0.0.82:113") else {
         skip("port 113 cannot be bound");
         return;
     };
-    let service = TcpListener::bind("127.0.0.79:0").unwrap();
+    let service = TcpListener::bind("127.0.0.82:0").unwrap();
     let port = service.local_addr().unwrap().port();
     std::thread::spawn(move || {
         let (mut stream, _) = ident.accept().unwrap();
@@ -404,7 +404,7 @@ fn an_ident_server_that_names_nobody_is_a_warning() {
         write!(stream, "{} : ERROR : HIDDEN-USER\r\n", pair.trim()).unwrap();
     });
     let show = "echo \"$TCPREMOTEINFO.\"";
-    let output = client(&["-Hr"], "127.0.0.79", port, &["sh", "-c", show])
+    let output = client(&["-Hr"], "127.0.0.82", port, &["sh", "-c", show])
         .run()
         .success();
     assert_eq!(output.out(), ".\n");

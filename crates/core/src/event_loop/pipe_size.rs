@@ -104,3 +104,34 @@ impl Pipe {
         match *self {}
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    use super::*;
+
+    #[test]
+    fn a_look_for_room_leaves_the_size() {
+        for former in [4096, 65536, LARGE, 2 * LARGE] {
+            let (reader, _writer) = unix::fd::pipe().unwrap();
+            let fd = reader.as_fd();
+            let size = || fcntl(fd, FcntlArg::F_GETPIPE_SZ).unwrap();
+            set(fd, former).unwrap();
+            let mut pipe = Pipe::of(fd).unwrap();
+            let room = pipe.has_room(fd);
+            assert_eq!(size(), former);
+            assert!(pipe.resize(fd, Size::Large, room));
+            let large = if room { former.max(LARGE) } else { former };
+            assert_eq!(size(), large);
+            if room {
+                pipe.has_room(fd);
+                assert_eq!(size(), large);
+            }
+            assert!(pipe.resize(fd, Size::Small, room));
+            assert_eq!(size(), former);
+        }
+    }
+}

@@ -230,6 +230,14 @@ fn packet_that_does_not_answer_the_query_is_foreign() {
         message.decode(cut, false),
         Reply::Broken(Failure::Malformed)
     );
+    // The question twice, and, without an error, not at all.
+    let end = 12 + good[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+    let mut twice = [&good[..end], &good[12..]].concat();
+    twice[5] = 2;
+    assert_eq!(message.decode(&twice, false), Reply::Foreign);
+    let mut none = good[..12].to_vec();
+    (none[5], none[7]) = (0, 0);
+    assert_eq!(message.decode(&none, false), Reply::Foreign);
     let mut many = good;
     many[6] = 0xff;
     assert_eq!(

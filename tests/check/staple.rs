@@ -41,8 +41,8 @@ fn a_stapled_response_is_described() {
 }
 
 /// A response of the tests' CA about p256, by the line for it in the CA's database, in which
-/// SERIAL stands for its serial number.
-fn response(dir: &TempDir, line: &str) -> PathBuf {
+/// SERIAL stands for its serial number. `lifetime` are openssl's options for that.
+fn response(dir: &TempDir, line: &str, lifetime: &[&str]) -> PathBuf {
     let pair = certs().path("p256.pem");
     let [ca, key] = ["ca.pem", "ca.key"].map(|name| certs().path(name));
     let serial = cmd(["openssl", "x509", "-noout", "-serial", "-in", &pair]).run();
@@ -56,7 +56,8 @@ fn response(dir: &TempDir, line: &str) -> PathBuf {
         .run()
         .success();
     cmd(["openssl", "ocsp", "-rsigner", &ca, "-rkey", &key])
-        .args(["-CA", &ca, "-ndays", "9", "-index"])
+        .args(lifetime)
+        .args(["-CA", &ca, "-index"])
         .arg(&index)
         .arg("-reqin")
         .arg(&request)
@@ -81,7 +82,7 @@ fn a_response_that_is_not_good_is_a_warning() {
         ),
         ("V\t350101000000Z\t\t00\tunknown\t/CN=other\n", "unknown"),
     ] {
-        let output = described(response(&dir, line));
+        let output = described(response(&dir, line, &["-ndays", "9"]));
         assert_eq!(fact(&output, "ocsp"), verdict);
         assert!(fact(&output, "ocsp-next-update").ends_with(" GMT"));
         let text = format!("the OCSP response calls {pair} {verdict}");
@@ -104,4 +105,18 @@ fn a_response_that_is_out_of_date_is_a_warning() {
     let pair = certs().path("p256.pem");
     let text = format!("the OCSP response for {pair} is out of date");
     assert_eq!(facts(&output, "warning"), [text]);
+}
+
+#[test]
+fn a_response_without_an_end_is_never_out_of_date() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let dir = TempDir::new();
+    let line = "V\t350101000000Z\t\tSERIAL\tunknown\t/CN=localhost\n";
+    let output = described(response(&dir, line, &[]));
+    assert_eq!(fact(&output, "ocsp"), "good");
+    assert!(fact(&output, "ocsp-this-update").ends_with(" GMT"));
+    assert_eq!(facts(&output, "ocsp-next-update"), [""; 0]);
+    assert_eq!(facts(&output, "warning"), [""; 0]);
 }

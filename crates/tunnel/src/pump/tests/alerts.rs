@@ -1,7 +1,7 @@
 //! Alerts and records that are out of place, and the alerts that answer them.
 
 use rustls::ContentType;
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 
 use super::attacker::*;
 use super::*;
@@ -196,6 +196,30 @@ fn alert_for_a_flood_is_encrypted() {
         let last = keys.open_all(&attack.answer()).pop();
         assert_eq!(last, Some((ContentType::Alert, vec![2, 10])));
     }
+}
+
+#[test]
+fn close_notify_does_not_follow_a_fatal_alert() {
+    for version in BOTH {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+        attack.engine.pump.rules.notify = true;
+        attack.send(&keys.flood(1000, ContentType::ApplicationData, b""));
+        attack.cut_off(&mut keys, EndReason::Flood);
+    }
+}
+
+#[test]
+fn alert_in_the_handshake_counts_more_than_a_failed_write_before_it() {
+    let mut attack = Attack::on_server();
+    attack.engine.pipe(End::NetOut).reader_gone = true;
+    let mut hello = Vec::new();
+    client(&TLS12).write_tls(&mut hello).unwrap();
+    attack.send(&hello);
+    assert_eq!(attack.engine.outcome, None);
+    attack.send(&[21, 3, 3, 0, 2, 2, 40]);
+    let (code, text) = attack.end();
+    assert_eq!(code, 98);
+    assert!(text.contains("handshake_failure"), "{text}");
 }
 
 #[test]

@@ -141,3 +141,80 @@ fn bytes_without_data_do_not_postpone_the_idle_limit() {
         assert_eq!(attack.end().1, "connection idle for too long");
     }
 }
+
+/// Our side after a failure, when it reads on so that its alert is not lost.
+fn failed() -> Attack {
+    let mut attack = Attack::on_server();
+    let record_too_long = [23, 3, 3, 255, 255];
+    attack.send(&record_too_long);
+    assert_eq!(attack.engine.outcome, None);
+    attack
+}
+
+#[test]
+fn linger_after_a_failure_discards_a_mebibyte_at_most() {
+    let mut attack = failed();
+    for _ in 0..15 {
+        attack.send(&[0; 1 << 16]);
+        assert_eq!(attack.engine.outcome, None);
+    }
+    // No time has passed.
+    attack.send(&[0; 1 << 16]);
+    assert!(attack.engine.outcome.is_some());
+    attack.fails(EndReason::HandshakeFailed);
+}
+
+#[test]
+fn linger_after_a_failure_waits_a_second_for_each_byte_and_three_in_all() {
+    let mut attack = failed();
+    let start = attack.now;
+    for (millis, limit) in [(0, 1000), (900, 1900), (1800, 2800), (2700, 3000)] {
+        attack.now = start + Duration::from_millis(millis);
+        attack.send(&[0]);
+        let at = attack.engine.pump.limit().unwrap() - start;
+        assert_eq!(at, Duration::from_millis(limit));
+    }
+    attack.fails(EndReason::HandshakeFailed);
+    assert_eq!(attack.now - start, Duration::from_secs(3));
+}
+
+#[test]
+fn idle_end_sends_a_close_notify() {
+    for version in BOTH {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+        attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
+        assert_eq!(attack.end().1, "connection idle for too long");
+        let close_notify = (ContentType::Alert, vec![1, 0]);
+        assert_eq!(keys.open_all(&attack.answer()), [close_notify]);
+    }
+}
+
+#[test]
+fn data_to_a_slow_peer_postpone_the_idle_limit_and_a_close_notify_does_not() {
+    let (mut attack, _) = met(Attack::on_server(), client(&TLS13));
+    attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
+    attack.engine.pump.rules.notify = true;
+    let network = Rc::clone(&attack.engine.pipes.ends.net_out);
+    attack.engine.pipe(End::AppIn).bytes.extend([7; 2000]);
+    attack.engine.pipe(End::AppIn).ended = true;
+    let take = |attack: &mut Attack, count| {
+        attack.now += Duration::from_millis(300);
+        network.borrow_mut().bytes.clear();
+        network.borrow_mut().capacity = count;
+        attack.send(&[]);
+        network.borrow_mut().bytes.clear();
+        network.borrow_mut().capacity = 0;
+    };
+    // A record of 2000 bytes in TLS 1.3, a hundred each time.
+    for _ in 0..20 {
+        take(&mut attack, 100);
+        assert!(attack.engine.outcome.is_none());
+    }
+    take(&mut attack, 2000 + 5 + 1 + 16 - 20 * 100);
+    let last = attack.now;
+    while attack.engine.outcome.is_none() {
+        take(&mut attack, 1);
+    }
+    assert!(attack.now - last <= Duration::from_millis(1200));
+    assert_eq!(attack.end().1, "connection idle for too long");
+}

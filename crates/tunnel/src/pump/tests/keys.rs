@@ -28,6 +28,7 @@ fn limited(records: u64) -> Session {
 /// bytes the client has received.
 fn past_the_limit(version: Version, records: u64, size: usize) -> (Attack, Connection, usize) {
     let mut attack = Attack::new(limited(records));
+    attack.engine.pump.rules.notify = true;
     let mut client = client(version);
     attack.carry(&mut client).unwrap();
     let mut received = 0;
@@ -66,6 +67,8 @@ fn tls12_key_at_its_limit_ends_the_connection() {
         (50_000, 4 * 50_000 + 3 * 16384),
     ] {
         let (mut attack, mut client, received) = past_the_limit(&TLS12, 20, size);
+        // A close_notify would hide that data are missing.
+        assert!(attack.engine.pump.rules.notify);
         assert_eq!(received, all);
         attack.fails(EndReason::ProtocolError);
         let pipe = attack.engine.pipe(End::NetOut);

@@ -21,6 +21,7 @@ mod alerts;
 mod arrival;
 mod attacker;
 mod bulk;
+mod close_notify;
 mod early_data;
 mod endings;
 mod faults;

@@ -28,5 +28,6 @@ mod faults;
 mod floods;
 mod keys;
 mod limits;
+mod lingering;
 mod resumed;
 mod world;

@@ -5,6 +5,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::attacker::*;
 use super::*;
+use crate::handshake_facts::HandshakeAbort;
 
 /// Two records with the beginning of a ClientHello of 1024 bytes. The content of
 /// the second looks like a record itself.
@@ -260,5 +261,50 @@ fn server_hello_with_another_session_id_is_refused() {
             "{text}"
         );
         assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 47]);
+    }
+}
+
+#[test]
+fn fatal_alert_is_not_answered() {
+    let handshake_failure = [21, 3, 3, 0, 2, 2, 40];
+    for mut attack in [Attack::on_server(), Attack::on_client()] {
+        attack.answer();
+        attack.send(&handshake_failure);
+        attack.fails(EndReason::HandshakeFailed);
+        assert_eq!(attack.answer(), b"");
+    }
+    for version in BOTH {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+        attack.answer();
+        // What the program says in the same moment is not taken.
+        attack.engine.pipe(End::AppIn).bytes.extend(b"late");
+        attack.send(&keys.seal(ContentType::Alert, &[2, 50]));
+        attack.fails(EndReason::ProtocolError);
+        assert_eq!(attack.answer(), b"");
+        assert_eq!(attack.engine.pipe(End::AppIn).bytes, b"late");
+    }
+}
+
+#[test]
+fn handshake_aborted_by_its_time_limit_ends_without_alert_and_by_others_with_one() {
+    let internal_error = vec![21, 3, 3, 0, 2, 2, 80];
+    for (reason, outcome, alert) in [
+        (
+            HandshakeAbort::TimedOut,
+            Outcome::handshake_timeout(),
+            Vec::new(),
+        ),
+        (
+            HandshakeAbort::GuardGone,
+            Outcome::guard_gone(),
+            internal_error,
+        ),
+    ] {
+        let mut attack = Attack::on_server();
+        attack.engine.pump.abort(reason);
+        attack.send(&hello_in_pieces()[0]);
+        attack.end();
+        assert_eq!(attack.engine.outcome, Some(outcome));
+        assert_eq!(attack.answer(), alert);
     }
 }

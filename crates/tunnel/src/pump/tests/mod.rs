@@ -29,5 +29,6 @@ mod floods;
 mod keys;
 mod limits;
 mod lingering;
+mod lost_ends;
 mod resumed;
 mod world;

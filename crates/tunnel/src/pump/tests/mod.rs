@@ -29,6 +29,7 @@ mod floods;
 mod keys;
 mod limits;
 mod lingering;
+mod long_flights;
 mod lost_ends;
 mod resumed;
 mod world;

@@ -1,6 +1,9 @@
 //! Buffers and pipes are large in a direction with a flow, else small.
 
+use std::num::NonZeroUsize;
+
 use super::*;
+use crate::buffer::Buffer;
 
 /// Two connected engines whose programs send this many bytes each.
 fn flow(up: usize, down: usize) -> World {
@@ -174,4 +177,64 @@ fn buffers_and_pipes_shrink_a_second_after_the_flow() {
         assert_eq!(pump.deadline(), None);
     }
     assert_eq!(world.client.engine.idles, idles + 1);
+}
+
+#[test]
+fn data_read_ahead_are_sent_as_soon_as_the_network_takes_them() {
+    let (mut world, _) = blocked();
+    world.only(&[Pumping(Client)]);
+    assert!(!world.client.engine.pump.scratch.is_empty());
+    world.client.engine.pipe(End::NetOut).capacity += 4 << 20;
+    world.only(&[Pumping(Client)]);
+    let pump = &world.client.engine.pump;
+    assert!(pump.scratch.is_empty() && pump.buffers.outgoing.is_empty());
+}
+
+#[test]
+fn pipe_before_a_blocked_network_is_read_ahead_until_it_is_small() {
+    let (mut world, mut to_send) = blocked();
+    // The program has written more than is read ahead at once.
+    let at_once = Size::Large.pipe() - Size::Small.pipe();
+    let more = vec![7; at_once];
+    let program = Rc::clone(&world.client.engine.pipes.ends.app_in);
+    program.borrow_mut().bytes.extend(&more);
+    let sent = to_send.len() - world.client.program.to_send.len();
+    to_send.splice(sent..sent, more);
+    for (ahead, size) in [(1, Size::Large), (2, Size::Small)] {
+        world.only(&[Pumping(Client)]);
+        assert_eq!(world.client.engine.pump.scratch.len(), ahead * at_once);
+        assert_eq!(sizes(&world)[0][0], size, "{ahead}");
+        world.now += QUIET;
+    }
+    world.run();
+    assert!(world.server.program.received == to_send);
+}
+
+#[test]
+fn full_pipe_before_an_idle_network_is_not_read_ahead() {
+    let mut world = flow(4 << 20, 1);
+    pause(&mut world, Server);
+    pour(&mut world, Client);
+    pour(&mut world, Client);
+    assert_eq!(sizes(&world)[0][0], Size::Large);
+    world.now += QUIET;
+    // The program writes when the engine has found that nothing was ready.
+    while world.act(Speaker(Client)) && world.client.engine.pipe(End::AppIn).space() > 0 {}
+    let now = world.now;
+    world.client.engine.start(now);
+    assert!(world.client.engine.pump.scratch.is_empty());
+    // Nothing that was read waits for the time to pass.
+    world.only(&ENGINES);
+    assert!(world.client.engine.pipe(End::AppIn).bytes.is_empty());
+}
+
+#[test]
+fn buffer_does_not_grow_if_the_one_that_must_hold_its_content_cannot() {
+    let size = |size| NonZeroUsize::new(size).unwrap();
+    let [mut first, mut second] = [10, 10].map(|len| Buffer::new(size(len)).unwrap());
+    let impossible = size(usize::MAX / 2);
+    super::super::resize((&mut first, size(20)), (&mut second, impossible));
+    assert_eq!([first.capacity(), second.capacity()], [10, 10]);
+    super::super::resize((&mut first, size(20)), (&mut second, size(20)));
+    assert_eq!([first.capacity(), second.capacity()], [20, 20]);
 }

@@ -26,6 +26,7 @@ mod early_data;
 mod endings;
 mod faults;
 mod floods;
+mod freeing;
 mod keys;
 mod limits;
 mod lingering;

@@ -144,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn reads_within_the_window_are_added_up_and_later_ones_are_not() {
+        for (late, size) in [(0, Size::Large), (1, Size::Small)] {
+            let start = Instant::now();
+            let mut throughput = Throughput::new(start);
+            throughput.read(7 * FULL, start);
+            throughput.read(FULL, start + WINDOW + Duration::from_nanos(late));
+            assert_eq!(throughput.size(), size);
+        }
+    }
+
+    #[test]
     fn pipe_that_holds_too_much_is_tried_again() {
         let mut now = Instant::now();
         let mut throughput = Throughput::new(now);

@@ -59,3 +59,34 @@ impl Counters {
         self.without_data > MAX_WITHOUT_DATA
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flood_begins_behind_the_limit_and_data_begin_the_count_again() {
+        let mut counters = Counters::new(Instant::now());
+        for _ in 0..2 {
+            counters.read(MAX_WITHOUT_DATA);
+            assert!(!counters.is_flooded());
+            counters.decrypted(1, Instant::now());
+        }
+        counters.read(MAX_WITHOUT_DATA);
+        // A record without data is not data.
+        counters.decrypted(0, Instant::now());
+        counters.read(1);
+        assert!(counters.is_flooded());
+    }
+
+    #[test]
+    fn bytes_of_both_directions_are_added_up() {
+        let start = Instant::now();
+        let mut counters = Counters::new(start);
+        for (received, sent) in [(3, 40), (500, 6000)] {
+            counters.decrypted(received, start);
+            counters.encrypted(sent);
+        }
+        assert_eq!((counters.received, counters.sent), (503, 6040));
+    }
+}

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use rustls::version::TLS13;
 
+use super::attacker::*;
 use super::*;
+use crate::endpoints::Ready;
+use crate::pump::Step;
 
 /// Asserts that both programs receive all that the other one has sent.
 fn nothing_is_lost(scene: &Scene) {
@@ -103,21 +107,47 @@ fn engines_take_no_steps_while_nothing_moves() {
     assert_eq!(world.codes(), [Some(0), Some(0)]);
 }
 
+/// The peer need not wait until the program is started.
 #[test]
-fn first_step_of_a_client_reads_nothing() {
-    const HANDSHAKE: u8 = 22;
-    let stream = || Pipe::stream(65536, usize::MAX);
-    let ends = PerEnd::from_fn(|_| stream());
-    for end in [End::NetIn, End::AppIn] {
-        ends[end].borrow_mut().bytes.extend([0; 100]);
+fn last_flight_is_sent_before_the_program_is_told_of_the_handshake() {
+    let mut attack = Attack::on_client();
+    let mut server = server(&TLS13);
+    server.read_tls(&mut &attack.answer()[..]).unwrap();
+    server.process_new_packets().unwrap();
+    let mut flight = Vec::new();
+    while server.wants_write() {
+        server.write_tls(&mut flight).unwrap();
     }
-    let now = Instant::now();
-    let session = testing::client_session();
-    let mut engine = Simulation::new(session, Rules::default(), ends, now);
-    engine.start(now);
-    assert_eq!(engine.pipe(End::NetOut).record.first(), Some(&HANDSHAKE));
-    for end in [End::NetIn, End::AppIn] {
-        assert_eq!(engine.pipe(end).bytes.len(), 100, "{end:?}");
+    attack.engine.pipe(End::NetIn).bytes.extend(flight);
+    let Simulation { pump, pipes, .. } = &mut attack.engine;
+    let ready = PerEnd {
+        net_in: Some(Ready::Usable),
+        ..PerEnd::default()
+    };
+    assert_eq!(pump.step(pipes, ready, attack.now), Step::Established);
+    server.read_tls(&mut &attack.answer()[..]).unwrap();
+    server.process_new_packets().unwrap();
+    assert!(!server.is_handshaking());
+}
+
+#[test]
+fn first_step_reads_nothing() {
+    const HANDSHAKE: u8 = 22;
+    for (session, sent) in [
+        (testing::client_session(), Some(&HANDSHAKE)),
+        (testing::server_session(), None),
+    ] {
+        let ends = PerEnd::from_fn(|_| Pipe::stream(65536, usize::MAX));
+        for end in [End::NetIn, End::AppIn] {
+            ends[end].borrow_mut().bytes.extend([0; 100]);
+        }
+        let now = Instant::now();
+        let mut engine = Simulation::new(session, Rules::default(), ends, now);
+        engine.start(now);
+        assert_eq!(engine.pipe(End::NetOut).record.first(), sent);
+        for end in [End::NetIn, End::AppIn] {
+            assert_eq!(engine.pipe(end).bytes.len(), 100, "{end:?}");
+        }
     }
 }
 

@@ -147,6 +147,24 @@ fn tickets_are_accepted_up_to_a_limit() {
 }
 
 #[test]
+fn longest_message_after_the_handshake_may_come_in_many_records() {
+    let (mut attack, mut keys) = met(Attack::on_client(), server(&TLS13));
+    let longest = ticket(u16::MAX - 13);
+    for piece in longest.chunks(1000) {
+        attack.send(&keys.seal(ContentType::Handshake, piece));
+    }
+    let pieces = longest.chunks(500);
+    let records: Vec<u8> = pieces
+        .flat_map(|piece| keys.seal(ContentType::Handshake, piece))
+        .collect();
+    assert!(records.len() > Size::Small.records());
+    attack.send(&records);
+    attack.send(&keys.seal(ContentType::ApplicationData, b"x"));
+    assert_eq!(attack.engine.outcome, None);
+    assert_eq!(attack.engine.pipe(End::AppOut).record, b"x");
+}
+
+#[test]
 fn message_in_too_many_records_is_refused() {
     let mut attack = Attack::on_server();
     // It claims 60000 bytes, which is within the limit.

@@ -152,19 +152,6 @@ fn failed() -> Attack {
 }
 
 #[test]
-fn linger_after_a_failure_discards_a_mebibyte_at_most() {
-    let mut attack = failed();
-    for _ in 0..15 {
-        attack.send(&[0; 1 << 16]);
-        assert_eq!(attack.engine.outcome, None);
-    }
-    // No time has passed.
-    attack.send(&[0; 1 << 16]);
-    assert!(attack.engine.outcome.is_some());
-    attack.fails(EndReason::HandshakeFailed);
-}
-
-#[test]
 fn linger_after_a_failure_waits_a_second_for_each_byte_and_three_in_all() {
     let mut attack = failed();
     let start = attack.now;
@@ -189,32 +176,61 @@ fn idle_end_sends_a_close_notify() {
     }
 }
 
+/// The idle limit of the next tests.
+const IDLE: Duration = Duration::from_millis(1000);
+
+/// A server with that limit, which has been idle for 900 ms.
+fn idle_for_a_while() -> (Attack, Keys) {
+    let (mut attack, keys) = met(Attack::on_server(), client(&TLS13));
+    attack.engine.pump.rules.idle = Some(IDLE);
+    attack.now += Duration::from_millis(900);
+    (attack, keys)
+}
+
 #[test]
-fn data_to_a_slow_peer_postpone_the_idle_limit_and_a_close_notify_does_not() {
-    let (mut attack, _) = met(Attack::on_server(), client(&TLS13));
-    attack.engine.pump.rules.idle = Some(Duration::from_millis(1000));
-    attack.engine.pump.rules.notify = true;
+fn idle_limit_begins_with_the_end_of_the_handshake() {
+    let mut attack = Attack::on_server();
+    attack.engine.pump.rules.idle = Some(IDLE);
+    let mut client = client(&TLS13);
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    attack.send(&hello);
+    attack.now += Duration::from_millis(900);
+    attack.carry(&mut client).unwrap();
+    assert!(attack.engine.established);
+    assert_eq!(attack.engine.pump.limit(), Some(attack.now + IDLE));
+}
+
+#[test]
+fn data_that_one_side_does_not_take_yet_postpone_the_idle_limit() {
+    let (mut attack, mut keys) = idle_for_a_while();
+    attack.engine.pipe(End::AppOut).capacity = 0;
+    attack.send(&keys.seal(ContentType::ApplicationData, b"data"));
+    assert_eq!(attack.engine.pump.limit(), Some(attack.now + IDLE));
+    let (mut attack, _) = idle_for_a_while();
     let network = Rc::clone(&attack.engine.pipes.ends.net_out);
-    attack.engine.pipe(End::AppIn).bytes.extend([7; 2000]);
-    attack.engine.pipe(End::AppIn).ended = true;
-    let take = |attack: &mut Attack, count| {
-        attack.now += Duration::from_millis(300);
-        network.borrow_mut().bytes.clear();
-        network.borrow_mut().capacity = count;
+    let taken = network.borrow().bytes.len();
+    network.borrow_mut().capacity = taken;
+    attack.engine.pipe(End::AppIn).bytes.extend(b"data");
+    attack.send(&[]);
+    assert_eq!(attack.engine.pump.limit(), Some(attack.now + IDLE));
+    // The network takes one byte after another.
+    for _ in 0..10 {
+        attack.now += Duration::from_millis(900);
+        network.borrow_mut().capacity += 1;
         attack.send(&[]);
-        network.borrow_mut().bytes.clear();
-        network.borrow_mut().capacity = 0;
-    };
-    // A record of 2000 bytes in TLS 1.3, a hundred each time.
-    for _ in 0..20 {
-        take(&mut attack, 100);
-        assert!(attack.engine.outcome.is_none());
+        assert_eq!(attack.engine.pump.limit(), Some(attack.now + IDLE));
     }
-    take(&mut attack, 2000 + 5 + 1 + 16 - 20 * 100);
-    let last = attack.now;
-    while attack.engine.outcome.is_none() {
-        take(&mut attack, 1);
-    }
-    assert!(attack.now - last <= Duration::from_millis(1200));
-    assert_eq!(attack.end().1, "connection idle for too long");
+}
+
+#[test]
+fn our_close_notify_does_not_postpone_the_idle_limit() {
+    let (mut attack, _) = idle_for_a_while();
+    let limit = attack.engine.pump.limit();
+    attack.answer();
+    attack.engine.pump.rules.notify = true;
+    attack.engine.pipe(End::AppIn).ended = true;
+    attack.send(&[]);
+    assert!(!attack.answer().is_empty());
+    assert_eq!(attack.engine.pump.limit(), limit);
 }

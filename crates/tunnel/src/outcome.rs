@@ -224,6 +224,37 @@ mod tests {
     }
 
     #[test]
+    fn words_of_reasons_are_in_the_table_of_the_page() {
+        use EndReason::*;
+        let page = include_str!("../../../doc/logging.md");
+        let (_, table) = page.split_once("| end | |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let words = [
+            Closed,
+            Idle,
+            HandshakeTimeout,
+            HandshakeFailed,
+            Left,
+            NoCertificateForName,
+            NoChallenge,
+            PeerCertificate,
+            Plaintext,
+            Truncated,
+            ProtocolError,
+            Reset,
+            LocalGone,
+            Flood,
+            System,
+        ];
+        let rows = words.map(|reason| format!("| `{reason}` |"));
+        let lines: Vec<&str> = table.lines().skip(2).collect();
+        assert_eq!(rows.len(), lines.len());
+        for (row, line) in rows.iter().zip(lines) {
+            assert!(line.starts_with(row.as_str()), "{row} {line}");
+        }
+    }
+
+    #[test]
     fn reason_system_has_exit_codes_96_97_and_111() {
         let network = |established| Outcome::network(established, "x", Errno::EIO);
         let failed = (0..=u8::MAX).map(|code| Outcome::failed(code, "x"));

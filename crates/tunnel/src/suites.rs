@@ -190,3 +190,33 @@ impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
         self.of.extract_keys(key, iv)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::crypto::ring::cipher_suite;
+    use rustls::{ContentType, ProtocolVersion};
+
+    /// rustls asks for this length before it encrypts, to see whether there is space.
+    #[test]
+    fn length_of_an_encrypted_record_is_the_one_that_was_foretold() {
+        let records = RecordStatus::default();
+        let of = cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
+        let SupportedCipherSuite::Tls13(suite) = suite(of, 100, &records) else {
+            panic!("another version");
+        };
+        let key = AeadKey::from([7; 32]);
+        let mut encrypter = suite.aead_alg.encrypter(key, Iv::from([7; 12]));
+        for length in [0, 2, 16384] {
+            let payload = vec![7; length];
+            let record = OutboundPlainMessage {
+                typ: ContentType::ApplicationData,
+                version: ProtocolVersion::TLSv1_3,
+                payload: payload.as_slice().into(),
+            };
+            let encrypted = encrypter.encrypt(record, 1).unwrap().encode();
+            let foretold = encrypter.encrypted_payload_len(length);
+            assert_eq!(encrypted.len(), 5 + foretold);
+        }
+    }
+}

@@ -127,4 +127,9 @@ fn malformed_and_other_messages_are_not_checked() {
     assert_eq!(look(None, &hello(11, b"x")), Ok(0));
     assert_eq!(look(None, &[1, 1, 0, 0]), Ok(0));
     assert_eq!(look(None, &[1, 0, 255, 255, 3]), Ok(2));
+    // Not even if the beginning of a message that is too long looks like a bad hello.
+    let mut too_long = client(0x0300, &[29], &[29], &[3, 4]);
+    assert_eq!(look(None, &too_long), Err(Violation::LegacyVersion));
+    too_long[1] = 1;
+    assert_eq!(look(None, &too_long), Ok(0));
 }

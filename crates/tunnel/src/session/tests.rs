@@ -1,6 +1,6 @@
 use super::*;
 use crate::explain::end_reason;
-use crate::testing::Party;
+use crate::testing::{self, Party};
 
 #[test]
 fn data_arrives_and_a_close_notify_closes() {
@@ -75,4 +75,45 @@ fn peer_chain_is_the_verified_one() {
     let (client, server) = Party::connected();
     assert_eq!(client.session.peer_chain(), crate::testing::chain());
     assert_eq!(server.session.peer_chain(), []);
+}
+
+#[test]
+fn client_without_certificate_for_its_name_is_told_apart_from_one_without_challenge() {
+    for (challenge, reason) in [
+        (false, EndReason::NoCertificateForName),
+        (true, EndReason::NoChallenge),
+    ] {
+        let server = Party::server().session;
+        assert_eq!((server.asked_name(), server.is_challenge()), (None, false));
+        server.facts().client_wants_challenge(challenge);
+        server.facts().client_asks(Some("a.org"), None);
+        assert_eq!(server.asked_name().as_deref(), Some("a.org"));
+        assert_eq!(server.is_challenge(), challenge);
+        let outcome = server.outcome(&Error::General("no certificate".into()));
+        assert_eq!(outcome.reason, reason, "{}", outcome.text);
+    }
+}
+
+#[test]
+fn session_names_the_record_by_which_the_server_was_accepted() {
+    let client = Party::client().session;
+    assert_eq!(client.tlsa(), None);
+    client.facts().accept_by("3 1 1".to_owned());
+    assert_eq!(client.tlsa().as_deref(), Some("3 1 1"));
+}
+
+#[test]
+fn server_knows_whether_the_client_offers_tls13() {
+    let (_, server) = Party::connected();
+    assert!(server.session.facts().has_tls13());
+    let (facts, provider) = testing::facts_and_provider();
+    let tls12 = &[&rustls::version::TLS12][..];
+    let config = testing::client_config(provider, tls12, testing::Verifier::any());
+    let client = UnbufferedClientConnection::new(config.into(), testing::server_name());
+    let mut client = Party::new(Session::Client(Box::new(client.unwrap()), facts));
+    client.process(ToSend::Nothing).unwrap();
+    let mut server = Party::server();
+    server.receive(&client.sent());
+    server.process(ToSend::Nothing).unwrap();
+    assert!(!server.session.facts().has_tls13());
 }

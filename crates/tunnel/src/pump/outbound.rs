@@ -20,7 +20,7 @@ impl Pump {
             self.read_program(ends, now);
         }
         if self.established() && !self.scratch.is_empty() {
-            self.send(ends);
+            self.send();
             self.scratch.clear();
         }
     }
@@ -73,18 +73,12 @@ impl Pump {
         }
     }
 
-    /// Encrypts what was read.
-    fn send(&mut self, ends: &mut impl Ends) {
+    /// Encrypts what was read. No record is left to process before that.
+    fn send(&mut self) {
         let data = ToSend::Data(self.scratch.content());
         match self.session.process(&mut self.buffers, data) {
-            Ok(received) => {
-                self.counters.encrypted(self.scratch.len());
-                self.received(received);
-            }
-            Err(error) => {
-                self.fail_tls(&error);
-                self.close(ends, End::AppIn);
-            }
+            Ok(_) => self.counters.encrypted(self.scratch.len()),
+            Err(error) => self.fail_tls(&error),
         }
     }
 

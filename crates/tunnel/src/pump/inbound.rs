@@ -58,7 +58,7 @@ impl Pump {
                 self.counters.read(count);
                 incoming.commit(count);
                 self.throughput_in.read(incoming.len(), now);
-                self.process(ends, now);
+                self.process(now);
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => {
@@ -90,10 +90,10 @@ impl Pump {
     }
 
     /// Starts the handshake, or goes on with records that were left.
-    pub(super) fn go_on(&mut self, ends: &mut impl Ends, now: Instant) {
+    pub(super) fn go_on(&mut self, now: Instant) {
         let unprocessed = self.stopped || !self.established();
         if unprocessed && !self.ignores_network() {
-            self.process(ends, now);
+            self.process(now);
         }
     }
 
@@ -118,34 +118,26 @@ impl Pump {
     }
 
     /// Processes the received records. What rustls answers may be larger than
-    /// `outgoing`, such as a long certificate chain: then it is sent in parts.
-    fn process(&mut self, ends: &mut impl Ends, now: Instant) {
-        loop {
-            let before = self.buffers.plain.len();
-            let processed = self.session.process(&mut self.buffers, ToSend::Nothing);
-            self.counters
-                .decrypted(self.buffers.plain.len() - before, now);
-            match processed {
-                Err(error) => self.fail_tls(&error),
-                Ok(_) if self.counters.is_flooded() => {
-                    self.refuse(
-                        EndReason::Flood,
-                        "remote sent too many records without application data",
-                    );
-                }
-                Ok(received) => self.received(received),
+    /// `outgoing`, such as a long certificate chain: then it stops, and goes on once
+    /// that is sent ([`Pump::has_more`]).
+    fn process(&mut self, now: Instant) {
+        let before = self.buffers.plain.len();
+        let processed = self.session.process(&mut self.buffers, ToSend::Nothing);
+        self.counters
+            .decrypted(self.buffers.plain.len() - before, now);
+        match processed {
+            Err(error) => self.fail_tls(&error),
+            Ok(_) if self.counters.is_flooded() => {
+                self.refuse(
+                    EndReason::Flood,
+                    "remote sent too many records without application data",
+                );
             }
-            if !self.stopped {
-                return;
-            }
-            self.transmit(ends, now);
-            if !self.buffers.outgoing.is_empty() {
-                return;
-            }
+            Ok(received) => self.received(received),
         }
     }
 
-    pub(super) fn received(&mut self, received: Received) {
+    fn received(&mut self, received: Received) {
         self.stopped = received.stopped;
         if received.closed {
             self.inbound = Inbound::Ended(Ended::CloseNotify);

@@ -168,7 +168,7 @@ impl Pump {
         }
         match ready.net_in {
             Some(_) => self.receive(ends, now),
-            None => self.go_on(ends, now),
+            None => self.go_on(now),
         }
         if let Phase::Handshake { deadline } = self.phase {
             if let Some(step) = self.shake_hands(ends, deadline, now) {

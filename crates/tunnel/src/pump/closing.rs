@@ -81,23 +81,17 @@ impl Failure {
 pub enum CloseNotify {
     /// Not encrypted yet.
     NotSent,
-    /// Encrypted, or given up. The last `bytes` of `outgoing` are that alert.
+    /// Encrypted, or given up. The last `bytes` of `outgoing` are that alert, or
+    /// what is left of it.
     Queued { bytes: usize },
 }
 
 impl CloseNotify {
-    /// How many bytes of it are left in `outgoing`.
+    /// How many bytes of it `outgoing` holds at most.
     pub fn bytes(self) -> usize {
         match self {
             Self::NotSent => 0,
             Self::Queued { bytes } => bytes,
-        }
-    }
-
-    /// `outgoing` now holds only this many bytes.
-    pub fn left(&mut self, outgoing: usize) {
-        if let Self::Queued { bytes } = self {
-            *bytes = outgoing.min(*bytes);
         }
     }
 }

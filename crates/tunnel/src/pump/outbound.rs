@@ -95,7 +95,6 @@ impl Pump {
                         self.counters.last_data = now;
                     }
                     outgoing.consume(count);
-                    self.close_notify.left(outgoing.len());
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => self.state.net_out = State::Blocked,
                 Err(errno) => self.cannot_send(ends, errno),

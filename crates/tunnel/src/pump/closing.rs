@@ -294,7 +294,6 @@ impl Pump {
     }
 
     fn alert(&mut self, wanted: Option<Alert>) {
-        self.buffers.outgoing.compact();
         // No alert may follow a close_notify.
         let wanted = wanted.filter(|_| self.close_notify == CloseNotify::NotSent);
         self.session.alert(&mut self.buffers, wanted);

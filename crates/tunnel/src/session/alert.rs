@@ -7,7 +7,7 @@
 
 use rustls::{AlertDescription, Error};
 
-use super::{Buffers, MAX_RECORD, Session, ToSend};
+use super::{Buffers, MAX_RECORD, Session, ToSend, has_space_for_record};
 use crate::buffer::Buffer;
 use crate::explain::{self, Alert};
 use crate::handshake_facts::HandshakeAbort;
@@ -63,7 +63,7 @@ impl Session {
     /// last of it is an unencrypted alert.
     fn flush(&mut self, outgoing: &mut Buffer) -> bool {
         let mut plain = false;
-        while self.state().wants_write() && outgoing.space().len() >= MAX_RECORD {
+        while self.state().wants_write() && has_space_for_record(outgoing) {
             let before = outgoing.len();
             // rustls sends what is queued before it looks at new bytes, so it
             // needs to see none.
@@ -175,6 +175,19 @@ mod tests {
         assert_eq!(server.process(ToSend::Nothing), Ok(Received::default()));
         server.alert(Some(Alert::Otherwise(AlertDescription::InternalError)));
         assert_eq!(server.sent(), plain_alert(AlertDescription::InternalError));
+    }
+
+    #[test]
+    fn alert_is_put_behind_what_is_left_in_a_full_buffer() {
+        let mut server = Party::server();
+        let outgoing = &mut server.buffers.outgoing;
+        let space = outgoing.space().len();
+        outgoing.commit(space);
+        outgoing.consume(MAX_RECORD);
+        server.alert(Some(Alert::Otherwise(AlertDescription::AccessDenied)));
+        let sent = server.sent();
+        assert_eq!(sent.len(), space - MAX_RECORD + PLAIN_ALERT);
+        assert!(sent.ends_with(&plain_alert(AlertDescription::AccessDenied)));
     }
 
     #[test]

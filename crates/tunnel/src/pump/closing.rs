@@ -317,7 +317,7 @@ impl Pump {
             _ if outcome.reason == EndReason::HandshakeTimeout => {}
             _ => self.alert(Some(self.session.wanted_alert(error))),
         }
-        if !self.established() && self.session.is_handshaking() {
+        if !self.established() {
             // The peer's alert explains more than a write that failed before it.
             self.failure = Failure::None;
         }

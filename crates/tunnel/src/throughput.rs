@@ -108,7 +108,6 @@ impl Throughput {
         let ended = self.deadline().is_some_and(|deadline| now >= deadline);
         if ended {
             self.size = Size::Small;
-            self.brought = 0;
         }
         ended
     }

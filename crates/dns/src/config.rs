@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_configures_nothing() {
+        let file = b"nameserver # 127.0.0.9\nsearch a.test # b.test\noptions ;timeout:1\n\
+            ;nameserver 127.0.0.9\n#search c.test";
+        let config = Config::new(file, None, None);
+        assert_eq!(config.servers, ips(&["127.0.0.1"]));
+        assert_eq!(config.suffixes, names(&["a.test"]));
+        assert_eq!(config.rounds, ROUNDS);
+    }
+
+    #[test]
     fn local_host_is_the_server_if_there_is_no_other() {
         assert_eq!(Config::new(b"", None, None).servers, ips(&["127.0.0.1"]));
         let many = "nameserver 127.0.0.9\n".repeat(20);

@@ -41,7 +41,6 @@ enum State {
     /// The query goes over TCP.
     Stream {
         socket: OwnedFd,
-        connected: bool,
         /// The rest to be sent.
         send: Vec<u8>,
         /// What was received so far.
@@ -137,7 +136,7 @@ impl Conversation {
             Err(failure) => return self.end(Err(failure)),
         };
         self.until = now + timeout;
-        let asked = begin(Kind::Datagram, server).and_then(|(socket, _)| {
+        let asked = begin(Kind::Datagram, server).and_then(|socket| {
             send(&socket, &self.packet)?;
             Ok(socket)
         });
@@ -153,11 +152,10 @@ impl Conversation {
             return;
         };
         match begin(Kind::Stream, server) {
-            Ok((socket, connected)) => {
+            Ok(socket) => {
                 let length = u16::try_from(self.packet.len()).unwrap_or_default();
                 self.state = State::Stream {
                     socket,
-                    connected,
                     send: [&length.to_be_bytes()[..], &self.packet].concat(),
                     received: Vec::new(),
                 };
@@ -197,10 +195,9 @@ impl Conversation {
             }
             State::Stream {
                 socket,
-                connected,
                 send,
                 received,
-            } => match stream(socket, connected, send, received) {
+            } => match stream(socket, send, received) {
                 Ok(Some(packet)) => self.message.decode(&packet, true),
                 Ok(None) => return false,
                 Err(Errno::EAGAIN) => return false,
@@ -248,35 +245,31 @@ impl Task for Conversation {
     }
 }
 
-/// A socket that connects to a server, and whether it is connected already.
-fn begin(kind: Kind, server: Address) -> Result<(OwnedFd, bool), Errno> {
+/// A socket that connects to a server, or is connected already.
+fn begin(kind: Kind, server: Address) -> Result<OwnedFd, Errno> {
     let endpoint = Endpoint {
         address: server,
         port: PORT,
     };
     let address = endpoint.socket_address()?;
     let socket = socket(kind, address.ip())?;
-    let connected = connect(&socket, address)?;
-    Ok((socket, connected))
+    connect(&socket, address)?;
+    Ok(socket)
 }
 
 /// Goes on over TCP. Returns the answer without its length once it is complete.
 fn stream(
     socket: &OwnedFd,
-    connected: &mut bool,
     to_send: &mut Vec<u8>,
     received: &mut Vec<u8>,
 ) -> Result<Option<Vec<u8>>, Errno> {
-    if !*connected {
-        outcome(socket)?;
-    }
     if !to_send.is_empty() {
+        outcome(socket)?;
         let sent = match send(socket, to_send) {
             // The socket is still connecting: wait for the next event.
             Err(Errno::ENOTCONN) => return Err(Errno::EAGAIN),
             result => result?,
         };
-        *connected = true;
         to_send.drain(..sent);
         return Ok(None);
     }

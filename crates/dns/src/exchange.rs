@@ -103,5 +103,15 @@ mod tests {
         assert_eq!(asked(&exchange), Some((2, 11)));
         exchange.refused();
         assert_eq!(exchange.current(), Err(Failure::Refused));
+        exchange.refused();
+        assert_eq!(exchange.current(), Err(Failure::Refused));
+    }
+
+    #[test]
+    fn the_first_server_is_queried_again_after_the_last_one_refuses() {
+        let mut exchange = exchange(2);
+        exchange.failed(Failure::TimedOut);
+        exchange.refused();
+        assert_eq!(asked(&exchange), Some((1, 11)));
     }
 }

@@ -93,18 +93,17 @@ impl Resolver {
             known.sort_by_key(IpAddr::is_ipv4);
             return Ok(known);
         }
+        let kinds: &[fn(Name) -> Query] = match families {
+            Families::Both => &[Query::Aaaa, Query::A],
+            Families::V4 => &[Query::A],
+            Families::V6 => &[Query::Aaaa],
+        };
         let candidates = self.candidates(name, qualify)?;
-        let mut queries = Vec::new();
-        for name in &candidates {
-            if families != Families::V4 {
-                queries.push(Query::Aaaa(name.clone()));
-            }
-            if families != Families::V6 {
-                queries.push(Query::A(name.clone()));
-            }
-        }
-        let per_name = queries.len() / candidates.len().max(1);
-        first_with_addresses(&self.config, &queries, per_name, self.deadline)
+        let queries = candidates.iter();
+        let queries: Vec<Query> = queries
+            .flat_map(|name| kinds.iter().map(|kind| kind(name.clone())))
+            .collect();
+        first_with_addresses(&self.config, &queries, kinds.len(), self.deadline)
     }
 
     /// The names of `ips`, looked up at the same time: in lower case, with a final dot.
@@ -216,7 +215,7 @@ fn first_with_addresses(
         let now = Instant::now();
         let over = deadline.is_some_and(|deadline| now >= deadline);
         let wait_for_other = !over && other_until.is_none_or(|until| now < until);
-        match choose(&results, per_name.max(1), wait_for_other) {
+        match choose(&results, per_name, wait_for_other) {
             Choice::Take(addresses) => return Ok(addresses),
             Choice::Nothing(failure) => return Err(failure),
             Choice::Wait if over => return Err(Failure::Deadline),
@@ -280,6 +279,8 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
+    use cli::address::Address;
+
     use super::*;
 
     fn v4() -> Option<Result<Answer, Failure>> {
@@ -335,6 +336,53 @@ mod tests {
         // There only a server may know it, and there is none.
         let six = resolver.addresses("six", Families::V4, true);
         assert_eq!(six, Err(Failure::NoServer));
+    }
+
+    #[test]
+    fn localhost_has_the_loopback_addresses_though_no_server_can_be_asked() {
+        let resolver = with_hosts(b"");
+        for (families, expected) in [
+            (Families::Both, &["::1", "127.0.0.1"][..]),
+            (Families::V4, &["127.0.0.1"]),
+            (Families::V6, &["::1"]),
+        ] {
+            let found = resolver.addresses("a.LocalHost", families, true).unwrap();
+            let found: Vec<String> = found.iter().map(IpAddr::to_string).collect();
+            assert_eq!(found, expected, "{families:?}");
+        }
+    }
+
+    #[test]
+    fn only_servers_on_this_machine_are_kept_where_dnssec_has_to_be_trusted() {
+        let kept = |ips: &[&str]| {
+            let mut resolver = with_hosts(b"");
+            let parse = |ip: &&str| Address::parse(ip.as_bytes()).unwrap();
+            resolver.config.servers = ips.iter().map(parse).collect();
+            let any = resolver.keep_local_servers();
+            let servers = resolver.config.servers.iter();
+            (any, servers.map(Address::to_string).collect::<Vec<_>>())
+        };
+        let (any, local) = kept(&["192.0.2.1", "127.0.0.53", "::1", "2001:db8::1", "fe80::1"]);
+        assert!(any);
+        assert_eq!(local, ["127.0.0.53", "::1"]);
+        assert_eq!(kept(&["192.0.2.1", "::2"]), (false, vec![]));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_looked_up_is_told_before_any_lookup() {
+        let resolver = with_hosts(b"127.0.0.1 a..b");
+        assert_eq!(resolver.check("a..c"), Err(Failure::BadName));
+        assert_eq!(resolver.check("a..b"), Ok(()));
+        assert_eq!(resolver.check("a.c"), Ok(()));
+    }
+
+    #[test]
+    fn names_and_failures_are_in_the_order_of_the_addresses() {
+        let resolver = with_hosts(b"127.0.0.1 One\n127.0.0.3 three");
+        let ips = [1, 2, 3].map(|last| IpAddr::from([127, 0, 0, last]));
+        let known = |name: &str| Ok(name.to_string());
+        let expected = [known("one."), Err(Failure::NoServer), known("three.")];
+        assert_eq!(resolver.names(&ips, None), expected);
     }
 
     #[test]

@@ -41,7 +41,6 @@ fn pair() -> (OwnedFd, UnixStream) {
 fn connected(socket: OwnedFd, send: &[u8]) -> State {
     State::Stream {
         socket,
-        connected: true,
         send: send.to_vec(),
         received: Vec::new(),
     }
@@ -55,7 +54,7 @@ fn a_query_over_tcp_is_sent_whole_though_the_socket_takes_parts() {
         .collect();
     let (mut rest, mut received, mut arrived) = (query.clone(), Vec::new(), Vec::new());
     while !rest.is_empty() {
-        match stream(&ours, &mut true, &mut rest, &mut received) {
+        match stream(&ours, &mut rest, &mut received) {
             Ok(None) | Err(Errno::EAGAIN) => {}
             other => panic!("{other:?}"),
         }
@@ -75,7 +74,7 @@ fn a_query_over_tcp_is_sent_whole_though_the_socket_takes_parts() {
 fn an_answer_over_tcp_may_come_in_any_pieces() {
     let (ours, mut server) = pair();
     let (mut rest, mut received) = (Vec::new(), Vec::new());
-    let mut next = || stream(&ours, &mut true, &mut rest, &mut received);
+    let mut next = || stream(&ours, &mut rest, &mut received);
     assert_eq!(next(), Err(Errno::EAGAIN));
     for byte in b"\0\x05hell" {
         server.write_all(&[*byte]).unwrap();
@@ -90,9 +89,9 @@ fn a_socket_that_is_not_yet_connected_is_waited_for() {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
     let (family, kind) = (AddressFamily::Unix, SockType::Stream);
     let ours = socket(family, kind, SockFlag::empty(), None).unwrap();
-    let mut connected = false;
-    let sent = stream(&ours, &mut connected, &mut vec![1], &mut Vec::new());
-    assert_eq!((sent, connected), (Err(Errno::EAGAIN), false));
+    let mut query = vec![1];
+    let sent = stream(&ours, &mut query, &mut Vec::new());
+    assert_eq!((sent, query), (Err(Errno::EAGAIN), vec![1]));
 }
 
 #[test]
@@ -168,6 +167,31 @@ fn a_server_that_is_silent_too_long_has_failed() {
     assert_eq!(conversation.result(), Some(&Err(Failure::TimedOut)));
 }
 
+#[test]
+fn a_conversation_over_udp_waits_for_the_answer_and_no_longer_than_its_server_may_take() {
+    let far = Instant::now() + Duration::from_secs(20);
+    let (ours, server) = udp();
+    let mut answered = conversation(State::Datagram(ours));
+    assert!(!answered.is_finished());
+    server.send(&refusal(&answered)).unwrap();
+    assert_eq!(turn(&mut [&mut answered], Some(far)), Ok(true));
+    assert_eq!(answered.result(), Some(&Err(Failure::Refused)));
+    assert!(answered.is_finished());
+    let mut silent = conversation(State::Datagram(udp().0));
+    silent.until = Instant::now() + Duration::from_millis(20);
+    assert_eq!(turn(&mut [&mut silent], Some(far)), Ok(true));
+    assert_eq!(silent.result(), Some(&Err(Failure::TimedOut)));
+    assert!(Instant::now() < far);
+}
+
+/// A server's refusal of a query.
+fn refusal(conversation: &Conversation) -> Vec<u8> {
+    let mut packet = conversation.packet.clone();
+    packet[2] |= 0x80;
+    packet[3] |= 5;
+    packet
+}
+
 /// A conversation about TLSA records with two servers.
 fn about_tlsa() -> Conversation {
     let config = Config {
@@ -224,6 +248,11 @@ fn an_insecure_answer_does_not_count_after_the_failure_of_another_server() {
         late.answered(said(false));
         assert_eq!(by(&late), Some(1));
     }
+    // Nor is that server's socket read again.
+    let mut over_udp = after(Failure::Server);
+    over_udp.state = State::Datagram(udp().0);
+    over_udp.answered(said(false));
+    assert!(matches!(over_udp.state, State::Start));
     let mut absent = after(Failure::System(Errno::ECONNREFUSED));
     absent.answered(said(false));
     assert_eq!(by(&absent), Some(2));

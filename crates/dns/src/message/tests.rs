@@ -1,6 +1,6 @@
 //! Packets, good and bad, for one query.
 
-use simple_dns::rdata::{A, CNAME, NULL, PTR};
+use simple_dns::rdata::{A, AAAA, CNAME, NULL, PTR};
 
 use super::*;
 
@@ -66,6 +66,32 @@ fn addresses_are_at_the_end_of_the_chain_of_aliases() {
     assert_eq!(found(&[]), Err(Failure::NoData));
     let circle = [cname(name, "a"), cname("a", name)];
     assert_eq!(found(&circle), Err(Failure::Malformed));
+}
+
+#[test]
+fn a_query_has_one_question_and_asks_for_recursion_and_dnssec_only_if_it_is_to_be_secured() {
+    const PLAIN: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x04Good\x04test\0\0\x1c\0\x01";
+    assert_eq!(asked(Query::Aaaa).encode().unwrap(), PLAIN);
+    let secured = asked(|name| Query::Secured(name, SecuredKind::Aaaa));
+    let mut expected = PLAIN.to_vec();
+    expected[11] = 1;
+    expected.extend(OPT_WITH_DO);
+    assert_eq!(secured.encode().unwrap(), expected);
+}
+
+#[test]
+fn addresses_of_a_family_that_was_not_asked_for_do_not_count() {
+    let name = "www.good.test";
+    let six = (name, RData::AAAA(AAAA { address: 1 }));
+    let both = [a(name, 1), six.clone()];
+    let check = |message: Message, ip: &str, other| {
+        let reply = |records| message.decode(&answer(&message, records), false);
+        let found = Answer::Addresses(vec![ip.parse().unwrap()]);
+        assert_eq!(reply(&both), Reply::Final(Ok(found)));
+        assert_eq!(reply(&[other]), Reply::Final(Err(Failure::NoData)));
+    };
+    check(asked(Query::A), "127.0.0.1", six);
+    check(asked(Query::Aaaa), "::1", a(name, 1));
 }
 
 #[test]
@@ -151,18 +177,22 @@ fn absence_of_records_is_authentic_or_not_and_may_be_that_of_an_alias() {
 }
 
 #[test]
-fn secured_addresses_have_the_name_at_the_end_of_the_aliases() {
+fn secured_addresses_have_the_name_at_the_end_of_the_aliases_if_there_are_any() {
     let owner = |records: &[(&'static str, RData<'static>)]| {
         let message = asked(|name| Query::Secured(name, SecuredKind::A));
         match message.decode(&answer(&message, records), false) {
-            Reply::Final(Ok(Answer::Secured(found))) => found.records.map(|_| found.owner.unwrap()),
+            Reply::Final(Ok(Answer::Secured(found))) => {
+                let owner = found.records.map(|_| found.owner.unwrap());
+                owner.map(|owner| (owner, found.aliased))
+            }
             Reply::Final(Err(failure)) => Err(failure),
             other => panic!("{other:?}"),
         }
     };
     let name = "www.good.test";
-    assert_eq!(owner(&[a(name, 1)]), Ok("www.good.test.".into()));
-    assert_eq!(owner(&[cname(name, "B"), a("b", 1)]), Ok("b.".into()));
+    assert_eq!(owner(&[a(name, 1)]), Ok(("www.good.test.".into(), false)));
+    let target = owner(&[cname(name, "B"), a("b", 1)]);
+    assert_eq!(target, Ok(("b.".into(), true)));
     let bad = [cname(name, "b c"), a("b c", 1)];
     assert_eq!(owner(&bad), Err(Failure::Malformed));
     assert_eq!(
@@ -244,6 +274,16 @@ fn packet_that_does_not_answer_the_query_is_foreign() {
         message.decode(&many, false),
         Reply::Broken(Failure::Malformed)
     );
+}
+
+#[test]
+fn a_refusal_may_leave_out_the_question() {
+    let secured = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+    for message in [asked(Query::A), secured] {
+        // Not even the flag that tells recursion is needed.
+        let refusal = [0x12, 0x34, 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(message.decode(&refusal, false), Reply::Unwilling);
+    }
 }
 
 #[test]

@@ -190,6 +190,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_has_a_family_and_its_bytes_in_network_order() {
+        let ip = |text: &str| Ip::parse(text.as_bytes()).unwrap();
+        assert_eq!(ip("1.2.3.4").bytes(), [1, 2, 3, 4]);
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4];
+        assert_eq!(ip("::ffff:1.2.3.4").bytes(), mapped);
+        assert!(ip("::ffff:1.2.3.4").is_v6() && !ip("1.2.3.4").is_v6());
+    }
+
+    #[test]
     fn each_spelling_of_an_address_prints_in_one_way() {
         for (text, printed) in [
             ("1.2.3.4", "1.2.3.4"),

@@ -172,3 +172,45 @@ pub(crate) fn days(value: &OsStr) -> Checked {
         None => Err("must be days=N, where N is an unsigned integer".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number that `check` reads, if it accepts `text`.
+    fn number(check: fn(&OsStr) -> Checked, text: &str) -> Option<u32> {
+        match check(text.as_ref()) {
+            Ok(Value::Number(number)) => Some(number),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_number_outside_of_its_limits_is_refused() {
+        type Case<'a> = (fn(&OsStr) -> Checked, &'a [u32], &'a [&'a str]);
+        let cases: [Case; 4] = [
+            (seconds, &[1, u32::MAX], &["0", "-1", "1s", "4294967296"]),
+            (descriptor, &[3, 2147483647], &["0", "2", "2147483648"]),
+            (prefix, &[1, 128], &["0", "129"]),
+            (port, &[0, 65535], &["65536", "https"]),
+        ];
+        for (check, good, bad) in cases {
+            for given in good {
+                assert_eq!(number(check, &given.to_string()), Some(*given));
+            }
+            for given in bad.iter().chain(&["", "x"]) {
+                assert_eq!(number(check, given), None, "{given}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_are_required_by_this_word_alone() {
+        let accepted = |text: &str| required(text.as_ref()).is_ok();
+        assert!(accepted("required"));
+        for other in ["", "no", "Required", "required "] {
+            assert!(!accepted(other), "{other:?}");
+        }
+    }
+}

@@ -129,3 +129,22 @@ fn print(text: &str) -> Result<u8, Fatal> {
         .map_err(|errno| Fatal::system("write to stdout", errno))?;
     Ok(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::TLSA;
+
+    #[test]
+    fn only_a_lone_argument_asks_for_help_or_the_version() {
+        let answer = |args: &[&str]| {
+            let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+            help_or_version(&TLSA, &args)
+        };
+        assert_eq!(answer(&["--help"]), Some(TLSA.help()));
+        assert_eq!(answer(&["--version"]), Some(TLSA.version()));
+        for others in [&[][..], &["-h"], &["--help", "x"], &["x", "--version"]] {
+            assert_eq!(answer(others), None);
+        }
+    }
+}

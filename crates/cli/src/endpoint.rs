@@ -260,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn the_zone_of_an_address_has_to_be_an_interface_of_this_host() {
+        let find = |text: &str| endpoint(text).address.find_interface();
+        for text in ["127.0.0.1", "fe80::1", "fe80::1%lo"] {
+            assert_eq!(find(text), Ok(()), "{text}");
+        }
+        let what = "find the interface of fe80::1%nowhere0";
+        let missing = Fatal::system(what, Errno::ENODEV);
+        assert_eq!(find("fe80::1%nowhere0"), Err(missing));
+    }
+
+    #[test]
+    fn an_ipv6_address_before_a_port_is_printed_in_brackets() {
+        assert_eq!(endpoint("127.0.0.1").to_string(), "127.0.0.1:7");
+        assert_eq!(endpoint("fe80::1%lo").to_string(), "[fe80::1%lo]:7");
+    }
+
+    #[test]
     fn a_list_takes_every_separator_and_only_addresses() {
         let list = Address::parse_list(b"127.0.0.1,fe80::1%lo;10.0.0.1 10.0.0.2\t10.0.0.3\r\n");
         assert_eq!(list.map(|list| list.len()), Some(5));

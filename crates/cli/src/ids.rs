@@ -158,6 +158,91 @@ mod tests {
 
     use std::ffi::OsString;
 
+    use crate::tables::APPLYUIDGID;
+    use unix::Env;
+
+    fn context(variables: &[(&str, &str)]) -> Context {
+        let mut env = Env::default();
+        for (name, value) in variables {
+            env.set(name, value);
+        }
+        Context {
+            program: &APPLYUIDGID,
+            prog: String::new(),
+            args: Vec::new(),
+            env,
+            verbosity: 0,
+        }
+    }
+
+    /// What these options and variables set.
+    fn ids(args: &[&str], variables: &[(&str, &str)]) -> Result<Ids, Fatal> {
+        let args = args.iter().chain(&["p"]).map(OsString::from).collect();
+        let (given, _) = crate::parse(&APPLYUIDGID, args)?;
+        let mut ids = Ids::default();
+        for (id, option) in given.each()? {
+            ids.apply(id, option, &context(variables))?;
+        }
+        Ok(ids)
+    }
+
+    #[test]
+    fn options_and_variables_set_the_same_ids_and_the_later_ones_count() {
+        let variables = [("UID", "5"), ("GID", "6"), ("GIDLIST", "7,8")];
+        let all = |uid, gid, groups: &[u32]| {
+            let groups = Some(groups.to_vec());
+            Ok(Ids { uid, gid, groups })
+        };
+        for (args, expected) in [
+            (&["-u", "1", "-g", "2", "-G", "3,4"][..], all(1, 2, &[3, 4])),
+            (&["-U"], all(5, 6, &[7, 8])),
+            (&["-u", "1", "-U"], all(5, 6, &[7, 8])),
+            (&["-U", "-u", "1", "-G", ""], all(1, 6, &[])),
+            (&["-z"], Ok(Ids::default())),
+        ] {
+            assert_eq!(ids(args, &variables), expected, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn ids_of_the_environment_are_all_set_and_numbers() {
+        let good = [("UID", "5"), ("GID", "6"), ("GIDLIST", "")];
+        assert!(ids(&["-U"], &good).is_ok());
+        for i in 0..3 {
+            let mut variables = good.to_vec();
+            let (name, _) = variables.remove(i);
+            let error = Fatal::user(format!("{name} not set"));
+            assert_eq!(ids(&["-U"], &variables), Err(error));
+            variables.push((name, "root"));
+            let advice = match name {
+                "UID" => "`id -u root` prints the number",
+                _ => "`getent group root` shows the number",
+            };
+            let error = format!("invalid ${name}: must be an unsigned integer: {advice}");
+            assert_eq!(ids(&["-U"], &variables), Err(Fatal::user(error)));
+        }
+    }
+
+    #[test]
+    fn a_name_in_an_option_gets_the_advice_for_its_kind() {
+        for (option, advice) in [
+            ("-u", "`id -u mail` prints the number"),
+            ("-g", "`getent group mail` shows the number"),
+            ("-G", "`getent group mail` shows the number"),
+        ] {
+            let error = ids(&[option, "mail"], &[]).unwrap_err();
+            assert!(error.message().ends_with(advice), "{}", error.message());
+        }
+    }
+
+    #[test]
+    fn an_id_in_an_unset_variable_is_0() {
+        let id = |variables| context(variables).id_or_zero(Whose::User, "TLS_UID");
+        assert_eq!(id(&[]), Ok(0));
+        assert_eq!(id(&[("TLS_UID", "7")]), Ok(7));
+        assert!(id(&[("TLS_UID", "root")]).is_err());
+    }
+
     fn advice(whose: Whose, value: &str) -> Option<String> {
         whose.advice(OsStr::new(value))
     }

@@ -201,6 +201,26 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_option_is_handed_on_once_and_an_appended_one_each_time() {
+        let hash = |digit: &str| format!("--pin=SHA256:{}", digit.repeat(64));
+        let pins = [hash("1"), hash("2")];
+        let mut argv = Vec::new();
+        let given = given(&["-K1", &pins[0], "-K2", &pins[1]]);
+        given.forward(|_| true, &mut argv);
+        argv.sort();
+        assert_eq!(argv, [&pins[0], &pins[1], "-K", "2"].map(OsString::from));
+    }
+
+    #[test]
+    fn a_limit_of_0_milliseconds_is_none() {
+        let limit = |value: &str| given(&["-K", value]).iter().find_map(ParsedOption::limit);
+        assert_eq!(limit("1500"), Some(Duration::from_millis(1500)));
+        let mut given = given(&[]);
+        given.set(Id::Tls(crate::id::Tls::IdleTimeout), Value::Number(0));
+        assert_eq!(given.iter().find_map(ParsedOption::limit), None);
+    }
+
+    #[test]
     fn each_option_of_one_program_comes_with_its_id_and_another_programs_is_an_error() {
         let access = given(&["-t", "5", "-H"]);
         let ids: Vec<Access> = access.each().unwrap().iter().map(|(id, _)| *id).collect();

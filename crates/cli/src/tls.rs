@@ -388,6 +388,8 @@ mod tests {
             ),
             (&["--mandatory-sni", "-Y"], &["-Y", "--mandatory-sni"]),
             (&["-Ss", "-Jj", "-K", "0"], &[]),
+            (&["--mandatory-sni", "-k0"], &[]),
+            (&["-k2", "--sni"], &["--mandatory-sni"]),
             (
                 &["--no-sandbox", "--sni", "--idle-timeout=9"],
                 &["--idle-timeout=9", "--no-sandbox", "--sni"],
@@ -419,6 +421,86 @@ mod tests {
         assert_eq!(server, ["-S", "-Z", "--sni"]);
         let client = forwarded(&TLSC, &["-Z", "-y", "-K1"], true);
         assert_eq!(client, ["-y", "-Z", "-K", "1"]);
+    }
+
+    #[test]
+    fn a_client_verifies_unless_it_is_told_not_to() {
+        let client = |args: &[&str]| ClientOptions::new(&given(&TLSC_IO, args)).unwrap();
+        let default = ClientOptions::default();
+        assert_eq!(client(&[]), default);
+        assert!(!default.accept_any_certificate && !default.webpki_roots);
+        let args = ["-y", "-k", "a.test", "--no-verify-cert", "--webpki-roots"];
+        let expected = ClientOptions {
+            engine: EngineOptions::default(),
+            client_certificate: true,
+            server_name: Some("a.test".into()),
+            accept_any_certificate: true,
+            webpki_roots: true,
+        };
+        assert_eq!(client(&args), expected);
+    }
+
+    #[test]
+    fn a_check_of_the_start_may_name_the_days_that_a_certificate_has_to_last() {
+        for (args, check) in [
+            (&[][..], None),
+            (&["--check"], Some(StartCheck { days: None })),
+            (&["--check=days=30"], Some(StartCheck { days: Some(30) })),
+        ] {
+            assert_eq!(server(args).engine.check, check);
+            assert_eq!(
+                StartCheck::is_given(&given(&TLSD_IO, args)),
+                check.is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_server_of_the_challenge_protocol_answers_challenges() {
+        let answers = |args: &[&str]| answers_challenges(&server(args).engine.alpn);
+        assert!(answers(&["--alpn=h2,acme-tls/1"]));
+        assert!(!answers(&["--alpn=h2,acme-tls/2"]) && !answers(&[]));
+    }
+
+    fn context(program: &'static Program, args: &[&str]) -> Context {
+        Context {
+            program,
+            prog: String::new(),
+            args: args.iter().map(OsString::from).collect(),
+            env: unix::Env::default(),
+            verbosity: 0,
+        }
+    }
+
+    #[test]
+    fn a_notification_has_a_descriptor_of_its_own_and_not_that_of_messages() {
+        let descriptors = |args: &[&str]| {
+            let server = ServerOptions::read(&mut context(&TLSD_IO, args)).map(|(_, fds)| fds);
+            let client = ClientOptions::read(&mut context(&TLSC_IO, args)).map(|(_, fds)| fds);
+            assert_eq!(server, client);
+            server
+        };
+        let taken = Fatal::user("notification-fd must differ from the other descriptors");
+        for (args, expected) in [
+            (&["6", "7"][..], Ok([6, 7])),
+            (&["0", "1"], Ok([0, 1])),
+            (&["-d", "5", "6", "7"], Ok([6, 7])),
+            (&["-d", "6", "6", "7"], Err(taken.clone())),
+            (&["-d", "7", "6", "7"], Err(taken.clone())),
+            (&["-d", "1", "6", "7"], Err(taken.clone())),
+            (&["-d", "2", "6", "7"], Err(taken)),
+        ] {
+            assert_eq!(descriptors(args), expected, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn an_engine_refuses_pins_without_a_request_for_certificates() {
+        let pin = format!("--pin=SHA256:{}", "0".repeat(64));
+        let read = |args: &[&str]| ServerOptions::read(&mut context(&TLSD_IO, args));
+        assert!(read(&["-y", &pin, "6", "7"]).is_ok());
+        let error = Fatal::user("pin needs client-cert or mandatory-client-cert");
+        assert_eq!(read(&[&pin, "6", "7"]), Err(error));
     }
 
     #[test]
@@ -454,10 +536,9 @@ mod tests {
         assert_eq!(options.crl_check, CrlCheck::Leaf);
         assert_eq!(EngineOptions::default().crl_check, CrlCheck::Chain);
         let expected = pins.map(|pin| format!("--pin={}", pin.replace("0A", "0a")));
-        assert_eq!(
-            forwarded(&TLSC, &args, false)[..2],
-            expected.map(OsString::from)
-        );
+        let argv = forwarded(&TLSC, &args, false);
+        assert_eq!(argv[..2], expected.map(OsString::from));
+        assert_eq!(argv[2..], [checks[2]]);
     }
 
     #[test]

@@ -180,18 +180,4 @@ impl OptionSpec {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::add_words;
-
-    #[test]
-    fn lines_break_before_a_word_that_does_not_fit() {
-        let filled = |first: &str, indent| {
-            let mut text = format!("before\n{first}");
-            add_words(&mut text, indent, 10, &mut "one two three".split(' '));
-            text.strip_prefix("before\n").unwrap().to_owned()
-        };
-        assert_eq!(filled("-", 1), "- one two\n  three\n");
-        assert_eq!(filled("- 34", 4), "- 34 one\n     two\n     three\n");
-        assert_eq!(filled("123456789", 0), "123456789 one\n two three\n");
-    }
-}
+mod tests;

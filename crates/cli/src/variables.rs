@@ -249,3 +249,28 @@ pub(crate) const PEER: &[(&str, &str)] = &[
 /// What proxy-server saves before s6-tlsd runs.
 pub(crate) const SAVED: &[(&str, &str)] =
     &[("tlsbak_SSL_*", "saved by --before-tlsd for --after-tlsd")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_ends_with_a_colon_stands_for_all_that_begin_with_it() {
+        let named = |name: &str| -> Vec<&str> {
+            let variables = VARIABLES.iter();
+            let found = variables.filter(|variable| variable.is(name.as_bytes()));
+            found.map(|variable| variable.name).collect()
+        };
+        for (name, variable) in [
+            ("KEYFILE", "KEYFILE"),
+            ("KEYFILE:", "KEYFILE:"),
+            ("KEYFILE:a.test", "KEYFILE:"),
+            ("TLS_UID", "TLS_UID"),
+        ] {
+            assert_eq!(named(name), [variable]);
+        }
+        for other in ["KEYFILE2", "KEY", "keyfile", "XKEYFILE", "PATH", ""] {
+            assert!(named(other).is_empty(), "{other}");
+        }
+    }
+}

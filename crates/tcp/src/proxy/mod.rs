@@ -192,6 +192,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tls_variables_of_the_proxy_are_saved_only_before_s6_tlsd() {
+        let names = |place| -> Vec<String> {
+            let variables = [("TCPREMOTEIP", "1.2.3.4"), ("SSL_PROTOCOL", "TLSv1.3")];
+            let variables = variables.map(|(name, value)| (name, value.into()));
+            let mut env = Env::default();
+            set(&mut env, variables.into(), place);
+            let names = env.iter().map(|(name, _)| name);
+            names
+                .map(|name| String::from_utf8_lossy(name).into())
+                .collect()
+        };
+        let saved = names(Place::BeforeTlsd);
+        assert_eq!(saved, ["TCPREMOTEIP", "tlsbak_SSL_PROTOCOL"]);
+        assert_eq!(names(Place::Alone), ["TCPREMOTEIP", "SSL_PROTOCOL"]);
+    }
+
     fn parse(args: &[&str]) -> Result<Options, Fatal> {
         let args = args.iter().map(OsString::from).collect();
         let (given, program) = cli::parse(&cli::tables::PROXY_SERVER, args)?;

@@ -119,7 +119,6 @@ impl<'a> Iterator for Fields<'a> {
             return None;
         }
         let Some((kind, value, rest)) = split(self.0) else {
-            self.0 = &[];
             return Some(Err(invalid("TLV in PROXY header")));
         };
         self.0 = rest;

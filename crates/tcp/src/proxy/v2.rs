@@ -177,6 +177,29 @@ pub mod tests {
     }
 
     #[test]
+    fn a_length_without_room_for_the_addresses_is_refused_before_they_come() {
+        for (family, length) in [(0x11, 11), (0x21, 35), (0x31, 215)] {
+            let bytes = header(0x21, family, &vec![0; length]);
+            let mut input = Input::memory(&bytes[..16]);
+            let first = input.array().unwrap();
+            assert_eq!(read(&mut input, &first), Err(invalid("address length")));
+        }
+    }
+
+    #[test]
+    fn fields_after_the_addresses_become_variables_too() {
+        let name = [&[0; 12][..], &[2, 0, 6], b"a.test"].concat();
+        let Ok(Header::Proxied(variables)) = parse(0x21, 0x11, &name) else {
+            panic!("it is a header");
+        };
+        assert_eq!(variables.len(), 6);
+        let expected = ("SSL_TLS_SNI_SERVERNAME", b"a.test".to_vec());
+        assert_eq!(variables.last(), Some(&expected));
+        let cut = parse(0x21, 0x11, &name[..name.len() - 1]);
+        assert_eq!(cut, Err(invalid("TLV in PROXY header")));
+    }
+
+    #[test]
     fn addresses_become_variables() {
         let v4 = [1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 255, 255];
         let end = |ip: &str, port| Endpoint {

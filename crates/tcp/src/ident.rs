@@ -42,7 +42,6 @@ pub fn until(deadline: Option<Instant>) -> Instant {
 /// A query to an IDENT server. As a task it runs beside others.
 pub struct Query {
     socket: OwnedFd,
-    connected: bool,
     send: Vec<u8>,
     received: Vec<u8>,
     ports: (u16, u16),
@@ -60,10 +59,9 @@ impl Query {
         let (server, own) = (at(remote, PORT)?, at(local, 0)?);
         let socket = socket(Kind::Stream, server.ip())?;
         bind(&socket, own)?;
-        let connected = connect(&socket, server)?;
+        connect(&socket, server)?;
         Ok(Self {
             socket,
-            connected,
             send: format!("{} , {}\r\n", ports.0, ports.1).into_bytes(),
             received: Vec::new(),
             ports,
@@ -88,11 +86,8 @@ impl Query {
 
     /// Takes one step. None if the query has to wait.
     fn go_on(&mut self) -> Result<Option<Reply>, Errno> {
-        if !self.connected {
-            outcome(&self.socket)?;
-            self.connected = true;
-        }
         if !self.send.is_empty() {
+            outcome(&self.socket)?;
             let sent = send(&self.socket, &self.send)?;
             self.send.drain(..sent);
             return Ok(None);
@@ -119,7 +114,7 @@ impl Task for Query {
     }
 
     fn wait<'a>(&'a self, waits: &mut Waits<'a>) {
-        if self.connected && self.send.is_empty() {
+        if self.send.is_empty() {
             waits.readable(self.socket.as_fd());
         } else {
             waits.writable(self.socket.as_fd());
@@ -242,77 +237,4 @@ fn port(text: &std::ffi::OsStr) -> Result<u16, Fatal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reply(line: &str) -> Result<Reply, Errno> {
-        parse(line.as_bytes(), (6191, 23))
-    }
-
-    #[test]
-    fn user_is_what_follows_the_third_colon_and_one_blank() {
-        for (line, name) in [
-            ("6191, 23 : USERID : UNIX : joe\r", "joe"),
-            ("6191,23:USERID:UNIX:joe", "joe"),
-            (" 6191\t,\t23 : USERID : OTHER :  a:b \r", " a:b "),
-            ("6191,23:USERID:UNIX:", ""),
-        ] {
-            assert_eq!(reply(line), Ok(Reply::User(name.into())), "{line}");
-        }
-    }
-
-    #[test]
-    fn error_codes_have_texts() {
-        for (code, words) in [
-            ("NO-USER", "no such user"),
-            ("HIDDEN-USER", "identification denied"),
-            ("INVALID-PORT", "invalid port"),
-            ("UNKNOWN-ERROR", "unknown error"),
-            ("XYZZY", "X-error-token"),
-        ] {
-            let line = format!("6191, 23 : ERROR : {code}\r");
-            assert_eq!(reply(&line), Ok(Reply::Error(words)));
-        }
-    }
-
-    #[test]
-    fn query_without_deadline_times_out() {
-        let (socket, _server) = unix::net::socket_pair().unwrap();
-        fd::nonblocking(&socket).unwrap();
-        let mut query = Query {
-            socket,
-            connected: true,
-            send: Vec::new(),
-            received: Vec::new(),
-            ports: (1, 2),
-            until: until(None),
-            result: None,
-        };
-        query.step(Instant::now());
-        assert_eq!(query.result, None);
-        query.step(Instant::now() + DEFAULT_LIMIT);
-        assert_eq!(query.result, Some(Err(Errno::ETIMEDOUT)));
-    }
-
-    #[test]
-    fn malformed_reply_is_a_protocol_error() {
-        for line in [
-            "",
-            "6191, 23",
-            "6191, 24 : USERID : UNIX : joe",
-            "6191, 23, 1 : USERID : UNIX : joe",
-            "6191 : USERID : UNIX : joe",
-            "6191, 23 : USERID : UNIX",
-            "6191, 23 : USERID : UNIX : j\0e",
-            "6191, 23 : USERID : UNIX : j\re",
-            "6191, 23 : USERID : UNIX : j\x1b[2Je",
-            "6191, 23 : USERID : UNIX : joe\x7f",
-            "6191, 23 : ERROR : WHAT",
-            "6191, 23 : NOTHING : x : y",
-        ] {
-            assert_eq!(reply(line), Err(Errno::EPROTO), "{line:?}");
-        }
-        let long = format!("6191, 23 : USERID : UNIX : {}", "x".repeat(512));
-        assert_eq!(reply(&long), Err(Errno::EPROTO));
-    }
-}
+mod tests;

@@ -48,7 +48,6 @@ fn ask(reply: &[u8], size: usize) -> Option<Result<Reply, Errno>> {
     let now = Instant::now();
     let mut query = Query {
         socket,
-        connected: true,
         send: Vec::new(),
         received: Vec::new(),
         ports: PORTS,

@@ -109,6 +109,10 @@ fn nonsense_is_a_protocol_error() {
         &[
             LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG,
         ],
+        // A line of more than 1024 bytes, but with an end.
+        &[
+            LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, "\n",
+        ],
     ] {
         if let Some(output) = ask(pieces, &[]) {
             let start = "s6-ident-client: fatal: unable to ";
@@ -254,4 +258,21 @@ fn the_client_asks_for_the_user_of_the_other_end() {
     );
     assert_eq!(client(&["-rq"]).err(), "");
     assert_eq!(client(&["-rR"]).out(), "unset\n");
+}
+
+#[test]
+fn the_client_warns_of_a_server_that_names_nobody() {
+    let Some((ip, thread)) = server(&["PORTS : ERROR : HIDDEN-USER\r\n"]) else {
+        return;
+    };
+    let listener = TcpListener::bind((ip, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let output = cmd(["s6-tcpclient", "-Hr", &ip.to_string(), &port])
+        .args(["sh", "-c", "echo \"$TCPREMOTEINFO.\""])
+        .run()
+        .success();
+    assert_eq!(output.out(), ".\n");
+    let warning = "s6-tcpclient: warning: ident server replied: identification denied\n";
+    assert_eq!(output.err(), warning);
+    thread.join().unwrap();
 }

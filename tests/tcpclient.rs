@@ -1,7 +1,6 @@
 //! s6-tcpclient: which address it connects to, when it gives up, what it passes
 //! on. Lookups have their own tests.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -382,32 +381,4 @@ fn without_a_readable_resolv_conf_the_program_runs_without_names() {
             .run();
         assert_eq!(output.success().out(), shown);
     }
-}
-
-#[test]
-fn an_ident_server_that_names_nobody_is_a_warning() {
-    let Ok(ident) = TcpListener::bind("127.0.0.82:113") else {
-        skip("port 113 cannot be bound");
-        return;
-    };
-    let service = TcpListener::bind("127.0.0.82:0").unwrap();
-    let port = service.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = ident.accept().unwrap();
-        let mut question = Vec::new();
-        while !question.ends_with(b"\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            question.push(byte[0]);
-        }
-        let pair = String::from_utf8(question).unwrap();
-        write!(stream, "{} : ERROR : HIDDEN-USER\r\n", pair.trim()).unwrap();
-    });
-    let show = "echo \"$TCPREMOTEINFO.\"";
-    let output = client(&["-Hr"], "127.0.0.82", port, &["sh", "-c", show])
-        .run()
-        .success();
-    assert_eq!(output.out(), ".\n");
-    let warning = "s6-tcpclient: warning: ident server replied: identification denied\n";
-    assert_eq!(output.err(), warning);
 }

@@ -11,12 +11,15 @@ use crate::lane::Lane;
 use crate::mutant::{self, Mutant};
 use crate::results::{Results, Stage, hash};
 use crate::select::{self, Module};
-use crate::suite::{Kind, LANES, Suite, Verdict};
+use crate::suite::{Kind, Suite, Verdict, lanes};
 use crate::tree::Tree;
 use crate::{Result, output};
 
 /// Unit tests that take longer come last, after the end-to-end tests.
 const SLOW: Duration = Duration::from_millis(200);
+
+/// End-to-end tests that take longer are not used: there are many mutants.
+const LONGEST: Duration = Duration::from_secs(10);
 
 struct Run {
     out: PathBuf,
@@ -184,7 +187,10 @@ impl Run {
                 let kind = Kind::Programs {
                     harness: harness.clone(),
                 };
-                Suite::new(kind, std::env::current_dir()?, lanes, &tests, &known)
+                let dir = std::env::current_dir()?;
+                let (mut suite, failing) = Suite::new(kind, dir, lanes, &tests, &known)?;
+                suite.tests.retain(|test| test.time < LONGEST);
+                Ok((suite, failing))
             },
         )
     }
@@ -196,7 +202,7 @@ impl Run {
     ) -> Result<Vec<Lane>> {
         let dir = |lane| self.out.join(format!("lanes/{name}-{lane}"));
         let lane = |lane| Lane::new(dir(lane), programs.clone().into_iter());
-        (0..LANES).map(lane).collect()
+        (0..lanes()).map(lane).collect()
     }
 
     /// The mutants that the tests of `suite` do not notice.

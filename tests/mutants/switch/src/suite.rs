@@ -13,8 +13,11 @@ use crate::baseline::{self, Test};
 use crate::lane::Lane;
 use crate::{Result, output};
 
-/// How many run at a time.
-pub const LANES: usize = 2;
+/// How many run at a time: as the variable LANES says.
+pub fn lanes() -> usize {
+    let lanes = std::env::var("LANES").ok();
+    lanes.and_then(|lanes| lanes.parse().ok()).unwrap_or(2)
+}
 
 /// The first tests together take about this long, the next ones this many times as long.
 const FIRST_BATCH: Duration = Duration::from_millis(100);

@@ -106,7 +106,7 @@ impl Run {
         let broken = tree.mutants.iter().filter(|(_, mutant)| known(mutant));
         tree.broken = broken.map(|(number, _)| *number).collect();
         let before = tree.broken.clone();
-        let crates = "check --lib --keep-going --workspace --exclude s6-tls --exclude s6-tls-bench \
+        let crates = "check --lib --tests --keep-going --workspace --exclude s6-tls --exclude s6-tls-bench \
             --exclude s6-tls-tables";
         tree.compile(&crates.split_whitespace().collect::<Vec<_>>())?;
         for number in tree.broken.difference(&before) {

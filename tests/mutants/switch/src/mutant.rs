@@ -53,17 +53,21 @@ const PER_FILE: u32 = 1000;
 /// All mutants by their numbers, which are not 0.
 pub type Mutants = BTreeMap<u32, Mutant>;
 
-/// Numbers the mutants of cargo-mutants, file by file.
-pub fn numbered(listed: Vec<Mutant>) -> Mutants {
+/// Numbers the mutants of cargo-mutants, file by file. Half of the numbers of a file are for
+/// those without a statement.
+pub fn numbered(listed: Vec<Mutant>) -> Result<Mutants> {
     let mut by_file: BTreeMap<String, Vec<Mutant>> = BTreeMap::new();
     for mutant in listed {
         by_file.entry(mutant.file.clone()).or_default().push(mutant);
     }
     let mut mutants = Mutants::new();
-    for (first, of_file) in (1..).zip(by_file.into_values()) {
+    for (first, (file, of_file)) in (1..).zip(by_file) {
+        if of_file.len() > PER_FILE as usize / 2 {
+            return Err(format!("{file} has too many mutants").into());
+        }
         mutants.extend((first * PER_FILE..).zip(of_file));
     }
-    mutants
+    Ok(mutants)
 }
 
 /// What `cargo mutants --list` lists with these arguments.

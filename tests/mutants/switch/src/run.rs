@@ -97,7 +97,7 @@ impl Run {
         fs::create_dir_all("target/mutants")?;
         let out = Path::new("target/mutants").canonicalize()?;
         let results = Results::new(&out.join("results"))?;
-        let mut tree = Tree::new(&out, mutant::numbered(mutant::list(&["--workspace"])?))?;
+        let mut tree = Tree::new(&out, mutant::numbered(mutant::list(&["--workspace"])?)?)?;
         let stage = Stage {
             name: "check",
             tests: 0,

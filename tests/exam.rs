@@ -69,7 +69,7 @@ fn testssl_finds_nothing() {
         .env("HOME", dir.path())
         .env("TERM", "dumb")
         .cwd(dir.path())
-        .deadline(Duration::from_secs(400))
+        .deadline(Duration::from_secs(1200))
         .run();
     let text = std::fs::read_to_string(&findings).unwrap_or_default();
     let mut seen = Vec::new();

@@ -10,6 +10,9 @@ use crate::util::{Output, Running, TempDir, certs, cmd, free_port, listens, moun
 
 use super::{DIRECTORY, NAME, RUNS, command, visit, was_shown};
 
+/// The time limit for a client of Pebble, which starts dozens of programs.
+const LIMIT: Duration = Duration::from_secs(180);
+
 /// Pebble, and the name server that it asks: every name has the address 127.0.0.1.
 struct Authority {
     _resolver: Running,
@@ -66,7 +69,7 @@ fn dehydrated(dir: &TempDir, command: &[&str]) -> Output {
     cmd(["dehydrated", "--config"])
         .arg(dir.join("config"))
         .args(command)
-        .deadline(Duration::from_secs(180))
+        .deadline(LIMIT)
         .run()
         .success()
 }
@@ -164,7 +167,7 @@ fn uacme_gets_a_certificate_by_the_hook_of_the_page() {
     let uacme = |command: &[&str]| {
         let uacme = cmd(&shell).args(["uacme", "-y", "-o", "-t", "EC", "-a", &url, "-c"]);
         let uacme = uacme.arg(&home).arg("-h").arg(&hook).args(command);
-        uacme.run().success()
+        uacme.deadline(LIMIT).run().success()
     };
     uacme(&["new"]);
     uacme(&["issue", NAME]);

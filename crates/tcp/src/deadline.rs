@@ -9,3 +9,16 @@ pub fn deadline(start: Instant, limit: Duration) -> Option<Instant> {
     }
     start.checked_add(limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_0_is_no_limit() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(deadline(now, second), Some(now + second));
+        assert_eq!(deadline(now, Duration::ZERO), None);
+    }
+}

@@ -109,6 +109,17 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has an environment of its own")]
+    fn a_program_hands_on_the_whole_environment_that_it_inherits() {
+        let env = Env::inherited();
+        let vars: Vec<_> = std::env::vars_os().collect();
+        assert!(!vars.is_empty(), "cargo sets some");
+        let expected = vars.iter().map(|(name, value)| (name.as_bytes(), &**value));
+        assert!(env.iter().eq(expected));
+        assert_eq!(sample().entries(), sample().entries);
+    }
+
+    #[test]
     fn last_change_of_a_name_counts() {
         let mut env = sample();
         let value = |text| Some(OsStr::new(text));

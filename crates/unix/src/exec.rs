@@ -262,6 +262,17 @@ mod tests {
         assert_eq!(found("null", "/dev:/nonexistent"), Err(Errno::EACCES));
         assert_eq!(found("/", "/bin"), Err(Errno::EACCES), "a directory");
         assert_eq!(found("", "/bin"), Err(Errno::ENOENT));
+        let plain = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert_eq!(found(plain, ""), Err(Errno::EACCES), "not executable");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no executable")]
+    fn a_program_of_the_suite_may_be_in_the_directory_of_the_running_one() {
+        let own = std::env::current_exe().unwrap().into_os_string();
+        let name = own.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap();
+        let found = beside_ourselves(OsStr::from_bytes(name)).unwrap();
+        assert_eq!(found.as_bytes(), own.as_bytes());
     }
 
     #[test]

@@ -70,6 +70,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_quoted_text_is_one_word_that_looks_like_no_field_and_controls_no_terminal() {
+        for (bytes, shown) in [
+            (&b""[..], ""),
+            (b"a.B-_~!", "a.B-_~!"),
+            (b"a b", "a\\x20b"),
+            (b"end=no", "end\\x3dno"),
+            (b"\\x41", "\\x5cx41"),
+            (b"a\n\x1b[2J\0\x7f", "a\\x0a\\x1b[2J\\x00\\x7f"),
+            ("\u{202e}".as_bytes(), "\\xe2\\x80\\xae"),
+        ] {
+            assert_eq!(quoted(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn a_quoted_text_that_was_cut_says_so() {
+        let whole = "x".repeat(MAX_QUOTED);
+        assert_eq!(quoted(whole.as_bytes()), whole);
+        let longer = format!("{whole}y");
+        assert_eq!(quoted(longer.as_bytes()), format!("{whole}..."));
+    }
+
+    #[test]
     fn a_path_stays_readable_and_cannot_be_taken_for_another() {
         for (bytes, shown) in [
             (&b"/a b/=c"[..], "/a b/=c"),

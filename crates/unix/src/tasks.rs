@@ -132,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no poll")]
+    fn waits_end_when_there_is_room_to_write() {
+        let (_from, to) = fd::pipe().unwrap();
+        let mut waits = Waits::default();
+        waits.writable(to.as_fd());
+        let late = Instant::now() + Duration::from_secs(20);
+        assert_eq!(poll::until(&mut waits.descriptors, Some(late)), Ok(true));
+    }
+
+    #[test]
     fn task_past_the_deadline_is_not_stepped() {
         let (mut one, _to) = reader(None);
         assert_eq!(turn(&mut [&mut one], Some(Instant::now())), Ok(false));

@@ -127,4 +127,20 @@ mod tests {
         assert_eq!(read(&reader, &mut buf), Ok(1));
         move_to(writer, left_open()).unwrap();
     }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_SETFD")]
+    fn a_moved_descriptor_is_open_for_the_next_program_under_its_number_alone() {
+        for stays in [false, true] {
+            let (reader, writer) = pipe().unwrap();
+            let former = writer.as_raw_fd();
+            let number = if stays { former } else { left_open() };
+            move_to(writer, number).unwrap();
+            assert_eq!(is_ours(number), Ok(false));
+            write_all(take_inherited(number).unwrap(), b"a").unwrap();
+            let mut buf = [0; 2];
+            assert_eq!(read(&reader, &mut buf), Ok(1));
+            assert_eq!(read(&reader, &mut buf), Ok(0), "no other writer is left");
+        }
+    }
 }

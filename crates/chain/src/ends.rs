@@ -28,3 +28,22 @@ impl Ends<OwnedFd> {
         fd::move_to(self.write, numbers.write)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_moved_to_the_numbers_that_the_next_program_expects() {
+        let (read, write) = fd::pipe().unwrap();
+        // Far above the descriptors of other tests.
+        let numbers = Ends {
+            read: 750,
+            write: 751,
+        };
+        Ends { read, write }.move_to(numbers).unwrap();
+        let [read, write] = [750, 751].map(|number| fd::take_inherited(number).unwrap());
+        fd::write_all(&write, b"x").unwrap();
+        assert_eq!(fd::read(&read, &mut [0; 2]), Ok(1));
+    }
+}

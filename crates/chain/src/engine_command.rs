@@ -92,3 +92,59 @@ impl Options {
         argv
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::tests::context;
+    use cli::tables::{TLSC, TLSD};
+
+    const ENDS: Ends<RawFd> = Ends { read: 8, write: 9 };
+
+    fn words(argv: &[OsString]) -> String {
+        let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn the_engine_of_a_server_is_told_its_pipes_and_that_of_a_client_its_network() {
+        for (given, notification, server, client) in [
+            ("p", None, "s6-tlsd-io -- 8 9", "s6-tlsc-io -- 6 7"),
+            (
+                "-v1 -S p",
+                Some(5),
+                "s6-tlsd-io -d 5 -S -- 8 9",
+                "s6-tlsc-io -d 5 -S -- 6 7",
+            ),
+            (
+                "-v2 -Z -y p",
+                None,
+                "s6-tlsd-io -v 2 -y -- 8 9",
+                "s6-tlsc-io -v 2 -y -- 6 7",
+            ),
+        ] {
+            let options = Options::server(&mut context(&TLSD, given)).unwrap();
+            assert_eq!(words(&options.command(ENDS, notification)), server);
+            let options = Options::client(&mut context(&TLSC, given)).unwrap();
+            assert_eq!(words(&options.command(ENDS, notification)), client);
+        }
+    }
+
+    #[test]
+    fn cleartext_goes_both_ways_and_is_where_each_program_expects_it() {
+        let Cleartext { program, engine } = Cleartext::new().unwrap();
+        for (from, to) in [
+            (&program.write, &engine.read),
+            (&engine.write, &program.read),
+        ] {
+            unix::fd::write_all(from, b"x").unwrap();
+            assert_eq!(unix::fd::read(to, &mut [0; 2]), Ok(1));
+        }
+        let network = Ends { read: 3, write: 4 };
+        let client = Side::Client(network);
+        assert_eq!(Side::Server.program(), Ends { read: 0, write: 1 });
+        assert_eq!(Side::Server.cleartext(&engine), engine.numbers());
+        assert_eq!(client.program(), network);
+        assert_eq!(client.cleartext(&engine), Ends { read: 0, write: 1 });
+    }
+}

@@ -149,3 +149,83 @@ impl Side {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use cli::Program;
+    use cli::tables::{TLSC, TLSD};
+
+    /// The context of `program` with this command line.
+    pub fn context(program: &'static Program, line: &str) -> Context {
+        Context {
+            program,
+            prog: program.name.to_owned(),
+            args: line.split(' ').map(OsString::from).collect(),
+            env: unix::Env::default(),
+            verbosity: 1,
+        }
+    }
+
+    fn server(line: &str) -> Result<Options, Fatal> {
+        Options::server(&mut context(&TLSD, line))
+    }
+
+    fn client(line: &str) -> Result<Options, Fatal> {
+        Options::client(&mut context(&TLSC, line))
+    }
+
+    #[test]
+    fn a_launcher_keeps_its_own_options_and_gives_the_others_to_the_engine() {
+        let mut context = context(&TLSD, "-Z -v2 -S -y --mandatory-sni -k1 p -v3 x");
+        let options = Options::server(&mut context).unwrap();
+        assert_eq!(options.engine, ["-S", "-y", "--sni"]);
+        assert_eq!(options.prog, ["p", "-v3", "x"]);
+        assert_eq!((options.verbosity, context.verbosity), (2, 2));
+        assert!(options.keep && !options.check);
+        assert_eq!(options.side, Side::Server);
+        let plain = server("p").unwrap();
+        assert_eq!((plain.engine.len(), plain.verbosity), (0, 1));
+        assert!(!plain.keep && !plain.check && !plain.challenges);
+    }
+
+    #[test]
+    fn a_check_is_the_engines_too() {
+        for option in ["--check", "--check=days=9"] {
+            let options = server(&format!("{option} p")).unwrap();
+            assert!(options.check);
+            assert_eq!(options.engine, [option]);
+        }
+    }
+
+    #[test]
+    fn a_client_has_the_network_on_two_descriptors_6_and_7_unless_it_is_told_others() {
+        let network = |line: &str| match client(line).map(|options| options.side) {
+            Ok(Side::Client(Ends { read, write })) => Ok((read, write)),
+            Ok(Side::Server) => panic!("it is a client"),
+            Err(fatal) => Err(fatal),
+        };
+        assert_eq!(network("p"), Ok((6, 7)));
+        assert_eq!(network("-6 3 -7 2147483647 p"), Ok((3, 2147483647)));
+        let same = Fatal::user("read-fd and write-fd must be different");
+        assert_eq!(network("-6 7 p"), Err(same));
+    }
+
+    #[test]
+    fn only_a_server_whose_last_list_of_protocols_says_so_answers_challenges() {
+        let challenges = |line: &str| server(line).unwrap().challenges;
+        assert!(challenges("--alpn=h2,acme-tls/1 p"));
+        assert!(challenges("--alpn=h2 --alpn=acme-tls/1 p"));
+        assert!(!challenges("--alpn=acme-tls/1 --alpn=h2 p"));
+        assert!(!challenges("-S p"));
+        assert!(!client("--alpn=acme-tls/1 p").unwrap().challenges);
+    }
+
+    #[test]
+    fn pins_without_a_request_for_certificates_are_refused_before_the_engine_starts() {
+        let pin = format!("--pin=SHA256:{}", "0".repeat(64));
+        let error = Fatal::user("pin needs client-cert or mandatory-client-cert");
+        assert_eq!(server(&format!("{pin} p")).err(), Some(error));
+        assert!(server(&format!("{pin} -y p")).is_ok());
+    }
+}

@@ -159,6 +159,7 @@ fn verify_the_host(given: &mut ParsedOptions, host: &OsString) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use unix::Env;
 
     fn parse(line: &str) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
         let args = line.split(' ').map(OsString::from).collect();
@@ -268,6 +269,32 @@ mod tests {
         assert_eq!(error(line), Some(Fatal::user(any)));
         for line in ["--dane --no-verify-cert h 1 p", "-n --no-verify-cert h 1 p"] {
             assert_eq!(error(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_check_takes_required_records_for_granted_only_where_there_are_no_anchors() {
+        let records = |options: &str, anchors: &[&str]| {
+            let mut env = Env::default();
+            for name in anchors {
+                env.set(name, "/etc/ssl");
+            }
+            let mut context = Context {
+                program: &cli::tables::TLSCLIENT,
+                prog: String::new(),
+                args: Vec::new(),
+                env,
+                verbosity: 1,
+            };
+            let given = parse(&format!("{options} h 1 p")).unwrap().0;
+            stand_in_for_records(&mut context, &given);
+            context.env.get(tlsa::RECORDS).is_some()
+        };
+        assert!(records("--dane=required", &[]));
+        assert!(!records("--dane", &[]));
+        assert!(!records("--dane=required --webpki-roots", &[]));
+        for anchor in ["CADIR", "CAFILE"] {
+            assert!(!records("--dane=required", &[anchor]));
         }
     }
 

@@ -143,3 +143,30 @@ fn binder(given: &ParsedOptions, mut address: Vec<OsString>) -> Vec<OsString> {
     argv.append(&mut address);
     argv
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(line: &str) -> ParsedOptions {
+        let args = line.split(' ').chain(["::", "443", "p"]);
+        let args = args.map(OsString::from).collect();
+        cli::parse(&cli::tables::TLSSERVER, args).unwrap().0
+    }
+
+    #[test]
+    fn a_check_binds_as_the_server_would_and_does_not_listen() {
+        let address = ["::", "443"].map(OsString::from).to_vec();
+        let argv = binder(&given("-b 5 -a -c 3 -H"), address);
+        let expected = [
+            "s6-tcpserver-socketbinder",
+            "-a",
+            "-b",
+            "0",
+            "--",
+            "::",
+            "443",
+        ];
+        assert_eq!(argv, expected);
+    }
+}

@@ -49,6 +49,18 @@ fn both_versions_set_the_variables_and_leave_the_stream() {
 }
 
 #[test]
+fn a_local_header_with_addresses_gives_a_warning_at_verbosity_1_and_above() {
+    let local = v2(0, 0x11, &INET);
+    for (options, warned) in [(&[][..], true), (&["-v1"], true), (&["-v0"], false)] {
+        let (ended, out, err) = proxy(options, &local);
+        assert_eq!((ended, out.as_str()), (Ended::Exited(0), ""));
+        let warning = ": warning: LOCAL header with an address family\n";
+        assert_eq!(err.ends_with(warning), warned, "{err}");
+        assert_eq!(err.is_empty(), !warned, "{err}");
+    }
+}
+
+#[test]
 fn a_header_cut_anywhere_is_no_header() {
     for whole in [
         b"PROXY TCP4 192.0.2.1 198.51.100.2 4096 80\r\n".to_vec(),

@@ -304,6 +304,27 @@ fn resolver_that_does_not_validate_does_not_deny_records_of_a_host_that_is_secur
 }
 
 #[test]
+fn resolver_that_does_not_validate_does_not_deny_records_of_an_alias_that_is_secured() {
+    let Some(validator) = validator() else {
+        return;
+    };
+    // It knows the alias as anybody may, refuses to show its record, and knows nothing else.
+    let target = Answer::Alias("host.plain.test", [127, 0, 0, 1].into());
+    let answers = [
+        ("outside.good.test. A", target),
+        ("outside.good.test. ?", Answer::Code(5)),
+    ];
+    let Some(first) = DnsServer::start(&answers) else {
+        return;
+    };
+    let both = format!("{} {}", first.ip, validator.ip);
+    let output = tlsa(&validator, &[], "outside.good.test").env("DNSCACHEIP", both);
+    let line = "s6-tlsa: fatal: unable to look up TLSA records of \
+        _443._tcp.outside.good.test: DNS servers disagree on whether DNSSEC secures the records";
+    output.run().fatal(111, line);
+}
+
+#[test]
 fn resolver_on_another_machine_is_asked_only_if_it_is_trusted() {
     let Some(validator) = validator() else {
         return;

@@ -172,6 +172,17 @@ fn time_and_addresses_are_limited() {
 }
 
 #[test]
+fn an_address_on_a_missing_interface_is_named_whichever_end_has_it() {
+    for [remote, local] in [["nowhere0", "lo"], ["lo", "nowhere0"]] {
+        let ends = [format!("fe80::1%{remote}"), format!("fe80::1%{local}")];
+        let output = cmd(["s6-ident-client", &ends[0], "1", &ends[1], "2"]).run();
+        let line = "s6-ident-client: fatal: unable to find the interface of fe80::1%nowhere0: \
+            No such device";
+        output.fatal(111, line);
+    }
+}
+
+#[test]
 fn no_program_waits_for_an_answer_without_end() {
     if !need(&["strace"]) {
         return;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::lane::Lane;
 use crate::mutant::{self, Mutant};
-use crate::results::{Results, Stage, hash};
+use crate::results::{Results, Stage, hash, hash_of};
 use crate::select::{self, Module};
 use crate::suite::{Kind, Suite, Verdict, lanes};
 use crate::tree::Tree;
@@ -170,7 +170,7 @@ impl Run {
     fn programs(&mut self, module: &Module, chosen: &Missed) -> Result<Missed> {
         let built = self.tree.compile(&["build", "-p", "s6-tls", "--bins"])?;
         let harness = harness()?;
-        let tests = hash([harness.as_path()]);
+        let tests = hash([harness.as_path()]) ^ hash_of(&module.tests);
         let chosen: Vec<u32> = chosen.keys().copied().collect();
         self.judge(
             &Stage {

@@ -51,6 +51,11 @@ impl Buffer {
         }
     }
 
+    /// Removes what is behind the first `count` bytes of the content.
+    pub fn truncate(&mut self, count: usize) {
+        self.end = self.end.min(self.start + count);
+    }
+
     /// Moves the content to the front, so that all free space is behind it.
     pub fn compact(&mut self) {
         self.pages.copy_within(self.start..self.end, 0);
@@ -133,6 +138,18 @@ mod tests {
         buffer.consume(8);
         assert!(buffer.is_empty());
         assert_eq!(buffer.space().len(), 8);
+    }
+
+    #[test]
+    fn truncate_keeps_the_first_bytes() {
+        let mut buffer = Buffer::new(NonZeroUsize::new(8).unwrap()).unwrap();
+        buffer.append(b"abcdef");
+        buffer.consume(2);
+        buffer.truncate(5);
+        assert_eq!(buffer.content(), b"cdef");
+        buffer.truncate(3);
+        assert_eq!(buffer.append(b"gh"), 2);
+        assert_eq!(buffer.content(), b"cdegh");
     }
 
     #[test]

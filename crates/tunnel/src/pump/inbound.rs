@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use unix::Errno;
 
+use super::closing::CloseNotify;
 use super::{Pump, State};
 use crate::endpoints::{End, Ends};
 use crate::outcome::{EndReason, Outcome};
@@ -121,6 +122,7 @@ impl Pump {
     /// `outgoing`, such as a long certificate chain: then it stops, and goes on once
     /// that is sent ([`Pump::has_more`]).
     fn process(&mut self, now: Instant) {
+        let queued = self.buffers.outgoing.len();
         let before = self.buffers.plain.len();
         let processed = self.session.process(&mut self.buffers, ToSend::Nothing);
         self.counters
@@ -134,6 +136,10 @@ impl Pump {
                 );
             }
             Ok(received) => self.received(received),
+        }
+        if self.close_notify != CloseNotify::NotSent {
+            // Nothing may follow it, no alert and no answer of rustls.
+            self.buffers.outgoing.truncate(queued);
         }
     }
 

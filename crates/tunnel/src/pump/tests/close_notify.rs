@@ -1,6 +1,6 @@
 //! Our close_notify and the peer's.
 
-use rustls::ContentType;
+use rustls::{ContentType, ProtocolVersion};
 
 use super::attacker::*;
 use super::*;
@@ -119,5 +119,31 @@ fn end_without_the_program_sends_a_close_notify_and_needs_none() {
         attack.engine.pipe(End::NetIn).ended = true;
         attack.send(&[]);
         assert_eq!(attack.engine.outcome, Some(Outcome::closed()));
+    }
+}
+
+#[test]
+fn nothing_follows_our_close_notify_while_the_network_is_slow() {
+    for version in BOTH {
+        let (mut attack, mut keys) = notifying(version, 0);
+        attack.engine.pipe(End::AppIn).ended = true;
+        attack.send(&[]);
+        if version.version == ProtocolVersion::TLSv1_2 {
+            // A renegotiation, which rustls answers with a warning.
+            let hello = attack.hello[5..].to_vec();
+            attack.send(&keys.seal(ContentType::Handshake, &hello));
+        } else {
+            const UPDATE_REQUESTED: [u8; 5] = [24, 0, 0, 1, 1];
+            attack.send(&keys.seal(ContentType::Handshake, &UPDATE_REQUESTED));
+        }
+        attack.send(&[&[23, 3, 3, 0, 20][..], &[0; 20]].concat());
+        attack.engine.pipe(End::NetOut).capacity += 1000;
+        attack.send(&[]);
+        let close_notify = (ContentType::Alert, CLOSE_NOTIFY.to_vec());
+        assert_eq!(
+            keys.open_all(&attack.answer()),
+            [close_notify],
+            "{version:?}"
+        );
     }
 }

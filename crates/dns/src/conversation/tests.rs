@@ -194,8 +194,13 @@ fn refusal(conversation: &Conversation) -> Vec<u8> {
 
 /// A conversation about TLSA records with two servers.
 fn about_tlsa() -> Conversation {
+    about_tlsa_with(Ip::V4([127, 0, 0, 1]).into())
+}
+
+/// The same, with this server first.
+fn about_tlsa_with(first: Address) -> Conversation {
     let config = Config {
-        servers: [1, 2].map(|n| Ip::V4([127, 0, 0, n]).into()).to_vec(),
+        servers: vec![first, Ip::V4([127, 0, 0, 2]).into()],
         suffixes: Vec::new(),
         ndots: None,
         rounds: vec![Duration::from_secs(60); 2],
@@ -274,4 +279,33 @@ fn an_insecure_answer_does_not_count_after_the_refusal_of_another_server() {
     insecure.answered(said(false));
     insecure.start(Instant::now());
     assert_eq!(insecure.result(), Some(&Err(Failure::Refused)));
+}
+
+#[test]
+fn an_insecure_answer_does_not_count_if_the_whole_answer_of_another_server_cannot_be_fetched() {
+    // No connection to it can be made.
+    let first = Address::parse(b"fe80::1%nowhere0").unwrap();
+    let truncated = || {
+        let mut conversation = about_tlsa_with(first);
+        conversation.state = State::Datagram(udp().0);
+        conversation.start_stream();
+        assert!(matches!(conversation.state, State::Start));
+        conversation
+    };
+    let mut secure = truncated();
+    secure.answered(said(true));
+    assert_eq!(by(&secure), Some(2));
+    let mut insecure = truncated();
+    insecure.answered(said(false));
+    assert_eq!(insecure.result(), None);
+}
+
+#[test]
+fn a_server_that_cannot_be_queried_is_skipped_at_once() {
+    let mut conversation = about_tlsa_with(Address::parse(b"fe80::1%nowhere0").unwrap());
+    conversation.start(Instant::now());
+    let (second, _) = conversation.exchange.current().unwrap();
+    assert_eq!(second, Ip::V4([127, 0, 0, 2]).into());
+    conversation.answered(said(false));
+    assert_eq!(by(&conversation), Some(2));
 }

@@ -157,3 +157,78 @@ impl Task for Attempt {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const SECONDS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(58)];
+
+    fn attempts(addresses: &[Address], rounds: [Duration; 2]) -> Attempts<'_> {
+        Attempts {
+            addresses,
+            port: 443,
+            rounds,
+            local: (None, 0),
+            deadline: None,
+        }
+    }
+
+    fn addresses(count: u8) -> Vec<Address> {
+        (1..=count).map(|n| Ip::V4([127, 0, 0, n]).into()).collect()
+    }
+
+    #[test]
+    fn each_address_has_two_rounds_and_one_alone_has_the_time_of_both() {
+        let limits = |count, rounds| attempts(&addresses(count), rounds).limits();
+        let [first, second] = SECONDS;
+        assert_eq!(limits(1, SECONDS), [(true, first + second)]);
+        assert_eq!(limits(2, SECONDS), [(false, first), (true, second)]);
+        assert_eq!(limits(2, [first, Duration::ZERO]), [(true, first)]);
+    }
+
+    /// The result of attempts of which the n-th fails with this, and how many were made.
+    fn tried(failure: impl Fn(usize) -> Option<Failure>) -> (Result<Address, Fatal>, usize) {
+        let context = Context {
+            program: &cli::tables::TCPCLIENT,
+            prog: String::new(),
+            args: Vec::new(),
+            env: unix::Env::default(),
+            verbosity: 0,
+        };
+        let made = RefCell::new(0);
+        let addresses = addresses(2);
+        let result = attempts(&addresses, SECONDS).first(&context, |address, _| {
+            *made.borrow_mut() += 1;
+            failure(*made.borrow()).map_or(Ok(address), Err)
+        });
+        (result, made.into_inner())
+    }
+
+    #[test]
+    fn the_first_address_that_accepts_counts_and_a_second_round_follows() {
+        let refused = Errno::ECONNREFUSED;
+        for successful in 1..=4 {
+            let fails = |n| (n < successful).then_some(Failure::Connect(refused));
+            let expected = addresses(2)[(successful - 1) % 2];
+            assert_eq!(tried(fails), (Ok(expected), successful));
+        }
+        let none = Fatal::new(111, "unable to connect to a suitable IP address");
+        assert_eq!(tried(|_| Some(Failure::Connect(refused))), (Err(none), 4));
+    }
+
+    #[test]
+    fn a_local_address_that_cannot_be_had_is_the_error_if_nothing_was_tried() {
+        let taken = Errno::EADDRINUSE;
+        let unbound = Fatal::system("bind socket", taken);
+        assert_eq!(tried(|_| Some(Failure::Bind(taken))).0, Err(unbound));
+        let mixed = tried(|n| match n {
+            1 => Some(Failure::Connect(Errno::ECONNREFUSED)),
+            _ => Some(Failure::Bind(taken)),
+        });
+        let none = Fatal::new(111, "unable to connect to a suitable IP address");
+        assert_eq!(mixed.0, Err(none));
+    }
+}

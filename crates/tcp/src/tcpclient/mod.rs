@@ -327,3 +327,6 @@ fn hand_over(socket: OwnedFd) -> Result<(), Errno> {
     fd::copy_to(&socket, other)?;
     fd::move_to(socket, own)
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,42 @@ fn set(signal: Signal, handler: SigHandler) -> Result<SigAction, Errno> {
     // SAFETY: neither SIG_IGN nor SIG_DFL runs code of ours.
     unsafe { sigaction(signal, &action) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `signal` does.
+    fn action(signal: Signal) -> SigHandler {
+        let former = set(signal, SigHandler::SigIgn).unwrap();
+        // SAFETY: it was the action before.
+        unsafe { sigaction(signal, &former) }.unwrap();
+        former.handler()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no signals")]
+    fn a_caught_signal_wakes_and_a_child_has_its_default_action_again() {
+        let (caught, ignored) = (Signal::SIGUSR1, Signal::SIGUSR2);
+        SigSet::from(caught).thread_block().unwrap();
+        let ignoring = ScopedSignalAction::with(ignored, SigHandler::SigIgn);
+        let wake = catch(&[caught]).unwrap();
+        assert!(!pending());
+        for _ in 0..2 {
+            send(nix::unistd::getpid(), ignored).unwrap();
+            nix::sys::signal::raise(caught).unwrap();
+            assert!(pending());
+            let signals = take();
+            assert!(signals.has(caught) && !signals.has(ignored));
+            assert!(!pending());
+            assert_eq!(fd::read(wake, &mut [0; 8]), Ok(1));
+            assert_eq!(fd::read(wake, &mut [0; 8]), Err(Errno::EAGAIN));
+        }
+        assert!(matches!(action(caught), SigHandler::Handler(_)));
+        reset_caught();
+        assert!(matches!(action(caught), SigHandler::SigDfl));
+        assert!(matches!(action(ignored), SigHandler::SigIgn));
+        drop(ignoring);
+        assert!(matches!(action(ignored), SigHandler::SigDfl));
+    }
+}

@@ -59,7 +59,6 @@ pub fn turn(tasks: &mut [&mut dyn Task], deadline: Option<Instant>) -> Result<bo
     }
     let Waits { descriptors, until } = &mut waits;
     poll::until(descriptors, earlier(*until, deadline))?;
-    drop(waits);
     let now = Instant::now();
     for task in tasks.iter_mut().filter(|task| !task.is_finished()) {
         task.step(now);

@@ -97,6 +97,14 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no F_GETFD")]
+    fn descriptor_0_may_be_open_as_any_other() {
+        let open = std::io::stdin().as_fd().try_clone_to_owned();
+        assert_eq!(is_ours(0).is_ok(), open.is_ok());
+        assert_eq!(is_ours(-1), Err(Errno::EBADF));
+    }
+
+    #[test]
     fn closed_descriptor_cannot_be_taken() {
         assert_eq!(take_inherited(1 << 20).err(), Some(Errno::EBADF));
         assert_eq!(take_inherited(-1).err(), Some(Errno::EBADF));

@@ -261,6 +261,18 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "miri has no send")]
+    fn a_full_socket_is_not_waited_for_though_it_blocks() {
+        let (ours, _peer) = socket_pair().unwrap();
+        let failed = loop {
+            if let Err(errno) = send_at_once(&ours, &[0; 4096]) {
+                break errno;
+            }
+        };
+        assert_eq!(failed, Errno::EAGAIN);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
     fn socket_pair_carries_data_both_ways() {
         let (a, b) = socket_pair().unwrap();
         for (from, to) in [(&a, &b), (&b, &a)] {

@@ -528,6 +528,50 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_had_in_one_piece_is_what_can_be_allocated() {
+        let area = Area::new(8 * PAGE);
+        let mut blocks = Blocks::new();
+        // SAFETY: the area is zero and outlives the blocks.
+        unsafe { blocks.add(area.range()) };
+        let most = 8 * PAGE - UNIT - WORD;
+        assert!(blocks.has(most) && !blocks.has(most + 1));
+        let first = blocks.alloc(3 * PAGE).unwrap();
+        let second = blocks.alloc(3 * PAGE).unwrap();
+        assert!(blocks.has(PAGE) && !blocks.has(3 * PAGE));
+        // SAFETY: it is in use, and is not used any more.
+        unsafe { blocks.free(first) };
+        assert!(blocks.has(3 * PAGE) && !blocks.has(4 * PAGE));
+        assert_eq!(blocks.alloc(3 * PAGE), Some(first));
+        assert!(first < second);
+    }
+
+    #[test]
+    fn pages_that_hold_nothing_are_returned_to_the_system() {
+        let area = Area::new(16 * PAGE);
+        let mut blocks = Blocks::new();
+        // SAFETY: the area is zero and outlives the blocks.
+        unsafe { blocks.add(area.range()) };
+        let pieces = [(); 3].map(|()| blocks.alloc(4 * PAGE).unwrap());
+        let returned = |blocks: &mut Blocks| {
+            let mut pages = Vec::new();
+            let number = |at: usize| (at - area.range().start) / PAGE;
+            blocks.free_pages(PAGE, |all| pages.push((number(all.start), number(all.end))));
+            pages
+        };
+        assert_eq!(returned(&mut blocks), []);
+        for piece in [pieces[0], pieces[2]] {
+            // SAFETY: it is in use, and is not used any more.
+            unsafe { blocks.free(piece) };
+        }
+        // The last piece was at the end: what is there is not returned again before it is used.
+        assert_eq!(returned(&mut blocks), [(9, 13), (1, 4)]);
+        assert_eq!(returned(&mut blocks), [(1, 4)]);
+        assert!(blocks.alloc(4 * PAGE - WORD).is_some(), "the first again");
+        assert!(blocks.alloc(PAGE).is_some());
+        assert_eq!(returned(&mut blocks), []);
+    }
+
+    #[test]
     fn the_same_piece_comes_again_and_again() {
         let area = Area::new(8 * PAGE);
         let mut blocks = Blocks::new();

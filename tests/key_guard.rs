@@ -295,7 +295,7 @@ fn guard_on_a_hanging_file_system_ends_with_the_engine() {
         let (_server, [engine, guard], _client) = hanging(&[], user);
         kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
         eventually("the guard is gone", || is_gone(guard).then_some(()));
-        let (server, [_, guard], _client) = hanging(&["-K", "1500"], user);
+        let (server, [_, guard], _client) = hanging(&["-K", "6000"], user);
         server.wait_err("s6-tlsd-io: fatal: handshake timed out\n");
         eventually("the guard is gone", || is_gone(guard).then_some(()));
     }

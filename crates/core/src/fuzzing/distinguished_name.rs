@@ -136,8 +136,15 @@ mod tests {
                 // Values that are not text are shown in hex.
                 if attributes.all(|attribute| attribute.text(Charset::Latin1).is_some()) {
                     let own = fields.subject().rfc4514().unwrap_or_default();
-                    assert_eq!(by_openssl(&der), Some(own), "{name}");
-                    read += 1;
+                    let theirs = by_openssl(&der);
+                    // openssl escapes no control characters of Latin-1.
+                    if !theirs
+                        .as_ref()
+                        .is_some_and(|text| text.contains(char::is_control))
+                    {
+                        assert_eq!(theirs, Some(own), "{name}");
+                        read += 1;
+                    }
                 }
             }
         }

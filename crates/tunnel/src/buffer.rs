@@ -9,6 +9,7 @@ use unix::pages::Pages;
 /// place.
 pub struct Buffer {
     pages: Pages,
+    /// 0 without content, so that all of it is space.
     start: usize,
     end: usize,
 }
@@ -54,6 +55,9 @@ impl Buffer {
     /// Removes what is behind the first `count` bytes of the content.
     pub fn truncate(&mut self, count: usize) {
         self.end = self.end.min(self.start + count);
+        if self.is_empty() {
+            self.clear();
+        }
     }
 
     /// Moves the content to the front, so that all free space is behind it.
@@ -94,7 +98,6 @@ impl Buffer {
     /// Gives the memory of an empty buffer back to the system.
     pub fn release(&mut self) {
         if self.is_empty() {
-            self.clear();
             self.pages.release();
         }
     }
@@ -150,6 +153,8 @@ mod tests {
         buffer.truncate(3);
         assert_eq!(buffer.append(b"gh"), 2);
         assert_eq!(buffer.content(), b"cdegh");
+        buffer.truncate(0);
+        assert_eq!(buffer.space().len(), 8);
     }
 
     #[test]

@@ -541,8 +541,26 @@ mod tests {
         // SAFETY: it is in use, and is not used any more.
         unsafe { blocks.free(first) };
         assert!(blocks.has(3 * PAGE) && !blocks.has(4 * PAGE));
-        assert_eq!(blocks.alloc(3 * PAGE), Some(first));
+        assert_eq!(blocks.alloc(2 * PAGE), Some(first), "a part of it");
         assert!(first < second);
+    }
+
+    #[test]
+    fn no_page_is_returned_of_which_a_part_is_outside() {
+        for (cut, last) in [(0, 16), (PAGE / 2, 15)] {
+            let area = Area::new(16 * PAGE);
+            let mut blocks = Blocks::new();
+            let Range { start, end } = area.range();
+            // SAFETY: the area is zero and outlives the blocks.
+            unsafe { blocks.add(start..end - cut) };
+            let all = blocks.alloc(16 * PAGE - cut - UNIT - WORD).unwrap();
+            // SAFETY: it is in use, and is not used any more.
+            unsafe { blocks.free(all) };
+            let mut pages = Vec::new();
+            blocks.free_pages(PAGE, |range| pages.push(range));
+            assert_eq!(pages.len(), 1);
+            assert_eq!(pages[0], start + PAGE..start + last * PAGE);
+        }
     }
 
     #[test]

@@ -288,4 +288,4 @@ fn stream(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -208,7 +208,14 @@ fn first_with_addresses(
     per_name: usize,
     deadline: Option<Instant>,
 ) -> Result<Vec<IpAddr>, Failure> {
-    let mut conversations = begin(config, queries);
+    wait_for_addresses(&mut begin(config, queries), per_name, deadline)
+}
+
+fn wait_for_addresses(
+    conversations: &mut [Conversation],
+    per_name: usize,
+    deadline: Option<Instant>,
+) -> Result<Vec<IpAddr>, Failure> {
     let mut other_until: Option<Instant> = None;
     loop {
         let results: Vec<_> = conversations.iter().map(|c| c.result().cloned()).collect();
@@ -222,8 +229,7 @@ fn first_with_addresses(
             Choice::Wait => {}
             Choice::WaitForOther => other_until = other_until.or(Some(now + FAMILY_DELAY)),
         }
-        advance(&mut conversations, None, earlier(deadline, other_until))
-            .map_err(Failure::System)?;
+        advance(conversations, None, earlier(deadline, other_until)).map_err(Failure::System)?;
     }
 }
 
@@ -278,153 +284,4 @@ fn choose(
 }
 
 #[cfg(test)]
-mod tests {
-    use cli::address::Address;
-
-    use super::*;
-
-    fn v4() -> Option<Result<Answer, Failure>> {
-        Some(Ok(Answer::Addresses(vec![IpAddr::from([127, 0, 0, 1])])))
-    }
-
-    fn v6() -> Option<Result<Answer, Failure>> {
-        Some(Ok(Answer::Addresses(vec!["::1".parse().unwrap()])))
-    }
-
-    fn took(choice: Choice) -> Vec<String> {
-        match choice {
-            Choice::Take(ips) => ips.iter().map(IpAddr::to_string).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn addresses_of_both_families_are_taken_ipv6_first() {
-        assert_eq!(took(choose(&[v6(), v4()], 2, true)), ["::1", "127.0.0.1"]);
-        let no_v6 = Some(Err(Failure::TimedOut));
-        assert_eq!(took(choose(&[no_v6, v4()], 2, true)), ["127.0.0.1"]);
-    }
-
-    /// A resolver that knows this hosts file, and whose servers do not exist.
-    fn with_hosts(file: &[u8]) -> Resolver {
-        Resolver {
-            config: Config {
-                servers: Vec::new(),
-                suffixes: vec![Name::parse(b"suffix.test").unwrap()],
-                ndots: Some(2),
-                rounds: Vec::new(),
-            },
-            hosts: Hosts::parse(file),
-            deadline: None,
-        }
-    }
-
-    #[test]
-    fn addresses_of_the_hosts_file_are_of_the_wanted_family_ipv6_first() {
-        let resolver = with_hosts(b"127.0.0.1 both four\n::1 both six\n127.0.0.2 both");
-        let both = ["::1", "127.0.0.1", "127.0.0.2"];
-        for (name, families, expected) in [
-            ("both", Families::Both, &both[..]),
-            ("both", Families::V4, &both[1..]),
-            ("both", Families::V6, &both[..1]),
-            ("four", Families::Both, &both[1..2]),
-        ] {
-            let found = resolver.addresses(name, families, true).unwrap();
-            let expected: Vec<IpAddr> = expected.iter().map(|ip| ip.parse().unwrap()).collect();
-            assert_eq!(found, expected, "{name} {families:?}");
-        }
-        // There only a server may know it, and there is none.
-        let six = resolver.addresses("six", Families::V4, true);
-        assert_eq!(six, Err(Failure::NoServer));
-    }
-
-    #[test]
-    fn localhost_has_the_loopback_addresses_though_no_server_can_be_asked() {
-        let resolver = with_hosts(b"");
-        for (families, expected) in [
-            (Families::Both, &["::1", "127.0.0.1"][..]),
-            (Families::V4, &["127.0.0.1"]),
-            (Families::V6, &["::1"]),
-        ] {
-            let found = resolver.addresses("a.LocalHost", families, true).unwrap();
-            let found: Vec<String> = found.iter().map(IpAddr::to_string).collect();
-            assert_eq!(found, expected, "{families:?}");
-        }
-    }
-
-    #[test]
-    fn only_servers_on_this_machine_are_kept_where_dnssec_has_to_be_trusted() {
-        let kept = |ips: &[&str]| {
-            let mut resolver = with_hosts(b"");
-            let parse = |ip: &&str| Address::parse(ip.as_bytes()).unwrap();
-            resolver.config.servers = ips.iter().map(parse).collect();
-            let any = resolver.keep_local_servers();
-            let servers = resolver.config.servers.iter();
-            (any, servers.map(Address::to_string).collect::<Vec<_>>())
-        };
-        let (any, local) = kept(&["192.0.2.1", "127.0.0.53", "::1", "2001:db8::1", "fe80::1"]);
-        assert!(any);
-        assert_eq!(local, ["127.0.0.53", "::1"]);
-        assert_eq!(kept(&["192.0.2.1", "::2"]), (false, vec![]));
-    }
-
-    #[test]
-    fn a_name_that_cannot_be_looked_up_is_told_before_any_lookup() {
-        let resolver = with_hosts(b"127.0.0.1 a..b");
-        assert_eq!(resolver.check("a..c"), Err(Failure::BadName));
-        assert_eq!(resolver.check("a..b"), Ok(()));
-        assert_eq!(resolver.check("a.c"), Ok(()));
-    }
-
-    #[test]
-    fn names_and_failures_are_in_the_order_of_the_addresses() {
-        let resolver = with_hosts(b"127.0.0.1 One\n127.0.0.3 three");
-        let ips = [1, 2, 3].map(|last| IpAddr::from([127, 0, 0, last]));
-        let known = |name: &str| Ok(name.to_string());
-        let expected = [known("one."), Err(Failure::NoServer), known("three.")];
-        assert_eq!(resolver.names(&ips, None), expected);
-    }
-
-    #[test]
-    fn a_name_is_tried_first_without_suffixes_if_it_has_enough_dots() {
-        let resolver = with_hosts(b"");
-        let candidates = |name, qualify| resolver.candidates(name, qualify).unwrap();
-        let parse = |names: &[&str]| -> Vec<Name> {
-            let names = names.iter().map(|name| Name::parse(name.as_bytes()));
-            names.map(Option::unwrap).collect()
-        };
-        let (short, long) = (["a.b.suffix.test", "a.b"], ["a.b.c", "a.b.c.suffix.test"]);
-        assert_eq!(candidates("a.b", true), parse(&short));
-        assert_eq!(candidates("a.b.c", true), parse(&long));
-        assert_eq!(candidates("a.b", false), parse(&["a.b"]));
-        assert_eq!(candidates("a.b.", true), parse(&["a.b"]));
-        assert_eq!(candidates("localhost", true), parse(&["localhost"]));
-        assert_eq!(resolver.candidates("a..b", true), Err(Failure::BadName));
-    }
-
-    #[test]
-    fn silent_family_is_waited_for_only_for_a_while() {
-        assert_eq!(choose(&[None, v4()], 2, true), Choice::WaitForOther);
-        assert_eq!(took(choose(&[None, v4()], 2, false)), ["127.0.0.1"]);
-        assert_eq!(
-            choose(&[None, Some(Err(Failure::NoData))], 2, false),
-            Choice::Wait
-        );
-    }
-
-    #[test]
-    fn first_name_wins_even_if_a_later_one_answers_first() {
-        assert_eq!(choose(&[None, v4()], 1, true), Choice::Wait);
-        let missing = Some(Err(Failure::NoName));
-        assert_eq!(took(choose(&[missing, v4()], 1, true)), ["127.0.0.1"]);
-    }
-
-    #[test]
-    fn failure_counts_for_more_than_a_negative_answer() {
-        let nothing = |a, b| choose(&[Some(Err(a)), Some(Err(b))], 2, true);
-        let (no, late) = (Failure::NoData, Failure::TimedOut);
-        assert_eq!(nothing(no, late), Choice::Nothing(late));
-        assert_eq!(nothing(late, no), Choice::Nothing(late));
-        assert_eq!(nothing(no, no), Choice::Nothing(no));
-    }
-}
+mod tests;

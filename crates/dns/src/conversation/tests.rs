@@ -1,7 +1,7 @@
 //! How a conversation copes with servers that are slow, silent or hostile.
 
 use std::io::{Read, Write};
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ use crate::message::{Secured, SecuredKind};
 /// A conversation in this state. It has one server, which gets one chance, so the next
 /// failure is its result.
 fn conversation(state: State) -> Conversation {
+    about(&Query::A(Name::parse(b"host.test").unwrap()), state)
+}
+
+fn about(query: &Query, state: State) -> Conversation {
     let config = Config {
         servers: vec![Ip::V4([127, 0, 0, 1]).into()],
         suffixes: Vec::new(),
@@ -22,11 +26,30 @@ fn conversation(state: State) -> Conversation {
         rounds: vec![Duration::from_secs(60)],
     };
     let now = Instant::now();
-    let query = Query::A(Name::parse(b"host.test").unwrap());
-    let mut conversation = Conversation::new(&config, &query, now);
+    let mut conversation = Conversation::new(&config, query, now);
     conversation.state = state;
     conversation.until = now + Duration::from_secs(60);
     conversation
+}
+
+/// A conversation that waits for an answer over UDP, and the server's socket.
+pub(crate) fn waiting(query: &Query) -> (Conversation, UdpSocket) {
+    let (ours, server) = udp();
+    (about(query, State::Datagram(ours)), server)
+}
+
+/// The server's answer, with one address.
+pub(crate) fn address(conversation: &Conversation, ip: IpAddr) -> Vec<u8> {
+    let (kind, bytes) = match ip {
+        IpAddr::V4(ip) => (1, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (28, ip.octets().to_vec()),
+    };
+    let mut packet = conversation.packet.clone();
+    packet[2] |= 0x80;
+    packet[7] = 1;
+    packet.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, bytes.len() as u8]);
+    packet.extend(bytes);
+    packet
 }
 
 /// A connection to a server; both ends do not block.

@@ -76,10 +76,11 @@ fn source(mutant: &Mutant) -> u64 {
 
 /// A number for the content of these files.
 pub fn hash<'a>(files: impl IntoIterator<Item = &'a Path>) -> u64 {
-    let contents = files
-        .into_iter()
-        .map(|file| fs::read(file).unwrap_or_default());
-    hash_of(contents.collect::<Vec<_>>())
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        fs::read(file).unwrap_or_default().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// A number for a value.

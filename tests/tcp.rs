@@ -41,6 +41,28 @@ fn socketbinder_reports_its_failures() {
 }
 
 #[test]
+fn server_reports_a_bad_address_itself() {
+    let line = "s6-tcpserver: fatal: ip must be an IP address: 127.1";
+    cmd(["s6-tcpserver", "127.1", "0", "true"])
+        .run()
+        .fatal(100, line);
+}
+
+#[test]
+fn socketbinder_makes_the_socket_block_only_if_asked() {
+    let flags = |options: &[&str]| {
+        let show = "grep flags: /proc/self/fdinfo/0";
+        let binder = cmd(["s6-tcpserver-socketbinder"]).args(options);
+        let output = binder.args(["127.0.0.1", "0", "sh", "-c", show]).run();
+        let octal = output.success().out();
+        i32::from_str_radix(octal.trim_start_matches("flags:").trim(), 8).unwrap()
+    };
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    assert_eq!(flags(&[]) & nonblocking, nonblocking);
+    assert_eq!(flags(&["-B"]) & nonblocking, 0);
+}
+
+#[test]
 fn identities_are_taken_as_told() {
     if !nix::unistd::geteuid().is_root() {
         skip("not root");
@@ -69,6 +91,10 @@ fn identities_are_taken_as_told() {
         "11\n2\n2 13 14\n\n"
     );
     assert_eq!(run(&["-G", ""]).success().out(), "0\n0\n0\n111213,14\n");
+    // An id of 0 is not set, so it is no error where it could not be.
+    let zero = ["s6-applyuidgid", "-u", "0", "-g", "0"];
+    let output = run(&[&["-u", "5", "-g", "6", "-G", "7"][..], &zero].concat());
+    assert_eq!(output.success().out(), "5\n6\n6 7\n111213,14\n");
     // -u alone, of which the servers warn.
     assert_eq!(
         run(&[
@@ -247,6 +273,15 @@ fn closed_and_broken_outputs_do_not_matter() {
         .closed(2)
         .start();
     assert_eq!(talk(port, ""), "closed\n");
+}
+
+#[test]
+fn service_for_a_reader_that_has_gone_is_an_error() {
+    let (reader, stdout) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = cmd(["s6-getservbyname", "80", "tcp"]).fd(1, stdout).run();
+    let line = "s6-getservbyname: fatal: unable to write to stdout: Broken pipe";
+    output.fatal(111, line);
 }
 
 #[test]

@@ -149,7 +149,7 @@ ifneq (,$(shell $(CARGO) +nightly miri --version 2>/dev/null))
 	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test \
 		--locked -p s6-tls-unix -p s6-tls-pki -p s6-tls-tunnel --lib \
 		--target-dir "$(target_directory)/miri" -- --skip fuzzing:: --skip pump:: \
-		--skip session::tests:: --skip session::alert::
+		--skip session::tests:: --skip session::alert:: --skip suites::
 else
 	@echo "SKIPPED: no nightly compiler with miri"
 endif

@@ -504,7 +504,7 @@ mod tests {
     #[test]
     fn an_area_may_end_in_too_little_for_a_block() {
         let whole = PAGE - UNIT;
-        for rest in [0, UNIT] {
+        for rest in (0..SMALLEST).step_by(UNIT) {
             let areas = [Area::new(PAGE), Area::new(PAGE)];
             let mut blocks = Blocks::new();
             // SAFETY: the area is zero and outlives the blocks.

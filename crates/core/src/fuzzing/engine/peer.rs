@@ -38,10 +38,11 @@ struct Sending {
 /// Content of records, as it was made and as it is sent.
 #[derive(Clone, Debug, Default)]
 pub struct Flow {
-    /// Handshake messages of rustls.
-    pub made: Vec<u8>,
+    /// Handshake messages of rustls: those in plaintext and those in encrypted records, which
+    /// are made first.
+    pub made: [Vec<u8>; 2],
     /// Those that are sent instead.
-    pub handshake: Vec<u8>,
+    pub handshake: [Vec<u8>; 2],
     /// The data that are sent.
     pub data: Vec<u8>,
     /// A record was changed.
@@ -69,13 +70,15 @@ impl Sending {
         *counter = number + 1;
         let base = if encrypted { ENCRYPTED } else { 0 };
         if record.0 == HANDSHAKE {
-            self.flow.made.extend(&record.1);
+            self.flow.made[usize::from(encrypted)].extend(&record.1);
         }
         let records = self.edits.apply(base + number, record.clone());
         self.flow.edited |= records != [record];
         for (typ, content) in &records {
             match ContentType::from(*typ) {
-                ContentType::Handshake => self.flow.handshake.extend(content),
+                ContentType::Handshake => {
+                    self.flow.handshake[usize::from(encrypted)].extend(content);
+                }
                 ContentType::ApplicationData => self.flow.data.extend(content),
                 _ => {}
             }

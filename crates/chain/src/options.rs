@@ -158,13 +158,11 @@ pub mod tests {
 
     /// The context of `program` with this command line.
     pub fn context(program: &'static Program, line: &str) -> Context {
-        Context {
+        Context::new(
             program,
-            prog: program.name.to_owned(),
-            args: line.split(' ').map(OsString::from).collect(),
-            env: unix::Env::default(),
-            verbosity: 1,
-        }
+            line.split(' ').map(OsString::from).collect(),
+            unix::Env::default(),
+        )
     }
 
     fn server(line: &str) -> Result<Options, Fatal> {

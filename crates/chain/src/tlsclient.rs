@@ -279,13 +279,7 @@ mod tests {
             for name in anchors {
                 env.set(name, "/etc/ssl");
             }
-            let mut context = Context {
-                program: &cli::tables::TLSCLIENT,
-                prog: String::new(),
-                args: Vec::new(),
-                env,
-                verbosity: 1,
-            };
+            let mut context = Context::new(&cli::tables::TLSCLIENT, Vec::new(), env);
             let given = parse(&format!("{options} h 1 p")).unwrap().0;
             stand_in_for_records(&mut context, &given);
             context.env.get(tlsa::RECORDS).is_some()

@@ -29,6 +29,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// That of a program with these arguments and this environment, which prints warnings.
+    pub fn new(program: &'static Program, args: Vec<OsString>, env: Env) -> Self {
+        Self {
+            program,
+            prog: program.name.to_owned(),
+            args,
+            env,
+            verbosity: 1,
+        }
+    }
+
     /// Parses the arguments: the options, and the operands, of which there are at least as many
     /// as the table asks for.
     pub fn options(&mut self) -> Result<(ParsedOptions, Vec<OsString>), Fatal> {
@@ -95,13 +106,8 @@ pub fn run(
     args: Vec<OsString>,
     main: fn(&mut Context) -> Result<u8, Fatal>,
 ) -> u8 {
-    let mut context = Context {
-        program,
-        prog: program.name.to_owned(),
-        args: args.into_iter().skip(1).collect(),
-        env: Env::inherited(),
-        verbosity: 1,
-    };
+    let args = args.into_iter().skip(1).collect();
+    let mut context = Context::new(program, args, Env::inherited());
     let reserved =
         fd::reserve_stderr().map_err(|errno| Fatal::system("keep the place of stderr", errno));
     let result = reserved.and_then(|()| match help_or_version(program, &context.args) {

@@ -166,13 +166,7 @@ mod tests {
         for (name, value) in variables {
             env.set(name, value);
         }
-        Context {
-            program: &APPLYUIDGID,
-            prog: String::new(),
-            args: Vec::new(),
-            env,
-            verbosity: 0,
-        }
+        Context::new(&APPLYUIDGID, Vec::new(), env)
     }
 
     /// What these options and variables set.

@@ -463,13 +463,11 @@ mod tests {
     }
 
     fn context(program: &'static Program, args: &[&str]) -> Context {
-        Context {
+        Context::new(
             program,
-            prog: String::new(),
-            args: args.iter().map(OsString::from).collect(),
-            env: unix::Env::default(),
-            verbosity: 0,
-        }
+            args.iter().map(OsString::from).collect(),
+            unix::Env::default(),
+        )
     }
 
     #[test]

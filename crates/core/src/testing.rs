@@ -18,11 +18,8 @@ pub const CERTIFICATE: &[u8] = include_bytes!("../../pki/src/testdata/certificat
 #[cfg(test)]
 pub fn context() -> Context {
     Context {
-        program: &cli::tables::TLSD_IO,
         prog: "prog".to_owned(),
-        args: Vec::new(),
-        env: unix::Env::default(),
-        verbosity: 1,
+        ..Context::new(&cli::tables::TLSD_IO, Vec::new(), unix::Env::default())
     }
 }
 

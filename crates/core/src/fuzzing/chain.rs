@@ -160,11 +160,8 @@ pub fn dane((usage, der): Record<'_>) -> Dane {
     let mut env = Env::default();
     env.set("TLSA", format!("{usage} 0 1 {digits}"));
     let context = Context {
-        program: &cli::tables::TLSC_IO,
-        prog: "prog".into(),
-        args: Vec::new(),
-        env,
         verbosity: 0,
+        ..Context::new(&cli::tables::TLSC_IO, Vec::new(), env)
     };
     let dane = Dane::from_environment(&context, true);
     dane.ok().flatten().unwrap()

@@ -47,13 +47,7 @@ pub fn check(input: &[u8]) -> bool {
         anchors: anchors.as_ref(),
         are_clients: options & 4 != 0,
     };
-    let context = Context {
-        program: &cli::tables::TLSD_IO,
-        prog: "prog".into(),
-        args: Vec::new(),
-        env: Env::default(),
-        verbosity: 1,
-    };
+    let context = Context::new(&cli::tables::TLSD_IO, Vec::new(), Env::default());
     let lines = RefCell::default();
     let mut report = Report::into_lines(&context, &EngineOptions::default(), &lines);
     assert!(pair.print(&mut report, &peers).is_ok());

@@ -257,13 +257,7 @@ pub fn sni(input: &[u8]) -> bool {
         let key = name.starts_with(b"KEYFILE");
         env.set(name, if key { KEY_FILE } else { CERTIFICATE_FILE });
     }
-    let context = Context {
-        program: &cli::tables::TLSD_IO,
-        prog: "prog".into(),
-        args: Vec::new(),
-        env,
-        verbosity: 1,
-    };
+    let context = Context::new(&cli::tables::TLSD_IO, Vec::new(), env);
     let Ok(certificates) = Certificates::load(&context, &Files::at_once(&context), level) else {
         return false;
     };

@@ -192,11 +192,8 @@ mod tests {
     /// The result of attempts of which the n-th fails with this, and how many were made.
     fn tried(failure: impl Fn(usize) -> Option<Failure>) -> (Result<Address, Fatal>, usize) {
         let context = Context {
-            program: &cli::tables::TCPCLIENT,
-            prog: String::new(),
-            args: Vec::new(),
-            env: unix::Env::default(),
             verbosity: 0,
+            ..Context::new(&cli::tables::TCPCLIENT, Vec::new(), unix::Env::default())
         };
         let made = RefCell::new(0);
         let addresses = addresses(2);

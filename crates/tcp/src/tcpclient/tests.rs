@@ -6,11 +6,8 @@ use super::*;
 fn tried(args: &[&str], host: &str) -> Result<Vec<String>, Fatal> {
     let program = &cli::tables::TCPCLIENT;
     let mut context = Context {
-        program,
-        prog: String::new(),
-        args: Vec::new(),
-        env: unix::Env::default(),
         verbosity: 0,
+        ..Context::new(program, Vec::new(), unix::Env::default())
     };
     let line = args.iter().copied().chain([host, "443", "p"]);
     let (given, _) = cli::parse(program, line.map(OsString::from).collect())?;

@@ -55,11 +55,8 @@ impl Setup {
             env.set("CERTFILE", CERTIFICATE_FILE);
         }
         let context = Context {
-            program: &cli::tables::TLSD_IO,
-            prog: "prog".into(),
-            args: Vec::new(),
-            env,
             verbosity: 0,
+            ..Context::new(&cli::tables::TLSD_IO, Vec::new(), env)
         };
         let files = Files::at_once(&context);
         let mut certificates = Certificates::load(&context, &files, level).unwrap();

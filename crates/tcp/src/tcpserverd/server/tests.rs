@@ -7,11 +7,8 @@ use super::*;
 /// A context without variables.
 fn context() -> Context {
     Context {
-        program: &cli::tables::TCPSERVERD,
-        prog: "prog".to_owned(),
-        args: Vec::new(),
-        env: unix::Env::default(),
         verbosity: 0,
+        ..Context::new(&cli::tables::TCPSERVERD, Vec::new(), unix::Env::default())
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme};
+use rustls::{ClientConnection, SignatureScheme};
 
-use crate::util::tls::{VERSIONS, connect, door, tlsc, tlsd, visit};
+use crate::util::tls::{VERSIONS, client_config, connect, door, tlsc, tlsd, visit};
 use crate::util::{TempDir, certs, cmd, need};
 
 #[test]
@@ -113,13 +113,7 @@ fn impose(port: u16, version: &'static rustls::SupportedProtocolVersion) -> Stri
     let key = PrivateKeyDer::Pkcs8(certs().read("p256.pkcs8.der").into());
     let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
     let shown = vec![certs().read("ca.der").into()];
-    let mut roots = RootCertStore::empty();
-    roots.add(certs().read("ca.der").into()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
+    let config = client_config(&[version])
         .with_client_cert_resolver(Arc::new(Impostor(Arc::new(CertifiedKey::new(shown, key)))));
     let name = "localhost".try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();

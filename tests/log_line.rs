@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
-use crate::util::tls::{connect, serve, tlsc, tlsd};
+use crate::util::tls::{client_config, connect, serve, tlsc, tlsd};
 use crate::util::{Cmd, Output, certs, cmd, need, pipe, tcp_pair};
 
 const FIELDS: [&str; 13] = [
@@ -288,18 +288,11 @@ fn refused_certificate_has_its_end_reason() {
 
 /// A client that offers these application protocols, before its handshake.
 pub fn offering(protocols: Vec<Vec<u8>>) -> rustls::ClientConnection {
-    use std::sync::Arc;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certs().read("ca.der").into()).unwrap();
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let versions = rustls::DEFAULT_VERSIONS;
+    let mut config = client_config(versions).with_no_client_auth();
     config.alpn_protocols = protocols;
     let name = "localhost".try_into().unwrap();
-    rustls::ClientConnection::new(Arc::new(config), name).unwrap()
+    rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap()
 }
 
 /// A client with a completed handshake, and what it goes over.

@@ -5,9 +5,9 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConnection, SupportedProtocolVersion};
 
-use crate::util::tls::serve;
+use crate::util::tls::{client_config, serve};
 use crate::util::{DEADLINE, Running, TempDir, certs, cmd, eventually, free_port};
 
 /// A version of TLS, as rustls calls it.
@@ -120,14 +120,7 @@ pub struct Client {
 
 impl Client {
     fn connect(port: u16, version: Version) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(certs().read("ca.der").into()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = client_config(&[version]).with_no_client_auth();
         let name = "localhost".try_into().unwrap();
         let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut network = TcpStream::connect(("127.0.0.1", port)).unwrap();

@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, ProtocolVersion, RootCertStore,
-    SupportedProtocolVersion,
+    AlertDescription, ClientConfig, ClientConnection, ProtocolVersion, SupportedProtocolVersion,
 };
 
-use crate::util::{DEADLINE, certs};
+use crate::util::DEADLINE;
+use crate::util::tls::client_config;
 
 /// What went wrong.
 pub enum Trouble {
@@ -70,16 +69,7 @@ pub struct Client {
 
 /// One that trusts the tests' CA and speaks only this version.
 fn config(version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    let anchor = CertificateDer::from_pem_slice(&certs().read("ca.pem")).unwrap();
-    roots.add(anchor).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
+    Arc::new(client_config(&[version]).with_no_client_auth())
 }
 
 /// A new session.

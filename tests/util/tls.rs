@@ -2,6 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::sync::Arc;
+
+use rustls::client::WantsClientCert;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 
 use super::{
     Cmd, Output, Running, accept, certs, cmd, eventually, free_port, listener, process_listens_on,
@@ -48,6 +52,19 @@ pub fn tlsc(options: &[&str], program: &str) -> Cmd {
         .args(options)
         .args(["sh", "-c", program])
         .env("CAFILE", certs().path("ca.pem"))
+}
+
+/// The configuration of a rustls client that trusts the CA of the tests.
+pub fn client_config(
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certs().read("ca.der").into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
 }
 
 /// `s6-tlsclient` with these options to localhost at `port`, around a shell command, trusting the

@@ -170,15 +170,15 @@ capacity: BULK ?= 1000
 # Changes the code of a module, one token or statement after another, and tells which changes
 # no test notices: M=MODULE of tests/mutants/modules. UNIT=1 runs the unit tests alone,
 # ONLY=TEXT the mutants whose names contain it. Minutes at low priority; what was interrupted
-# goes on. mutants-changed does it for the lines changed since the commit BASE, with the unit
-# tests alone, in at most SECONDS.
+# goes on. mutants-changed does it for the lines changed since the commit BASE: what it has no
+# time for in SECONDS is left out.
 # cargo-mutants comes with `cargo install cargo-mutants --locked`, which takes minutes.
 MUTANTS = CARGO_BUILD_TARGET=$(TARGET) $(CARGO) run --quiet --locked \
 	--manifest-path tests/mutants/switch/Cargo.toml --target-dir target/mutants/tool --
 mutants: need-cargo-mutants need-git certificates
 	$(MUTANTS) module $(M) $(if $(UNIT),--unit) $(if $(ONLY),"$(ONLY)")
 
-mutants-changed: need-git
+mutants-changed: need-git certificates
 ifneq (,$(shell command -v cargo-mutants))
 	$(MUTANTS) changed $(BASE) $(SECONDS)
 else

@@ -11,7 +11,7 @@ use crate::lane::Lane;
 use crate::mutant::{self, Mutant};
 use crate::results::{Results, Stage, hash, hash_of};
 use crate::select::{self, Module};
-use crate::suite::{Kind, Suite, Verdict, lanes};
+use crate::suite::{Kind, Suite, Verdict, lanes, late};
 use crate::tree::Tree;
 use crate::{Result, output};
 
@@ -36,7 +36,7 @@ type Missed = BTreeMap<u32, &'static str>;
 /// by the unit tests alone. Returns whether all that no test notices is explained.
 pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
     let module = Module::find(name)?;
-    let mut run = Run::new(None)?;
+    let mut run = Run::new(mutant::list(&["--workspace"])?, None)?;
     let chosen = module.mutants(&run.tree.mutants, texts)?;
     let (chosen, constant) = run.compiling(&chosen);
     eprintln!(
@@ -70,34 +70,44 @@ pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
     Ok(run.report(&survivors))
 }
 
-/// Judges the mutants of the lines changed since the commit `base` by the unit tests, for so
-/// many seconds.
+/// Judges the mutants of the lines changed since the commit `base`, for so many seconds. Those
+/// that are not judged by then are not blamed. Returns whether all that no test notices is
+/// explained.
 pub fn changed(base: &str, seconds: u64) -> Result<bool> {
-    let mut run = Run::new(Some(Instant::now() + Duration::from_secs(seconds)))?;
-    let chosen = select::changed(&run.tree.mutants, base)?;
-    let (chosen, _) = run.compiling(&chosen);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let lines = select::changed(base)?;
+    let files = lines.keys().flat_map(|file| ["-f", file.as_str()]);
+    let files: Vec<&str> = ["--workspace"].into_iter().chain(files).collect();
+    let listed = if lines.is_empty() {
+        Vec::new()
+    } else {
+        mutant::list(&files)?
+    };
+    if listed.is_empty() {
+        println!("no code in crates has changed since {base}");
+        return Ok(true);
+    }
+    let mut run = Run::new(listed, Some(until))?;
+    let (chosen, _) = run.compiling(&select::within(&run.tree.mutants, &lines));
     let mut packages: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for number in chosen {
         let package = run.tree.mutants[&number].package().to_owned();
         packages.entry(package).or_default().push(number);
     }
-    let mut missed = Missed::new();
+    let mut survivors = Missed::new();
     for (package, chosen) in packages {
-        let mut of_package = run.unit_tests(&package, &chosen, false)?;
-        run.retain_missed_by_slow(&package, &mut of_package)?;
-        missed.extend(of_package);
+        survivors.extend(run.package(&package, &chosen)?);
     }
-    let left = run.unexplained(&missed, None)?;
-    Ok(run.report(&left))
+    Ok(run.report(&survivors))
 }
 
 impl Run {
-    /// Finds out which mutants compile.
-    fn new(until: Option<Instant>) -> Result<Self> {
+    /// Finds out which of the listed mutants, and of the statements in their files, compile.
+    fn new(listed: Vec<Mutant>, until: Option<Instant>) -> Result<Self> {
         fs::create_dir_all("target/mutants")?;
         let out = Path::new("target/mutants").canonicalize()?;
         let results = Results::new(&out.join("results"))?;
-        let mut tree = Tree::new(&out, mutant::numbered(mutant::list(&["--workspace"])?)?)?;
+        let mut tree = Tree::new(&out, mutant::numbered(listed)?)?;
         let stage = Stage {
             name: "check",
             tests: 0,
@@ -131,6 +141,27 @@ impl Run {
         (compiling, constant)
     }
 
+    /// Those of a package that neither its unit tests nor the end-to-end tests of its modules
+    /// notice, and no table explains.
+    fn package(&mut self, package: &str, chosen: &[u32]) -> Result<Missed> {
+        let mut missed = self.unit_tests(package, chosen, false)?;
+        self.retain_missed_by_slow(package, &mut missed)?;
+        let left = self.unexplained(&missed, None)?;
+        let mut survivors = Missed::new();
+        for module in Module::all()? {
+            if module.package != package || left.is_empty() {
+                continue;
+            }
+            let of_module = module.mutants(&self.tree.mutants, &[])?;
+            let mut left = left.clone();
+            left.retain(|number, _| of_module.contains(number));
+            if !left.is_empty() {
+                survivors.extend(self.programs(&module, &left)?);
+            }
+        }
+        Ok(survivors)
+    }
+
     /// Leaves what the slow unit tests miss as well.
     fn retain_missed_by_slow(&mut self, package: &str, missed: &mut Missed) -> Result<()> {
         let chosen: Vec<u32> = missed.keys().copied().collect();
@@ -160,7 +191,7 @@ impl Run {
             || {
                 let lanes = self.lanes(package, [program])?;
                 let known = self.out.join(format!("baseline-{tests:x}"));
-                let (mut suite, failing) = Suite::new(kind, dir, lanes, &[], &known)?;
+                let (mut suite, failing) = Suite::new(kind, dir, lanes, &[], &known, self.until)?;
                 suite.tests.retain(|test| (test.time > SLOW) == slow);
                 Ok((suite, failing))
             },
@@ -188,7 +219,8 @@ impl Run {
                     harness: harness.clone(),
                 };
                 let dir = std::env::current_dir()?;
-                let (mut suite, failing) = Suite::new(kind, dir, lanes, &tests, &known)?;
+                let (mut suite, failing) =
+                    Suite::new(kind, dir, lanes, &tests, &known, self.until)?;
                 suite.tests.retain(|test| test.time < LONGEST);
                 Ok((suite, failing))
             },
@@ -243,7 +275,7 @@ impl Run {
         eprintln!("{}: {tests} tests for {all} mutants", stage.name);
         let done = AtomicUsize::new(0);
         let verdicts = suite.in_lanes(unknown, |lane, (number, _)| {
-            if self.until.is_some_and(|until| Instant::now() > until) {
+            if late(self.until) {
                 return Ok((*number, None));
             }
             let verdict = suite.verdict(lane, *number)?;

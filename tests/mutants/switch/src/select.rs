@@ -19,20 +19,25 @@ pub struct Module {
 }
 
 impl Module {
-    pub fn find(name: &str) -> Result<Self> {
+    pub fn all() -> Result<Vec<Self>> {
         let table = fs::read_to_string("tests/mutants/modules")?;
-        let mut rows = table.lines().map(str::split_whitespace);
-        let found = rows.find_map(|mut row| {
-            let mut next = || row.next().map(str::to_owned);
-            let (first, package, files) = (next()?, next()?, next()?);
-            let tests = row.map(str::to_owned).collect();
-            (first == name).then_some(Self {
-                name: first,
-                package,
-                files,
-                tests,
-            })
-        });
+        let rows = table.lines().filter(|line| !line.starts_with('#'));
+        Ok(rows.filter_map(Self::parse).collect())
+    }
+
+    fn parse(row: &str) -> Option<Self> {
+        let mut words = row.split_whitespace().map(str::to_owned);
+        Some(Self {
+            name: words.next()?,
+            package: words.next()?,
+            files: words.next()?,
+            tests: words.collect(),
+        })
+    }
+
+    pub fn find(name: &str) -> Result<Self> {
+        let mut all = Self::all()?.into_iter();
+        let found = all.find(|module| module.name == name);
         found.ok_or_else(|| format!("no module {name} in tests/mutants/modules").into())
     }
 
@@ -51,24 +56,33 @@ impl Module {
     }
 }
 
-/// The mutants of the lines that have changed since the commit `base`.
-pub fn changed(all: &Mutants, base: &str) -> Result<BTreeSet<u32>> {
+/// Lines, from 1, by file.
+pub type Lines = BTreeMap<String, BTreeSet<usize>>;
+
+/// The lines of the crates that have changed since the commit `base`.
+pub fn changed(base: &str) -> Result<Lines> {
     let mut git = Command::new("git");
     let diff = output(git.args(["diff", "-U0", "--no-color", base, "--", "crates"]))?;
-    let mut lines: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    let mut lines = Lines::new();
     let mut file = "";
     for line in diff.lines() {
         if let Some(name) = line.strip_prefix("+++ b/") {
             file = name;
         } else if let Some((from, count)) = hunk(line) {
-            lines.entry(file).or_default().extend(from..from + count);
+            let of_file = lines.entry(file.to_owned()).or_default();
+            of_file.extend(from..from + count);
         }
     }
+    Ok(lines)
+}
+
+/// Those of `all` that change one of these lines.
+pub fn within(all: &Mutants, lines: &Lines) -> BTreeSet<u32> {
     let chosen = all.iter().filter(|(_, mutant)| {
-        let of_file = lines.get(mutant.file.as_str());
+        let of_file = lines.get(&mutant.file);
         of_file.is_some_and(|of| of.range(mutant.start.0..=mutant.end.0).next().is_some())
     });
-    Ok(chosen.map(|(number, _)| *number).collect())
+    chosen.map(|(number, _)| *number).collect()
 }
 
 /// Where the new lines of a hunk begin, and how many there are: `@@ -1,2 +3,4 @@`.

@@ -28,6 +28,11 @@ const NEXT_BATCH: u32 = 4;
 const PROCESSOR_TIME: (Duration, u32) = (Duration::from_secs(10), 5);
 const TIME: (Duration, u32) = (Duration::from_secs(60), 20);
 
+/// Whether this time has come, if there is one.
+pub fn late(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() > until)
+}
+
 /// Which program it is.
 pub enum Kind {
     /// Mutants are in the program itself: it is in each lane, with this name.
@@ -72,14 +77,15 @@ enum Ended {
 
 impl Suite {
     /// The tests whose names contain one of `filters`, each of which is run without a mutant,
-    /// unless the file `known` has what came of that. Returns also the names of those that fail,
-    /// which are left out.
+    /// unless the file `known` has what came of that, or it is `late`. Returns also the names of
+    /// those that fail, which are left out.
     pub fn new(
         kind: Kind,
         dir: PathBuf,
         lanes: Vec<Lane>,
         filters: &[&str],
         known: &Path,
+        until: Option<Instant>,
     ) -> Result<(Self, Vec<String>)> {
         let mut suite = Self {
             kind,
@@ -96,11 +102,15 @@ impl Suite {
         let mut tests = baseline::read(known);
         let missing = |name: &&&str| !tests.iter().any(|test| test.name == **name);
         let missing: Vec<&str> = names.iter().filter(missing).copied().collect();
-        tests.extend(suite.in_lanes(&missing, |lane, name| {
+        let tried_out = suite.in_lanes(&missing, |lane, name| {
+            if late(until) {
+                return Ok(None);
+            }
             let test = suite.try_out(lane, name)?;
             baseline::add(known, &test)?;
-            Ok(test)
-        })?);
+            Ok(Some(test))
+        })?;
+        tests.extend(tried_out.into_iter().flatten());
         tests.retain(|test| names.contains(&test.name.as_str()));
         let (passed, failed): (Vec<_>, Vec<_>) = tests.into_iter().partition(|test| test.passed);
         if passed.len() < failed.len() {

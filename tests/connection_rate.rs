@@ -42,6 +42,21 @@ fn client_beyond_the_rate_is_closed_and_logged_once_a_minute() {
 }
 
 #[test]
+fn report_comes_after_a_minute_without_a_client() {
+    let server = cmd(["s6-tcpserver", "-1", "--rate=1/86400", "127.0.0.1", "0"])
+        .args(GREET)
+        .deadline(2 * DEADLINE)
+        .start();
+    let port = server.port();
+    assert_eq!(visit(port).0, "hello\n");
+    for _ in 0..3 {
+        assert_eq!(visit(port).0, "");
+    }
+    server.wait_err("info: reject 127.0.0.1 rate 1/86400: 2 more in the last minute\n");
+    assert!(server.alive());
+}
+
+#[test]
 fn quiet_server_refuses_without_a_line() {
     let (server, port) = serve(&["-q", "--rate=1/86400"], GREET);
     assert_eq!(visit(port).0, "hello\n");

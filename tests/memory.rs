@@ -156,3 +156,22 @@ fn a_super_server_outlives_lack_of_memory() {
         assert!(text.lines().all(known), "{text}");
     }
 }
+
+#[test]
+fn super_server_accepts_nobody_while_it_has_no_memory_for_a_child() {
+    if !need(&["prlimit"]) {
+        return;
+    }
+    // A child takes memory for each place where its program may be: here 16 MB.
+    let places = ":".repeat(60_000);
+    let server = cmd(["s6-tcpserver", "-1", "-v", "127.0.0.1", "0", "cat"])
+        .prelude(&format!("PATH=$PATH{places}; ulimit -Sv 20000"))
+        .start();
+    let (port, pid) = (server.port(), server.pid().as_raw());
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let log = server.wait_err("warning: unable to allocate memory: Cannot allocate memory\n");
+    assert!(!log.contains("accept "), "{log}");
+    limit(pid, "unlimited");
+    client.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+}

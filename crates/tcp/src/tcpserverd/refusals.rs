@@ -138,6 +138,16 @@ mod tests {
         // After a minute without a refusal.
         assert!(refusals.note(key, 190_000));
         assert!(!refusals.note(key, 190_001));
+        assert_eq!(refusals.due(), Some(250_000));
+    }
+
+    #[test]
+    fn client_whose_report_is_late_is_not_forgotten_for_a_new_one() {
+        let (mut refusals, key) = (Refusals::new(), numbered(1));
+        assert!(refusals.note(key, 0));
+        assert!(!refusals.note(key, 1));
+        assert!(refusals.note(numbered(2), 70_000));
+        assert_eq!(reports(&mut refusals, 70_000), [report(Some(key), 1)]);
     }
 
     #[test]
@@ -161,6 +171,7 @@ mod tests {
             assert!(!refusals.note(numbered(201), now));
         }
         assert_eq!(refusals.due(), Some(MINUTE));
+        assert_eq!(reports(&mut refusals, MINUTE - 1), []);
         assert_eq!(reports(&mut refusals, MINUTE), [report(None, 200)]);
         // The others' minutes are over, and nothing more of them was refused.
         assert!(refusals.note(numbered(200), MINUTE));

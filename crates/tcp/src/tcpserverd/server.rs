@@ -14,8 +14,8 @@ use cli::address::{Endpoint, Ip};
 use cli::{ConnectionLimits, Context, Fatal};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
-use unix::spawn::{self, Child};
-use unix::{Errno, Signal, fd, signal};
+use unix::spawn::{self, Child, Ended};
+use unix::{Errno, Pid, Signal, fd, signal};
 
 use super::client_key::ClientKey;
 use super::fullness::Fullness;
@@ -201,11 +201,16 @@ impl<'a> Server<'a> {
 
     fn reap(&mut self) {
         while let Ok(Some((pid, ended))) = spawn::reap_any() {
-            if let Some(count) = self.table.remove(pid) {
-                // This may have freed the resource that an accept lacked.
-                self.resume = None;
-                self.log_end(pid, ended, count);
-            }
+            self.forget(pid, ended);
+        }
+    }
+
+    /// Notes the end of a child.
+    fn forget(&mut self, pid: Pid, ended: Ended) {
+        if let Some(count) = self.table.remove(pid) {
+            // This may have freed the resource that an accept lacked.
+            self.resume = None;
+            self.log_end(pid, ended, count);
         }
     }
 

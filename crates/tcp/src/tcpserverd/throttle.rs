@@ -98,19 +98,22 @@ mod tests {
 
     use super::*;
 
+    const RATE: Rate = Rate {
+        count: 1,
+        seconds: 86400,
+    };
+
+    fn peer(address: &str, port: u16) -> Endpoint {
+        let address = Address::parse(address.as_bytes()).unwrap();
+        Endpoint { address, port }
+    }
+
     #[test]
     fn refused_clients_are_logged_with_their_rate_and_the_rest_in_a_report() {
-        let rate = Rate {
-            count: 1,
-            seconds: 86400,
-        };
         let lines = RefCell::new(Vec::new());
         let log = |line: &str| lines.borrow_mut().push(line.to_owned());
-        let mut throttle = Throttle::new(rate, None);
-        let mut admits = |address: &str, port| {
-            let address = Address::parse(address.as_bytes()).unwrap();
-            throttle.admits(Endpoint { address, port }, log)
-        };
+        let mut throttle = Throttle::new(RATE, None);
+        let mut admits = |address: &str, port| throttle.admits(peer(address, port), log);
         assert!(admits("2001:db8::1", 1));
         assert!(!admits("2001:db8::2", 2));
         assert!(!admits("2001:db8::ffff:0:0:3", 3));
@@ -128,5 +131,35 @@ mod tests {
             "reject 2001:db8::/64 rate 1/86400: 2 more in the last minute",
         ];
         assert_eq!(*lines.borrow(), expected);
+    }
+
+    /// A limit with two refused clients, the first of which is due for a report.
+    fn due() -> Throttle {
+        let mut throttle = Throttle::new(RATE, None);
+        for _ in 0..3 {
+            throttle.admits(peer("192.0.2.1", 1), |_| {});
+        }
+        throttle.start -= Duration::from_secs(61);
+        throttle.admits(peer("192.0.2.2", 2), |_| panic!("the report comes later"));
+        throttle
+    }
+
+    const DUE: &str = "reject 192.0.2.1 rate 1/86400: 1 more in the last minute";
+
+    #[test]
+    fn report_is_logged_when_it_is_due() {
+        let (mut throttle, lines) = (due(), RefCell::new(Vec::new()));
+        assert!(throttle.due().is_some_and(|due| due <= Instant::now()));
+        throttle.report(|line| lines.borrow_mut().push(line.to_owned()));
+        assert_eq!(*lines.borrow(), [DUE]);
+        assert_eq!(throttle.due(), None);
+    }
+
+    #[test]
+    fn report_that_is_due_is_logged_with_the_next_refusal() {
+        let (mut throttle, lines) = (due(), RefCell::new(Vec::new()));
+        let log = |line: &str| lines.borrow_mut().push(line.to_owned());
+        assert!(!throttle.admits(peer("192.0.2.2", 3), log));
+        assert_eq!(*lines.borrow(), ["reject 192.0.2.2_3 rate 1/86400", DUE]);
     }
 }

@@ -44,7 +44,6 @@ impl Server<'_> {
         let now = Instant::now();
         let end = now.checked_add(limit).unwrap_or(now);
         self.stage = Stage::Draining(end);
-        self.resume = None;
         let (count, seconds) = (self.table.len(), limit.as_secs());
         self.context.info(&format!(
             "received SIGTERM, waiting for {count} connections, at most {seconds} seconds"

@@ -139,6 +139,41 @@ fn nobody_is_accepted_in_a_pause() {
 }
 
 #[test]
+fn end_of_a_connection_ends_a_pause() {
+    with_server([9, 9], 1, |server| {
+        server.accept_all().unwrap();
+        let child = server.table.pids().next().unwrap();
+        let resume = Some(Instant::now() + Duration::from_secs(3600));
+        server.resume = resume;
+        server.forget(Pid::this(), Ended::Exited(0));
+        assert_eq!(server.resume, resume);
+        server.forget(child, Ended::Exited(0));
+        assert_eq!((server.table.len(), server.resume), (0, None));
+    });
+}
+
+#[test]
+fn local_address_of_a_wildcard_socket_is_the_wildcard_of_the_clients_family() {
+    with_server([9, 9], 0, |server| {
+        for (local, client, expected) in [
+            ("::", "192.0.2.1", "0.0.0.0"),
+            ("::", "2001:db8::1", "::"),
+            ("2001:db8::2", "192.0.2.1", "2001:db8::2"),
+            ("::ffff:127.0.0.1", "192.0.2.1", "127.0.0.1"),
+        ] {
+            let endpoint = |address: &str| {
+                let address = Address::parse(address.as_bytes()).unwrap();
+                Endpoint { address, port: 1 }
+            };
+            server.local = endpoint(local);
+            server.describe(endpoint(client), 1);
+            let told = server.context.env.get("TCPLOCALIP").unwrap();
+            assert_eq!(told, expected, "{local}, {client}");
+        }
+    });
+}
+
+#[test]
 fn each_pause_is_longer_up_to_a_limit_until_somebody_is_accepted() {
     with_server([9, 9], 1, |server| {
         let mut pauses = Vec::new();

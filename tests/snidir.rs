@@ -347,6 +347,26 @@ fn files_with_a_unicode_name_are_a_warning() {
 }
 
 #[test]
+fn a_certificate_alone_where_the_key_should_be_with_it_is_half_a_pair() {
+    let dir = TempDir::new();
+    copy("rsa", &dir.join("a.example.org.pem"));
+    let warning = format!(
+        "s6-tlsd-io: warning: unable to use {}: no private key inside\n",
+        dir.join("a.example.org.pem").display(),
+    );
+    let ask = || {
+        let server = tlsd(&["--sni"], "p256", "cat").env("SNIDIR", dir.path());
+        let (server, client) = visit(server, "a.example.org");
+        assert_eq!(server.success().err(), warning);
+        shown(&client.success())
+    };
+    assert_eq!(ask(), "p256", "the default pair");
+    copy("p384", &dir.join("_.example.org.key"));
+    copy("p384", &dir.join("_.example.org.crt"));
+    assert_eq!(ask(), "p384", "the pair of the wildcard");
+}
+
+#[test]
 fn half_a_pair_that_stays_half_is_a_warning() {
     for (files, there, missing) in [
         (

@@ -111,10 +111,6 @@ fn files_of_snidir_that_no_client_gets_are_a_warning_and_not_loaded() {
                 &format!("{} comes first", file("c.example.key"))
             ),
             format!(
-                "{} is one file of a pair: it has no private key inside",
-                file("ca.pem")
-            ),
-            format!(
                 "the certificate in {} is not for c.example",
                 file("c.example.crt")
             ),
@@ -160,6 +156,36 @@ fn entries_of_snidir_that_cannot_be_looked_into_are_a_warning() {
     // A pair that links of the directory lead to is one that clients are to get.
     symlink(outside.join("x.example"), dir.join("x.example")).unwrap();
     run().code(96);
+}
+
+#[test]
+fn a_certificate_alone_in_snidir_is_half_a_pair() {
+    let dir = snidir(&[
+        ("a.b.example.pem", "p256.pem"),
+        ("_.b.example.key", "p384.key"),
+        ("_.b.example.crt", "p384.pem"),
+        ("_.c.example.pem", "p256.pem"),
+        ("*.c.example.key", "rsa.key"),
+        ("*.c.example.crt", "rsa.pem"),
+    ]);
+    let output = cmd(["s6-tlsd", "--check", "--mandatory-sni", "true"])
+        .env("SNIDIR", dir.path())
+        .run()
+        .success();
+    assert_eq!(facts(&output, "pair"), ["*.c.example", "_.b.example"]);
+    let file = |name: &str| dir.join(name).display().to_string();
+    let files = ["*.c.example.key", "_.b.example.key"].map(file);
+    assert_eq!(facts(&output, "key-file"), files);
+    let found = facts(&output, "warning");
+    for half in ["_.c.example", "a.b.example"] {
+        let none = format!("SNIDIR has no pair for {half}");
+        assert!(found.contains(&none), "{found:?}");
+        let why = format!(
+            "unable to use {}: no private key inside",
+            file(&format!("{half}.pem"))
+        );
+        assert!(output.err().contains(&why), "{}", output.err());
+    }
 }
 
 #[test]

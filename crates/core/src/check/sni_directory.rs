@@ -1,10 +1,7 @@
 //! The pairs of SNIDIR: those that a client can get, and files that are never used.
 
-use std::ffi::OsStr;
-
 use cli::Fatal;
 use cli::message::NEEDS_A_LABEL;
-use pki::PemError;
 use unix::quoted;
 
 use super::Report;
@@ -12,7 +9,6 @@ use super::pair::Pair;
 use crate::credentials::resolver::Certificates;
 use crate::credentials::sni_directory::challenge::CHALLENGES;
 use crate::credentials::sni_directory::{Place, SniDirectory};
-use crate::files::error::unusable;
 use crate::host_name;
 
 /// Loads the pairs of `directory`, each as for a client. Warns of files that no client gets.
@@ -95,13 +91,6 @@ fn pair(report: &Report<'_>, directory: &SniDirectory, stem: &str) -> Result<Opt
     };
     let files = [&place.key, &place.certificate].map(|file| directory.full_path(file));
     match found {
-        Err(fatal) if place.is_one_file() && has_no_key(&fatal, &files[0]) => {
-            let file = quoted::path(&files[0]);
-            report.warning(format!(
-                "{file} is one file of a pair: it has no private key inside"
-            ))?;
-            Ok(None)
-        }
         Err(fatal) => Err(fatal),
         Ok(None) => Ok(None),
         Ok(Some(pair)) => {
@@ -112,10 +101,6 @@ fn pair(report: &Report<'_>, directory: &SniDirectory, stem: &str) -> Result<Opt
             Ok(Some(pair.covering(covered(stem))))
         }
     }
-}
-
-fn has_no_key(fatal: &Fatal, file: &OsStr) -> bool {
-    fatal.message() == unusable(file, PemError::NoKey.text()).message()
 }
 
 /// Warns that the files under `stem` are never used, except those of `used`.

@@ -57,6 +57,23 @@ pub fn read(
     pair
 }
 
+/// Whether `file`, which should hold a key and its chain, holds only one of them.
+pub fn is_half(file: &PairFile<'_>) -> bool {
+    let half = has_one(file);
+    // As in `read`.
+    unix::memory::wipe_stack();
+    half
+}
+
+/// Not inlined, so that all it leaves on the stack is below the frame of `is_half`.
+#[inline(never)]
+fn has_one(file: &PairFile<'_>) -> bool {
+    match (read_key(file), read_chain(file)) {
+        (Ok(_), Err(failure)) | (Err(failure), Ok(_)) => failure.is_lacking(),
+        _ => false,
+    }
+}
+
 /// Not inlined, so that all it leaves on the stack is below the frame of `read`.
 #[inline(never)]
 fn read_both(
@@ -165,6 +182,7 @@ fn read_key(file: &PairFile<'_>) -> Result<(PrivateKeyDer<'static>, Mode), Failu
         let fatal = unusable(file.path, error.text());
         match error {
             PemError::Encrypted => Failure::lasting(fatal),
+            PemError::NoKey => Failure::lacking(fatal),
             _ => fatal.into(),
         }
     })?;
@@ -175,7 +193,13 @@ fn read_chain(file: &PairFile<'_>) -> Result<Vec<CertificateDer<'static>>, Failu
     let content = (file.open)()?
         .content()
         .map_err(|errno| unreadable(file.path, errno))?;
-    let chain = read::certificates(content).map_err(|error| unusable(file.path, error.text()))?;
+    let chain = read::certificates(content).map_err(|error| {
+        let fatal = unusable(file.path, error.text());
+        match error {
+            PemError::NoCertificate => Failure::lacking(fatal),
+            _ => fatal.into(),
+        }
+    })?;
     if chain.iter().any(|der| Certificate::parse(der).is_none()) {
         return Err(unusable(file.path, PemError::Malformed.text()).into());
     }

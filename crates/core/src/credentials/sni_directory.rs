@@ -81,12 +81,18 @@ impl SniDirectory {
                 Ok(whole) => whole,
                 Err(failure) => return failure.into(),
             };
-            if whole == Some(0) {
-                return self.load(&of_stem[0], half.is_some());
+            if whole != Some(0) {
+                *half = half.take().or_else(|| self.half_of_directory(&of_stem[0]));
             }
-            *half = half.take().or_else(|| self.half_of_directory(&of_stem[0]));
-            if let Some(flat) = whole {
-                return self.load(&of_stem[flat], half.is_some());
+            if let Some(place) = whole.map(|number| &of_stem[number]) {
+                match self.load(place) {
+                    Ok(pair) if half.is_some() => return Attempt::Interim(Ok(Some(pair))),
+                    Ok(pair) => return Attempt::Final(Ok(Some(pair))),
+                    Err(failure) if self.is_half(place) => {
+                        half.get_or_insert(failure.into_fatal());
+                    }
+                    Err(failure) => return failure.into(),
+                }
             }
             let mut flat = of_stem.iter();
             *half = half
@@ -100,7 +106,7 @@ impl SniDirectory {
         }
     }
 
-    /// The number of the first place that has a whole pair.
+    /// The number of the first place that has all files of a pair.
     fn first_whole(&self, places: &[Place]) -> Result<Option<usize>, Failure> {
         for (number, place) in places.iter().enumerate() {
             if self.has(&place.key)? && self.has(&place.certificate)? {
@@ -159,9 +165,8 @@ impl SniDirectory {
         }
     }
 
-    /// Loads the pair at `place`. It is an `interim` result if a better place
-    /// may be in the middle of a renewal.
-    fn load(&self, place: &Place, interim: bool) -> Attempt<Found> {
+    /// Loads the pair at `place`.
+    fn load(&self, place: &Place) -> Result<CertifiedKey, Failure> {
         let (key, certificate) = (
             self.full_path(&place.key),
             self.full_path(&place.certificate),
@@ -174,11 +179,17 @@ impl SniDirectory {
             path: &certificate,
             open: &|| self.open_file(&place.certificate),
         };
-        match certified_key::read(self.files.context(), &key, &certificate) {
-            Ok(pair) if interim => Attempt::Interim(Ok(Some(pair))),
-            Ok(pair) => Attempt::Final(Ok(Some(pair))),
-            Err(failure) => failure.into(),
-        }
+        certified_key::read(self.files.context(), &key, &certificate)
+    }
+
+    /// Whether `place` is one file that holds only the key or only the chain.
+    fn is_half(&self, place: &Place) -> bool {
+        let path = self.full_path(&place.key);
+        let file = PairFile {
+            path: &path,
+            open: &|| self.open_file(&place.key),
+        };
+        place.is_one_file() && certified_key::is_half(&file)
     }
 
     fn open_file(&self, file: &str) -> Result<OpenFile, Failure> {

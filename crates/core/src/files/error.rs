@@ -12,7 +12,14 @@ use crate::files::retry::Attempt;
 #[derive(Debug)]
 pub struct Failure {
     fatal: Fatal,
-    lasting: bool,
+    kind: Kind,
+}
+
+#[derive(Debug, Eq, PartialEq)]
+enum Kind {
+    Lasting,
+    Passing,
+    Lacking,
 }
 
 impl Failure {
@@ -20,8 +27,26 @@ impl Failure {
     pub fn lasting(fatal: Fatal) -> Self {
         Self {
             fatal,
-            lasting: true,
+            kind: Kind::Lasting,
         }
+    }
+
+    /// A failure that may pass: the file can be read, but what is wanted is not inside.
+    pub fn lacking(fatal: Fatal) -> Self {
+        Self {
+            fatal,
+            kind: Kind::Lacking,
+        }
+    }
+
+    /// Whether the file only lacks what is wanted.
+    pub fn is_lacking(&self) -> bool {
+        self.kind == Kind::Lacking
+    }
+
+    /// Its message.
+    pub fn into_fatal(self) -> Fatal {
+        self.fatal
     }
 }
 
@@ -31,17 +56,16 @@ impl From<Fatal> for Failure {
     fn from(fatal: Fatal) -> Self {
         Self {
             fatal,
-            lasting: false,
+            kind: Kind::Passing,
         }
     }
 }
 
 impl<T> From<Failure> for Attempt<Result<T, Fatal>> {
     fn from(failure: Failure) -> Self {
-        if failure.lasting {
-            Self::Final(Err(failure.fatal))
-        } else {
-            Self::Interim(Err(failure.fatal))
+        match failure.kind {
+            Kind::Lasting => Self::Final(Err(failure.fatal)),
+            Kind::Passing | Kind::Lacking => Self::Interim(Err(failure.fatal)),
         }
     }
 }

@@ -37,7 +37,12 @@ impl SniDirectory {
     fn search_challenge(&self, place: &Place, half: &RefCell<Option<Fatal>>) -> Attempt<Found> {
         half.replace(None);
         match self.first_whole(std::slice::from_ref(place)) {
-            Ok(Some(_)) => return self.load(place, false),
+            Ok(Some(_)) => {
+                return match self.load(place) {
+                    Ok(pair) => Attempt::Final(Ok(Some(pair))),
+                    Err(failure) => failure.into(),
+                };
+            }
             Ok(None) => {}
             Err(failure) => return failure.into(),
         }

@@ -103,7 +103,8 @@ impl SniDirectory {
     pub fn whole(&self, stem: &str) -> Result<Option<Place>, Failure> {
         let mut places = of_stem(stem);
         let whole = self.first_whole(&places)?;
-        Ok(whole.map(|number| std::mem::take(&mut places[number])))
+        let whole = whole.map(|number| std::mem::take(&mut places[number]));
+        Ok(whole.filter(|place| !self.is_half(place)))
     }
 
     /// The files of pairs that are there under `stem`, without those of `used`.

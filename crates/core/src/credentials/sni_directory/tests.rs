@@ -163,6 +163,47 @@ fn half_a_pair_alone_is_not_final_and_says_what_is_missing() {
 }
 
 #[test]
+fn a_file_for_both_that_has_only_one_counts_as_half_a_pair() {
+    for (content, lacks) in [
+        (CERTIFICATE, "no private key inside"),
+        (KEY, "no certificate inside"),
+    ] {
+        for others in [&[][..], &WILDCARD, &["*.b.test.key", "*.b.test.crt"]] {
+            let directory = Directory::with(others);
+            fs::write(directory.0.join("a.b.test.pem"), content).unwrap();
+            let (found, is_final, why) = directory.search();
+            assert_eq!((found, is_final), (Ok(!others.is_empty()), false));
+            let text = format!("unable to use a.b.test.pem: {lacks}");
+            assert_eq!(why, Some(text), "{others:?}");
+        }
+    }
+    let directory = Directory::with(&["a.b.test/other", "a.b.test.pem"]);
+    let (_, _, why) = directory.search();
+    let why = why.unwrap_or_default();
+    assert!(why.contains("there is no a.b.test/privkey.pem"), "{why}");
+}
+
+#[test]
+fn a_file_for_both_that_is_empty_or_cut_off_is_an_error() {
+    let directory = Directory::with(&WILDCARD);
+    let both = [KEY, CERTIFICATE].concat();
+    let certificate_first = [CERTIFICATE, KEY].concat();
+    for content in [
+        b"",
+        &both[..KEY.len() / 2],
+        &both[..KEY.len() + CERTIFICATE.len() / 2],
+        &certificate_first[..CERTIFICATE.len() / 2],
+        &certificate_first[..CERTIFICATE.len() + KEY.len() / 2],
+    ] {
+        fs::write(directory.0.join("a.b.test.pem"), content).unwrap();
+        let (found, is_final, _) = directory.search();
+        assert!(found.is_err() && !is_final, "{}", content.len());
+    }
+    fs::write(directory.0.join("a.b.test.pem"), both).unwrap();
+    assert_eq!(directory.search(), (Ok(true), true, None));
+}
+
+#[test]
 fn a_file_that_cannot_be_opened_counts_as_half_a_pair() {
     let directory = Directory::with(&[]);
     let link = directory.0.join("a.b.test.crt");

@@ -200,7 +200,7 @@ fn a_pair_for_one_name_is_not_told_without_a_request() {
 #[test]
 fn a_pair_that_cannot_be_used_is_a_failure_with_its_reason() {
     let mut context = testing::context();
-    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../pki/src/testdata");
+    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/snidir");
     context.env.set("SNIDIR", testdata);
     let files = Files::at_once(&context);
     let material = PrivateMaterial {
@@ -208,15 +208,13 @@ fn a_pair_that_cannot_be_used_is_a_failure_with_its_reason() {
         sessions: None,
     };
     let mut policy = SigningPolicy::new(Role::Server, material);
-    // key.pem in it has no certificate.
-    let Response::Failed(96, why) = ask(&mut policy, &Request::Pair(Some(b"key"))) else {
+    // The file for it is empty.
+    let broken = Request::Pair(Some(b"broken.test"));
+    let Response::Failed(96, why) = ask(&mut policy, &broken) else {
         panic!("it is no failure");
     };
-    assert!(why.contains("/key.pem"), "{why}");
-    assert_eq!(
-        ask(&mut policy, &Request::Pair(Some(b"key"))),
-        Response::None
-    );
+    assert!(why.contains("/broken.test.pem"), "{why}");
+    assert_eq!(ask(&mut policy, &broken), Response::None);
 }
 
 #[test]

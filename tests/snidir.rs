@@ -171,18 +171,40 @@ fn unusable_pair_is_reported_to_both_sides() {
 #[test]
 fn links_in_the_directory_itself_stay_inside() {
     let outside = TempDir::new();
-    copy("p384", &outside.join("x.key"));
-    copy("p384", &outside.join("x.crt"));
-    let dir = TempDir::new();
-    for end in ["key", "crt"] {
-        symlink(
-            outside.join(&format!("x.{end}")),
-            dir.join(&format!("a.example.{end}")),
-        )
-        .unwrap();
+    let files = ["x.key", "x.crt", "x/privkey.pem", "x/fullchain.pem"];
+    for file in files {
+        copy("p384", &outside.join(file));
     }
-    let (server, _) = visit(server(&["-k2"], dir.path(), "echo never"), "a.example");
-    server.fatal_with(96, "s6-tlsd-io: fatal: ", &["a.example.key"]);
+    for linked in [&["a.example.key", "a.example.crt"][..], &["a.example"]] {
+        let dir = TempDir::new();
+        for link in linked {
+            let target = outside.join(&link.replace("a.example", "x"));
+            symlink(target, dir.join(link)).unwrap();
+        }
+        let (server, _) = visit(server(&["-k2"], dir.path(), "echo never"), "a.example");
+        let first = dir.join(linked[0]);
+        server.fatal(
+            96,
+            &format!(
+                "s6-tlsd-io: fatal: unable to use {}: it is a symbolic link that is absolute or \
+                 leads out of SNIDIR",
+                first.display()
+            ),
+        );
+    }
+    let dir = TempDir::new();
+    for file in files {
+        copy("p384", &dir.join(file));
+    }
+    for link in ["a.example.key", "a.example.crt", "b.example"] {
+        let target = link.replace("a.example", "x").replace("b.example", "x");
+        symlink(target, dir.join(link)).unwrap();
+    }
+    for name in ["a.example", "b.example"] {
+        let (server, client) = visit(server(&["-k2"], dir.path(), "cat"), name);
+        assert_eq!(shown(&client.success()), "p384", "{name}");
+        server.success();
+    }
 }
 
 #[test]

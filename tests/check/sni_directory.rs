@@ -135,7 +135,7 @@ fn entries_of_snidir_that_cannot_be_looked_into_are_a_warning() {
     assert_eq!(fact(&output, "pair"), "localhost");
     let refused = "a client that asks for this name is refused";
     let backup = format!(
-        "unable to read {}: Invalid cross-device link: {refused}",
+        "unable to use {}: it is a symbolic link that is absolute or leads out of SNIDIR: {refused}",
         dir.join("backup").display()
     );
     let found = facts(&output, "warning");

@@ -85,6 +85,8 @@ pub static VARIABLES: &[Variable] = &[
              `NAME.crt` or `NAME.pem`, or `NAME.pem` with both inside; then the same for \
              `_.PARENT` and `*.PARENT`, where PARENT is NAME without its first label. \
              `KEYFILE:name` and `CERTFILE:name` come first, then SNIDIR, then the default pair. \
+             A symbolic link in SNIDIR must be relative and its target in SNIDIR; links in \
+             `NAME/`, such as certbot's, may lead anywhere. \
              SNIDIR implies `--key-guard`. ACME challenges are in `.acme-tls-alpn` there \
              ([ACME](acme.md)).",
         )),

@@ -29,6 +29,9 @@ pub struct SniDirectory {
     fd: OwnedFd,
 }
 
+/// Why a link in the directory is not followed.
+const LEADS_OUT: &str = "it is a symbolic link that is absolute or leads out of SNIDIR";
+
 /// A pair, None if there is none, or why it cannot be used.
 type Found = Result<Option<CertifiedKey>, Fatal>;
 
@@ -211,6 +214,12 @@ impl SniDirectory {
         match errno {
             Errno::ELOOP if file.starts_with(CHALLENGES) => {
                 unusable(&path, "it is a symbolic link").into()
+            }
+            Errno::EXDEV => {
+                let link = file
+                    .split_once('/')
+                    .map_or(file, |(directory, _)| directory);
+                unusable(&self.full_path(link), LEADS_OUT).into()
             }
             errno => unreadable(&path, errno).into(),
         }

@@ -75,7 +75,7 @@ impl SniDirectory {
             }
             (Ok(false), None) => {}
             (Err(errno), None) => {
-                let why = unreadable(&self.full_path(entry), errno);
+                let why = self.not_opened(entry, errno).into_fatal();
                 listing.closed.push((entry.to_owned(), why));
             }
         }

@@ -31,7 +31,7 @@ pub fn check(context: &Context, setup: Setup, options: &ServerOptions) -> Result
     let policy = VerificationPolicy::load(&sources, &options.engine, facts.clone())?;
     let own_anchors = match &policy.anchors {
         Some(_) => None,
-        None => pairs::own_anchors(&report, &files.with_own_pauses())?,
+        None => pairs::own_anchors(&report, &files.optional())?,
     };
     let peers = Peers {
         anchors: policy.anchors.as_ref().or(own_anchors.as_ref()),

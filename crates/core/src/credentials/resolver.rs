@@ -78,10 +78,9 @@ impl Certificates {
         }
     }
 
-    /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x. They have their own time for
-    /// pauses, so that they do not use up that of keys.
+    /// Loads the OCSP responses of the pairs: OCSPFILE and OCSPFILE:x.
     pub fn staple(&mut self, context: &Context, files: &Files) {
-        let files = files.with_own_pauses();
+        let files = files.optional();
         if let Some(pair) = self.default.as_mut().and_then(Arc::get_mut) {
             pair.ocsp = ocsp::load(context, &files, b"OCSPFILE");
         }

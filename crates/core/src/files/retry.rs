@@ -31,16 +31,20 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How the files of one engine are read. Clones share the time for pauses.
 #[derive(Clone, Debug)]
-pub struct Files(Arc<Inner>);
+pub struct Files {
+    inner: Arc<Inner>,
+    /// The time for pauses that is left to other files, in milliseconds.
+    reserved: u32,
+}
 
 #[derive(Debug)]
 struct Inner {
     /// For warnings; it has no variables.
     context: Context,
-    /// The time for pauses at the start, in milliseconds.
-    pauses: u32,
-    /// The time that is left of it.
+    /// The time that is left for pauses, in milliseconds.
     left: AtomicU32,
+    /// When the handshake's time is over.
+    handshake_until: Option<Instant>,
     /// When to give up on pipes and terminals.
     streams_until: Instant,
     /// The error when `streams_until` has passed, if that is the handshake's time limit.
@@ -64,13 +68,16 @@ pub struct Reader<'a> {
 
 impl Files {
     /// For an engine with these options that started at `started`. Pauses take at most half of the
-    /// handshake's time limit, so they alone never exceed it.
+    /// handshake's time limit. A guard has a copy with as much time: both wait at the same time, or
+    /// the second one takes at most half of what the limit then leaves. So pauses alone never
+    /// exceed it.
     pub fn new(context: &Context, options: &EngineOptions, started: Instant) -> Self {
         let limit = options.handshake_timeout;
         let half = limit.map_or(u128::MAX, |limit| limit.as_millis() / 2);
         let timeout_error = exit::result(Outcome::handshake_timeout(), options.verbosity).err();
         let pauses = u32::try_from(half).unwrap_or(MAX_PAUSES).min(MAX_PAUSES);
         Self::from_inner(Inner {
+            handshake_until: limit.map(|limit| started + limit),
             streams_until: started + limit.unwrap_or(STREAM_TIMEOUT),
             timeout_error: limit.and(timeout_error),
             ..Inner::new(context, pauses)
@@ -84,23 +91,25 @@ impl Files {
     }
 
     fn from_inner(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self {
+            inner: Arc::new(inner),
+            reserved: 0,
+        }
     }
 
-    /// A copy with its own time for pauses, for files that are optional: they must not
-    /// use up the time for those that are needed.
-    pub fn with_own_pauses(&self) -> Self {
-        let inner = &self.0;
-        Self::from_inner(Inner {
-            streams_until: inner.streams_until,
-            timeout_error: inner.timeout_error.clone(),
-            ..Inner::new(&inner.context, inner.pauses)
-        })
+    /// A clone for files that the engine can do without. They get half of the time that is left
+    /// for pauses: they must not use up that of files that are needed.
+    pub fn optional(&self) -> Self {
+        let left = self.inner.left.load(Ordering::Relaxed);
+        Self {
+            inner: Arc::clone(&self.inner),
+            reserved: left.div_ceil(2),
+        }
     }
 
     /// The context for warnings about files. It has no variables.
     pub fn context(&self) -> &Context {
-        &self.0.context
+        &self.inner.context
     }
 
     /// Returns what `attempt` loads. A failure that may pass is tried again while
@@ -119,21 +128,29 @@ impl Files {
             files: self,
             streams: RefCell::default(),
         };
+        let now = Instant::now();
+        let half = |end: Instant| now + end.saturating_duration_since(now) / 2;
+        let until = self.inner.handshake_until.map(half);
         let mut pause = FIRST_PAUSE;
         loop {
             match attempt(&reader) {
                 Attempt::Final(result) => return result,
-                Attempt::Interim(result) if !self.pause(pause) => return result,
+                Attempt::Interim(result) if !self.pause(pause, until) => return result,
                 Attempt::Interim(_) => pause *= 2,
             }
         }
     }
 
-    /// Waits for so many milliseconds, or for as many as are left; false if none are.
-    fn pause(&self, milliseconds: u32) -> bool {
-        let left = self.0.left.load(Ordering::Relaxed);
-        let pause = milliseconds.min(left);
-        self.0.left.store(left - pause, Ordering::Relaxed);
+    /// Waits for so many milliseconds, or for as many as are left before `until`; false if none
+    /// are.
+    fn pause(&self, milliseconds: u32, until: Option<Instant>) -> bool {
+        let left = self.inner.left.load(Ordering::Relaxed);
+        let ends = until.map(|until| until.saturating_duration_since(Instant::now()).as_millis());
+        let ends = ends.and_then(|ends| u32::try_from(ends).ok());
+        let pause = milliseconds
+            .min(left.saturating_sub(self.reserved))
+            .min(ends.unwrap_or(u32::MAX));
+        self.inner.left.store(left - pause, Ordering::Relaxed);
         if pause > 0 {
             // The sandbox allows poll, but no sleep.
             let timeout = PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO);
@@ -153,8 +170,8 @@ impl Inner {
                 env: Env::default(),
                 verbosity: context.verbosity,
             },
-            pauses,
             left: AtomicU32::new(pauses),
+            handshake_until: None,
             streams_until: Instant::now(),
             timeout_error: None,
         }
@@ -168,7 +185,7 @@ impl Reader<'_> {
         if let Some(copy) = self.streams.borrow().get(path).and_then(OpenFile::copy) {
             return Ok(copy);
         }
-        let opened = OpenFile::at(path, self.files.0.streams_until)
+        let opened = OpenFile::at(path, self.files.inner.streams_until)
             .map_err(|errno| self.failed(path, errno))?;
         if let Some(copy) = opened.copy() {
             self.streams.borrow_mut().insert(path.to_owned(), copy);
@@ -177,7 +194,7 @@ impl Reader<'_> {
     }
 
     fn failed(&self, path: &OsStr, errno: Errno) -> Failure {
-        match (errno, &self.files.0.timeout_error) {
+        match (errno, &self.files.inner.timeout_error) {
             (Errno::ETIMEDOUT, Some(timeout_error)) => Failure::lasting(timeout_error.clone()),
             (Errno::ETIMEDOUT, None) => Failure::lasting(no_end(path)),
             _ => unreadable(path, errno).into(),
@@ -219,7 +236,36 @@ mod tests {
         assert_eq!(count, 3, "pauses of 10 and 15 ms");
         assert!(elapsed >= Duration::from_millis(25), "{elapsed:?}");
         assert_eq!(attempts(&files).0, 1, "no time is left");
-        assert_eq!(attempts(&files.with_own_pauses()).0, 3);
+    }
+
+    #[test]
+    fn files_that_are_optional_leave_half_of_the_time() {
+        let files = files(100);
+        for (optional, pauses) in [
+            (true, &[10, 20, 20][..]),
+            (true, &[10, 15]),
+            (false, &[10, 15]),
+        ] {
+            let files = if optional {
+                files.optional()
+            } else {
+                files.clone()
+            };
+            assert_eq!(attempts(&files).0 - 1, pauses.len() as u32, "{pauses:?}");
+        }
+        assert_eq!(attempts(&files).0, 1, "no time is left");
+    }
+
+    #[test]
+    fn pauses_take_at_most_half_of_what_is_left_of_the_handshake_limit() {
+        let options = EngineOptions {
+            handshake_timeout: Some(Duration::from_millis(600)),
+            ..EngineOptions::default()
+        };
+        let started = Instant::now().checked_sub(Duration::from_millis(550));
+        let files = Files::new(&testing::context(), &options, started.unwrap());
+        let (count, _) = attempts(&files);
+        assert!(count <= 3, "{count}: pauses of 10 and less than 15 ms");
     }
 
     #[test]
@@ -250,7 +296,11 @@ mod tests {
                 ..EngineOptions::default()
             };
             let files = Files::new(&testing::context(), &options, Instant::now());
-            assert_eq!(files.0.left.load(Ordering::Relaxed), pauses, "{limit:?}");
+            assert_eq!(
+                files.inner.left.load(Ordering::Relaxed),
+                pauses,
+                "{limit:?}"
+            );
         }
     }
 }

@@ -67,17 +67,18 @@ impl Anchors {
     }
 
     /// Reads a directory. An entry that may be in the middle of a renewal is tried
-    /// again, and then left out with a warning.
+    /// again, and then left out with a warning. It is optional unless it is the only one.
     fn load_directory(files: &Files, path: &OsStr) -> Result<Self, Fatal> {
-        let loaded = files.until_final(|_| match directory(path) {
+        let attempt = |_: &Reader<'_>| match directory(path) {
             Ok((listed, warning)) => match (Self::new(listed), warning) {
                 (Ok(anchors), None) => Attempt::Final(Ok((anchors, None))),
                 (Ok(anchors), warning) => Attempt::Interim(Ok((anchors, warning))),
                 (Err(unknown), _) => Attempt::Interim(Err(none_in(path, unknown))),
             },
             Err(failure) => failure.into(),
-        });
-        let (anchors, warning) = loaded?;
+        };
+        let loaded = files.optional().until_final(attempt);
+        let (anchors, warning) = loaded.or_else(|_| files.until_final(attempt))?;
         if let Some(warning) = warning {
             files.context().warn(warning.message());
         }

@@ -277,6 +277,74 @@ fn the_server_prefers_its_own_order_and_names_its_anchors() {
     }
 }
 
+/// Whether a process sleeps, or has ended.
+#[cfg(target_os = "linux")]
+fn rests(pid: nix::unistd::Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_none_or(|state| "SZX".contains(state))
+}
+
+/// The pipe takes a part of the report at a time, and O_NONBLOCK may be set by its reader.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_report_is_complete_even_if_its_pipe_does_not_block() {
+    use std::os::fd::AsFd;
+
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use crate::util::{TempDir, eventually};
+
+    let (near, far) = tcp_pair();
+    let ((output, _program), (_input, input)) = (pipe(), pipe());
+    let (reader, writer) = pipe();
+    fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let options = [
+        "-Y",
+        "--any-client-cert",
+        "--peer-info",
+        "-d",
+        "9",
+        "6",
+        "7",
+    ];
+    let server = cmd(["s6-tlsd-io"])
+        .args(options)
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .fd(0, far.try_clone().unwrap())
+        .fd(1, far)
+        .fd(6, output)
+        .fd(7, input)
+        .fd(9, writer.try_clone().unwrap())
+        .start();
+    let dir = TempDir::new();
+    let chain = [certs().read("client.pem"), certs().read("wide.pem")].concat();
+    let _client = tlsc(&["-y", "-k", "localhost"], "cat <&6")
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", dir.file("chain", chain))
+        .fd(6, near.try_clone().unwrap())
+        .fd(7, near)
+        .start();
+    eventually("the engine waits for room in the pipe", || {
+        let mut polled = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+        let is_full = poll(&mut polled, PollTimeout::ZERO) == Ok(0);
+        (is_full && rests(server.pid())).then_some(())
+    });
+    drop(writer);
+    let mut report = Vec::new();
+    std::fs::File::from(reader)
+        .read_to_end(&mut report)
+        .unwrap();
+    assert!(report.len() > 3 * 4096, "{}", report.len());
+    assert!(report.ends_with(b"\0\0"), "{}", report.len());
+}
+
 #[test]
 fn report_to_a_closed_pipe_is_an_error() {
     let (near, far) = tcp_pair();

@@ -200,7 +200,7 @@ fn a_guard_that_does_not_read_costs_no_more_than_the_time_limit() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let ours = OwnedFd::from(ours);
-    while unix::fd::write_all(&ours, &[0; 1024]).is_ok() {}
+    while nix::unistd::write(&ours, &[0; 1024]).is_ok() {}
     let facts = HandshakeFacts::default();
     let deadline = Instant::now() + Duration::from_millis(50);
     let guard_client = GuardClient::new(ends(ours), Some(deadline), facts.clone());

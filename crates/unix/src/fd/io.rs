@@ -31,12 +31,14 @@ pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     }
 }
 
-/// Writes all of `bytes` to a blocking descriptor.
+/// Writes all of `bytes`. Waits while the descriptor takes none, even if it has O_NONBLOCK, which
+/// other processes may share.
 pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match nix::unistd::write(fd.as_fd(), bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => crate::poll::ready(fd.as_fd(), PollFlags::POLLOUT, None)?,
             Err(errno) => return Err(errno),
         }
     }
@@ -58,6 +60,21 @@ mod tests {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     use super::*;
+
+    #[test]
+    fn all_is_written_even_if_the_descriptor_does_not_block() {
+        let (reader, writer) = pipe().unwrap();
+        crate::fd::nonblocking(&writer).unwrap();
+        let sent: Vec<u8> = (0..300_000).map(|i| i as u8).collect();
+        let writing = {
+            let sent = sent.clone();
+            std::thread::spawn(move || write_all(writer, &sent))
+        };
+        let mut received = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut received).unwrap();
+        assert_eq!(writing.join().unwrap(), Ok(()));
+        assert!(received == sent, "{}", received.len());
+    }
 
     #[test]
     fn pipe_carries_data_and_has_close_on_exec() {

@@ -87,6 +87,35 @@ fn sni_level_chooses_the_pair() {
 }
 
 #[test]
+fn the_name_is_reported_in_lower_case() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for guard in [&[][..], &["--key-guard"]] {
+        let server = ["s6-tlsserver", "-1Hv", "--sni"];
+        let server = cmd(server)
+            .args(guard)
+            .args(["127.0.0.1", "0", "sh", "-c", ECHO]);
+        let server = pairs(server)
+            .env("KEYFILE", certs().path("p256.key"))
+            .env("CERTFILE", certs().path("p256.pem"))
+            .start();
+        let to = format!("127.0.0.1:{}", server.port());
+        cmd([
+            "openssl",
+            "s_client",
+            "-connect",
+            &to,
+            "-servername",
+            "ONE.Test.",
+        ])
+        .run();
+        server.wait_err("SSL_TLS_SNI_SERVERNAME=one.test.\n");
+        server.wait_err(" sni=one.test. ");
+    }
+}
+
+#[test]
 fn a_final_dot_of_the_name_does_not_count() {
     if !need(&["openssl"]) {
         return;

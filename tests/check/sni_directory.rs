@@ -22,6 +22,7 @@ fn all_pairs_of_snidir_are_described() {
         ("b\u{fc}cher.example.key", "rsa.key"),
         ("README", "ca.pem"),
         ("empty/x", "ca.pem"),
+        (".hidden/x", "ca.pem"),
     ]);
     let output = cmd(["s6-tlsd", "--check", "--mandatory-sni", "true"])
         .env("SNIDIR", dir.path())
@@ -48,16 +49,16 @@ fn all_pairs_of_snidir_are_described() {
         never("*.c.example.crt", &first),
         never("*.c.example.key", &first),
         never("b\u{fc}cher.example.key", unicode),
+        "SNIDIR has no pair for empty".to_owned(),
         "SNIDIR has no pair for half.example".to_owned(),
         not_for(0, "*.b.example"),
         not_for(1, "*.c.example"),
     ];
     assert_eq!(facts(&output, "warning"), warnings);
-    assert!(
-        output.err().contains("half.example.key: there is no "),
-        "{}",
-        output.err()
-    );
+    for half in ["half.example.key", "empty"] {
+        let why = format!("{half}: there is no ");
+        assert!(output.err().contains(&why), "{}", output.err());
+    }
 }
 
 #[test]

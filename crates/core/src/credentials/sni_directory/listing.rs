@@ -17,7 +17,7 @@ use crate::files::{OpenFile, has_directory};
 /// What the directory has.
 #[derive(Default)]
 pub struct Listing {
-    /// The names, wildcards included, for which there is a file of a pair.
+    /// The names, wildcards included, for which there is a file of a pair, or a directory.
     pub stems: BTreeSet<String>,
     /// The entries that cannot be looked into, and why.
     pub closed: Vec<(String, Fatal)>,
@@ -60,7 +60,7 @@ impl SniDirectory {
         Ok(Some(names))
     }
 
-    /// Adds an entry of the directory: a file of a pair, a directory with one, or neither.
+    /// Adds an entry of the directory: a file of a pair, a directory, or neither.
     fn add(&self, entry: &str, listing: &mut Listing) {
         let [_, key, certificate, both] = of_stem("");
         let ends = [key.key, key.certificate, certificate.certificate, both.key];
@@ -72,6 +72,10 @@ impl SniDirectory {
             }
             (_, Some(stem)) => {
                 listing.stems.insert(stem.to_owned());
+            }
+            // A service expects a pair in it.
+            (Ok(false), None) if has_directory(&self.fd, entry) => {
+                listing.stems.insert(entry.to_owned());
             }
             (Ok(false), None) => {}
             (Err(errno), None) => {

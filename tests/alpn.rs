@@ -108,6 +108,56 @@ fn server_may_ignore_alpn() {
 }
 
 #[test]
+fn the_longest_list_is_offered() {
+    let name = |number: usize| format!("{number:03}{}", "x".repeat(252));
+    let names: Vec<_> = (0..239).map(name).collect();
+    let list = format!("--alpn={},h2,{}", names.join(","), "y".repeat(253));
+    assert_eq!(list.len() - "--alpn=".len(), 60 << 10);
+    // Other long extensions beside it: the server's name, and by default a long key share.
+    let host = ["a".repeat(60).as_str(); 4].join(".") + ".localhost";
+    let (server, client) = connect(
+        tlsd(&["--alpn=h2"], "p256", ECHO),
+        tlsc(&["--no-verify-cert", &format!("-k{host}"), &list], HELLO),
+    );
+    let client = client.success();
+    assert!(
+        client.out().contains("SSL_ALPN_PROTOCOL=h2\n"),
+        "{}",
+        client.out()
+    );
+    server.success();
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = openssl_server("p256", ["-rev", "-alpn", "h2"]);
+    let program = "echo hello >&7; read -r line <&6; echo \"$line\"; env | grep SSL_A";
+    let client = tlsclient(&[&list], port, program).run();
+    assert!(
+        client.out().contains("olleh\nSSL_ALPN_PROTOCOL=h2\n"),
+        "{}",
+        client.err()
+    );
+}
+
+#[test]
+fn a_list_that_is_too_long_or_has_a_name_twice_is_wrong_usage() {
+    let name = |number: usize| format!("{number:03}{}", "x".repeat(252));
+    let names: Vec<_> = (0..300).map(name).collect();
+    let long = format!("--alpn={}", names.join(","));
+    let list = "alpn must be a list of protocol names of 1 to 255 bytes";
+    for (option, why) in [
+        ("--alpn=h2,h2", ": repeated name: h2"),
+        (&long, " with at most 61440 bytes in all"),
+    ] {
+        for program in ["s6-tlsserver", "s6-tlsc-io"] {
+            cmd([program, option, "127.0.0.1", "1", "true"])
+                .run()
+                .fatal(100, &format!("{program}: fatal: {list}{why}"));
+        }
+    }
+}
+
+#[test]
 fn invalid_alpn_list_is_wrong_usage_at_the_first_program() {
     let long = format!("--alpn={}", "x".repeat(256));
     for program in [

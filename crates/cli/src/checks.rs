@@ -1,5 +1,6 @@
 //! The checks of values. Each reads the value with its type, or says what it must be.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -129,16 +130,31 @@ pub(crate) fn in_brackets(value: &OsStr) -> bool {
         .is_some()
 }
 
+/// The most bytes of all names of application protocols with a comma between them. A ClientHello
+/// has at most 65535 bytes of extensions (RFC 8446 section 4.1.2), and others must fit beside the
+/// list: the largest are the key shares, of 1.3 KB.
+const MAX_PROTOCOLS: usize = 60 << 10;
+
 /// Names of application protocols, of 1 to 255 bytes each (RFC 7301 section 3.1), separated by
-/// commas.
+/// commas, each given once.
 pub(crate) fn protocols(value: &OsStr) -> Checked {
-    let names = value.as_bytes().split(|byte| *byte == b',');
-    let names: Vec<Vec<u8>> = names.map(<[u8]>::to_vec).collect();
-    if names.iter().all(|name| (1..=255).contains(&name.len())) {
-        Ok(Value::Protocols(names))
-    } else {
-        Err("must be a list of protocol names of 1 to 255 bytes".to_owned())
+    const NAMES: &str = "must be a list of protocol names of 1 to 255 bytes";
+    if value.len() > MAX_PROTOCOLS {
+        return Err(format!("{NAMES} with at most {MAX_PROTOCOLS} bytes in all"));
     }
+    let mut names = Vec::new();
+    let mut known = BTreeSet::new();
+    for name in value.as_bytes().split(|byte| *byte == b',') {
+        if !(1..=255).contains(&name.len()) {
+            return Err(NAMES.to_owned());
+        }
+        if !known.insert(name) {
+            let name = show(OsStr::from_bytes(name));
+            return Err(format!("{NAMES}: repeated name: {name}"));
+        }
+        names.push(name.to_vec());
+    }
+    Ok(Value::Protocols(names))
 }
 
 /// Key exchange groups.
@@ -203,6 +219,28 @@ mod tests {
                 assert_eq!(number(check, given), None, "{given}");
             }
         }
+    }
+
+    #[test]
+    fn names_of_protocols_are_given_once_and_have_a_limit() {
+        let why = |text: &str| protocols(text.as_ref()).err();
+        let names = "must be a list of protocol names of 1 to 255 bytes";
+        assert_eq!(why("h2,http/1.1,H2"), None);
+        let repeated = format!("{names}: repeated name: h2");
+        assert_eq!(why("h2,http/1.1,h2"), Some(repeated));
+        let list = |length: usize| {
+            let name = |number: usize| format!("{number:03}{}", "x".repeat(252));
+            let mut list = (0..)
+                .map(name)
+                .take(length / 256 + 1)
+                .collect::<Vec<_>>()
+                .join(",");
+            list.truncate(length);
+            list
+        };
+        assert_eq!(why(&list(MAX_PROTOCOLS - 1)), None);
+        let long = format!("{names} with at most 61440 bytes in all");
+        assert_eq!(why(&list(MAX_PROTOCOLS + 1)), Some(long));
     }
 
     #[test]

@@ -120,7 +120,8 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         help: "application protocols (ALPN), the preferred one first",
         doc: paragraph(
             "agree on one of these application protocols (ALPN, RFC 7301), the preferred one \
-             first. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A server \
+             first. Each name has 1 to 255 bytes and is given once; the list has at most 61440 \
+             bytes. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A server \
              chooses by its own order; a client that offers only other protocols gets the alert \
              no_application_protocol. A server may ignore what a client offers. With \
              `acme-tls/1` in the list a server answers challenges of a CA: [ACME](acme.md).",

@@ -540,17 +540,49 @@ fn tlsclient_has_to_have_the_anchors_that_required_records_need() {
 }
 
 #[test]
-fn tlsclient_does_not_verify_by_inherited_records() {
+fn tlsclient_without_dane_verifies_by_the_records_in_its_environment() {
     if !need(&["openssl"]) {
         return;
     }
-    let (_server, port) = openssl_server("p256", ["-tls1_3"]);
-    let client = cmd(["s6-tlsclient", "-l0", "-k", "localhost", "-Z", "127.0.0.1"])
-        .args([&port.to_string(), "sh", "-c"])
-        .arg("echo ${TLSA-unset} ${TLSADOMAIN-unset} ${TLSAREQUIRED-unset}")
-        .env("TLSA", record("3 1 1", "rsa"))
-        .env("TLSADOMAIN", "other.test")
-        .env("TLSAREQUIRED", "1")
-        .env("CAFILE", certs().path("ca.pem"));
-    assert_eq!(client.run().success().out(), "unset unset unset\n");
+    let client = |variables: &[(&str, &str)]| {
+        let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+        let client = cmd(["s6-tlsclient", "-l0", "-k", "localhost", "127.0.0.1"])
+            .args([&port.to_string(), "echo", "connected"])
+            .env("CAFILE", certs().path("ca.pem"));
+        let with = |client: Cmd, (name, value): &(&str, &str)| client.env(name, value);
+        variables.iter().fold(client, with).run()
+    };
+    let right = record("3 1 1", "p256");
+    let output = client(&[("TLSA", &right), ("TLSAREQUIRED", "1")]).success();
+    assert_eq!(output.out(), "connected\n");
+    let unmatched = "s6-tlsc-io: fatal: handshake failed: no TLSA record matches ";
+    client(&[("TLSA", &digest('1'))]).fatal_with(98, unmatched, &[]);
+    let unset = "s6-tlsc-io: fatal: TLSAREQUIRED is set, but TLSA is not";
+    client(&[("TLSAREQUIRED", "1")]).fatal(100, unset);
+}
+
+#[test]
+fn tlsclient_with_dane_does_not_verify_by_inherited_records() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    for (options, host) in [
+        ("--dane", "good"),
+        ("--dane=required", "good"),
+        ("--dane", "none"),
+    ] {
+        let (_server, port) = openssl_server("p256", ["-tls1_3"]);
+        let Some(validator) = with_port(port) else {
+            return;
+        };
+        let host = format!("{host}.good.test");
+        let client = cmd(["s6-tlsclient", "-4", "-l0", "-k", "localhost", options])
+            .args([&host, &port.to_string(), "echo", "connected"])
+            .env("CAFILE", certs().path("ca.pem"))
+            .env("DNSCACHEIP", validator.ip.to_string())
+            .env("TLSA", digest('1'))
+            .env("TLSADOMAIN", "other.test")
+            .env("TLSAREQUIRED", "1");
+        assert_eq!(client.run().success().out(), "connected\n", "{host}");
+    }
 }

@@ -323,6 +323,19 @@ fn a_client_that_requires_records_needs_no_anchors() {
 }
 
 #[test]
+fn a_client_reads_records_from_its_environment_unless_it_looks_them_up() {
+    let zeros = "0".repeat(64);
+    let check = |options: &str| {
+        let line = format!("s6-tlsclient CHECK {options} a.invalid 443 true");
+        let client = command(&line, true, "").env("TLSA", format!("3 1 1 {zeros}"));
+        client.env("TLSAREQUIRED", "1").run()
+    };
+    assert_eq!(fact(&check("-Q").success(), "verification"), "TLSA records");
+    let line = "s6-tlsc-io: fatal: CADIR or CAFILE not set, and no --webpki-roots given";
+    check("--dane").fatal(100, line);
+}
+
+#[test]
 fn ids_from_the_environment_must_be_there() {
     let check = |env: &str| command("s6-tlsserver CHECK -HU 127.0.0.1 0 true", true, env).run();
     check("UID=5 GID=5").fatal(100, "s6-applyuidgid: fatal: GIDLIST not set");

@@ -16,10 +16,6 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
     operands::port(&operands[1])?;
     check_dane(&given)?;
-    // Inherited records are those of another server.
-    for name in [tlsa::RECORDS, tlsa::DOMAIN, tlsa::REQUIRED] {
-        context.env.unset(name);
-    }
     if StartCheck::is_given(&given) {
         return check(context, given, operands);
     }
@@ -35,13 +31,16 @@ fn check(
     context.fact("host", quoted::path(&operands[0]))?;
     context.fact("port", operands::port(&operands[1])?)?;
     let own = OsString::from(&context.prog);
-    if !tlsa_line(&given, &operands).is_empty() {
+    let asks = !tlsa_line(&given, &operands).is_empty();
+    if asks {
         find(context, &own, suite::TLSA.as_ref())?;
     }
     find(context, &own, suite::TCPCLIENT.as_ref())?;
     connecting(context, &given, &operands)?;
     find(context, suite::TCPCLIENT.as_ref(), suite::TLSC.as_ref())?;
-    stand_in_for_records(context, &given);
+    if asks {
+        stand_in_for_records(context, &given);
+    }
     let prog = operands.split_off(2);
     Err(context.exec(&tlsc(given, &operands[0], prog)))
 }
@@ -62,9 +61,13 @@ fn connecting(
     tcp::tcpclient::check(context, options, &operands[0], port)
 }
 
-/// Sets a TLSA record in the place of those that are required, so that the engine needs no trust
-/// anchors either. If there are anchors, they are checked.
+/// Removes inherited TLSA records, as s6-tlsa does. Sets one in the place of those that are
+/// required, so that the engine needs no trust anchors either. If there are anchors, they are
+/// checked.
 fn stand_in_for_records(context: &mut Context, given: &ParsedOptions) {
+    for name in [tlsa::RECORDS, tlsa::DOMAIN, tlsa::REQUIRED] {
+        context.env.unset(name);
+    }
     let has = |name: &str| context.env.get(name).is_some();
     let anchored = has("CADIR") || has("CAFILE") || given.has(Id::Client(Client::WebpkiRoots));
     let required = given.has(Id::Dane(Dane::Required));
@@ -279,10 +282,15 @@ mod tests {
             for name in anchors {
                 env.set(name, "/etc/ssl");
             }
+            for name in [tlsa::RECORDS, tlsa::DOMAIN, tlsa::REQUIRED] {
+                env.set(name, "inherited");
+            }
             let mut context = Context::new(&cli::tables::TLSCLIENT, Vec::new(), env);
             let given = parse(&format!("{options} h 1 p")).unwrap().0;
             stand_in_for_records(&mut context, &given);
-            context.env.get(tlsa::RECORDS).is_some()
+            let get = |name| context.env.get(name);
+            assert_eq!((get(tlsa::DOMAIN), get(tlsa::REQUIRED)), (None, None));
+            get(tlsa::RECORDS).is_some()
         };
         assert!(records("--dane=required", &[]));
         assert!(!records("--dane", &[]));

@@ -189,6 +189,11 @@ fn a_port_that_is_taken_is_told_as_by_the_service() {
 }
 
 #[test]
+fn a_server_that_does_not_listen_is_told_as_by_the_service() {
+    same("s6-tlsserver CHECK -H -b 0 127.0.0.1 0 true", PAIR, 111);
+}
+
+#[test]
 fn a_missing_program_of_the_chain_is_told_as_by_the_service() {
     let dir = TempDir::new();
     let env = paths(
@@ -373,4 +378,14 @@ fn access_rules_must_be_there() {
     }
     let output = check(&format!("-i {there}")).success();
     assert_eq!(fact(&output, "access-rules"), there);
+    // Rules by name count where names are looked up.
+    dir.file("reversedns", "");
+    let text = format!(
+        "s6-tcpserver-access: fatal: unable to check fs ruleset for reverse DNS in {there}: \
+         Not a directory"
+    );
+    for options in ["--dns", "-H -p"] {
+        check(&format!("{options} -i {there}")).fatal(111, &text);
+    }
+    check(&format!("-H -i {there}")).success();
 }

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use cli::id::{Access, Applyuidgid, Id, Socketbinder, Tcpserverd};
 use cli::{ConnectionLimits, Context, Fatal, Ids, ParsedOption, ParsedOptions, operands, suite};
 use tcp::access::Ruleset;
-use unix::{quoted, user};
+use unix::{Errno, quoted, user};
 
 use super::{find, speak_as};
 use crate::tlsserver::Chain;
@@ -22,6 +22,7 @@ pub fn check(
     let chain = Chain::new(&mut given, operands);
     endpoint(context, &given, &address)?;
     programs_before_tlsd(context, &chain)?;
+    listening(context, &given)?;
     rules(context, &given)?;
     programs_behind_tlsd(context, &given, &chain)?;
     let mut argv = binder(&given, address);
@@ -63,6 +64,16 @@ fn programs_before_tlsd(context: &mut Context, chain: &Chain) -> Result<(), Fata
     names.push(suite::TLSD.as_ref());
     for pair in names.windows(2) {
         find(context, pair[0], pair[1])?;
+    }
+    Ok(())
+}
+
+/// With a backlog of 0 s6-tcpserver-socketbinder does not listen, and s6-tcpserverd cannot accept.
+fn listening(context: &mut Context, given: &ParsedOptions) -> Result<(), Fatal> {
+    let backlog = given.get(Id::Socketbinder(Socketbinder::Backlog));
+    if backlog.is_some_and(|backlog| backlog.number() == 0) {
+        speak_as(context, suite::TCPSERVERD.as_ref());
+        return Err(Fatal::system("accept", Errno::EINVAL));
     }
     Ok(())
 }
@@ -128,7 +139,9 @@ fn rules(context: &mut Context, given: &ParsedOptions) -> Result<(), Fatal> {
         (None, Some(path)) => (path.clone(), Ruleset::File(path)),
         (None, None) => return Ok(()),
     };
-    let checked = rules.check();
+    // As in s6-tcpserver-access: -p looks up names even with -H.
+    let has = |id| given.has(Id::Access(id));
+    let checked = rules.check(has(Access::Paranoid) || !has(Access::NoDns));
     checked.inspect_err(|_| speak_as(context, suite::TCPSERVER_ACCESS.as_ref()))?;
     context.fact("access-rules", quoted::path(&path))
 }

@@ -26,12 +26,26 @@ pub enum Decision {
     Allow(Allowed),
 }
 
+/// What the keys of a look-up are made from, for messages.
+const BY_ADDRESS: &str = "IP";
+const BY_NAME: &str = "reverse DNS";
+
 impl Ruleset {
-    /// Checks that rules can be looked up. Otherwise the error is that of a client's look-up.
-    pub fn check(&self) -> Result<(), Fatal> {
+    /// Checks that rules can be looked up, also by name if clients have `names`. Otherwise the
+    /// error is that of a client's look-up.
+    pub fn check(&self, names: bool) -> Result<(), Fatal> {
         match self {
-            Self::Directory(path) => directory::check(path, &["ip4", "ip6"])
-                .map_err(|errno| unusable("fs", "IP", path, &errno.into())),
+            Self::Directory(path) => {
+                let check = |kinds: &[&str], what| {
+                    directory::check(path, kinds)
+                        .map_err(|errno| unusable("fs", what, path, &errno.into()))
+                };
+                check(&["ip4", "ip6"], BY_ADDRESS)?;
+                if names {
+                    check(&["reversedns"], BY_NAME)?;
+                }
+                Ok(())
+            }
             Self::File(path) => open(path).map(drop),
         }
     }
@@ -42,12 +56,12 @@ impl Ruleset {
         if ip.unmapped() != ip {
             families.push(family(ip.unmapped()));
         }
-        self.search(&families, prefixes(ip), "IP")
+        self.search(&families, prefixes(ip), BY_ADDRESS)
     }
 
     /// The most precise rule for a name.
     pub fn by_name(&self, name: &str) -> Result<Decision, Fatal> {
-        self.search(&["reversedns"], suffixes(name), "reverse DNS")
+        self.search(&["reversedns"], suffixes(name), BY_NAME)
     }
 
     /// The decision of the first of `keys` whose rule decides. The keys begin with

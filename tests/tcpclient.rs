@@ -170,6 +170,19 @@ fn an_address_alone_has_the_time_of_both_rounds() {
 }
 
 #[test]
+fn the_limit_of_all_attempts_ends_them_and_only_those_that_were_made_are_told() {
+    let (port, _hole, _waiting) = black_hole("127.0.0.7");
+    // Nobody listens at the first address, and the third one is never reached.
+    let addresses = "127.0.0.9,127.0.0.7,127.0.0.10";
+    for timeouts in ["5+5", "5"] {
+        let client = client(&["-H", "-t1", "-T", timeouts], addresses, port, &["true"]);
+        let told = warned("127.0.0.9", port, "Connection refused")
+            + &warned("127.0.0.7", port, "Connection timed out");
+        assert_eq!(client.run().code(111).err(), told + GAVE_UP);
+    }
+}
+
+#[test]
 fn the_local_address_and_port_are_ours_to_choose() {
     let (_socket, port) = listener();
     let own = refused_port().to_string();

@@ -44,7 +44,8 @@ impl Attempts<'_> {
         self.first(context, |address, _| self.prepare(address).map(drop))
     }
 
-    /// What `attempt` returns for the first address for which it succeeds.
+    /// What `attempt` returns for the first address for which it succeeds. None is tried after the
+    /// deadline. Each address that was tried in vain is named once, when it will not be tried again.
     fn first<T>(
         &self,
         context: &Context,
@@ -52,19 +53,29 @@ impl Attempts<'_> {
     ) -> Result<T, Fatal> {
         let mut unbound = None;
         let mut tried = false;
-        for (last, limit) in self.limits() {
-            for address in self.addresses {
-                match attempt(*address, limit) {
-                    Ok(made) => return Ok(made),
-                    Err(Failure::Bind(errno)) => unbound = Some(errno),
-                    Err(Failure::Connect(errno)) => {
-                        tried = true;
-                        if last {
-                            let what = format!("connect to {address} port {}", self.port);
-                            context.warn_unable(&what, errno);
-                        }
+        // Why addresses cannot be reached, as far as nobody has been told.
+        let mut untold = vec![None; self.addresses.len()];
+        let tell = |address, errno| {
+            context.warn_unable(&format!("connect to {address} port {}", self.port), errno);
+        };
+        for (last, limit, i) in self.turns().take_while(|_| !self.is_over()) {
+            let address = self.addresses[i];
+            match attempt(address, limit) {
+                Ok(made) => return Ok(made),
+                Err(Failure::Bind(errno)) => unbound = Some(errno),
+                Err(Failure::Connect(errno)) => {
+                    tried = true;
+                    untold[i] = Some(errno);
+                    if last {
+                        tell(address, errno);
+                        untold[i] = None;
                     }
                 }
+            }
+        }
+        for (address, errno) in self.addresses.iter().zip(untold) {
+            if let Some(errno) = errno {
+                tell(*address, errno);
             }
         }
         match unbound {
@@ -74,6 +85,20 @@ impl Attempts<'_> {
                 "unable to connect to a suitable IP address",
             )),
         }
+    }
+
+    /// Whether the deadline has passed.
+    fn is_over(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    /// For each attempt whether its address will not be tried again, the time limit, and which
+    /// address it is.
+    fn turns(&self) -> impl Iterator<Item = (bool, Duration, usize)> {
+        let addresses = 0..self.addresses.len();
+        let round = move |(last, limit)| addresses.clone().map(move |i| (last, limit, i));
+        self.limits().into_iter().flat_map(round)
     }
 
     /// For each round whether it is the last, and the time limit of an attempt.
@@ -214,6 +239,22 @@ mod tests {
         }
         let none = Fatal::new(111, "unable to connect to a suitable IP address");
         assert_eq!(tried(|_| Some(Failure::Connect(refused))), (Err(none), 4));
+    }
+
+    #[test]
+    fn after_the_deadline_no_address_is_tried() {
+        let context = Context::new(&cli::tables::TCPCLIENT, Vec::new(), unix::Env::default());
+        let addresses = addresses(2);
+        for rounds in [SECONDS, [SECONDS[0], Duration::ZERO]] {
+            let deadline = Instant::now();
+            let over = Attempts {
+                deadline: Some(deadline),
+                ..attempts(&addresses, rounds)
+            };
+            let none = Fatal::new(111, "unable to connect to a suitable IP address");
+            let result = over.first(&context, |address, _| Ok(address));
+            assert_eq!(result, Err(none));
+        }
     }
 
     #[test]

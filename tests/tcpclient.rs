@@ -109,6 +109,19 @@ fn each_address_that_fails_is_named_once() {
 }
 
 #[test]
+fn the_connection_is_told_before_what_is_looked_up_over_it() {
+    // An address without an IDENT server.
+    let server = TcpListener::bind("127.0.0.5:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let output = client(&["-Hvr"], "127.0.0.5", port, &["true"]).run();
+    let unanswered = "s6-tcpclient: warning: unable to get remote user name: Connection refused\n";
+    assert_eq!(
+        output.success().err(),
+        connected("127.0.0.5", port) + unanswered
+    );
+}
+
+#[test]
 fn verbosity_only_grows_with_v() {
     let (_socket, port) = listener();
     for (options, says) in [

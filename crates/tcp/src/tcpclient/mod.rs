@@ -64,11 +64,7 @@ pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let addresses = addresses(context, &options, host, deadline)?;
     let attempts = options.attempts(&addresses, port, deadline);
     let socket = attempts.connect(context)?;
-    let remote = set_up(context, &options, &socket, deadline)?;
-    context.info(&format!(
-        "connected to {} port {}",
-        remote.address, remote.port
-    ));
+    set_up(context, &options, &socket, deadline)?;
     hand_over(socket).map_err(|errno| Fatal::system("set up descriptors", errno))?;
     Err(context.exec(&prog))
 }
@@ -239,13 +235,13 @@ fn unresolved(name: &str, why: &str) -> Fatal {
     Fatal::new(Fatal::SYSTEM, format!("unable to resolve {name}: {why}"))
 }
 
-/// Sets up the socket and the environment for the program. Returns the remote end.
+/// Sets up the socket and the environment for the program.
 fn set_up(
     context: &mut Context,
     options: &Options,
     socket: &OwnedFd,
     deadline: Option<Instant>,
-) -> Result<Endpoint, Fatal> {
+) -> Result<(), Fatal> {
     let failed = |what: &'static str| move |errno: Errno| Fatal::system(what, errno);
     fd::blocking(socket).map_err(failed("set up socket"))?;
     if options.no_nagle {
@@ -256,6 +252,8 @@ fn set_up(
     let local = unix::net::local_address(socket).map_err(failed("get local address"))?;
     let remote = unix::net::remote_address(socket).map_err(failed("get remote address"))?;
     let (local_end, remote_end) = (Endpoint::from(local), Endpoint::from(remote));
+    let (address, port) = (remote_end.address, remote_end.port);
+    context.info(&format!("connected to {address} port {port}"));
     let until = ident::until(deadline);
     let mut query = (options.ident).then(|| Query::new(remote_end, local_end, until));
     let ips = [remote.ip(), local.ip()];
@@ -263,8 +261,8 @@ fn set_up(
     let info = query.map(|query| user(context, query));
     let env = &mut context.env;
     env.set("PROTO", "TCP");
-    env.set("TCPREMOTEIP", remote_end.address.to_string());
-    env.set("TCPREMOTEPORT", remote_end.port.to_string());
+    env.set("TCPREMOTEIP", address.to_string());
+    env.set("TCPREMOTEPORT", port.to_string());
     env.set("TCPLOCALIP", local_end.address.to_string());
     env.set("TCPLOCALPORT", local_end.port.to_string());
     for (name, value) in [
@@ -277,7 +275,7 @@ fn set_up(
             None => env.unset(name),
         }
     }
-    Ok(remote_end)
+    Ok(())
 }
 
 /// The user in the reply of the IDENT server; empty if it names none.

@@ -97,6 +97,20 @@ fn the_engines_end_is_ours_when_there_was_no_handshake() {
 }
 
 #[test]
+fn an_engine_that_a_signal_kills_is_named_even_without_verbosity() {
+    let dir = fake("kill -SEGV $$");
+    for options in [&[][..], &["-v0"]] {
+        for (program, engine) in [("s6-tlsd", "s6-tlsd-io"), ("s6-tlsc", "s6-tlsc-io")] {
+            let launcher = cmd([program]).args(options).arg("true");
+            let output = network(launcher.path_first(dir.path())).run();
+            let line = format!("{program}: fatal: {engine} killed by signal 11\n");
+            let told = output.code(139).err();
+            assert!(told.ends_with(&line), "{told}");
+        }
+    }
+}
+
+#[test]
 fn only_a_server_of_challenges_may_end_well_without_the_program() {
     let dir = fake("exec 2>&-; exit 0");
     for (argv, code) in [

@@ -55,7 +55,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         .map_err(|errno| Fatal::system("read the engine's notification", errno))?;
     drop(report);
     let Some(report) = notified else {
-        return outcome(pid, options.challenges);
+        return outcome(pid, options);
     };
     drop(children);
     if let Some(names) = notification::apply(&report, &mut context.env) {
@@ -70,15 +70,17 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
 }
 
 /// The exit code if the program is not run: that of the engine, which has printed the reason if
-/// the handshake has failed. It is 0 only after an ACME challenge, if the engine answers
-/// `challenges`.
-fn outcome(pid: Pid, challenges: bool) -> Result<u8, Fatal> {
+/// the handshake has failed. It is 0 only after an ACME challenge, if the engine answers them.
+fn outcome(pid: Pid, options: &Options) -> Result<u8, Fatal> {
     match wait(pid).map_err(|errno| Fatal::system("wait for the engine", errno))? {
-        Ended::Exited(0) if !challenges => Err(Fatal::new(
+        Ended::Exited(0) if !options.challenges => Err(Fatal::new(
             Fatal::SYSTEM,
             "the engine ended without a notification",
         )),
         Ended::Exited(code) => Ok(code.min(128)),
-        Ended::Signaled(signal) => Ok(128u8.saturating_add(signal)),
+        Ended::Signaled(signal) => Err(Fatal::new(
+            128u8.saturating_add(signal),
+            format!("{} killed by signal {signal}", options.side.engine()),
+        )),
     }
 }

@@ -183,11 +183,11 @@ fn missing_engine_is_named() {
         dir.join(name)
     };
     for (name, engine) in [("s6-tlsd", "s6-tlsd-io"), ("s6-tlsc", "s6-tlsc-io")] {
-        let output = network(cmd([copy(name)]).arg("true").env("PATH", "/nonexistent")).run();
-        output.fatal(
-            111,
-            &format!("{name}: fatal: unable to spawn {engine}: No such file or directory"),
-        );
+        let line = format!("{name}: fatal: unable to spawn {engine}: No such file or directory");
+        for path in ["/nonexistent", "/dev/null:/nonexistent"] {
+            let launcher = cmd([copy(name)]).arg("true").env("PATH", path);
+            network(launcher).run().fatal(111, &line);
+        }
     }
 }
 

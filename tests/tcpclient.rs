@@ -243,6 +243,15 @@ fn program_that_cannot_run_exits_126_or_127() {
     let dir = TempDir::new();
     let plain = dir.file("plain", "");
     let run = |program: &str| client(&["-H"], "127.0.0.1", port, &[program]).run();
+    // Nor can it be in a component of PATH that is no directory.
+    let path = format!("{}:/nonexistent", plain.display());
+    client(&["-H"], "127.0.0.1", port, &["s6-none"])
+        .env("PATH", path)
+        .run()
+        .fatal(
+            127,
+            "s6-tcpclient: fatal: unable to exec s6-none: No such file or directory",
+        );
     run("/nonexistent").fatal(
         127,
         "s6-tcpclient: fatal: unable to exec /nonexistent: No such file or directory",

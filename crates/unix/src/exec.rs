@@ -1,8 +1,9 @@
 //! Finding and executing the next program.
 //!
-//! Names without a slash are searched in PATH: empty components are skipped, and a file that may
-//! not be executed does not end the search. A program of the suite that is not in PATH is looked
-//! for in the directory of the running executable.
+//! Names without a slash are searched in PATH: empty components are skipped, those that are not
+//! directories hold no program, and a file that may not be executed does not end the search. A
+//! program of the suite that is not in PATH is looked for in the directory of the running
+//! executable.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
@@ -60,9 +61,9 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Tries one path after the other, and returns why none could be executed:
-    /// ENOENT only if every attempt gave that. It allocates nothing, so that a
-    /// child that shares its parent's memory may call it.
+    /// Tries one path after the other, and returns why none could be executed: ENOENT only if
+    /// every attempt gave that, and ENOTDIR only if none found a file. It allocates nothing, so
+    /// that a child that shares its parent's memory may call it.
     pub(crate) fn exec(&self, paths: &[CString]) -> Errno {
         let executed = first(paths, |path| {
             // SAFETY: both arrays end with a null pointer, and their strings
@@ -97,12 +98,13 @@ fn is_executable(path: &CStr) -> Result<(), Errno> {
 }
 
 /// The first success of `attempt` with one path after the other. The error is ENOENT
-/// only if every attempt gave that.
+/// only if every attempt gave that, and ENOTDIR only if none found a file.
 fn first<T>(paths: &[CString], attempt: impl Fn(&CString) -> Result<T, Errno>) -> Result<T, Errno> {
     let mut failure = Errno::ENOENT;
     for path in paths {
         match attempt(path) {
             Err(Errno::ENOENT) => {}
+            Err(Errno::ENOTDIR) if failure != Errno::ENOENT => {}
             Err(errno) if is_of_file(errno) => failure = errno,
             decided => return decided,
         }
@@ -120,13 +122,15 @@ fn is_of_file(errno: Errno) -> bool {
 
 /// Calls `attempt` with the paths where `name` may be. If none can be executed and
 /// `name` is a program of the suite, calls it again with the path in the directory
-/// of the running executable.
+/// of the running executable. A name that is nowhere in PATH is ENOENT, also if PATH
+/// has components that are not directories.
 pub(crate) fn search<T>(
     name: &OsStr,
     env: &Env,
     mut attempt: impl FnMut(&[CString]) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
     let failure = match attempt(&candidates(name, env)) {
+        Err(Errno::ENOTDIR) if !name.as_bytes().contains(&b'/') => Errno::ENOENT,
         Err(errno) if errno == Errno::ENOENT || is_of_file(errno) => errno,
         result => return result,
     };
@@ -258,8 +262,13 @@ mod tests {
         );
         assert_eq!(found("/bin/sh", ""), Ok("/bin/sh".into()));
         assert_eq!(found("sh", "/nonexistent"), Err(Errno::ENOENT));
-        assert_eq!(found("sh", "/dev/null:/nonexistent"), Err(Errno::ENOTDIR));
-        assert_eq!(found("null", "/dev:/nonexistent"), Err(Errno::EACCES));
+        for path in ["/dev/null", "/dev/null:/nonexistent"] {
+            assert_eq!(found("sh", path), Err(Errno::ENOENT), "{path}");
+        }
+        assert_eq!(found("/dev/null/sh", "/bin"), Err(Errno::ENOTDIR));
+        for path in ["/dev:/nonexistent", "/dev:/dev/null", "/dev/null:/dev"] {
+            assert_eq!(found("null", path), Err(Errno::EACCES), "{path}");
+        }
         assert_eq!(found("/", "/bin"), Err(Errno::EACCES), "a directory");
         assert_eq!(found("", "/bin"), Err(Errno::ENOENT));
         let plain = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
@@ -287,6 +296,7 @@ mod tests {
         assert_eq!(run(&["/nonexistent"]), Errno::ENOENT);
         assert_eq!(run(&["/dev/null", "/nonexistent"]), Errno::EACCES);
         assert_eq!(run(&["/dev/null/p", "/nonexistent"]), Errno::ENOTDIR);
+        assert_eq!(run(&["/dev/null", "/dev/null/p"]), Errno::EACCES);
         let long = format!("/{}", "x".repeat(300));
         assert_eq!(run(&["/dev/null", &long, "/dev/null"]), Errno::ENAMETOOLONG);
     }

@@ -139,6 +139,8 @@ fn a_client_with_a_fault_and_its_check_end_alike() {
     same("s6-tlsclient CHECK -H localhost 1 true", "", 100);
     same("s6-tlsclient CHECK -i x localhost 1 true", "", 100);
     same("s6-tlsclient CHECK localhost x true", "", 100);
+    same("s6-tlsclient CHECK 127.0.0.1,::1 1 true", "", 100);
+    same("s6-tlsclient CHECK 0 1 true", "", 100);
     same("s6-tlsclient CHECK -i fe80::1%s6none ::1 1 true", "", 111);
     same("s6-tlsclient CHECK -H fe80::1%s6none 1 true", "", 111);
     same(

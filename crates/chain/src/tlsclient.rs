@@ -1,8 +1,9 @@
 //! `s6-tlsclient`: rewrites its command line into s6-tcpclient, s6-tlsc and the
 //! program. See doc/s6-tlsclient.md.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
+use cli::address::Address;
 use cli::id::{Client, Dane, Id, Tcpclient};
 use cli::operands::{self, Host};
 use cli::{Context, Fatal, ParsedOptions, StartCheck, Value, suite, tlsa};
@@ -13,7 +14,7 @@ use crate::check::{find, speak_as};
 /// The program.
 pub fn main(context: &mut Context) -> Result<u8, Fatal> {
     let (given, operands) = context.options()?;
-    Host::parse(&operands[0], !given.has(Id::Tcpclient(Tcpclient::NoDns)))?;
+    check_host(&given, &operands[0])?;
     operands::port(&operands[1])?;
     check_dane(&given)?;
     if StartCheck::is_given(&given) {
@@ -151,12 +152,33 @@ fn check_dane(given: &ParsedOptions) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// Refuses a host that cannot be connected to, or cannot be verified: this host, and several
+/// addresses, have no name in common.
+fn check_host(given: &ParsedOptions, host: &OsStr) -> Result<(), Fatal> {
+    let one = match Host::parse(host, !given.has(Id::Tcpclient(Tcpclient::NoDns)))? {
+        Host::Name => true,
+        Host::Addresses(_) => Address::parse(host.as_encoded_bytes()).is_some(),
+        Host::Local => false,
+    };
+    if one || !is_host_verified(given) {
+        return Ok(());
+    }
+    let host = host.to_string_lossy();
+    let text = format!("host is not one name or address, so -k or -H is needed: {host}");
+    Err(Fatal::user(text))
+}
+
 /// Without `-k` and `-H` the host is the name to verify.
 fn verify_the_host(given: &mut ParsedOptions, host: &OsString) {
-    let name = Id::Client(Client::ServerName);
-    if !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns)) {
+    if is_host_verified(given) {
+        let name = Id::Client(Client::ServerName);
         given.set(name, Value::Text(host.clone()));
     }
+}
+
+fn is_host_verified(given: &ParsedOptions) -> bool {
+    let name = Id::Client(Client::ServerName);
+    !given.has(name) && !given.has(Id::Tcpclient(Tcpclient::NoDns))
 }
 
 #[cfg(test)]
@@ -257,6 +279,32 @@ mod tests {
             let line = format!("--{}{value} h 1 p", spec.long);
             assert_eq!(rewritten(&line) == without, spec.id().is_none(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_host_to_verify_is_one_name_or_address() {
+        let error = |options: &str, host: &str| {
+            check_host(
+                &parse(&format!("{options} h 1 p")).unwrap().0,
+                host.as_ref(),
+            )
+            .err()
+        };
+        for host in ["a.org", "127.0.0.1", "::1", "fe80::1%eth0", "127.0.0.1-x"] {
+            assert_eq!(error("-S", host), None, "{host}");
+        }
+        for host in ["0", "", "127.0.0.1,::1", "127.0.0.1;"] {
+            let text = "host is not one name or address, so -k or -H is needed";
+            assert_eq!(
+                error("-S", host),
+                Some(Fatal::user(format!("{text}: {host}")))
+            );
+            for options in ["-k a.org", "-H", "-H -k a.org"] {
+                assert_eq!(error(options, host), None, "{options} {host}");
+            }
+        }
+        let no_address = Fatal::user("host must be an IP address with -H: a.org");
+        assert_eq!(error("-H -k a.org", "a.org"), Some(no_address));
     }
 
     #[test]

@@ -218,6 +218,10 @@ mod tests {
                 "s6-tcpserver -q -- 0 1 s6-tcpserver-access -v0 -x f -- \
                  s6-tlsd -v0 -y --mandatory-sni -- p",
             ),
+            (
+                "-H -B a -B b 0 1 p",
+                "s6-tcpserver -- 0 1 s6-tcpserver-access -H -B b -- s6-tlsd -- p",
+            ),
             ("-vQH -t0 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
                 "-Ht1 0 1 p",

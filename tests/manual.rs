@@ -74,6 +74,23 @@ fn without_overstrikes(text: &str) -> String {
     })
 }
 
+/// A code behind another one's text would seem to belong to that.
+#[test]
+fn each_exit_code_begins_an_item_of_its_own() {
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let Some((_, section)) = text.split_once(".Sh EXIT STATUS\n") else {
+            continue;
+        };
+        let section = section.split("\n.Sh ").next().unwrap().replace('\n', " ");
+        for rest in section.split("; ").skip(1) {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            let is_code = after.len() < rest.len() && after.starts_with([':', ',', '.']);
+            assert!(!is_code, "{}: {rest}", page.display());
+        }
+    }
+}
+
 #[test]
 fn pages_have_the_sections_of_mdoc_that_apply_to_them() {
     for (page, lines) in [

@@ -2,6 +2,7 @@
 
 mod description;
 mod faults;
+mod lists;
 mod settings;
 mod sni_directory;
 mod staple;

@@ -35,6 +35,12 @@ fn outdated(issuer: &str) -> Verdict {
     Some(("unknown ca", why))
 }
 
+fn not_valid_yet(issuer: &str) -> Verdict {
+    let why =
+        format!("certificate of remote refused: the revocation list of {issuer} is not valid yet");
+    Some(("unknown ca", why))
+}
+
 fn unsigned(why: &str) -> Verdict {
     Some((
         "handshake failure",
@@ -85,6 +91,24 @@ fn cases() -> Vec<(
             leaf,
             outdated(ROOT),
             None,
+        ),
+        (
+            &["ca-future.crl"],
+            leaf,
+            not_valid_yet(ROOT),
+            uncovered(INTERMEDIATE),
+        ),
+        (
+            &["ca-future.crl", "inter-none.crl"],
+            &[],
+            not_valid_yet(ROOT),
+            not_valid_yet(ROOT),
+        ),
+        (
+            &["ca-later.crl", "ca-future.crl"],
+            &[],
+            revoked(),
+            uncovered(INTERMEDIATE),
         ),
         // Of several lists of one issuer the newest counts, wherever it is in
         // the file.

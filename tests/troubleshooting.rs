@@ -239,6 +239,11 @@ const REFUSALS: &[Case] = &[
          KEYFILE=other.key CERTFILE=client.pem s6-tlsclient -y -h localhost 4433 sh -c 'cat <&6'",
     ),
     (
+        "certificate of remote refused: the revocation list of",
+        SERVER,
+        "CRLFILE=future.crl s6-tlsclient -h localhost 4433 true",
+    ),
+    (
         "remote sent no signature_algorithms",
         SERVER,
         "openssl s_client -connect 127.0.0.1:4433 -tls1_1 -cipher DEFAULT@SECLEVEL=0",
@@ -373,6 +378,7 @@ fn place() -> TempDir {
         ("wrong.pem", "wrong.pem"),
         ("expired.key", "expired.key"),
         ("expired.pem", "expired.pem"),
+        ("ca-future.crl", "future.crl"),
     ] {
         dir.file(to, certs().read(from));
     }

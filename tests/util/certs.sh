@@ -236,8 +236,9 @@ openssl rsa -in rsa.key -traditional -outform DER -out rsa.pkcs1.der
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -out p256.encrypted
 openssl pkcs8 -topk8 -in p256.key -passout pass:secret -outform DER -out p256.encrypted.der
 openssl rsa -in rsa.key -traditional -aes128 -passout pass:secret -out rsa.encrypted
-# crl NAME ISSUER MONTH REVOKED...: a revocation list of 2020, or one of VERSION 1, or one that is
-# past its next update (NEXT), or one that says otherwise by which key it is signed (ISSUER).
+# crl NAME ISSUER MONTH REVOKED...: a revocation list of 2020, or one of another time (THIS), or one
+# of VERSION 1, or one that is past its next update (NEXT), or one that says otherwise by which key it
+# is signed (ISSUER).
 crl() {
   name=$1; issuer=$2; month=$3; shift 3
   : >"$name.index"; echo 01 >"$name.index.number"
@@ -249,11 +250,12 @@ crl() {
     openssl ca -config "$name.cnf" -cert "$issuer.pem" -keyfile "$issuer.key" -revoke "$revoked.pem"
   done
   openssl ca -config "$name.cnf" -cert "$issuer.pem" -keyfile "$issuer.key" -gencrl \
-    -crl_lastupdate "20${month}01000000Z" -crl_nextupdate "${NEXT-20900101000000Z}" -out "$name.crl"
+    -crl_lastupdate "${THIS-20${month}01000000Z}" -crl_nextupdate "${NEXT-20900101000000Z}" -out "$name.crl"
 }
 crl ca-none ca 01; crl ca-later ca 02 p256 client; crl ca-inter ca 01 inter
 crl inter-none inter 01; crl inter-leaf inter 01 leaf client-inter
 NEXT=20210101000000Z crl ca-old ca 01
+THIS=20850101000000Z crl ca-future ca 01
 VERSION=1 crl ca-version1 ca 01
 ec twin prime256v1; own twin '/O=s6-tls tests/CN=Root' "$ca"; crl twin-none twin 03
 # The root has a new key under its old name: for each key lists and certificates.

@@ -135,9 +135,9 @@ pub static VARIABLES: &[Variable] = &[
         help: "file with revocation lists (CRLs)",
         server: Some(paragraph(
             "revocation lists (CRLs), PEM or DER, any number. Of the lists that one key of an \
-             issuer has signed, the newest counts. Every certificate below the anchor must be \
-             covered by a list of its issuer that is not past its nextUpdate, or the connection \
-             fails (see `--crl-check`). The file is read with the trust anchors; a list of version \
+             issuer has signed, the newest counts whose thisUpdate has come. Every certificate \
+             below the anchor must be covered by such a list of its issuer that is not past its \
+             nextUpdate, or the connection fails (see `--crl-check`). The file is read with the trust anchors; a list of version \
              1 or without nextUpdate cannot be used. A certificate that is itself an anchor, or is \
              accepted by a pin alone, is not looked up.",
         )),

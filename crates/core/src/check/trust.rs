@@ -6,6 +6,7 @@ use unix::quoted;
 use super::Report;
 use crate::verify::policy::{Sources, VerificationPolicy};
 use crate::verify::trust_anchors::Source;
+use crate::wall_clock;
 
 /// Prints what was loaded from `sources`.
 pub fn print(
@@ -26,12 +27,17 @@ pub fn print(
     }
     if let (Some(path), Some(lists)) = (&sources.crl_file, &policy.revocations) {
         report.fact("crl-file", quoted::path(path))?;
-        for list in lists.each() {
+        for list in lists.each(wall_clock::now()) {
             report.fact("crl", &list.issuer)?;
             report.fact("crl-this-update", list.this_update)?;
             report.fact("crl-next-update", list.next_update)?;
-            if report.days_until(list.next_update) < 0 {
-                let issuer = &list.issuer;
+            let issuer = &list.issuer;
+            if !list.is_valid {
+                report.warning(format!(
+                    "the revocation list of {issuer} is not valid yet: \
+                     until then certificates of this issuer are refused if no other list covers them"
+                ))?;
+            } else if report.days_until(list.next_update) < 0 {
                 report.warning(format!(
                     "the revocation list of {issuer} is out of date: \
                      certificates of this issuer are refused"

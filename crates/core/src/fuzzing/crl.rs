@@ -79,7 +79,7 @@ fn now() -> UnixTime {
 /// What lists say of themselves.
 fn facts(lists: &RevocationLists) -> impl Iterator<Item = (String, i64, i64)> {
     let facts = lists
-        .each()
+        .each(now())
         .map(|list| (list.issuer, list.this_update, list.next_update));
     facts.map(|(issuer, from, until)| (issuer, from.seconds(), until.seconds()))
 }

@@ -31,6 +31,7 @@ use crate::verify::trust_anchors::Anchors;
 /// The lists of all issuers.
 #[derive(Debug)]
 pub struct RevocationLists {
+    /// Those of the same issuer, scope and key are together, the newest first.
     lists: Vec<List>,
     check: CrlCheck,
 }
@@ -61,20 +62,49 @@ impl RevocationLists {
     pub fn parse(content: impl Into<Vec<u8>>, check: CrlCheck) -> Result<Self, &'static str> {
         let lists = read::revocation_lists(content).map_err(PemError::text)?;
         let lists: Result<Vec<List>, _> = lists.into_iter().map(List::new).collect();
-        Ok(Self {
-            lists: newest(lists?),
-            check,
-        })
+        let mut lists = lists?;
+        lists.sort_by(|a, b| {
+            let scope = |list: &List| (list.issuer.clone(), list.scope.clone());
+            let newest = b.this_update.cmp(&a.this_update);
+            scope(a).cmp(&scope(b)).then(newest)
+        });
+        Ok(Self { lists, check })
     }
 
-    /// What the lists say of themselves, the newest first.
-    pub fn each(&self) -> impl Iterator<Item = ListFacts> {
-        self.lists.iter().filter_map(|list| {
+    /// The lists that count at this time, the newest first. Of those with the same issuer, scope
+    /// and key only the newest counts: a newer list that is appended to a file replaces the older
+    /// one. Lists without a key identifier may be signed by different keys, so all count.
+    ///
+    /// A list that is not valid yet replaces none: authorities publish lists before they count.
+    fn counting(&self, now: UnixTime) -> Vec<&List> {
+        let valid = self.lists.iter().filter(|list| !list.is_later_than(now));
+        let mut lists: Vec<&List> = valid.collect();
+        lists.dedup_by(|later, first| {
+            let [_, key] = &later.scope;
+            key.is_some() && later.issuer == first.issuer && later.scope == first.scope
+        });
+        lists.sort_by_key(|list| Reverse(list.this_update));
+        lists
+    }
+
+    /// The lists that are not valid yet.
+    fn later(&self, now: UnixTime) -> impl Iterator<Item = &List> {
+        self.lists
+            .iter()
+            .filter(move |list| list.is_later_than(now))
+    }
+
+    /// What the lists say of themselves: those that count at this time, the newest first, and then
+    /// those that are not valid yet.
+    pub fn each(&self, now: UnixTime) -> impl Iterator<Item = ListFacts> {
+        let all = self.counting(now).into_iter().chain(self.later(now));
+        all.filter_map(move |list| {
             let fields = RevocationList::parse(&list.der)?;
             Some(ListFacts {
                 issuer: shown(fields.issuer),
                 this_update: fields.this_update,
                 next_update: fields.next_update?,
+                is_valid: !list.is_later_than(now),
             })
         })
     }
@@ -92,13 +122,21 @@ impl RevocationLists {
             CrlCheck::Leaf => 1,
             CrlCheck::Chain => path.len(),
         };
+        let lists = self.counting(now);
         let mut from_anchor = path.iter().take(depth).rev();
-        from_anchor.try_for_each(|issued| self.check_one(issued, now))
+        from_anchor.try_for_each(|issued| self.check_one(issued, &lists, now))
     }
 
     /// Checks that this certificate is not revoked. The checks are in webpki's order.
-    fn check_one(&self, issued: &Issued<'_>, now: UnixTime) -> Result<(), Refused> {
-        let list = self.list_for(issued)?;
+    fn check_one(
+        &self,
+        issued: &Issued<'_>,
+        lists: &[&List],
+        now: UnixTime,
+    ) -> Result<(), Refused> {
+        let Some(list) = issued.list_in(lists.iter().copied()) else {
+            return Err(self.no_list_for(issued, lists, now));
+        };
         let next_update = u64::try_from(list.next_update).unwrap_or_default();
         if next_update <= now.as_secs() {
             let next_update = UnixTime::since_unix_epoch(Duration::from_secs(next_update));
@@ -120,32 +158,24 @@ impl RevocationLists {
         }
     }
 
-    /// The newest list that covers this certificate and is signed by the key that
-    /// signed the certificate.
-    fn list_for(&self, issued: &Issued<'_>) -> Result<&List, Refused> {
-        let certificate = &issued.certificate;
-        let name = certificate.issuer().0;
-        let named = || self.lists.iter().filter(|list| list.issuer == name);
-        let covers = |list: &&List| {
-            let [point, _] = &list.scope;
-            distribution_point::covers(point.as_deref(), certificate, issued.is_ca)
-        };
-        let mut covering = named().filter(covers);
-        if let Some(list) = covering.find(|list| list.is_signed_by(&issued.issuer_key)) {
-            return Ok(list);
-        }
+    /// Why none of `lists`, which are those that count now, says anything of the certificate.
+    fn no_list_for(&self, issued: &Issued<'_>, lists: &[&List], now: UnixTime) -> Refused {
         let name = issued.issuer_name();
-        let why = if named().next().is_none() {
+        let all = || lists.iter().copied().chain(self.later(now));
+        let named = || all().filter(|list| issued.is_of_issuer(list));
+        let why = if issued.list_in(self.later(now)).is_some() {
+            format!("the revocation list of {name} is not valid yet")
+        } else if named().next().is_none() {
             format!("there is no revocation list of {name}")
-        } else if let Some(first) = named().find(covers) {
+        } else if let Some(first) = named().find(|list| issued.is_covered_by(list)) {
             if let Some(error) = first.unknown_signature() {
-                return Err(error.into());
+                return error.into();
             }
             format!("no revocation list of {name} is signed by the key that signed the certificate")
         } else {
             format!("no revocation list of {name} covers the certificate")
         };
-        Err(Refused::because(Error::UnknownRevocationStatus, why))
+        Refused::because(Error::UnknownRevocationStatus, why)
     }
 }
 
@@ -157,6 +187,8 @@ pub struct ListFacts {
     pub this_update: Date,
     /// Until when it counts.
     pub next_update: Date,
+    /// Whether it is valid already.
+    pub is_valid: bool,
 }
 
 /// The name of an issuer, for messages.
@@ -182,6 +214,26 @@ pub struct Issued<'a> {
 }
 
 impl Issued<'_> {
+    /// The first of `lists` that covers the certificate and is signed by the key that signed the
+    /// certificate.
+    fn list_in<'a>(&self, lists: impl IntoIterator<Item = &'a List>) -> Option<&'a List> {
+        lists.into_iter().find(|list| {
+            self.is_of_issuer(list)
+                && self.is_covered_by(list)
+                && list.is_signed_by(&self.issuer_key)
+        })
+    }
+
+    fn is_of_issuer(&self, list: &List) -> bool {
+        list.issuer == self.certificate.issuer().0
+    }
+
+    /// Whether the list covers certificates such as this one.
+    fn is_covered_by(&self, list: &List) -> bool {
+        let [point, _] = &list.scope;
+        distribution_point::covers(point.as_deref(), &self.certificate, self.is_ca)
+    }
+
     /// The issuer's name, for messages.
     fn issuer_name(&self) -> String {
         shown(self.certificate.issuer())
@@ -210,6 +262,11 @@ impl From<Error> for Refused {
 }
 
 impl List {
+    /// Whether it is not valid yet at this time.
+    fn is_later_than(&self, now: UnixTime) -> bool {
+        u64::try_from(self.this_update).is_ok_and(|from| from > now.as_secs())
+    }
+
     /// Whether this key, a SubjectPublicKeyInfo, has signed it.
     fn is_signed_by(&self, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
         is_signed_by(&self.der, key)
@@ -282,20 +339,4 @@ pub fn unknown_algorithm(der: &[u8]) -> Option<&[u8]> {
 fn readable(der: &[u8]) -> Result<(), Error> {
     let list = BorrowedCertRevocationList::from_der(der)?;
     list.into_iter().try_for_each(|entry| entry.map(drop))
-}
-
-/// Sorts `lists`, newest first. Of those with the same issuer, scope and key only the
-/// newest is kept: a newer list that is appended to a file replaces the older one.
-/// Lists without a key identifier may be signed by different keys, so all are kept.
-fn newest(mut lists: Vec<List>) -> Vec<List> {
-    lists.sort_by(|a, b| {
-        let key = |list: &List| (list.issuer.clone(), list.scope.clone());
-        key(a).cmp(&key(b)).then(b.this_update.cmp(&a.this_update))
-    });
-    lists.dedup_by(|later, first| {
-        let [_, key] = &later.scope;
-        key.is_some() && later.issuer == first.issuer && later.scope == first.scope
-    });
-    lists.sort_by_key(|list| Reverse(list.this_update));
-    lists
 }

@@ -59,7 +59,7 @@ pub fn is_by_another_key(der: &[u8], issuer: &Certificate<'_>) -> bool {
         let size = key.rsa_bits().is_none_or(|bits| RSA_BITS.contains(&bits));
         size && crypto::can_verify(key.algorithm) && crl::unknown_algorithm(der).is_none()
     });
-    can_verify && !crl::is_signed_by(der, &key)
+    can_verify && !crl::is_signed_by(der, &key, &crypto::signature_algorithms())
 }
 
 /// Why a peer would refuse the chain.

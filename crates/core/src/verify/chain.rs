@@ -9,12 +9,12 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, Un
 use rustls::{CertificateError, Error};
 use std::cell::Cell;
 use std::cmp::Ordering;
-use std::iter::once;
 use tunnel::explain::refusal::{RSA_BITS, RSA_EXPONENT_BITS, Refusal, refused};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::crypto;
-use crate::verify::crl::{Issued, Refused, RevocationLists};
+use crate::verify::crl::RevocationLists;
+use crate::verify::revocation::Lookup;
 use crate::verify::trust_anchors::Anchors;
 
 /// The certificates that a peer sent, and their purpose.
@@ -91,6 +91,7 @@ impl Chain<'_> {
         let end_entity = EndEntityCert::try_from(self.end_entity).map_err(refused)?;
         let issuers = self.fit_issuers();
         let roots = target.roots;
+        let lookup = (target.revocations).map(|lists| Lookup::new(lists, now, algorithms));
         // Each path is checked on its own: if one is refused there may be another.
         let refusal = Cell::new(None);
         let acceptable = |path: &VerifiedPath<'_>| {
@@ -100,10 +101,10 @@ impl Chain<'_> {
             if target.accept.is_some_and(|accept| !accept(path)) {
                 return Err(webpki::Error::UnknownIssuer);
             }
-            let Some(lists) = target.revocations else {
+            let Some(lookup) = &lookup else {
                 return Ok(());
             };
-            check_revocation(lists, path, now).map_err(|refused| {
+            lookup.check(path).map_err(|refused| {
                 let error = refused.error.clone();
                 refusal.set(Some(refused));
                 error
@@ -156,12 +157,16 @@ impl Chain<'_> {
         }
     }
 
-    /// The intermediates that may issue certificates.
+    /// The intermediates that may issue certificates, each once: webpki would try a path by each
+    /// copy.
     fn fit_issuers(&self) -> Vec<CertificateDer<'_>> {
-        (self.intermediates.iter())
-            .filter(|der| may_sign_certificates(der))
-            .map(|der| CertificateDer::from(der.as_ref()))
-            .collect()
+        let mut fit: Vec<CertificateDer<'_>> = Vec::new();
+        for der in self.intermediates {
+            if !fit.contains(der) && may_sign_certificates(der) {
+                fit.push(CertificateDer::from(der.as_ref()));
+            }
+        }
+        fit
     }
 
     /// Whether an issuer was left out because of its keyUsage.
@@ -248,43 +253,6 @@ fn no_limit_on_host_names(path: &VerifiedPath<'_>) -> Result<(), webpki::Error> 
     } else {
         Ok(())
     }
-}
-
-/// Checks that these lists revoke nothing on this path.
-///
-/// Upstream (doc/upstream.md, One revocation list for a name): webpki would look only
-/// at the first list of each issuer's name.
-fn check_revocation(
-    lists: &RevocationLists,
-    path: &VerifiedPath<'_>,
-    now: UnixTime,
-) -> Result<(), Refused> {
-    let issuers: Vec<_> = path.intermediate_certificates().collect();
-    let ders: Vec<_> = issuers.iter().map(|issuer| issuer.der()).collect();
-    let end_entity = path.end_entity().der();
-    let path_ders: Vec<_> = once(&end_entity).chain(&ders).collect();
-    let serials = once(path.end_entity().serial()).chain(issuers.iter().map(|own| own.serial()));
-    let issued = serials.enumerate().map(|(depth, serial)| {
-        let issuer = path_ders
-            .get(depth + 1)
-            .map(|der| parsed(der))
-            .transpose()?;
-        Ok(Issued {
-            certificate: parsed(path_ders[depth])?,
-            serial,
-            is_ca: depth > 0,
-            issuer_key: match &issuer {
-                Some(issuer) => issuer.public_key_info().into(),
-                None => anchor_key(path.anchor())?,
-            },
-            may_sign_lists: issuer.is_none_or(|issuer| issuer.allows(KeyUse::CrlSign)),
-        })
-    });
-    lists.check(&issued.collect::<Result<Vec<_>, webpki::Error>>()?, now)
-}
-
-fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, webpki::Error> {
-    Certificate::parse(der).ok_or(webpki::Error::BadDer)
 }
 
 /// The SubjectPublicKeyInfo of an anchor. `TrustAnchor` has only its content.

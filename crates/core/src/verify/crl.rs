@@ -1,13 +1,8 @@
 //! The certificate revocation lists of CRLFILE (RFC 5280 section 5). webpki reads
 //! them and verifies their signatures.
-//!
-//! Upstream (doc/upstream.md, One revocation list for a name): webpki uses the first
-//! list that has the name of the issuer, but an issuer with an old and a new key has
-//! two. So the list for a certificate is chosen here.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
-use std::time::Duration;
 
 use cli::{CrlCheck, Fatal};
 use pki::PemError;
@@ -15,7 +10,7 @@ use pki::read;
 use pki::x509::crl::{RevocationList, Signed};
 use pki::x509::name::Name;
 use pki::x509::time::Date;
-use pki::x509::{Certificate, distribution_point};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use unix::quoted::quoted;
 use webpki::{
@@ -33,14 +28,16 @@ use crate::verify::trust_anchors::Anchors;
 pub struct RevocationLists {
     /// Those of the same issuer, scope and key are together, the newest first.
     lists: Vec<List>,
-    check: CrlCheck,
+    /// Which certificates of a chain are looked up.
+    pub check: CrlCheck,
 }
 
 /// A list that webpki can read to its end, and the fields by which it is chosen.
 #[derive(Debug)]
-struct List {
+pub struct List {
     der: Vec<u8>,
-    issuer: Vec<u8>,
+    /// The content of the Name of its issuer.
+    pub issuer: Vec<u8>,
     scope: [Option<Vec<u8>>; 2],
     this_update: i64,
     next_update: i64,
@@ -76,7 +73,7 @@ impl RevocationLists {
     /// one. Lists without a key identifier may be signed by different keys, so all count.
     ///
     /// A list that is not valid yet replaces none: authorities publish lists before they count.
-    fn counting(&self, now: UnixTime) -> Vec<&List> {
+    pub fn counting(&self, now: UnixTime) -> Vec<&List> {
         let valid = self.lists.iter().filter(|list| !list.is_later_than(now));
         let mut lists: Vec<&List> = valid.collect();
         lists.dedup_by(|later, first| {
@@ -88,7 +85,7 @@ impl RevocationLists {
     }
 
     /// The lists that are not valid yet.
-    fn later(&self, now: UnixTime) -> impl Iterator<Item = &List> {
+    pub fn later(&self, now: UnixTime) -> impl Iterator<Item = &List> {
         self.lists
             .iter()
             .filter(move |list| list.is_later_than(now))
@@ -114,69 +111,6 @@ impl RevocationLists {
         let listed = |subject: &[u8]| self.lists.iter().any(|list| list.issuer == subject);
         !anchors.roots(listed).is_empty()
     }
-
-    /// Checks that nothing on `path`, which begins with the peer's own certificate, is
-    /// revoked.
-    pub fn check(&self, path: &[Issued<'_>], now: UnixTime) -> Result<(), Refused> {
-        let depth = match self.check {
-            CrlCheck::Leaf => 1,
-            CrlCheck::Chain => path.len(),
-        };
-        let lists = self.counting(now);
-        let mut from_anchor = path.iter().take(depth).rev();
-        from_anchor.try_for_each(|issued| self.check_one(issued, &lists, now))
-    }
-
-    /// Checks that this certificate is not revoked. The checks are in webpki's order.
-    fn check_one(
-        &self,
-        issued: &Issued<'_>,
-        lists: &[&List],
-        now: UnixTime,
-    ) -> Result<(), Refused> {
-        let Some(list) = issued.list_in(lists.iter().copied()) else {
-            return Err(self.no_list_for(issued, lists, now));
-        };
-        let next_update = u64::try_from(list.next_update).unwrap_or_default();
-        if next_update <= now.as_secs() {
-            let next_update = UnixTime::since_unix_epoch(Duration::from_secs(next_update));
-            let error = Error::CrlExpired {
-                time: now,
-                next_update,
-            };
-            let name = issued.issuer_name();
-            let why = format!("the revocation list of {name} is out of date");
-            return Err(Refused::because(error, why));
-        }
-        if !issued.may_sign_lists {
-            return Err(Error::IssuerNotCrlSigner.into());
-        }
-        let list = BorrowedCertRevocationList::from_der(&list.der)?;
-        match CertRevocationList::from(list).find_serial(issued.serial)? {
-            Some(_) => Err(Error::CertRevoked.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Why none of `lists`, which are those that count now, says anything of the certificate.
-    fn no_list_for(&self, issued: &Issued<'_>, lists: &[&List], now: UnixTime) -> Refused {
-        let name = issued.issuer_name();
-        let all = || lists.iter().copied().chain(self.later(now));
-        let named = || all().filter(|list| issued.is_of_issuer(list));
-        let why = if issued.list_in(self.later(now)).is_some() {
-            format!("the revocation list of {name} is not valid yet")
-        } else if named().next().is_none() {
-            format!("there is no revocation list of {name}")
-        } else if let Some(first) = named().find(|list| issued.is_covered_by(list)) {
-            if let Some(error) = first.unknown_signature() {
-                return error.into();
-            }
-            format!("no revocation list of {name} is signed by the key that signed the certificate")
-        } else {
-            format!("no revocation list of {name} covers the certificate")
-        };
-        Refused::because(Error::UnknownRevocationStatus, why)
-    }
 }
 
 /// What a list says of itself.
@@ -192,73 +126,11 @@ pub struct ListFacts {
 }
 
 /// The name of an issuer, for messages.
-fn shown(name: Name<'_>) -> String {
+pub fn shown(name: Name<'_>) -> String {
     name.line().map_or_else(
         || "an issuer without a name".to_owned(),
         |name| quoted(name.as_bytes()),
     )
-}
-
-/// A certificate of a path, with what is needed of its issuer.
-pub struct Issued<'a> {
-    /// The certificate.
-    pub certificate: Certificate<'a>,
-    /// The content of its serialNumber.
-    pub serial: &'a [u8],
-    /// Whether it is the issuer of another certificate of the path.
-    pub is_ca: bool,
-    /// The SubjectPublicKeyInfo of its issuer.
-    pub issuer_key: SubjectPublicKeyInfoDer<'a>,
-    /// Whether keyUsage allows the issuer to sign lists.
-    pub may_sign_lists: bool,
-}
-
-impl Issued<'_> {
-    /// The first of `lists` that covers the certificate and is signed by the key that signed the
-    /// certificate.
-    fn list_in<'a>(&self, lists: impl IntoIterator<Item = &'a List>) -> Option<&'a List> {
-        lists.into_iter().find(|list| {
-            self.is_of_issuer(list)
-                && self.is_covered_by(list)
-                && list.is_signed_by(&self.issuer_key)
-        })
-    }
-
-    fn is_of_issuer(&self, list: &List) -> bool {
-        list.issuer == self.certificate.issuer().0
-    }
-
-    /// Whether the list covers certificates such as this one.
-    fn is_covered_by(&self, list: &List) -> bool {
-        let [point, _] = &list.scope;
-        distribution_point::covers(point.as_deref(), &self.certificate, self.is_ca)
-    }
-
-    /// The issuer's name, for messages.
-    fn issuer_name(&self) -> String {
-        shown(self.certificate.issuer())
-    }
-}
-
-/// Why a path is refused by the lists.
-pub struct Refused {
-    /// The error, which decides the alert.
-    pub error: Error,
-    /// The text for the message, if the error alone does not say enough.
-    pub why: Option<String>,
-}
-
-impl Refused {
-    fn because(error: Error, why: String) -> Self {
-        let why = Some(why);
-        Self { error, why }
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { error, why: None }
-    }
 }
 
 impl List {
@@ -267,13 +139,30 @@ impl List {
         u64::try_from(self.this_update).is_ok_and(|from| from > now.as_secs())
     }
 
-    /// Whether this key, a SubjectPublicKeyInfo, has signed it.
-    fn is_signed_by(&self, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
-        is_signed_by(&self.der, key)
+    /// Its nextUpdate, in seconds since 1970. 0 if it is before that.
+    pub fn next_update(&self) -> u64 {
+        u64::try_from(self.next_update).unwrap_or_default()
+    }
+
+    /// Its issuingDistributionPoint: which certificates it covers.
+    pub fn distribution_point(&self) -> Option<&[u8]> {
+        let [point, _] = &self.scope;
+        point.as_deref()
+    }
+
+    /// Whether this key, a SubjectPublicKeyInfo, has signed it. This reads the whole list.
+    pub fn is_signed_by(&self, key: &[u8], algorithms: &WebPkiSupportedAlgorithms) -> bool {
+        is_signed_by(&self.der, &key.into(), algorithms)
+    }
+
+    /// Whether it has this serial number. This reads the list up to there.
+    pub fn revokes(&self, serial: &[u8]) -> Result<bool, Error> {
+        let list = CertRevocationList::from(BorrowedCertRevocationList::from_der(&self.der)?);
+        Ok(list.find_serial(serial)?.is_some())
     }
 
     /// The error for a signature by an unsupported algorithm, if it has one.
-    fn unknown_signature(&self) -> Option<Error> {
+    pub fn unknown_signature(&self) -> Option<Error> {
         let algorithm = unknown_algorithm(&self.der)?;
         let context = UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id: algorithm.to_vec(),
@@ -313,13 +202,16 @@ impl List {
 
 /// Whether this key, a SubjectPublicKeyInfo, has signed the list or certificate in `der`. False
 /// also if the signature cannot be verified.
-pub fn is_signed_by(der: &[u8], key: &SubjectPublicKeyInfoDer<'_>) -> bool {
+pub fn is_signed_by(
+    der: &[u8],
+    key: &SubjectPublicKeyInfoDer<'_>,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
     let (Some(signed), Ok(key)) = (Signed::parse(der), RawPublicKeyEntity::try_from(key)) else {
         return false;
     };
-    let algorithms = crypto::signature_algorithms().all.iter();
-    let mut fitting =
-        algorithms.filter(|known| known.signature_alg_id().as_ref() == signed.algorithm);
+    let mut fitting = (algorithms.all.iter())
+        .filter(|known| known.signature_alg_id().as_ref() == signed.algorithm);
     fitting.any(|known| {
         let verified = key.verify_signature(*known, signed.message, signed.signature);
         verified.is_ok()

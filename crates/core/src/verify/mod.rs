@@ -8,6 +8,7 @@ pub mod dane;
 mod handshake_signature;
 mod pins;
 pub mod policy;
+mod revocation;
 pub mod trust_anchors;
 pub mod verifiers;
 

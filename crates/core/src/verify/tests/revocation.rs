@@ -1,6 +1,7 @@
 //! Revocation lists: which of them count, and when.
 
 mod dates;
+mod effort;
 
 use cli::CrlCheck;
 use pki::x509::KeyUse::{CrlSign, KeyCertSign};

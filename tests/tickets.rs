@@ -2,10 +2,15 @@
 //! file.
 
 use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::util::tls::{ECHO, serve};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, Stream};
+
+use crate::util::tls::{ECHO, client_config, serve};
 use crate::util::{Running, TempDir, certs, cmd, need};
 
 const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
@@ -86,7 +91,7 @@ fn another_server_with_the_same_file_resumes() {
                 "{version:?}"
             );
             second.wait_err("SSL_PROTOCOL=");
-            // The ticket of the resumed session works, too.
+            // It may come back: in TLS 1.3 with a new ticket, in TLS 1.2 with the first one.
             assert!(
                 visit(port, version, Some(&session), &session),
                 "{version:?}"
@@ -139,6 +144,46 @@ fn a_new_first_line_rotates_and_a_lost_one_ends() {
             !visit(port, version, Some(&before), &after),
             "its key is gone"
         );
+    }
+}
+
+/// A connection by a rustls client, which keeps its sessions in its configuration: whether it
+/// was resumed.
+fn visit_by_rustls(port: u16, config: &Arc<ClientConfig>) -> bool {
+    let name = "localhost".try_into().unwrap();
+    let mut client = ClientConnection::new(config.clone(), name).unwrap();
+    let mut network = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut stream = Stream::new(&mut client, &mut network);
+    stream.write_all(b"a line\n").unwrap();
+    // The tickets are before the answer.
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).unwrap();
+    client.handshake_kind() == Some(HandshakeKind::Resumed)
+}
+
+/// A resumed session of TLS 1.2 has the secret of the first one, which decrypts all of its
+/// connections: no other key may seal it. Clients of openssl do not keep a ticket that comes
+/// while they resume.
+#[test]
+fn session_of_tls_1_2_does_not_outlive_its_key_by_being_resumed() {
+    let dir = TempDir::new();
+    let file = dir.secret("keys", OLD);
+    let (_server, port) = server(&[], &file);
+    let (_guarded, guarded) = server(&["--key-guard"], &file);
+    for (port, version, outlives) in [
+        (port, &rustls::version::TLS12, false),
+        (port, &rustls::version::TLS13, true),
+        (guarded, &rustls::version::TLS13, true),
+    ] {
+        let config = Arc::new(client_config(&[version]).with_no_client_auth());
+        let visit = || visit_by_rustls(port, &config);
+        std::fs::write(&file, OLD).unwrap();
+        assert!(!visit());
+        std::fs::write(&file, [NEW, OLD].concat()).unwrap();
+        assert!(visit() && visit(), "{version:?}");
+        std::fs::write(&file, NEW).unwrap();
+        assert_eq!(visit(), outlives, "{version:?}");
+        assert!(visit(), "a full handshake brings a new ticket: {version:?}");
     }
 }
 

@@ -233,10 +233,7 @@ pub(crate) fn server_credentials(
             certificates: source,
             sessions,
         }) => {
-            let ticketer = |sessions| Ticketer {
-                sessions,
-                facts: facts.clone(),
-            };
+            let ticketer = |sessions| Ticketer::new(sessions, facts.clone());
             let credentials = ServerCredentials {
                 tickets: sessions.map(|sessions| Arc::new(ticketer(sessions)) as _),
                 certificates: Arc::new(SniResolver {

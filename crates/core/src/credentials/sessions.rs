@@ -2,6 +2,7 @@
 //! before it is sealed into a ticket and after it was opened.
 
 use std::fmt;
+use std::sync::Mutex;
 
 use pki::x509::Certificate;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -61,12 +62,32 @@ impl Sessions {
     }
 }
 
-/// Makes tickets for rustls, and opens them.
+/// Makes tickets for the rustls of one connection, and opens them.
+///
+/// A secret from a ticket is not sealed again. In TLS 1.2 a resumed session keeps the
+/// secret of the first one: a new ticket would be valid for another 12 hours, and under
+/// a key that may be newer than the connections that the secret decrypts.
+///
+/// Upstream (doc/upstream.md, The secret of a resumed session): rustls has it sealed
+/// again.
 pub struct Ticketer {
-    /// The sessions in them.
-    pub sessions: Sessions,
+    sessions: Sessions,
     /// Which certificate is shown.
-    pub facts: HandshakeFacts,
+    facts: HandshakeFacts,
+    /// The SHA-256 of the secret in the last ticket that was opened.
+    opened: Mutex<Option<[u8; 32]>>,
+}
+
+impl Ticketer {
+    /// Tickets of these `sessions`, on the connection of these `facts`.
+    pub fn new(sessions: Sessions, facts: HandshakeFacts) -> Self {
+        let opened = Mutex::default();
+        Self {
+            sessions,
+            facts,
+            opened,
+        }
+    }
 }
 
 impl ProducesTickets for Ticketer {
@@ -78,14 +99,20 @@ impl ProducesTickets for Ticketer {
         LIFETIME
     }
 
+    /// If it is None in TLS 1.2, rustls sends an empty ticket (RFC 5077 section 3.3). The
+    /// client keeps the one that it has.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
+        let known = *unix::lock(&self.opened);
+        (known != secret_hash(plain)).then_some(())?;
         self.sessions.seal(&shown, plain, wall_clock::now())
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
-        self.sessions.open(&shown, cipher, wall_clock::now())
+        let state = self.sessions.open(&shown, cipher, wall_clock::now())?;
+        *unix::lock(&self.opened) = secret_hash(&state);
+        Some(state)
     }
 }
 
@@ -113,7 +140,15 @@ pub fn is_resumable(state: &[u8], versions: Versions) -> bool {
         Versions::Both => matches!(version, TLS12 | TLS13),
         Versions::Tls13 => version == TLS13,
     };
-    matches!(head(state), Some((version, NO_CERTIFICATE)) if allowed(version))
+    matches!(
+        Head::parse(state),
+        Some(Head { version, certificate: NO_CERTIFICATE, .. }) if allowed(version)
+    )
+}
+
+/// The SHA-256 of the secret in a session's `state`.
+fn secret_hash(state: &[u8]) -> Option<[u8; 32]> {
+    Some(crypto::sha256(Head::parse(state)?.secret))
 }
 
 const TLS12: u16 = 0x0303;
@@ -122,27 +157,40 @@ const TLS13: u16 = 0x0304;
 /// The byte that says that no client certificate follows.
 const NO_CERTIFICATE: u8 = 0;
 
-/// The version of a session, and the byte that says whether a client certificate
-/// follows. The fields are: server name, if there is one; version; cipher suite;
-/// secret; whether that is an extended master secret (RFC 7627); that byte.
-fn head(state: &[u8]) -> Option<(u16, u8)> {
-    let rest = match state.split_first()? {
-        (0, rest) => rest,
-        (1, rest) => after_counted(rest)?,
-        _ => return None,
-    };
-    let (version, rest) = rest.split_first_chunk()?;
-    let (_suite, rest) = rest.split_first_chunk::<2>()?;
-    let [_extended, certificate, ..] = after_counted(rest)? else {
-        return None;
-    };
-    Some((u16::from_be_bytes(*version), *certificate))
+/// The fields at the beginning of a session's state: server name, if there is one;
+/// version; cipher suite; secret; whether that is an extended master secret (RFC 7627);
+/// whether a client certificate follows.
+struct Head<'a> {
+    version: u16,
+    secret: &'a [u8],
+    certificate: u8,
 }
 
-/// The bytes behind a vector with a length of one byte.
-fn after_counted(bytes: &[u8]) -> Option<&[u8]> {
+impl<'a> Head<'a> {
+    fn parse(state: &'a [u8]) -> Option<Self> {
+        let rest = match state.split_first()? {
+            (0, rest) => rest,
+            (1, rest) => counted(rest)?.1,
+            _ => return None,
+        };
+        let (version, rest) = rest.split_first_chunk()?;
+        let (_suite, rest) = rest.split_first_chunk::<2>()?;
+        let (secret, rest) = counted(rest)?;
+        let [_extended, certificate, ..] = *rest else {
+            return None;
+        };
+        Some(Self {
+            version: u16::from_be_bytes(*version),
+            secret,
+            certificate,
+        })
+    }
+}
+
+/// A vector with a length of one byte, and the bytes behind it.
+fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first()?;
-    rest.get(usize::from(*length)..)
+    rest.split_at_checked(usize::from(*length))
 }
 
 /// The state of a session of this version, without name and certificate.
@@ -243,6 +291,27 @@ mod tests {
         let broken = CertificateDer::from(vec![0x30, 0]);
         assert_eq!(sessions.open(&broken, &ticket, NOW), None);
         assert_eq!(sessions.seal(&broken, &state, NOW), None);
+    }
+
+    #[test]
+    fn the_secret_of_an_opened_ticket_is_not_sealed_again() {
+        let facts = HandshakeFacts::default();
+        facts.client_asks(None, Some(&shown()));
+        let ticketer = || Ticketer::new(sessions(Versions::Both), facts.clone());
+        // The state differs only after the secret, in the time for example.
+        let first = for_tests(TLS12);
+        let mut later = first.clone();
+        *later.last_mut().unwrap() += 1;
+        let mut other = first.clone();
+        other[6] += 1;
+        let ticket = ticketer().encrypt(&first).unwrap();
+        let ticketer = ticketer();
+        assert_eq!(ticketer.decrypt(b"no ticket"), None);
+        assert!(ticketer.encrypt(&later).is_some());
+        assert_eq!(ticketer.decrypt(&ticket), Some(first));
+        assert_eq!(ticketer.encrypt(&later), None);
+        // That of a full handshake on the same connection is.
+        assert!(ticketer.encrypt(&other).is_some());
     }
 
     #[test]

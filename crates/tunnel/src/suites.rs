@@ -1,5 +1,6 @@
-//! rustls's cipher suites, changed in three ways: TLS 1.2 has a higher limit of records, empty
-//! handshake records are refused, and [`RecordStatus`] learns of records and may change an alert.
+//! rustls's cipher suites, changed in four ways: TLS 1.2 has a higher limit of records, empty
+//! handshake records and a close_notify during the handshake are refused, and [`RecordStatus`]
+//! learns of records and may change an alert.
 //!
 //! The limit is a public field of a suite. rustls has no other place for the rest.
 
@@ -9,8 +10,8 @@ use rustls::crypto::cipher::{
     Tls12AeadAlgorithm, Tls13AeadAlgorithm, UnsupportedOperationError,
 };
 use rustls::{
-    CipherSuiteCommon, ConnectionTrafficSecrets, ContentType, Error, SupportedCipherSuite,
-    Tls12CipherSuite, Tls13CipherSuite,
+    AlertDescription, CipherSuiteCommon, ConnectionTrafficSecrets, ContentType, Error,
+    SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite,
 };
 
 use crate::record_status::RecordStatus;
@@ -69,16 +70,7 @@ pub fn suite(
     }
 }
 
-/// An AEAD algorithm, or its encrypter or decrypter, with two changes. The
-/// decrypter refuses handshake records without content (RFC 8446 section 5.1),
-/// which rustls takes for the beginning of a message, and reports whether a record
-/// could be decrypted. The encrypter sends the alert that `records` asks for.
-///
-/// Upstream (doc/upstream.md, Checks of the handshake): rustls accepts empty handshake
-/// records.
-///
-/// Upstream (doc/upstream.md, Dropped records of early data): rustls does not report
-/// which records it could not decrypt.
+/// An AEAD algorithm, or its encrypter, which sends the alert that `records` asks for.
 ///
 /// Upstream (doc/upstream.md, Sending an alert): rustls chooses each alert itself.
 struct Strict<T> {
@@ -93,7 +85,24 @@ impl<T> Strict<T> {
     }
 }
 
-impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
+/// A decrypter that reports whether a record could be decrypted, and refuses handshake
+/// records without content (RFC 8446 section 5.1), which rustls takes for the beginning
+/// of a message, and a close_notify before the peer's Finished, which rustls ignores as a
+/// warning in TLS 1.2.
+///
+/// Upstream (doc/upstream.md, Checks of the handshake): rustls accepts such records.
+///
+/// Upstream (doc/upstream.md, Dropped records of early data): rustls does not report
+/// which records it could not decrypt.
+struct StrictDecrypter {
+    of: Box<dyn MessageDecrypter>,
+    records: RecordStatus,
+    /// TLS 1.2: the peer's Finished has not begun. No other handshake message is
+    /// encrypted, and rustls refuses an alert between the pieces of one.
+    before_finished: bool,
+}
+
+impl MessageDecrypter for StrictDecrypter {
     fn decrypt<'a>(
         &mut self,
         record: InboundOpaqueMessage<'a>,
@@ -102,12 +111,20 @@ impl MessageDecrypter for Strict<Box<dyn MessageDecrypter>> {
         let decrypted = self.of.decrypt(record, number);
         self.records.set_decrypted(decrypted.is_ok());
         let record = decrypted?;
-        if record.typ == ContentType::Handshake && record.payload.is_empty() {
-            return Err(empty_handshake());
+        match (record.typ, record.payload) {
+            (ContentType::Handshake, []) => return Err(empty_handshake()),
+            (ContentType::Handshake, _) => self.before_finished = false,
+            (ContentType::Alert, [_, CLOSE_NOTIFY]) if self.before_finished => {
+                return Err(Error::AlertReceived(AlertDescription::CloseNotify));
+            }
+            _ => {}
         }
         Ok(record)
     }
 }
+
+/// The description of a close_notify alert (RFC 8446 section 6).
+const CLOSE_NOTIFY: u8 = 0;
 
 /// The level of an alert that ends the connection (RFC 8446 section 6).
 const FATAL: u8 = 2;
@@ -152,7 +169,11 @@ impl Tls12AeadAlgorithm for Strict<&'static dyn Tls12AeadAlgorithm> {
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(Strict::new(self.of.decrypter(key, iv), &self.records))
+        Box::new(StrictDecrypter {
+            of: self.of.decrypter(key, iv),
+            records: self.records.clone(),
+            before_finished: true,
+        })
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
@@ -175,7 +196,11 @@ impl Tls13AeadAlgorithm for Strict<&'static dyn Tls13AeadAlgorithm> {
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Strict::new(self.of.decrypter(key, iv), &self.records))
+        Box::new(StrictDecrypter {
+            of: self.of.decrypter(key, iv),
+            records: self.records.clone(),
+            before_finished: false,
+        })
     }
 
     fn key_len(&self) -> usize {

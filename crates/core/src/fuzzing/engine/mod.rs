@@ -37,7 +37,7 @@ const PLENTY: usize = 1 << 30;
 ///
 /// - the connection ends, with an exit code that blames the peer;
 /// - nothing depends on how the bytes of the peer are split;
-/// - a handshake with a changed message is never completed;
+/// - a handshake with a changed message, or with a close_notify in it, is never completed;
 /// - a peer with a foreign certificate is refused, unless any is accepted;
 /// - the program gets only data that the peer has sent, and the peer the program's, in records
 ///   no longer than `--max-record`;
@@ -114,6 +114,22 @@ mod tests {
             assert_eq!(seen.received, DATA.concat(), "{options:#b}: {}", seen.text);
             let impolite = script.bit(7) && !script.bit(9);
             assert_eq!(seen.code, if impolite { 98 } else { 0 }, "{options:#b}");
+        }
+    }
+
+    #[test]
+    fn handshake_with_a_close_notify_before_the_first_encrypted_message_fails() {
+        for options in (0..=u16::MAX).step_by(229) {
+            let script = Script {
+                options,
+                appended: b"",
+                edits: Edits::parse(&[128, 8, 0, 0, 3, 21, 1, 0]),
+            };
+            let seen = script.run(PLENTY);
+            assert!(!seen.established, "{options:#b}");
+            let accepted = !(script.foreign() && script.verifies());
+            let alert = seen.text.ends_with("remote sent alert close_notify");
+            assert!(alert || !accepted, "{options:#b}: {}", seen.text);
         }
     }
 }

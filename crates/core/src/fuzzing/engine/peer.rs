@@ -23,6 +23,9 @@ use super::fixed::{Random, SECP256R1, X25519};
 /// Where the numbers of encrypted records begin.
 const ENCRYPTED: u8 = 128;
 
+/// The description of an alert (RFC 8446 section 6).
+const CLOSE_NOTIFY: u8 = 0;
+
 /// What the peer has made and sent. It belongs to a thread, because rustls takes only cipher
 /// suites with the lifetime `'static`.
 #[derive(Default)]
@@ -47,6 +50,8 @@ pub struct Flow {
     pub data: Vec<u8>,
     /// A record was changed.
     pub edited: bool,
+    /// A close_notify is sent in plaintext, or before the first encrypted handshake message.
+    pub closed_early: bool,
 }
 
 thread_local! {
@@ -80,6 +85,10 @@ impl Sending {
                     self.flow.handshake[usize::from(encrypted)].extend(content);
                 }
                 ContentType::ApplicationData => self.flow.data.extend(content),
+                ContentType::Alert if matches!(content[..], [_, CLOSE_NOTIFY]) => {
+                    let in_handshake = !encrypted || self.flow.handshake[1].is_empty();
+                    self.flow.closed_early |= in_handshake;
+                }
                 _ => {}
             }
         }

@@ -146,6 +146,7 @@ impl World {
         for (sent, made) in flow.handshake.iter().zip(&flow.made) {
             assert!(sent.starts_with(made), "a changed handshake is completed");
         }
+        assert!(!flow.closed_early, "a handshake with an end is completed");
         let session = self.engine.pump.session();
         let name = session.asked_name();
         self.notification = notification::write(

@@ -33,4 +33,5 @@ mod lingering;
 mod long_flights;
 mod lost_ends;
 mod resumed;
+mod unfinished;
 mod world;

@@ -65,7 +65,9 @@ fn descriptors(pid: i32) -> Vec<String> {
 #[test]
 fn guard_signs_with_every_kind_of_key() {
     for pair in ["p256", "p384", "rsa", "ed25519"] {
-        let (server, client) = connect(tlsd(GUARD, pair, ECHO), tlsc(&["-klocalhost"], HELLO));
+        // The guard's answers are waited for until the time of -K has passed.
+        let server = tlsd(&["--key-guard", "-K600000"], pair, ECHO);
+        let (server, client) = connect(server, tlsc(&["-klocalhost"], HELLO));
         assert!(client.success().out().starts_with("hello\n"), "{pair}");
         server.success();
     }

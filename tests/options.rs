@@ -6,7 +6,7 @@ use cli::id::{Id, Server, Tls};
 use cli::variables::VARIABLES;
 use cli::{OptionSpec, ParsedOptions, Program, Reads, tables};
 
-use crate::util::{Cmd, TempDir, cmd, tcp_pair};
+use crate::util::{Cmd, TempDir, cmd, pipe, tcp_pair};
 
 /// The programs that have long options, with operands that suffice.
 const LONG: [(&str, &[&str]); 9] = [
@@ -159,6 +159,13 @@ fn help_and_version_are_for_one_argument_alone() {
     output.fatal(
         111,
         "s6-tlsd: fatal: unable to write to stdout: No space left on device",
+    );
+    let (reader, nobody_reads) = pipe();
+    drop(reader);
+    let output = cmd(["s6-tlsd", "--help"]).fd(1, nobody_reads).run();
+    output.fatal(
+        111,
+        "s6-tlsd: fatal: unable to write to stdout: Broken pipe",
     );
 }
 

@@ -41,17 +41,19 @@ fn response_is_stapled_on_request() {
     if !need(&["openssl"]) {
         return;
     }
-    let server = server(&[], certs().path("p256.ocsp")).start();
-    for version in VERSIONS {
-        let asked = seen(server.port(), &[version, "-status"]);
-        assert!(
-            asked.contains("OCSP Response Status: successful"),
-            "{asked}"
-        );
-        assert!(asked.contains(&serial("p256")), "{asked}");
-        assert!(asked.contains("Verify return code: 0 (ok)"), "{asked}");
-        let unasked = seen(server.port(), &[version]);
-        assert!(!unasked.contains("OCSP"), "{unasked}");
+    for options in [&[][..], &["--key-guard"]] {
+        let server = server(options, certs().path("p256.ocsp")).start();
+        for version in VERSIONS {
+            let asked = seen(server.port(), &[version, "-status"]);
+            assert!(
+                asked.contains("OCSP Response Status: successful"),
+                "{asked}"
+            );
+            assert!(asked.contains(&serial("p256")), "{asked}");
+            assert!(asked.contains("Verify return code: 0 (ok)"), "{asked}");
+            let unasked = seen(server.port(), &[version]);
+            assert!(!unasked.contains("OCSP"), "{unasked}");
+        }
     }
 }
 

@@ -195,7 +195,13 @@ mod tests {
         assert_eq!(lists(&text.as_bytes()[..cut]), Err(PemError::Malformed));
         let spoilt = text.replace("MAA=", "MA!=");
         assert_eq!(lists(spoilt.as_bytes()), Err(PemError::Malformed));
-        for none in ["", "0", "\x30\x05x", &block("CERTIFICATE", "AAEC")] {
+        for none in [
+            "",
+            "0",
+            "\x30\x05x",
+            "\x30\x00\x30",
+            &block("CERTIFICATE", "AAEC"),
+        ] {
             let found = lists(none.as_bytes());
             assert_eq!(found, Err(PemError::NoRevocationList), "{none:?}");
         }

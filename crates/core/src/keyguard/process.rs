@@ -63,7 +63,6 @@ pub fn fork(
             unix::entry::exit(0)
         }
         Forked::Parent(_) => {
-            drop((theirs, watched));
             let limit = setup.options.handshake_timeout;
             let deadline = limit.map(|limit| setup.started + limit);
             if deadline.is_some() {
@@ -154,9 +153,7 @@ fn while_engine_runs<T>(lifeline: &OwnedFd, work: impl FnOnce() -> T) -> Result<
     if let Err(Errno::EPIPE) = ends_with_engine {
         return Err(ChannelError::Closed);
     }
-    let result = work();
-    drop(ends_with_engine);
-    Ok(result)
+    Ok(work())
 }
 
 /// Answers requests until the policy grants no more, the engine closes the socket, or
@@ -269,7 +266,7 @@ mod tests {
     }
 
     /// What the start of an engine comes to whose guard says this first.
-    fn started(first: Option<&Response>) -> Result<(), (u8, String)> {
+    fn started(first: Option<&Response>) -> Result<(), Fatal> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let theirs = OwnedFd::from(theirs);
         if let Some(response) = first {
@@ -282,15 +279,15 @@ mod tests {
             lifeline: None,
         };
         let guard = GuardClient::new(ends, None, HandshakeFacts::default());
-        wait(&guard, 1).map_err(|fatal| (fatal.code(), fatal.message().to_owned()))
+        wait(&guard, 1)
     }
 
     #[test]
     fn an_engine_starts_only_with_a_guard_that_is_ready() {
         assert_eq!(started(Some(&Response::Ready(None))), Ok(()));
-        for text in ["why", ""] {
-            let failed = Response::Failed(96, text.to_owned());
-            assert_eq!(started(Some(&failed)), Err((96, text.to_owned())));
+        // A failure without a text prints no line.
+        for fatal in [Fatal::new(96, "why"), Fatal::silent(96)] {
+            assert_eq!(started(Some(&failed(&fatal))), Err(fatal));
         }
         for other in [None, Some(&Response::None)] {
             assert!(started(other).is_err(), "{other:?}");

@@ -272,6 +272,7 @@ mod tests {
             (ISSUER_AT, value(&[0x9f, 0x1f, 0])),
             (DATES_AT, sequence_of(&[DATE])),
             (DATES_AT, sequence_of(&[DATE, DATE, DATE])),
+            (DATES_AT, sequence_of(&[DATE, b"\x17\x81\x0d700101000000Z"])),
             (DATES_AT, date(b"691231235959Z")),
             (DATES_AT, date(b"260230000000Z")),
             (KEY_AT, sequence_of(&[&sequence_of(&[OID])])),

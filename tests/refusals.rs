@@ -40,6 +40,53 @@ fn a_client_without_a_signature_scheme_of_ours_is_refused_in_both_versions() {
     }
 }
 
+/// A ClientHello in one record, without its extensions of this kind.
+fn without(hello: &[u8], kind: u16) -> Vec<u8> {
+    let number = |bytes: &[u8]| usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
+    // Header of the record, of the message, version, random; session id, suites, compression.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(hello[at]);
+    at += 2 + number(&hello[at..]);
+    at += 1 + usize::from(hello[at]);
+    let (mut changed, mut rest) = (hello[..at].to_vec(), &hello[at + 2..]);
+    let mut extensions: Vec<u8> = Vec::new();
+    while !rest.is_empty() {
+        let (extension, others) = rest.split_at(4 + number(&rest[2..]));
+        if number(extension) != usize::from(kind) {
+            extensions.extend(extension);
+        }
+        rest = others;
+    }
+    changed.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+    changed.extend(extensions);
+    let length = changed.len();
+    changed[3..5].copy_from_slice(&u16::try_from(length - 5).unwrap().to_be_bytes());
+    changed[7..9].copy_from_slice(&u16::try_from(length - 9).unwrap().to_be_bytes());
+    changed
+}
+
+#[test]
+fn tls13_client_without_a_mandatory_extension_gets_missing_extension() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let hello = client_hello(&["-tls1_3"]);
+    for guard in [&[][..], &["--key-guard"]] {
+        for (kind, name) in [
+            (10, "supported_groups"),
+            (13, "signature_algorithms"),
+            (51, "key_share"),
+        ] {
+            let options = [&["-v2"], guard].concat();
+            let (answer, err) = refused(&options, &without(&hello, kind));
+            assert_eq!(answer, [21, 3, 3, 0, 2, 2, 109], "{name}");
+            let why = format!("fatal: handshake failed: remote sent no {name}\n");
+            assert!(err.contains(&why), "{err}");
+            assert!(err.contains(" code=98 end=handshake-failed\n"), "{err}");
+        }
+    }
+}
+
 #[test]
 fn tls12_random_that_makes_the_input_a_document_is_refused() {
     if !need(&["openssl"]) {

@@ -244,7 +244,7 @@ const REFUSALS: &[Case] = &[
         "CRLFILE=future.crl s6-tlsclient -h localhost 4433 true",
     ),
     (
-        "remote sent no signature_algorithms",
+        "no TLS version in common with remote",
         SERVER,
         "openssl s_client -connect 127.0.0.1:4433 -tls1_1 -cipher DEFAULT@SECLEVEL=0",
     ),

@@ -11,10 +11,12 @@ const SERVER_HELLO: u8 = 2;
 
 /// Extensions (RFC 8446 section 4.2).
 const SUPPORTED_GROUPS: u16 = 10;
+const SIGNATURE_ALGORITHMS: u16 = 13;
 const SUPPORTED_VERSIONS: u16 = 43;
 const KEY_SHARE: u16 = 51;
 
 const SSL3: u16 = 0x0300;
+const TLS12: u16 = 0x0303;
 const TLS13: u16 = 0x0304;
 
 /// The header of a handshake message.
@@ -32,6 +34,8 @@ const RETRY: [u8; 32] = [
 /// The peer's hellos. With a HelloRetryRequest there are two.
 #[derive(Clone, Debug)]
 pub struct Hellos {
+    /// A handshake record has come.
+    begun: bool,
     /// How many more hellos may come.
     left: u8,
     /// The bytes of an incomplete hello.
@@ -52,6 +56,7 @@ impl Default for Hellos {
     /// None has come yet.
     fn default() -> Self {
         Self {
+            begun: false,
             left: 2,
             pieces: Vec::new(),
             session_id: None,
@@ -61,6 +66,11 @@ impl Default for Hellos {
 }
 
 impl Hellos {
+    /// Whether a handshake record has come: the peer speaks TLS.
+    pub fn have_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Whether no other hello can come.
     pub fn are_over(&self) -> bool {
         self.left == 0
@@ -83,6 +93,7 @@ impl Hellos {
     /// Checks the content of the next plaintext handshake record. rustls refuses
     /// malformed ones.
     pub fn received(&mut self, content: &[u8]) -> Result<(), Violation> {
+        self.begun = true;
         if self.are_over() {
             return Ok(());
         }
@@ -99,6 +110,8 @@ impl Hellos {
             Message::Other => self.left = 0,
             Message::Hello(kind, body) => {
                 let another = match kind {
+                    // rustls refuses it at a client.
+                    CLIENT_HELLO if self.session_id.is_some() => false,
                     CLIENT_HELLO => {
                         self.offers_tls13 = client_hello(body)?;
                         self.offers_tls13
@@ -129,23 +142,36 @@ fn client_hello(body: &[u8]) -> Result<bool, Violation> {
     let Some(hello) = ClientHello::parse(body) else {
         return Ok(false);
     };
-    let Some(versions) = hello.versions else {
-        return Ok(false);
+    let offers = |wanted| {
+        let mut versions = numbers(hello.versions.unwrap_or_default());
+        versions.any(|version| version == wanted)
     };
-    if hello.legacy_version <= SSL3 {
-        return Err(Violation::LegacyVersion);
+    match hello.versions {
+        Some(_) if hello.legacy_version <= SSL3 => return Err(Violation::LegacyVersion),
+        Some(_) if offers(TLS13) => {}
+        Some(_) if offers(TLS12) => return Ok(false),
+        None if hello.legacy_version >= TLS12 => return Ok(false),
+        _ => return Err(Violation::OldVersion),
     }
-    if let (Some(groups), Some(shares)) = (hello.groups, hello.shares) {
-        let mut groups: Vec<u16> = numbers(groups).collect();
-        groups.sort_unstable();
-        let mut shares = Reader(shares);
-        while let Some(group) = shares.share() {
-            if groups.binary_search(&group).is_err() {
-                return Err(Violation::KeyShareGroup);
-            }
+    match (hello.schemes, hello.groups, hello.shares) {
+        (None, ..) => Err(Violation::MissingExtension("signature_algorithms")),
+        (_, None, _) => Err(Violation::MissingExtension("supported_groups")),
+        (.., None) => Err(Violation::MissingExtension("key_share")),
+        (_, Some(groups), Some(shares)) => shares_are_of(groups, shares).map(|()| true),
+    }
+}
+
+/// Fails if one of the `shares` is for a group that is not among `groups`.
+fn shares_are_of(groups: &[u8], shares: &[u8]) -> Result<(), Violation> {
+    let mut groups: Vec<u16> = numbers(groups).collect();
+    groups.sort_unstable();
+    let mut shares = Reader(shares);
+    while let Some(group) = shares.share() {
+        if groups.binary_search(&group).is_err() {
+            return Err(Violation::KeyShareGroup);
         }
     }
-    Ok(numbers(versions).any(|version| version == TLS13))
+    Ok(())
 }
 
 /// Whether another ServerHello may follow. One of TLS 1.2 is not checked.
@@ -166,11 +192,13 @@ fn server_hello(body: &[u8], session_id: Option<&[u8]>) -> Result<bool, Violatio
 struct ClientHello<'a> {
     legacy_version: u16,
     versions: Option<&'a [u8]>,
+    schemes: Option<&'a [u8]>,
     groups: Option<&'a [u8]>,
     shares: Option<&'a [u8]>,
 }
 
 impl<'a> ClientHello<'a> {
+    /// None for one that is malformed.
     fn parse(body: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(body);
         let legacy_version = reader.u16()?;
@@ -180,20 +208,26 @@ impl<'a> ClientHello<'a> {
         let mut hello = Self {
             legacy_version,
             versions: None,
+            schemes: None,
             groups: None,
             shares: None,
         };
-        let mut extensions = Reader(reader.vector16()?);
+        // Before TLS 1.3 a hello may end here.
+        let mut extensions = match reader {
+            Reader([]) => reader,
+            _ => Reader(reader.vector16()?),
+        };
         while let Some((kind, data)) = extensions.extension() {
             let mut data = Reader(data);
             match kind {
-                SUPPORTED_VERSIONS => hello.versions = data.vector8(),
-                SUPPORTED_GROUPS => hello.groups = data.vector16(),
-                KEY_SHARE => hello.shares = data.vector16(),
+                SUPPORTED_VERSIONS => hello.versions = Some(list(data.vector8()?)?),
+                SIGNATURE_ALGORITHMS => hello.schemes = Some(list(data.vector16()?)?),
+                SUPPORTED_GROUPS => hello.groups = Some(list(data.vector16()?)?),
+                KEY_SHARE => hello.shares = Some(data.vector16()?),
                 _ => {}
             }
         }
-        Some(hello)
+        extensions.0.is_empty().then_some(hello)
     }
 }
 
@@ -235,6 +269,11 @@ fn own_session_id(records: &[u8]) -> Option<&[u8]> {
     let (_record, _header) = (reader.take(5)?, reader.take(HEADER)?);
     let (_version, _random) = (reader.u16()?, reader.take(RETRY.len())?);
     reader.vector8()
+}
+
+/// `bytes`, if they are numbers of two bytes.
+fn list(bytes: &[u8]) -> Option<&[u8]> {
+    (!bytes.is_empty() && bytes.len() % 2 == 0).then_some(bytes)
 }
 
 fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {

@@ -14,6 +14,7 @@ use rustls::{
     SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite,
 };
 
+use crate::explain::Violation;
 use crate::record_status::RecordStatus;
 
 /// How many records a TLS 1.2 connection encrypts before it ends: TLS 1.2 has no
@@ -87,8 +88,8 @@ impl<T> Strict<T> {
 
 /// A decrypter that reports whether a record could be decrypted, and refuses handshake
 /// records without content (RFC 8446 section 5.1), which rustls takes for the beginning
-/// of a message, and a close_notify before the peer's Finished, which rustls ignores as a
-/// warning in TLS 1.2.
+/// of a message, a close_notify before the peer's Finished, which rustls ignores as a
+/// warning in TLS 1.2, and unknown types in records of TLS 1.3.
 ///
 /// Upstream (doc/upstream.md, Checks of the handshake): rustls accepts such records.
 ///
@@ -114,6 +115,9 @@ impl MessageDecrypter for StrictDecrypter {
         match (record.typ, record.payload) {
             (ContentType::Handshake, []) => return Err(empty_handshake()),
             (ContentType::Handshake, _) => self.before_finished = false,
+            (ContentType::Heartbeat | ContentType::Unknown(_), _) => {
+                return Err(Violation::ContentType.into());
+            }
             (ContentType::Alert, [_, CLOSE_NOTIFY]) if self.before_finished => {
                 return Err(Error::AlertReceived(AlertDescription::CloseNotify));
             }

@@ -49,9 +49,7 @@ pub fn text(error: &Error) -> String {
 pub fn end_reason(error: &Error, handshaking: bool) -> EndReason {
     use PeerMisbehaved as M;
     match error {
-        Error::InvalidMessage(
-            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) if handshaking => EndReason::Plaintext,
+        error if Violation::of(error) == Some(Violation::NotTls) => EndReason::Plaintext,
         // Both mean that the peer stops, but not for an error (RFC 8446 section
         // 6.1).
         Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)
@@ -101,9 +99,6 @@ fn plain(error: &Error) -> &'static str {
 fn message(error: &InvalidMessage) -> String {
     use InvalidMessage as E;
     let why = match error {
-        E::InvalidContentType | E::UnknownProtocolVersion => {
-            return "remote does not speak TLS".into();
-        }
         E::CertificatePayloadTooLarge => "certificates of more than 64 KiB",
         E::HandshakePayloadTooLarge => "handshake message of more than 64 KiB",
         E::MessageTooLarge => "record that is too long",
@@ -113,6 +108,7 @@ fn message(error: &InvalidMessage) -> String {
         E::IllegalEmptyValue => "empty value",
         E::InvalidCcs => "change_cipher_spec",
         E::InvalidCertRequest => "certificate request",
+        E::InvalidContentType => "kind of content",
         E::InvalidCertificateStatusType => "kind of certificate status",
         E::InvalidDhParams => "Diffie-Hellman parameters",
         E::InvalidEmptyPayload => "empty record",
@@ -125,6 +121,7 @@ fn message(error: &InvalidMessage) -> String {
         E::TrailingData(_) => "bytes behind the end of a message",
         E::UnexpectedMessage(_) => "unexpected kind of message",
         E::UnknownCertificateExtension => "unknown extension of a certificate message",
+        E::UnknownProtocolVersion => "version of a record",
         E::UnknownHelloRetryRequestExtension => "unknown extension of a HelloRetryRequest",
         E::UnsupportedCompression => "compression",
         E::UnsupportedCurveType => "kind of elliptic curve",

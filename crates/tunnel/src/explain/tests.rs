@@ -126,7 +126,6 @@ fn alert_names_are_those_of_the_rfcs() {
 #[test]
 fn errors_have_their_message_and_end_reason() {
     use EndReason::*;
-    let http = Error::InvalidMessage(InvalidMessage::InvalidContentType);
     for (error, words, in_handshake, later) in [
         (
             Error::InvalidCertificate(CertificateError::Expired),
@@ -134,7 +133,24 @@ fn errors_have_their_message_and_end_reason() {
             PeerCertificate,
             PeerCertificate,
         ),
-        (http, "remote does not speak TLS", Plaintext, ProtocolError),
+        (
+            Violation::NotTls.into(),
+            "remote does not speak TLS",
+            Plaintext,
+            Plaintext,
+        ),
+        (
+            Violation::ContentType.into(),
+            "remote violated the protocol: unexpected kind of record",
+            HandshakeFailed,
+            ProtocolError,
+        ),
+        (
+            Violation::MissingExtension("key_share").into(),
+            "remote sent no key_share",
+            HandshakeFailed,
+            ProtocolError,
+        ),
         (
             Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
             "no cipher suite in common with remote",
@@ -203,6 +219,14 @@ fn alert_is_internal_error_only_for_our_errors() {
             A::UnexpectedMessage,
         ),
         (InvalidMessage::MessageTooShort.into(), A::DecodeError),
+        (Violation::NotTls.into(), A::UnexpectedMessage),
+        (Violation::ContentType.into(), A::UnexpectedMessage),
+        (Violation::RecordVersion.into(), A::ProtocolVersion),
+        (Violation::OldVersion.into(), A::ProtocolVersion),
+        (
+            Violation::MissingExtension("key_share").into(),
+            A::MissingExtension,
+        ),
         (Violation::SessionId.into(), A::IllegalParameter),
         (Violation::DocumentRandom.into(), A::HandshakeFailure),
         (Violation::LongHandshake.into(), A::HandshakeFailure),

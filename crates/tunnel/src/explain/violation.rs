@@ -11,6 +11,17 @@ use rustls::{AlertDescription, Error, OtherError};
 /// What the peer did wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Violation {
+    /// The first bytes are no record of TLS.
+    NotTls,
+    /// A record of a type that TLS does not have (RFC 8446 section 5).
+    ContentType,
+    /// A record whose version is not one of TLS.
+    RecordVersion,
+    /// A client without TLS 1.2 and 1.3 (RFC 8446 appendix D.2). rustls misses other
+    /// things in its hello first.
+    OldVersion,
+    /// A ClientHello of TLS 1.3 without this extension (RFC 8446 section 9.2).
+    MissingExtension(&'static str),
     /// A legacy_version of SSL 3.0 or less in a hello of TLS 1.3 (RFC 8446
     /// appendix D.5).
     LegacyVersion,
@@ -31,7 +42,11 @@ impl Violation {
     /// The alert for the peer.
     pub fn alert(self) -> AlertDescription {
         match self {
-            Self::LegacyVersion => AlertDescription::ProtocolVersion,
+            Self::NotTls | Self::ContentType => AlertDescription::UnexpectedMessage,
+            Self::RecordVersion | Self::OldVersion | Self::LegacyVersion => {
+                AlertDescription::ProtocolVersion
+            }
+            Self::MissingExtension(_) => AlertDescription::MissingExtension,
             Self::KeyShareGroup | Self::SessionId => AlertDescription::IllegalParameter,
             Self::DocumentRandom | Self::LongHandshake => AlertDescription::HandshakeFailure,
         }
@@ -49,6 +64,11 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NotTls => "remote does not speak TLS",
+            Self::ContentType => "remote violated the protocol: unexpected kind of record",
+            Self::RecordVersion => "remote violated the protocol: record of another version",
+            Self::OldVersion => "no TLS version in common with remote",
+            Self::MissingExtension(name) => return write!(f, "remote sent no {name}"),
             Self::LegacyVersion => {
                 "remote violated the protocol: legacy_version of SSL 3.0 or less"
             }

@@ -17,20 +17,33 @@ fn client(version: u16, groups: &[u8], shares: &[u8], versions: &[u8]) -> Vec<u8
     let share = |group: &u8| [&[0, *group][..], &with_length(b"key")].concat();
     let shares: Vec<u8> = shares.iter().flat_map(share).collect();
     let groups: Vec<u8> = groups.iter().flat_map(|group| [0, *group]).collect();
-    let extensions = [
-        extension(SUPPORTED_GROUPS, &with_length(&groups)),
-        extension(KEY_SHARE, &with_length(&shares)),
-        match versions {
-            [] => Vec::new(),
-            some => extension(SUPPORTED_VERSIONS, &[&[2], some].concat()),
-        },
-    ]
-    .concat();
+    let mut extensions = vec![
+        (SIGNATURE_ALGORITHMS, with_length(&[4, 3])),
+        (SUPPORTED_GROUPS, with_length(&groups)),
+        (KEY_SHARE, with_length(&shares)),
+    ];
+    if !versions.is_empty() {
+        extensions.push(supported_versions(versions));
+    }
+    client_with(version, &extensions)
+}
+
+fn supported_versions(versions: &[u8]) -> (u16, Vec<u8>) {
+    let length = u8::try_from(versions.len()).unwrap();
+    (SUPPORTED_VERSIONS, [&[length], versions].concat())
+}
+
+/// A ClientHello with these extensions.
+fn client_with(version: u16, extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let extensions = extensions
+        .iter()
+        .flat_map(|(kind, data)| extension(*kind, data));
     let start = [
         &version.to_be_bytes()[..],
         &[7; 32],
         b"\x02id\0\x02\x13\x01\x01\0",
     ];
+    let extensions: Vec<u8> = extensions.collect();
     hello(
         CLIENT_HELLO,
         &[&start.concat()[..], &with_length(&extensions)].concat(),
@@ -76,8 +89,6 @@ fn client_hello_with_old_version_or_foreign_key_share_is_refused() {
     assert_eq!(look(None, &client(0x0303, &[29, 23], &[23], tls13)), Ok(1));
     assert_eq!(look(None, &client(0x0303, &[29], &[], tls13)), Ok(1));
     assert_eq!(look(None, &client(0x0303, &[29], &[29], &[3, 3])), Ok(0));
-    // rustls refuses an old client.
-    assert_eq!(look(None, &client(0x0300, &[29], &[29], &[])), Ok(0));
     for version in [0, 0x0002, 0x0300] {
         let old = client(version, &[29], &[29], tls13);
         assert_eq!(look(None, &old), Err(Violation::LegacyVersion));
@@ -86,6 +97,80 @@ fn client_hello_with_old_version_or_foreign_key_share_is_refused() {
         let foreign = client(0x0303, &[23, 29], shares, tls13);
         assert_eq!(look(None, &foreign), Err(Violation::KeyShareGroup));
     }
+}
+
+#[test]
+fn client_without_tls_1_2_and_1_3_is_refused_for_its_version() {
+    let groups = || (SUPPORTED_GROUPS, with_length(&[0, 29]));
+    for version in [0x0002, 0x0300, 0x0301, 0x0302] {
+        let old = Err(Violation::OldVersion);
+        assert_eq!(look(None, &client_with(version, &[])), old);
+        assert_eq!(look(None, &client_with(version, &[groups()])), old);
+        assert_eq!(look(None, &client(version, &[29], &[29], &[])), old);
+        // Before TLS 1.2 there may be no extensions at all, not even their length.
+        let mut plain = client_with(version, &[]);
+        plain.truncate(plain.len() - 2);
+        plain[3] -= 2;
+        assert_eq!(look(None, &plain), old);
+    }
+    for versions in [&[3, 2][..], &[3, 1, 3, 2], &[0x7a, 0x7a]] {
+        let old = client_with(0x0303, &[groups(), supported_versions(versions)]);
+        assert_eq!(look(None, &old), Err(Violation::OldVersion), "{versions:?}");
+    }
+    // The last extension is cut short.
+    let mut malformed = client_with(0x0302, &[groups(), groups()]);
+    let length = malformed.len();
+    malformed[3] -= 1;
+    malformed[length - 17] -= 1;
+    malformed.pop();
+    assert_eq!(look(None, &malformed), Ok(0));
+    // One of TLS 1.2 is left to rustls.
+    for versions in [&[][..], &[supported_versions(&[3, 2, 3, 3])]] {
+        for version in [0x0303, 0x0304] {
+            assert_eq!(look(None, &client_with(version, versions)), Ok(0));
+        }
+    }
+}
+
+#[test]
+fn client_of_tls_1_3_without_a_needed_extension_is_refused() {
+    let needed = [
+        (SIGNATURE_ALGORITHMS, "signature_algorithms", vec![4, 3]),
+        (SUPPORTED_GROUPS, "supported_groups", vec![0, 29]),
+        (KEY_SHARE, "key_share", Vec::new()),
+    ];
+    let all: Vec<_> = needed
+        .iter()
+        .map(|(kind, _, list)| (*kind, with_length(list)))
+        .collect();
+    for versions in [&[3, 4][..], &[0x7a, 0x7a, 3, 4, 3, 3]] {
+        let with = |extensions: &[(u16, Vec<u8>)]| {
+            let versions = [supported_versions(versions)];
+            look(
+                None,
+                &client_with(0x0303, &[extensions, &versions].concat()),
+            )
+        };
+        assert_eq!(with(&all), Ok(1));
+        for (missing, (_, name, _)) in needed.iter().enumerate() {
+            let mut rest = all.clone();
+            rest.remove(missing);
+            assert_eq!(with(&rest), Err(Violation::MissingExtension(name)));
+        }
+        // A malformed list is not a missing one.
+        for malformed in [&[][..], &[0], &[0, 0], &[0, 2, 4], &[0, 3, 4, 3, 4]] {
+            let mut rest = all.clone();
+            rest[0].1 = malformed.to_vec();
+            rest.truncate(2);
+            assert_eq!(with(&rest), Ok(0), "{malformed:?}");
+        }
+    }
+}
+
+#[test]
+fn client_does_not_check_a_client_hello() {
+    let own = client(0x0303, &[29], &[29], &[3, 4]);
+    assert_eq!(look(Some(&own), &client_with(0x0300, &[])), Ok(0));
 }
 
 #[test]

@@ -1,17 +1,24 @@
 //! A look at the records of a handshake before rustls sees them.
 //!
 //! Upstream (doc/upstream.md, Checks of the handshake): rustls accepts some records
-//! that RFC 8446 forbids. Each check here can go when rustls makes it.
+//! that RFC 8446 forbids, and has other alerts for some. Each check here can go when
+//! rustls makes it.
 
 use rustls::{AlertDescription, Error};
 
 use super::MAX_DATA;
+use crate::explain::Violation;
 use crate::hello::Hellos;
 use crate::suites;
 
 /// Content types (RFC 8446 section 5.1).
+const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+/// The first byte of a record's version.
+const MAJOR_VERSION: u8 = 3;
 
 /// The length of a record's header.
 const HEADER: usize = 5;
@@ -33,8 +40,8 @@ enum Scanned {
 }
 
 /// Scans the records of a handshake in `incoming`. Returns how many bytes rustls
-/// may see, and what is wrong with the record behind them: an unencrypted
-/// close_notify, a handshake record without content or with too much (RFC 8446
+/// may see, and what is wrong with the record behind them: its type or version, an
+/// unencrypted close_notify, a handshake record without content or with too much (RFC 8446
 /// section 5.1), or a hello that violates the protocol.
 ///
 /// `next` is where the first record begins that was not scanned yet or is
@@ -55,6 +62,9 @@ pub fn scan(incoming: &[u8], next: &mut usize, hellos: &mut Hellos) -> (usize, O
 
 fn scan_record(record: &[u8], hellos: &mut Hellos) -> Scanned {
     match record {
+        [typ, rest @ ..] if !is_record(*typ, rest) => {
+            Scanned::Refused(no_record(*typ, hellos.have_begun()).into())
+        }
         [ALERT, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
             Scanned::Refused(Error::AlertReceived(AlertDescription::CloseNotify))
         }
@@ -72,6 +82,24 @@ fn scan_record(record: &[u8], hellos: &mut Hellos) -> Scanned {
             }
         }
         _ => Scanned::Part,
+    }
+}
+
+/// Whether a record may begin so.
+fn is_record(typ: u8, rest: &[u8]) -> bool {
+    has_type(typ) && matches!(rest, [] | [MAJOR_VERSION, ..])
+}
+
+fn has_type(typ: u8) -> bool {
+    (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&typ)
+}
+
+/// What is wrong with a record that is none. `begun` if others came before it.
+fn no_record(typ: u8, begun: bool) -> Violation {
+    match begun {
+        false => Violation::NotTls,
+        true if has_type(typ) => Violation::RecordVersion,
+        true => Violation::ContentType,
     }
 }
 
@@ -141,7 +169,31 @@ mod tests {
     fn part_of_a_handshake_record_is_held_back_and_of_others_shown() {
         assert_eq!(found(&[&MESSAGE, &MESSAGE[..8]]), (9, 9, None));
         assert_eq!(found(&[&MESSAGE, &CHANGE_CIPHER_SPEC[..5]]), (14, 9, None));
-        assert_eq!(found(&[&MESSAGE, b"GET / HTTP/1.0"]), (23, 9, None));
+        let data = [23, 3, 3, 0, 9];
+        assert_eq!(found(&[&MESSAGE, &data]), (14, 9, None));
+    }
+
+    #[test]
+    fn bytes_that_begin_no_record_are_refused_at_once() {
+        let refused = |records: &[&[u8]]| {
+            let (shown, next, error) = found(records);
+            assert_eq!(shown, next);
+            (shown, error.as_ref().and_then(Violation::of))
+        };
+        for bytes in [&b"GET / HTTP/1.0"[..], &[19], &[24, 3, 3, 0, 1, 0], &[255]] {
+            assert_eq!(refused(&[bytes]), (0, Some(Violation::NotTls)));
+            let later = refused(&[&MESSAGE, bytes]);
+            assert_eq!(later, (9, Some(Violation::ContentType)));
+        }
+        for bytes in [[22, 2], [22, 4], [23, b'x']] {
+            assert_eq!(refused(&[&bytes]), (0, Some(Violation::NotTls)));
+            let later = refused(&[&MESSAGE, &bytes]);
+            assert_eq!(later, (9, Some(Violation::RecordVersion)));
+        }
+        for typ in 20..=23 {
+            assert_eq!(found(&[&[typ]]).2, None);
+            assert_eq!(found(&[&[typ, 3]]).2, None);
+        }
     }
 
     #[test]

@@ -223,6 +223,57 @@ fn alert_in_the_handshake_counts_more_than_a_failed_write_before_it() {
     assert!(text.contains("handshake_failure"), "{text}");
 }
 
+const HTTP: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+const HEARTBEAT: &[u8] = &[24, 3, 3, 0, 3, 1, 0, 0];
+
+#[test]
+fn peer_that_does_not_begin_with_a_record_does_not_speak_tls() {
+    for bytes in [HTTP, HEARTBEAT, b"220 ready\r\n", &[22, 2, 0]] {
+        for mut attack in [Attack::on_server(), Attack::on_client()] {
+            attack.answer();
+            attack.send(bytes);
+            attack.fails(EndReason::Plaintext);
+            let text = attack.end().1;
+            assert_eq!(text, "handshake failed: remote does not speak TLS");
+            assert_eq!(attack.answer(), [21, 3, 3, 0, 2, 2, 10]);
+        }
+    }
+}
+
+#[test]
+fn unknown_kind_of_record_in_the_handshake_is_unexpected_message() {
+    for bytes in [HTTP, HEARTBEAT] {
+        for version in BOTH {
+            let (mut attack, mut client) = (Attack::on_server(), client(version));
+            let mut hello = Vec::new();
+            client.write_tls(&mut hello).unwrap();
+            attack.send(&[&hello, bytes].concat());
+            attack.fails(EndReason::HandshakeFailed);
+            let text = attack.end().1;
+            assert!(text.ends_with(": unexpected kind of record"), "{text}");
+            let answer = attack.answer();
+            client.read_tls(&mut &answer[..]).unwrap();
+            let alert = rustls::AlertDescription::UnexpectedMessage;
+            let received = client.process_new_packets().map(|_| ());
+            assert_eq!(received, Err(rustls::Error::AlertReceived(alert)));
+        }
+        let mut attack = Attack::on_server();
+        attack.send(&[&hello_in_pieces()[0], bytes].concat());
+        attack.fails(EndReason::HandshakeFailed);
+    }
+}
+
+#[test]
+fn record_of_tls13_with_unknown_content_is_unexpected_message() {
+    for typ in [0, 19, 24, 99] {
+        let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));
+        attack.send(&keys.seal(ContentType::from(typ), b"x"));
+        attack.fails(EndReason::ProtocolError);
+        let last = keys.open_all(&attack.answer()).pop();
+        assert_eq!(last, Some((ContentType::Alert, vec![2, 10])), "{typ}");
+    }
+}
+
 #[test]
 fn record_too_long_is_record_overflow() {
     for header in [

@@ -302,7 +302,7 @@ impl Pump {
     /// The session has failed with `error`.
     pub(super) fn fail_tls(&mut self, error: &Error) {
         if self.answers_our_end(error) {
-            self.buffers.incoming.clear();
+            self.buffers.clear_incoming();
             self.network_ended();
             return;
         }

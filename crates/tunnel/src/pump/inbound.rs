@@ -33,7 +33,7 @@ impl Pump {
     pub(super) fn receive(&mut self, ends: &mut impl Ends, now: Instant) {
         let ignored = self.ignores_network();
         if ignored {
-            self.buffers.incoming.clear();
+            self.buffers.clear_incoming();
         }
         self.fit_inbound(ends, now);
         let space = self.space_for_records();
@@ -147,7 +147,7 @@ impl Pump {
         self.stopped = received.stopped;
         if received.closed {
             self.inbound = Inbound::Ended(Ended::CloseNotify);
-            self.buffers.incoming.clear();
+            self.buffers.clear_incoming();
         }
     }
 

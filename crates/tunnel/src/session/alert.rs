@@ -26,10 +26,10 @@ impl Session {
     /// `outgoing`, and clears `incoming`. `wanted` says which alert, if it is
     /// to be another one than that of rustls, or if rustls has none.
     pub fn alert(&mut self, buffers: &mut Buffers, wanted: Option<Alert>) {
+        buffers.clear_incoming();
         let Buffers {
             incoming, outgoing, ..
         } = buffers;
-        incoming.clear();
         let mut plain = self.flush(outgoing);
         let Some(wanted) = wanted else {
             return;

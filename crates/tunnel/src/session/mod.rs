@@ -56,11 +56,19 @@ pub struct Buffers {
     pub plain: Buffer,
     /// For the network.
     pub outgoing: Buffer,
-    /// During the handshake: where in `incoming` the first record begins that
-    /// was not scanned yet or is incomplete.
+    /// Where in `incoming` the first record begins that was not scanned yet or is
+    /// incomplete.
     pub next_record: usize,
     /// What is known of the peer's hellos.
     pub hellos: Hellos,
+}
+
+impl Buffers {
+    /// Discards what is in `incoming`.
+    pub fn clear_incoming(&mut self) {
+        self.incoming.clear();
+        self.next_record = 0;
+    }
 }
 
 /// What to send once everything received is processed.
@@ -72,6 +80,13 @@ pub enum ToSend<'a> {
     Data(&'a [u8]),
     /// A close_notify alert.
     CloseNotify,
+}
+
+impl ToSend<'_> {
+    /// Nothing if the connection is `failing`.
+    fn unless(self, failing: bool) -> Self {
+        if failing { Self::Nothing } else { self }
+    }
 }
 
 /// What the network's bytes brought.
@@ -96,18 +111,15 @@ impl Session {
             let (progress, refused) = if self.is_handshaking() {
                 self.step_of_handshake(buffers, send)?
             } else {
-                let shown = buffers.incoming.len();
-                (self.step(buffers, shown, send)?, None)
+                self.step_after_handshake(buffers, send, closed)?
             };
-            match progress {
-                Progress::More => {}
-                Progress::Closed => closed = true,
-                Progress::Blocked => match refused {
-                    Some(error) => return Err(error),
-                    None if matches!(send, ToSend::Nothing) => break,
-                    None => return Err(Error::HandshakeNotComplete),
-                },
-                Progress::Ready => break,
+            match (progress, refused) {
+                (Progress::More, _) => {}
+                (Progress::Closed, _) => closed = true,
+                (Progress::Blocked | Progress::Ready, Some(error)) => return Err(error),
+                (Progress::Ready, None) => break,
+                (Progress::Blocked, None) if matches!(send, ToSend::Nothing) => break,
+                (Progress::Blocked, None) => return Err(Error::HandshakeNotComplete),
             }
         }
         let stopped = false;
@@ -131,7 +143,7 @@ impl Session {
         if matches!(self, Self::Server(..)) {
             self.facts().client_has_tls13(hellos.offers_tls13());
         }
-        let progress = self.step(buffers, shown, send);
+        let progress = self.step(buffers, shown, send.unless(refused.is_some()));
         if matches!(self, Self::Client(..)) {
             buffers.hellos.sent(buffers.outgoing.content());
         }
@@ -147,7 +159,30 @@ impl Session {
             let complete = std::mem::take(&mut buffers.next_record);
             buffers.incoming.consume(complete);
         }
-        Ok((progress, refused))
+        match progress {
+            // What follows the handshake is scanned by other rules.
+            Progress::Ready if refused.is_some() && !self.is_handshaking() => {
+                Ok((Progress::More, None))
+            }
+            progress => Ok((progress, refused)),
+        }
+    }
+
+    /// The same after the handshake. What follows the peer's close_notify is not scanned.
+    fn step_after_handshake(
+        &mut self,
+        buffers: &mut Buffers,
+        send: ToSend<'_>,
+        closed: bool,
+    ) -> Result<(Progress, Option<Error>), Error> {
+        let incoming = buffers.incoming.content();
+        let (shown, refused) = if closed {
+            (incoming.len(), None)
+        } else {
+            record_scan::scan_headers(incoming, &mut buffers.next_record)
+        };
+        let send = send.unless(refused.is_some());
+        Ok((self.step(buffers, shown, send)?, refused))
     }
 
     /// Takes one step with the first `shown` bytes of `incoming`.

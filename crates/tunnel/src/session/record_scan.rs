@@ -1,4 +1,4 @@
-//! A look at the records of a handshake before rustls sees them.
+//! A look at records before rustls sees them, in the handshake above all.
 //!
 //! Upstream (doc/upstream.md, Checks of the handshake): rustls accepts some records
 //! that RFC 8446 forbids, and has other alerts for some. Each check here can go when
@@ -6,7 +6,7 @@
 
 use rustls::{AlertDescription, Error};
 
-use super::MAX_DATA;
+use super::{MAX_DATA, MAX_RECORD};
 use crate::explain::Violation;
 use crate::hello::Hellos;
 use crate::suites;
@@ -49,8 +49,22 @@ enum Scanned {
 /// be scanned again, and rustls must be shown all of it each time. A part of a
 /// record that may still be refused is held back.
 pub fn scan(incoming: &[u8], next: &mut usize, hellos: &mut Hellos) -> (usize, Option<Error>) {
+    scan_each(incoming, next, |record| scan_record(record, hellos))
+}
+
+/// The same after the handshake, where only the headers of records can be wrong: rustls
+/// has decode_error for that.
+pub fn scan_headers(incoming: &[u8], next: &mut usize) -> (usize, Option<Error>) {
+    scan_each(incoming, next, |record| scan_header(record, true))
+}
+
+fn scan_each(
+    incoming: &[u8],
+    next: &mut usize,
+    mut scan: impl FnMut(&[u8]) -> Scanned,
+) -> (usize, Option<Error>) {
     while let Some(record) = incoming.get(*next..) {
-        match scan_record(record, hellos) {
+        match scan(record) {
             Scanned::Complete(length) => *next += length,
             Scanned::Part => break,
             Scanned::PartToHold => return (*next, None),
@@ -61,21 +75,33 @@ pub fn scan(incoming: &[u8], next: &mut usize, hellos: &mut Hellos) -> (usize, O
 }
 
 fn scan_record(record: &[u8], hellos: &mut Hellos) -> Scanned {
-    match record {
-        [typ, rest @ ..] if !is_record(*typ, rest) => {
-            Scanned::Refused(no_record(*typ, hellos.have_begun()).into())
-        }
-        [ALERT, 3, _, tail @ ..] if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
+    match (record, scan_header(record, hellos.have_begun())) {
+        (_, refused @ Scanned::Refused(_)) => refused,
+        ([ALERT, _, _, tail @ ..], _) if tail.starts_with(&PLAIN_CLOSE_NOTIFY) => {
             Scanned::Refused(Error::AlertReceived(AlertDescription::CloseNotify))
         }
-        [ALERT] | [ALERT, _] | [ALERT, _, _] => Scanned::PartToHold,
-        [ALERT, 3, _, tail @ ..] if PLAIN_CLOSE_NOTIFY.starts_with(tail) => Scanned::PartToHold,
-        [HANDSHAKE, 3, _, high, low, rest @ ..] => {
+        ([ALERT] | [ALERT, _] | [ALERT, _, _], _) => Scanned::PartToHold,
+        ([ALERT, _, _, tail @ ..], _) if PLAIN_CLOSE_NOTIFY.starts_with(tail) => {
+            Scanned::PartToHold
+        }
+        ([HANDSHAKE, _, _, high, low, rest @ ..], _) => {
             scan_handshake(rest, u16::from_be_bytes([*high, *low]).into(), hellos)
         }
-        [_, 3, _, high, low, rest @ ..] => {
+        (_, scanned) => scanned,
+    }
+}
+
+/// Scans the header of a record. `begun` if others came before it.
+fn scan_header(record: &[u8], begun: bool) -> Scanned {
+    match record {
+        [typ, rest @ ..] if !is_record(*typ, rest) => {
+            Scanned::Refused(no_record(*typ, begun).into())
+        }
+        [_, _, _, high, low, rest @ ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            if rest.len() < length {
+            if length > MAX_RECORD - HEADER {
+                Scanned::Refused(Error::PeerSentOversizedRecord)
+            } else if rest.len() < length {
                 Scanned::Part
             } else {
                 Scanned::Complete(HEADER + length)

@@ -264,6 +264,60 @@ fn unknown_kind_of_record_in_the_handshake_is_unexpected_message() {
 }
 
 #[test]
+fn record_with_a_bad_header_after_the_handshake_gets_its_alert_after_the_data_before_it() {
+    for (bytes, alert, why) in [
+        (HTTP, 10, "unexpected kind of record"),
+        (HEARTBEAT, 10, "unexpected kind of record"),
+        (&[23, 2, 0, 0, 1], 70, "record of another version"),
+        (&[23, 3, 3, 0x48, 1], 22, "an oversized record"),
+        (&[22, 3, 3, 255, 255], 22, "an oversized record"),
+    ] {
+        for version in BOTH {
+            for bytewise in [false, true] {
+                let (mut attack, mut keys) = met(Attack::on_server(), client(version));
+                attack.answer();
+                let mut sent = keys.flood(3, ContentType::ApplicationData, b"good");
+                sent.extend(bytes);
+                let sizes = if bytewise { 1 } else { sent.len() };
+                sent.chunks(sizes).for_each(|part| attack.send(part));
+                attack.fails(EndReason::ProtocolError);
+                let text = attack.end().1;
+                assert!(text.ends_with(why), "{text}");
+                let answer = keys.open_all(&attack.answer());
+                assert_eq!(answer, [(ContentType::Alert, vec![2, alert])]);
+                assert_eq!(attack.engine.pipe(End::AppOut).record, b"goodgoodgood");
+            }
+        }
+    }
+}
+
+#[test]
+fn record_with_a_bad_header_behind_finished_is_refused_at_once() {
+    for (bytes, alert) in [(HTTP, 10), (&[22, 3, 3, 255, 255], 22)] {
+        for version in BOTH {
+            let (mut attack, mut client) = (Attack::on_server(), client(version));
+            while attack.engine.outcome.is_none() {
+                let mut sent = Vec::new();
+                client.write_tls(&mut sent).unwrap();
+                if !attack.hello.is_empty() {
+                    sent.extend(bytes);
+                }
+                attack.hello.push(0);
+                attack.send(&sent);
+                let answer = attack.answer();
+                client.read_tls(&mut &answer[..]).unwrap();
+                let received = client.process_new_packets().map(|_| ());
+                if attack.engine.outcome.is_some() {
+                    let alert = rustls::Error::AlertReceived(alert.into());
+                    assert_eq!(received, Err(alert), "{version:?}");
+                }
+            }
+            attack.fails(EndReason::ProtocolError);
+        }
+    }
+}
+
+#[test]
 fn record_of_tls13_with_unknown_content_is_unexpected_message() {
     for typ in [0, 19, 24, 99] {
         let (mut attack, mut keys) = met(Attack::on_server(), client(&TLS13));

@@ -48,15 +48,30 @@ fn every_mistake_is_named() {
             let output = cmd([program, option]).args(operands).run();
             output.fatal(100, &format!("{program}: fatal: {message}"));
         }
-        let usage = cmd([program]).run().code(100);
-        assert!(
-            usage
-                .err()
-                .starts_with(&format!("{program}: usage: {program} [")),
-            "{}",
-            usage.err()
-        );
+        let usage = format!("{program}: usage: {program} [ ");
+        cmd([program]).run().fatal_with(100, &usage, &[]);
     }
+}
+
+#[test]
+fn missing_program_is_easy_to_see_in_the_usage_line() {
+    for (argv, operands) in [
+        ("s6-tlsserver 127.0.0.1:4433 ./page", "ip port prog..."),
+        ("s6-tlsclient localhost 4433", "host port prog..."),
+        ("s6-tlsd", "prog..."),
+        ("s6-tlsc-io 6", "fdr fdw"),
+    ] {
+        let run = cmd(argv.split(' ')).run();
+        let program = argv.split(' ').next().unwrap_or_default();
+        let help = format!("({program} --help lists the options)");
+        let line = format!("{program}: usage: {program} [ options ] {operands} {help}");
+        run.fatal(100, &line);
+    }
+    cmd(["s6-tcpserver", "::", "0"]).run().fatal_with(
+        100,
+        "s6-tcpserver: usage: s6-tcpserver [ -q | ",
+        &["] ip port prog..."],
+    );
 }
 
 #[test]

@@ -19,6 +19,11 @@ const GONE: &str = "s6-tcpclient -H 127.0.0.1 4433 true";
 
 const START: &[Case] = &[
     (
+        "usage: s6-tlsserver [ options ] ip port prog...",
+        ALONE,
+        "s6-tlsserver 127.0.0.1:4433 ./page",
+    ),
+    (
         "uid must be an unsigned integer",
         ALONE,
         "s6-tlsserver -u nobody 127.0.0.1 4433 ./page",

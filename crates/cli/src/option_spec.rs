@@ -165,7 +165,7 @@ impl Program {
 
     /// The error for wrong usage: 100 and the usage line.
     pub fn usage(&self) -> Fatal {
-        Fatal::usage(self.synopsis())
+        Fatal::usage(self.short_synopsis())
     }
 
     /// Whether the option may be given by its long name.

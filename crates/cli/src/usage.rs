@@ -6,6 +6,10 @@ use crate::variables::VARIABLES;
 /// The width of `--help`, in columns.
 const WIDTH: usize = 80;
 
+/// The longest synopsis in an error, in columns. In a longer one it is hard to see which operand is
+/// missing.
+const LONGEST: usize = 3 * WIDTH;
+
 /// The column in `--help` where the texts about options and variables begin.
 const TEXTS: usize = 34;
 
@@ -13,6 +17,19 @@ impl Program {
     /// The usage line without the program's name.
     pub fn synopsis(&self) -> String {
         self.synopsis_parts().join(" ")
+    }
+
+    /// The synopsis for an error. If there are many options, it only says how to list them.
+    pub(crate) fn short_synopsis(&self) -> String {
+        let synopsis = self.synopsis();
+        if synopsis.len() <= LONGEST {
+            return synopsis;
+        }
+        let operands = self.operands.join(" ");
+        format!(
+            "[ options ] {operands} ({} --help lists the options)",
+            self.name
+        )
     }
 
     /// The parts of the synopsis, none of which a line break may divide: options that exclude

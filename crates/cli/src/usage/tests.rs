@@ -1,6 +1,7 @@
 //! Usage lines and `--help`.
 
 use super::*;
+use crate::Fatal;
 use crate::id::{Id, Tlsa};
 use crate::option_spec::{Argument, Effect, paragraph};
 
@@ -95,6 +96,15 @@ static PROGRAM: Program = Program {
     long: true,
 };
 
+static MANY: Program = Program {
+    name: "program",
+    summary: "Does it thrice.",
+    options: &[OPTIONS, OPTIONS, OPTIONS],
+    operands: &["host", "prog..."],
+    reads: &[],
+    long: true,
+};
+
 #[test]
 fn the_synopsis_has_options_that_discard_each_other_in_one_pair_of_brackets() {
     assert_eq!(
@@ -102,6 +112,13 @@ fn the_synopsis_has_options_that_discard_each_other_in_one_pair_of_brackets() {
         "[ -p n ] [ --as-long-as-fits-beside=a-text ] [ --longer-than-fits-beside=a-text ] \
          [ -r | -P | -q | -Q ] [ -n ] host prog..."
     );
+}
+
+#[test]
+fn usage_line_of_a_program_with_many_options_has_only_the_operands() {
+    assert_eq!(PROGRAM.usage(), Fatal::usage(PROGRAM.synopsis()));
+    let line = "[ options ] host prog... (program --help lists the options)";
+    assert_eq!(MANY.usage(), Fatal::usage(line));
 }
 
 #[test]

@@ -168,7 +168,8 @@ fn invalid_alpn_list_is_wrong_usage_at_the_first_program() {
         "s6-tlsd-io",
     ] {
         for list in ["--alpn=", "--alpn=h2,", "--alpn=,h2", "--alpn=a,,b", &long] {
-            let line = "alpn must be a list of protocol names of 1 to 255 bytes";
+            let value = &list["--alpn=".len()..];
+            let line = format!("alpn must be a list of protocol names of 1 to 255 bytes: {value}");
             cmd([program, list, "127.0.0.1", "1", "true"])
                 .run()
                 .fatal(100, &format!("{program}: fatal: {line}"));

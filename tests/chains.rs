@@ -73,7 +73,7 @@ fn first_program_rejects_what_a_later_one_would_refuse() {
         ),
         (
             "s6-tlsclient -i [::1] h 1",
-            "local-ip must be an IP address without brackets",
+            "local-ip must be an IP address without brackets: [::1]",
         ),
     ] {
         let program = argv.split(' ').next().unwrap();

@@ -322,7 +322,7 @@ fn crl_check_covers_leaf_or_chain() {
     for (program, operands) in ENGINES {
         for check in ["", "Leaf", "all"] {
             let output = cmd([program, &format!("--crl-check={check}")]).args(operands);
-            let line = format!("{program}: fatal: crl-check must be leaf or chain");
+            let line = format!("{program}: fatal: crl-check must be leaf or chain: {check}");
             output.run().fatal(100, &line);
         }
     }

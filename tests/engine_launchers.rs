@@ -345,12 +345,12 @@ fn the_clients_descriptors_are_checked() {
         (
             "-6 2 p",
             100,
-            "read-fd must be an unsigned integer (3 or more)",
+            "read-fd must be an unsigned integer (3 or more): 2",
         ),
         (
             "-7 x p",
             100,
-            "write-fd must be an unsigned integer (3 or more)",
+            "write-fd must be an unsigned integer (3 or more): x",
         ),
         ("-6 8 -7 8 p", 100, "read-fd and write-fd must be different"),
         (

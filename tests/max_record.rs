@@ -145,7 +145,7 @@ fn max_record_out_of_range_is_an_error_of_every_program() {
             let option = format!("--max-record={value}");
             let why = "fatal: max-record must be a number of bytes from 512 to 16384";
             let run = cmd([program, &option]).args(operands).run();
-            run.fatal(100, &format!("{program}: {why}"));
+            run.fatal(100, &format!("{program}: {why}: {value}"));
         }
     }
 }

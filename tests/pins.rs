@@ -181,7 +181,9 @@ fn invalid_pin_is_wrong_usage_everywhere() {
     for (program, operands) in ENGINES {
         for pin in [&digits, "", "SHA256:00", &format!("sha256:{digits}")] {
             let output = cmd([program, "-y", &format!("--pin={pin}")]).args(operands);
-            output.run().fatal(100, &format!("{program}: fatal: {why}"));
+            output
+                .run()
+                .fatal(100, &format!("{program}: fatal: {why}: {pin}"));
         }
     }
 }

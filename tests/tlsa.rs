@@ -357,7 +357,7 @@ fn wrong_usage_is_told() {
     for (argv, line) in [
         (
             &["-p", "https", "h", "true"][..],
-            "port must be a port number",
+            "port must be a port number: https",
         ),
         (
             &["-t", "x", "h", "true"],

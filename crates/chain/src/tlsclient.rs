@@ -353,21 +353,21 @@ mod tests {
         for (given, message) in [
             (
                 "-T 5s h 1 p",
-                "connection-timeouts must be x+y or x, in seconds",
+                "connection-timeouts must be x+y or x, in seconds: 5s",
             ),
             (
                 "-T 1+ h 1 p",
-                "connection-timeouts must be x+y or x, in seconds",
+                "connection-timeouts must be x+y or x, in seconds: 1+",
             ),
             (
                 "-t 1s h 1 p",
                 "timeout must be an unsigned integer (-t s, at most 4294967295): 1s",
             ),
-            ("-p 65536 h 1 p", "local-port must be a port number"),
-            ("-i 1.2.3 h 1 p", "local-ip must be an IP address"),
+            ("-p 65536 h 1 p", "local-port must be a port number: 65536"),
+            ("-i 1.2.3 h 1 p", "local-ip must be an IP address: 1.2.3"),
             (
                 "--dane=yes h 1 p",
-                "dane must be required, or without a value",
+                "dane must be required, or without a value: yes",
             ),
             (
                 "-K x h 1 p",

@@ -298,7 +298,7 @@ mod tests {
             ),
             (
                 "-G 100,x 0 1 p",
-                "gidlist must be a list of unsigned integers",
+                "gidlist must be a list of unsigned integers: 100,x",
             ),
             (
                 "-u www-data 0 1 p",

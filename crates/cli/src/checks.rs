@@ -15,8 +15,17 @@ use crate::value::Value;
 
 type Checked = Result<Value, String>;
 
-/// The complaint about a value that is no number. [`crate::parser`] adds the unit and the limit.
+/// The complaint about a value that is no number. [`crate::parser`] adds the unit, the limit and
+/// the value.
 pub(crate) const NO_NUMBER: &str = "must be an unsigned integer";
+
+/// The complaint about a value that is no list of numbers. [`crate::parser`] adds the value.
+pub(crate) const NO_NUMBERS: &str = "must be a list of unsigned integers";
+
+/// The complaint that `value` is not what it must be.
+pub(crate) fn refused(form: &str, value: &OsStr) -> String {
+    format!("{form}: {}", show(value))
+}
 
 fn number(value: &OsStr) -> Result<u32, String> {
     unsigned(value.as_bytes()).ok_or_else(|| NO_NUMBER.to_owned())
@@ -38,7 +47,10 @@ pub(crate) fn max_record(value: &OsStr) -> Checked {
     let number = unsigned(value.as_bytes()).filter(|number| (512..=16384).contains(number));
     match number {
         Some(number) => Ok(Value::Number(number)),
-        None => Err("must be a number of bytes from 512 to 16384".to_owned()),
+        None => Err(refused(
+            "must be a number of bytes from 512 to 16384",
+            value,
+        )),
     }
 }
 
@@ -46,7 +58,7 @@ pub(crate) fn max_record(value: &OsStr) -> Checked {
 pub(crate) fn prefix(value: &OsStr) -> Checked {
     match unsigned(value.as_bytes()).filter(|length| (1..=128).contains(length)) {
         Some(length) => Ok(Value::Number(length)),
-        None => Err(format!("must be a number from 1 to 128: {}", show(value))),
+        None => Err(refused("must be a number from 1 to 128", value)),
     }
 }
 
@@ -54,7 +66,7 @@ pub(crate) fn prefix(value: &OsStr) -> Checked {
 pub(crate) fn rate(value: &OsStr) -> Checked {
     match Rate::parse(value.as_bytes()) {
         Some(rate) => Ok(Value::Rate(rate)),
-        None => Err(format!("{}: {}", Rate::FORM, show(value))),
+        None => Err(refused(Rate::FORM, value)),
     }
 }
 
@@ -62,11 +74,10 @@ pub(crate) fn rate(value: &OsStr) -> Checked {
 pub(crate) fn seconds(value: &OsStr) -> Checked {
     match unsigned(value.as_bytes()).filter(|seconds| *seconds > 0) {
         Some(seconds) => Ok(Value::Number(seconds)),
-        None => Err(format!(
-            "must be a number of seconds from 1 to {}: {}",
-            u32::MAX,
-            show(value)
-        )),
+        None => {
+            let form = format!("must be a number of seconds from 1 to {}", u32::MAX);
+            Err(refused(&form, value))
+        }
     }
 }
 
@@ -75,7 +86,7 @@ pub(crate) fn descriptor(value: &OsStr) -> Checked {
     let number = unsigned(value.as_bytes()).filter(|number| i32::try_from(*number).is_ok());
     match number.filter(|number| *number >= 3) {
         Some(number) => Ok(Value::Number(number)),
-        None => Err("must be an unsigned integer (3 or more)".to_owned()),
+        None => Err(refused("must be an unsigned integer (3 or more)", value)),
     }
 }
 
@@ -83,7 +94,7 @@ pub(crate) fn descriptor(value: &OsStr) -> Checked {
 pub(crate) fn port(value: &OsStr) -> Checked {
     match parse_port(value.as_bytes()) {
         Some(port) => Ok(Value::Number(port.into())),
-        None => Err("must be a port number".to_owned()),
+        None => Err(refused("must be a port number", value)),
     }
 }
 
@@ -91,7 +102,7 @@ pub(crate) fn port(value: &OsStr) -> Checked {
 pub(crate) fn numbers(value: &OsStr) -> Checked {
     match list_u32(value.as_bytes()) {
         Some(numbers) => Ok(Value::Numbers(numbers)),
-        None => Err("must be a list of unsigned integers".to_owned()),
+        None => Err(NO_NUMBERS.to_owned()),
     }
 }
 
@@ -99,7 +110,7 @@ pub(crate) fn numbers(value: &OsStr) -> Checked {
 pub(crate) fn rounds(value: &OsStr) -> Checked {
     match split_rounds(value.as_bytes()) {
         Some(rounds) => Ok(Value::Rounds(rounds)),
-        None => Err("must be x+y or x, in seconds".to_owned()),
+        None => Err(refused("must be x+y or x, in seconds", value)),
     }
 }
 
@@ -107,7 +118,7 @@ pub(crate) fn rounds(value: &OsStr) -> Checked {
 pub(crate) fn address(value: &OsStr) -> Checked {
     match Address::parse(value.as_bytes()) {
         Some(_) => Ok(Value::Text(value.to_owned())),
-        None => Err(no_address(value)),
+        None => Err(refused(&no_address(value), value)),
     }
 }
 
@@ -146,7 +157,7 @@ pub(crate) fn protocols(value: &OsStr) -> Checked {
     let mut known = BTreeSet::new();
     for name in value.as_bytes().split(|byte| *byte == b',') {
         if !(1..=255).contains(&name.len()) {
-            return Err(NAMES.to_owned());
+            return Err(refused(NAMES, value));
         }
         if !known.insert(name) {
             let name = show(OsStr::from_bytes(name));
@@ -164,7 +175,8 @@ pub(crate) fn groups(value: &OsStr) -> Checked {
 
 /// The hash of a certificate or of a public key.
 pub(crate) fn pin(value: &OsStr) -> Checked {
-    Pin::parse(value).map(Value::Pin)
+    let pin = Pin::parse(value).map(Value::Pin);
+    pin.map_err(|form| refused(&form, value))
 }
 
 /// The word `required`.
@@ -172,20 +184,24 @@ pub(crate) fn required(value: &OsStr) -> Checked {
     if value == "required" {
         Ok(Value::Text(value.to_owned()))
     } else {
-        Err("must be required, or without a value".to_owned())
+        Err(refused("must be required, or without a value", value))
     }
 }
 
 /// Which certificates are looked up in revocation lists.
 pub(crate) fn crl_check(value: &OsStr) -> Checked {
-    CrlCheck::parse(value).map(Value::CrlCheck)
+    let check = CrlCheck::parse(value).map(Value::CrlCheck);
+    check.map_err(|form| refused(&form, value))
 }
 
 /// `days=N`.
 pub(crate) fn days(value: &OsStr) -> Checked {
     match value.as_bytes().strip_prefix(b"days=").and_then(unsigned) {
         Some(days) => Ok(Value::Days(days)),
-        None => Err("must be days=N, where N is an unsigned integer".to_owned()),
+        None => {
+            let form = "must be days=N, where N is an unsigned integer";
+            Err(refused(form, value))
+        }
     }
 }
 

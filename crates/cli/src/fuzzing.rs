@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use crate::checks;
 use crate::id::{Id, Tls};
 use crate::message::MAX_LINE;
 use crate::option_spec::Program;
@@ -125,7 +126,7 @@ pub fn pins(input: &[u8]) -> bool {
             true
         }
         Err(complaint) => {
-            wrong_usage(&invalid(Tls::Pin, &complaint));
+            wrong_usage(&invalid(Tls::Pin, &checks::refused(&complaint, pin)));
             false
         }
     }

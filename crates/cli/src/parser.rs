@@ -86,6 +86,10 @@ impl Reader {
                     let limit = format!("({given}, at most {}): {value}", u32::MAX);
                     self.program.invalid(spec, &format!("{complaint} {limit}"))
                 }
+                None if complaint == checks::NO_NUMBERS => {
+                    let complaint = checks::refused(&complaint, &value);
+                    self.program.invalid(spec, &complaint)
+                }
                 None => self.program.invalid(spec, &complaint),
             }
         })

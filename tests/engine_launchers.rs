@@ -356,7 +356,12 @@ fn the_clients_descriptors_are_checked() {
         (
             "-6 80 p",
             111,
-            "unable to check network fds: Bad file descriptor",
+            "unable to check network fds: Bad file descriptor: 80 is not open (s6-tcpclient opens 6 and 7)",
+        ),
+        (
+            "p",
+            111,
+            "unable to check network fds: Bad file descriptor: 6 is not open (s6-tcpclient opens 6 and 7)",
         ),
     ] {
         let output = cmd(["s6-tlsc"]).args(argv.split(' ')).run();

@@ -326,6 +326,11 @@ const CLIENTS: &[Case] = &[
         "s6-tlsclient -J -h localhost 4433 sh -c 'cat <&6'",
     ),
     (
+        "unable to check network fds: Bad file descriptor: 6 is not open",
+        ALONE,
+        "s6-tlsc true",
+    ),
+    (
         "host must be an IP address with -H: localhost",
         ALONE,
         "s6-tlsclient -H localhost 4433 true",

@@ -9,6 +9,7 @@ use cli::{
     Context, Fatal, ParsedOption, ParsedOptions, StartCheck, answers_challenges,
     check_client_certificates, normalize_sni_level,
 };
+use unix::Errno;
 
 use crate::ends::Ends;
 
@@ -142,12 +143,22 @@ impl Side {
     pub fn check(self) -> Result<(), Fatal> {
         unix::fd::guard_standard().map_err(|errno| Fatal::system("open /dev/null", errno))?;
         if let Self::Client(network) = self {
-            unix::fd::check(network.read)
-                .and_then(|()| unix::fd::check(network.write))
-                .map_err(|errno| Fatal::system("check network fds", errno))?;
+            for number in [network.read, network.write] {
+                unix::fd::check(number).map_err(|errno| no_network(number, errno))?;
+            }
         }
         Ok(())
     }
+}
+
+/// The error for a network descriptor that is not open.
+fn no_network(number: RawFd, errno: Errno) -> Fatal {
+    let failed = Fatal::system("check network fds", errno);
+    let text = failed.message();
+    Fatal::new(
+        failed.code(),
+        format!("{text}: {number} is not open (s6-tcpclient opens 6 and 7)"),
+    )
 }
 
 #[cfg(test)]

@@ -138,6 +138,11 @@ const FILES: &[Case] = &[
         CLIENT,
     ),
     (
+        "no certificate: set SNIDIR, or KEYFILE:name and CERTFILE:name",
+        "exec s6-tlsserver --mandatory-sni -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
         "CADIR or CAFILE not set",
         "unset CAFILE; exec s6-tlsserver -y -H 127.0.0.1 4433 ./page",
         CLIENT,

@@ -45,7 +45,7 @@ impl Certificates {
         if default.is_none() && named.is_empty() && directory.is_none() {
             return Err(Fatal::new(
                 CONTEXT,
-                "no certificate: neither KEYFILE:name nor CERTFILE:name is set for any name",
+                "no certificate: set SNIDIR, or KEYFILE:name and CERTFILE:name",
             ));
         }
         Ok(Self {
@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn at_level_2_any_pair_with_a_name_or_a_directory_is_enough() {
-        let why = "no certificate: neither KEYFILE:name nor CERTFILE:name is set for any name";
+        let why = "no certificate: set SNIDIR, or KEYFILE:name and CERTFILE:name";
         let refused = load(&with_pairs(&[""]), SniLevel::Require).err();
         assert_eq!(refused.as_deref(), Some(why));
         assert!(load(&with_pairs(&["a.test"]), SniLevel::Require).is_ok());

@@ -44,7 +44,7 @@ complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s g -x -d 'numer
 complete -c s6-tcpserver -n 'test -z "$(__s6-tcpserver_rest)"' -s G -x -d 'numeric supplementary groups, comma-separated; \'\': none'
 complete -c s6-tcpserver -n __s6-tcpserver_options -a --rate= -d 'limit of new connections from one address (default: none)'
 complete -c s6-tcpserver -n __s6-tcpserver_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
-complete -c s6-tcpserver -n __s6-tcpserver_options -a --drain= -d 'after SIGTERM wait at most so long for connections to end'
+complete -c s6-tcpserver -n __s6-tcpserver_options -a --drain= -d 'after SIGTERM wait at most this long for connections to end'
 
 function __s6-tcpserver_command
     set -l words (__s6-tcpserver_rest); or return

@@ -34,7 +34,7 @@ complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s c -x -d 'max
 complete -c s6-tcpserverd -n 'test -z "$(__s6-tcpserverd_rest)"' -s C -x -d 'maximum number of connections from one address (default: 40)'
 complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --rate= -d 'limit of new connections from one address (default: none)'
 complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --ipv6-prefix= -d 'count IPv6 clients by the first n bits of their address'
-complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --drain= -d 'after SIGTERM wait at most so long for connections to end'
+complete -c s6-tcpserverd -n __s6-tcpserverd_options -a --drain= -d 'after SIGTERM wait at most this long for connections to end'
 
 function __s6-tcpserverd_command
     set -l words (__s6-tcpserverd_rest); or return

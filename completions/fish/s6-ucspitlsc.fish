@@ -54,7 +54,7 @@ complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -l peer-info -d 'set variable
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -l no-sandbox -d 'run the TLS process without its sandbox; for debugging'
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -a --alpn= -d 'application protocols (ALPN), the preferred one first'
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -l key-guard -d 'keep the private key in a separate process'
-complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -a --max-record= -d 'most bytes of plaintext in a TLS record sent (default: 16384)'
+complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -a --max-record= -d 'send at most n bytes of plaintext in a record (default: 16384)'
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -a --groups= -d 'key exchange groups (default: X25519MLKEM768 first)'
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -l check -d 'check all options and files, say what was found, and exit'
 complete -c s6-ucspitlsc -n __s6-ucspitlsc_options -a --check= -d 'check; exit 1 if a certificate of ours expires within n days'

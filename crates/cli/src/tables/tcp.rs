@@ -123,7 +123,7 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "drain",
         argument: Argument::Checked("seconds", checks::seconds),
         effect: Effect::Set(Id::Tcpserverd(Tcpserverd::Drain)),
-        help: "after SIGTERM wait at most so long for connections to end",
+        help: "after SIGTERM wait at most this long for connections to end",
         doc: paragraph(
             "on SIGTERM accept the clients in the queue, stop listening, and exit when all \
              connections have ended, or after this many seconds. A second SIGTERM ends the wait.",

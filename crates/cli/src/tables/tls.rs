@@ -111,22 +111,38 @@ pub(super) const LIMITS: &[OptionSpec] = &[
     },
 ];
 
+const ALPN: OptionSpec = OptionSpec {
+    short: None,
+    long: "alpn",
+    argument: Argument::Checked("protocol,...", checks::protocols),
+    effect: Effect::Set(Id::Tls(Tls::Alpn)),
+    help: "application protocols (ALPN), the preferred one first",
+    doc: paragraph(""),
+};
+
+pub(super) const SERVER_ALPN: &[OptionSpec] = &[OptionSpec {
+    doc: paragraph(
+        "agree on one of these application protocols (ALPN, RFC 7301), the preferred one first: \
+         our order counts. `SSL_ALPN_PROTOCOL` is set to it, or is unset if the client offers \
+         none. A client that offers only other protocols gets the alert \
+         no_application_protocol. With `acme-tls/1` in the list the server answers challenges of \
+         a CA: [ACME](acme.md). Each name has 1 to 255 bytes and is given once; the list has at \
+         most 61440 bytes.",
+    ),
+    ..ALPN
+}];
+
+pub(super) const CLIENT_ALPN: &[OptionSpec] = &[OptionSpec {
+    doc: paragraph(
+        "offer these application protocols (ALPN, RFC 7301), the preferred one first. The server \
+         chooses one, or none. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A \
+         server may also refuse a client that offers only other protocols. Each name has 1 to 255 \
+         bytes and is given once; the list has at most 61440 bytes.",
+    ),
+    ..ALPN
+}];
+
 pub(super) const EXTENSIONS: &[OptionSpec] = &[
-    OptionSpec {
-        short: None,
-        long: "alpn",
-        argument: Argument::Checked("protocol,...", checks::protocols),
-        effect: Effect::Set(Id::Tls(Tls::Alpn)),
-        help: "application protocols (ALPN), the preferred one first",
-        doc: paragraph(
-            "agree on one of these application protocols (ALPN, RFC 7301), the preferred one \
-             first. Each name has 1 to 255 bytes and is given once; the list has at most 61440 \
-             bytes. `SSL_ALPN_PROTOCOL` is set to it, or is unset if there is none. A server \
-             chooses by its own order; a client that offers only other protocols gets the alert \
-             no_application_protocol. A server may ignore what a client offers. With \
-             `acme-tls/1` in the list a server answers challenges of a CA: [ACME](acme.md).",
-        ),
-    },
     OptionSpec {
         short: None,
         long: "key-guard",
@@ -143,7 +159,7 @@ pub(super) const EXTENSIONS: &[OptionSpec] = &[
         long: "max-record",
         argument: Argument::Checked("n", checks::max_record),
         effect: Effect::Set(Id::Tls(Tls::MaxRecord)),
-        help: "most bytes of plaintext in a TLS record sent (default: 16384)",
+        help: "send at most n bytes of plaintext in a record (default: 16384)",
         doc: paragraph(
             "send no TLS record with more than this many bytes of plaintext, in the handshake and \
              after it: 512 to 16384 (the default). For peers with small buffers: their \
@@ -239,34 +255,55 @@ pub(super) const ASKING: &[OptionSpec] = &[
     },
 ];
 
-pub(super) const TRUST_BOTH: &[OptionSpec] = &[
+const PIN: OptionSpec = OptionSpec {
+    short: None,
+    long: "pin",
+    argument: Argument::Checked("hash", checks::pin),
+    effect: Effect::Append(Id::Tls(Tls::Pin)),
+    help: "accept only a peer with this certificate or key; repeatable",
+    doc: paragraph(""),
+};
+
+const CRL_CHECK: OptionSpec = OptionSpec {
+    short: None,
+    long: "crl-check",
+    argument: Argument::Checked("leaf|chain", checks::crl_check),
+    effect: Effect::Set(Id::Tls(Tls::CrlCheck)),
+    help: "peer's certificates to look up in CRLFILE (default: chain)",
+    doc: paragraph(
+        "look up in the revocation lists of CRLFILE: only the peer's own certificate \
+         (`leaf`), or every certificate below the trust anchor (`chain`, the default).",
+    ),
+};
+
+pub(super) const TRUST_CLIENTS: &[OptionSpec] = &[
     OptionSpec {
-        short: None,
-        long: "pin",
-        argument: Argument::Checked("hash", checks::pin),
-        effect: Effect::Append(Id::Tls(Tls::Pin)),
-        help: "accept only a peer with this certificate or key; repeatable",
         doc: paragraph(
-            "accept only a peer whose certificate has this hash, or one of these if the option is \
-             given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, as \
-             in `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA \
+            "accept only a client whose certificate has this hash, or one of these if the option \
+             is given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, \
+             as in `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA \
+             record 3 1 1. If there are no trust anchors (CADIR, CAFILE), only the pin is \
+             checked; otherwise issuer and dates are, too. It needs `-Y` or `-y`. The message \
+             about a refused certificate contains its hash.",
+        ),
+        ..PIN
+    },
+    CRL_CHECK,
+];
+
+pub(super) const TRUST_SERVERS: &[OptionSpec] = &[
+    OptionSpec {
+        doc: paragraph(
+            "accept only a server whose certificate has this hash, or one of these if the option \
+             is given more than once. `SHA256:` and 64 hex digits is the hash of a certificate, \
+             as in `SSL_PEER_CERT_HASH`; `SPKI-SHA256:` is the hash of a public key, as in a TLSA \
              record 3 1 1. If there are no trust anchors (CADIR, CAFILE, `--webpki-roots`), or \
              with `--no-verify-cert`, only the pin is checked; otherwise issuer, dates and name \
-             are, too. A server also needs `-Y` or `-y`. The message about a refused certificate \
-             contains its hash.",
+             are, too. The message about a refused certificate contains its hash.",
         ),
+        ..PIN
     },
-    OptionSpec {
-        short: None,
-        long: "crl-check",
-        argument: Argument::Checked("leaf|chain", checks::crl_check),
-        effect: Effect::Set(Id::Tls(Tls::CrlCheck)),
-        help: "peer's certificates to look up in CRLFILE (default: chain)",
-        doc: paragraph(
-            "look up in the revocation lists of CRLFILE: only the peer's own certificate \
-             (`leaf`), or every certificate below the trust anchor (`chain`, the default).",
-        ),
-    },
+    CRL_CHECK,
 ];
 
 /// `-k` overrides the other two, whatever their order. A program that hands them on first calls

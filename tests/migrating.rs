@@ -64,6 +64,10 @@ impl Place {
         ] {
             dir.file(to, certs().read(from));
         }
+        // Everybody may connect, by both kinds of rules.
+        dir.file("rules/ip4/0.0.0.0_0/allow", "");
+        let compile = cmd(["tcprules", "rules.cdb", "temporary"]).cwd(dir.path());
+        compile.input(":allow\n").run().success();
         // Debian's name of the program.
         let stunnel = find_in("stunnel4", &path()).unwrap_or_default();
         let script = format!("#!/bin/sh\nexec {} \"$@\"\n", stunnel.display());
@@ -187,12 +191,12 @@ fn ended_in_order(server: Running, what: &str) {
 
 #[test]
 fn each_line_for_coming_from_elsewhere_works() {
-    if !need(&["ncat", "socat", "stunnel4", "s6-ioconnect"]) {
+    if !need(&["ncat", "socat", "stunnel4", "s6-ioconnect", "tcpserver"]) {
         return;
     }
     let lines = lines();
     let ours = lines.iter().filter(|line| line.suite == "s6-tls").count();
-    assert_eq!((lines.len(), ours), (22, 11));
+    assert_eq!((lines.len(), ours), (25, 13));
     for line in lines {
         let place = Place::new();
         let what = format!("{}: {}", line.suite, line.command);
@@ -203,6 +207,12 @@ fn each_line_for_coming_from_elsewhere_works() {
                 if line.suite == "s6-tls" {
                     visited_in_order(&place, &what);
                 }
+            }
+            "tcp-server" => {
+                let _server = place.serve(&line, place.clear);
+                let client = cmd(["s6-tcpclient", "-H", "127.0.0.1", &place.clear.to_string()]);
+                let output = client.args(["sh", "-c", "cat <&6"]).run();
+                assert_eq!(output.out(), HELLO, "{what}");
             }
             "server-with-client-certificates" => {
                 let _server = place.serve(&line, place.tls);
@@ -244,7 +254,7 @@ fn each_line_for_coming_from_elsewhere_works() {
 /// close_notify.
 #[test]
 fn our_clients_may_end_first_and_get_the_whole_answer() {
-    if !need(&["socat", "stunnel4", "s6-ioconnect"]) {
+    if !need(&["socat", "stunnel4", "s6-ioconnect", "tcprules"]) {
         return;
     }
     let lines = lines();

@@ -221,6 +221,18 @@ const REFUSALS: &[Case] = &[
         "s6-tlsclient -h -k www.example.org localhost 4433 true",
     ),
     (
+        "remote sent alert certificate_unknown",
+        SERVER,
+        // A policy that the certificate lacks, for want of a browser.
+        "openssl s_client -connect localhost:4433 -CAfile ca.pem -verify_return_error \
+           -policy_check -explicit_policy -policy 1.2.3.4",
+    ),
+    (
+        "remote sent alert certificate_expired",
+        "KEYFILE=expired.key CERTFILE=expired.pem exec s6-tlsserver -H 127.0.0.1 4433 ./page",
+        CLIENT,
+    ),
+    (
         "remote asked for www.example.org, which has no certificate",
         "SNIDIR=. exec s6-tlsserver --mandatory-sni -H 127.0.0.1 4433 ./page",
         "s6-tlsclient -h -k www.example.org localhost 4433 true",

@@ -214,6 +214,10 @@ fn bad_entry_in_cadir_is_a_warning() {
     let warning = "s6-tlsc-io: warning: unable to use";
     let line = format!("{warning} {}: malformed content\n", cut.display());
     assert_eq!(client(), line);
+    // One that is truncated before it is written again.
+    dir.file("cut", "");
+    let line = format!("{warning} {}: no certificate inside\n", cut.display());
+    assert_eq!(client(), line);
 }
 
 /// Two files that an engine can do without, and the pauses for them.

@@ -100,6 +100,26 @@ fn an_unfit_certificate_that_issued_nothing_is_not_the_reason() {
 }
 
 #[test]
+fn each_name_of_an_issuer_in_a_chain_is_given_once() {
+    let world = World::new();
+    let signed = |cert: &Cert| cert.signed(&world.root_key);
+    let chain = Chain {
+        end_entity: &signed(&world.leaf),
+        intermediates: &[&world.issuer, &world.leaf, &world.root, &world.leaf].map(signed),
+        usage: KeyUsage::server_auth(),
+        common_name_counts: false,
+    };
+    let mut names = chain.named_issuers();
+    names.sort_by_key(|name| name.len());
+    let sequences = ["root", "issuer"].map(name);
+    let contents = sequences.each_ref().map(|name| {
+        let (content, _) = pki::x509::der::expect(name, SEQUENCE).unwrap();
+        content
+    });
+    assert_eq!(names, contents);
+}
+
+#[test]
 fn a_certificate_whose_key_may_not_sign_handshakes_is_refused() {
     let mut world = World::new();
     world.leaf = world.leaf.with(key_usage(&[KeyCertSign]));

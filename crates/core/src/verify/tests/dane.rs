@@ -1,5 +1,7 @@
 //! TLSA records beside trust anchors and revocation lists.
 
+mod judgement;
+
 use std::ffi::OsStr;
 
 use cli::EngineOptions;

@@ -2,6 +2,7 @@
 
 mod chain;
 mod dane;
+mod described;
 mod differential;
 mod lists;
 mod names;

@@ -197,6 +197,26 @@ fn clients_are_told_the_anchors_and_whether_a_certificate_is_mandatory() {
 }
 
 #[test]
+fn who_validates_an_acme_challenge_is_not_asked_for_a_certificate() {
+    let policy = World::new().policy();
+    let facts = policy.facts.clone();
+    let verifier = ClientVerifier::new(policy, true);
+    assert!(verifier.offer_client_auth());
+    facts.client_wants_challenge(true);
+    assert!(!verifier.offer_client_auth());
+}
+
+#[test]
+fn without_anchors_a_server_may_have_any_name() {
+    let world = World::new();
+    let leaf = world.leaf("other.test").signed(&world.root_key);
+    let verifier = world.verifier(Some("host.test"));
+    assert!(server(&verifier, &leaf).is_err());
+    verifier.policy.set(VerificationPolicy::default());
+    assert_eq!(server(&verifier, &leaf), Ok(()));
+}
+
+#[test]
 fn a_server_is_verified_only_once_by_one_policy() {
     let world = World::new();
     let leaf = world.leaf("host.test").signed(&world.root_key);

@@ -1,12 +1,14 @@
-//! Pins, and certificates that are themselves anchors.
+//! Pins, certificates that are themselves anchors, and messages about lists.
 
-use cli::Pin;
+use cli::{CrlCheck, Pin};
 use pki::x509::KeyUse::KeyCertSign;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls::server::danger::ClientCertVerifier;
 
+use super::lists::Crl;
 use super::*;
+use crate::verify::crl::RevocationLists;
 use crate::verify::policy::VerificationPolicy;
 use crate::verify::verifiers::{ClientVerifier, ServerVerifier};
 
@@ -123,5 +125,32 @@ fn a_certificate_among_the_anchors_whose_key_cannot_verify_is_not_accepted() {
     };
     for (result, _) in results(&listed, NOW, policy) {
         assert_eq!(result, Err(CertificateError::UnknownIssuer.into()));
+    }
+}
+
+#[test]
+fn the_message_names_the_list_for_which_a_certificate_is_refused() {
+    let root_key = Key::new();
+    let root = Cert::authority("root", "root", &root_key).signed(&root_key);
+    let leaf = Cert::leaf("x", "root", &Key::new()).signed(&root_key);
+    let policy = |of: &'static str| {
+        let list = Crl::of(of, &[]).signed(&root_key);
+        let lists = RevocationLists::parse(list, CrlCheck::Leaf).unwrap();
+        VerificationPolicy {
+            anchors: Some(anchors(&[&root])),
+            revocations: Some(lists),
+            ..VerificationPolicy::default()
+        }
+    };
+    for (result, why) in results(&leaf, NOW, || policy("root")) {
+        assert_eq!((result, why), (Ok(()), None));
+    }
+    let text = r"certificate of remote refused: there is no revocation list of CN\x3droot";
+    for (result, why) in results(&leaf, NOW, || policy("other")) {
+        assert_eq!(
+            result,
+            Err(CertificateError::UnknownRevocationStatus.into())
+        );
+        assert_eq!(why.as_deref(), Some(text));
     }
 }

@@ -284,37 +284,4 @@ fn none_in(path: &OsStr, unknown: Option<String>) -> Fatal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_openssl_rehash_are_recognised() {
-        for (name, hashed) in [
-            ("0a1b2c3d.0", true),
-            ("0a1b2c3d.12", true),
-            ("0A1B2C3D.0", true),
-            ("0a1b2c3d.", false),
-            ("0a1b2c3d.r0", false),
-            ("0a1b2c3d", false),
-            ("0a1b2c3.00", false),
-            ("xa1b2c3d.0", false),
-            ("ca.pem", false),
-        ] {
-            assert_eq!(is_hashed(name.as_bytes()), hashed, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_dangling_link_is_skipped_without_a_warning() {
-        let error = |errno| Skipped::Unread(errno).passing_error(OsStr::new("d"), c"0a1b2c3d.0");
-        assert_eq!(error(Errno::ENOENT), None);
-        assert!(error(Errno::EACCES).is_some());
-    }
-
-    #[test]
-    fn only_hashed_names_count_if_there_are_any() {
-        assert_eq!(relevant(b".\0a.pem\0..\0.hidden\0b\0"), [c"a.pem", c"b"]);
-        assert_eq!(relevant(b"a.pem\0.\x0001234567.0\0..\0"), [c"01234567.0"]);
-        assert!(relevant(b".\0..\0").is_empty());
-    }
-}
+mod tests;

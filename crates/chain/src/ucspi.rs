@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use cli::{Context, Fatal};
 use unix::fork::{Forked, fork};
-use unix::{Pid, fd};
+use unix::{Pid, fd, net};
 
 use crate::check;
 use crate::clean_env::clean;
@@ -35,7 +35,7 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     context.prog = parent_name;
     options.side.check()?;
     let Cleartext { program, engine } = Cleartext::new()?;
-    let pair = unix::net::socket_pair();
+    let pair = net::socket_pair();
     let (control, helper_control) =
         pair.map_err(|errno| Fatal::system("create control socket", errno))?;
     let parent = Pid::this();
@@ -64,7 +64,8 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
     }
 }
 
-/// The helper: waits for the program's command and becomes the engine.
+/// The helper: waits for the program's command and becomes the engine. The command is one
+/// byte; more may follow it at once, such as the end of a line.
 fn help(
     context: &Context,
     options: &Options,
@@ -80,13 +81,18 @@ fn help(
             context.info(&format!("pid {parent} declined opportunistic TLS"));
             return Ok(0);
         }
-        (_, [b'y']) => {
+        (_, [b'Y']) => {
+            net::discard(&control);
+            Some(control)
+        }
+        (_, [byte]) => {
             // The program reads EOF: it gets no notification.
-            drop(control);
+            net::hang_up(control);
+            if byte != b'y' {
+                return Err(Fatal::user("unrecognized command on control socket"));
+            }
             None
         }
-        (_, [b'Y']) => Some(control),
-        _ => return Err(Fatal::user("unrecognized command on control socket")),
     };
     context.info(&format!("pid {parent} accepted opportunistic TLS"));
     let number = notification.as_ref().map(AsRawFd::as_raw_fd);

@@ -182,6 +182,21 @@ pub fn end_sending(socket: impl AsFd) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
+/// Throws away what has arrived. If that is still there when a Unix socket is closed, its
+/// peer gets ECONNRESET instead of the end.
+pub fn discard(socket: impl AsFd) {
+    let mut buf = [0; 4096];
+    while receive_at_once(socket.as_fd(), &mut buf).is_ok_and(|count| count > 0) {}
+}
+
+/// Closes a Unix socket that no other process has: the peer reads what it was sent and
+/// then the end, whatever it has sent itself. From now on it cannot send any more (EPIPE).
+pub fn hang_up(socket: OwnedFd) {
+    // SAFETY: the descriptor is borrowed for the call, which touches no memory.
+    let _ = unsafe { calls::shutdown(socket.as_fd().as_raw_fd(), libc::SHUT_RD) };
+    discard(&socket);
+}
+
 /// ENOSYS if the kernel has no number of their own for the calls of
 /// [`receive_at_once`], [`send_at_once`], [`end_sending`] and [`acknowledge`], but only
 /// socketcall(2), as on i386 and s390x before Linux 4.3.
@@ -269,6 +284,34 @@ mod tests {
             }
         };
         assert_eq!(failed, Errno::EAGAIN);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
+    fn peer_reads_the_end_though_nobody_has_read_what_it_sent() {
+        for unread in [0, 1, 20_000] {
+            let (ours, peer) = socket_pair().unwrap();
+            let sent = vec![0; unread];
+            assert_eq!(send(&peer, &sent), Ok(unread));
+            discard(&ours);
+            assert_eq!(send(&peer, &sent), Ok(unread));
+            assert_eq!(send(&ours, b"ab"), Ok(2));
+            hang_up(ours);
+            let mut buf = [0; 8];
+            assert_eq!(crate::fd::read(&peer, &mut buf), Ok(2));
+            assert_eq!(crate::fd::read(&peer, &mut buf), Ok(0));
+            assert_eq!(send(&peer, b"x"), Err(Errno::EPIPE));
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
+    fn what_is_discarded_does_not_reset_a_closed_socket() {
+        let (ours, peer) = socket_pair().unwrap();
+        assert_eq!(send(&peer, b"ab"), Ok(2));
+        discard(&ours);
+        drop(ours);
+        assert_eq!(crate::fd::read(&peer, &mut [0; 8]), Ok(0));
     }
 
     #[test]

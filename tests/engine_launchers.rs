@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::sys::signal::Signal;
 
 use crate::util::tls::{connect, tlsc, tlsd};
-use crate::util::{Cmd, Ended, TempDir, certs, cmd, tcp_pair};
+use crate::util::{Cmd, Ended, TempDir, certs, cmd, need, tcp_pair};
 
 /// A directory with an engine that shows its command line on standard error,
 /// and then runs `script`; `$fd` is its notification descriptor.
@@ -295,6 +295,14 @@ fn signals_directory_and_descriptors_pass_through() {
         (usr1, false)
     );
     assert_eq!(state(server(&[], &signals).ignored("PIPE")), (0, true));
+    if need(&["python3"]) {
+        // SIGRTMIN of glibc, which musl reserves for itself.
+        let blocking = "set -- python3 -c 'import os, signal, sys; \
+                        signal.pthread_sigmask(signal.SIG_BLOCK, {34}); \
+                        os.execv(sys.argv[1], sys.argv[1:])' \"$@\"";
+        let (blocked, _) = state(server(&[], &signals).prelude(blocking));
+        assert_eq!(blocked, 1 << (34 - 1));
+    }
     let dir = TempDir::new();
     let here = std::fs::canonicalize(dir.path()).unwrap();
     let place = told(server(&[], &["pwd"]).cwd(dir.path()));

@@ -1,5 +1,6 @@
 //! Starting a child without a copy of the parent, and waiting for it.
 
+mod mask;
 mod vfork;
 mod wait;
 
@@ -8,11 +9,11 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::Pid;
 
 use crate::exec::{Image, c_strings, search};
 use crate::{Env, fd, signal};
+use mask::Mask;
 use vfork::until_exec;
 
 pub use wait::{Ended, reap_any, wait};
@@ -68,11 +69,9 @@ impl<'a> Child<'a> {
         let args = c_strings(self.argv)?;
         let image = Image::new(&args, self.env);
         // No handler may run in the child while it shares our memory.
-        let mut former = SigSet::empty();
-        let all = Some(&SigSet::all());
-        nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, all, Some(&mut former))?;
+        let former = mask::block_all()?;
         let mask = if self.open_mask {
-            SigSet::empty()
+            Mask::empty()
         } else {
             former
         };
@@ -82,18 +81,18 @@ impl<'a> Child<'a> {
                 Err(errno) => errno,
             })
         });
-        former.thread_set_mask()?;
+        former.set()?;
         result
     }
 
     /// In the child: sets up descriptors and signals.
-    fn prepare(&self, mask: &SigSet) -> Result<(), Errno> {
+    fn prepare(&self, mask: &Mask) -> Result<(), Errno> {
         for (fd, number) in &self.descriptors {
             // SAFETY: this is the child, which execs or exits. The parent's
             // descriptors do not change.
             unsafe { fd::replace(fd, *number) }?;
         }
         signal::reset_caught();
-        mask.thread_set_mask()
+        mask.set()
     }
 }

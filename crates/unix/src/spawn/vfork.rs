@@ -94,7 +94,7 @@ mod tests {
     use crate::Env;
     use crate::exec::Image;
     use crate::spawn::Child;
-    use nix::sys::signal::SigSet;
+    use crate::spawn::mask::Mask;
 
     #[test]
     #[cfg_attr(miri, ignore = "miri has no clone")]
@@ -109,7 +109,7 @@ mod tests {
         let args = [CString::from(c"x")];
         let paths = [c"/nonexistent/x", c"/etc/passwd/x"].map(CString::from);
         let image = Image::new(&args, &env);
-        let run = || match child.prepare(&SigSet::empty()) {
+        let run = || match child.prepare(&Mask::empty()) {
             Ok(()) => image.exec(&paths),
             Err(errno) => errno,
         };

@@ -175,6 +175,32 @@ fn report_sets_only_the_engines_variables() {
 }
 
 #[test]
+fn a_variable_too_long_for_exec_is_unset_and_the_program_runs() {
+    // "SSL_CLIENT_S_DN=", the value and a NUL have 128 KiB in the first case.
+    for (len, told) in [
+        (131_055, "x 131055\n"),
+        (
+            131_056,
+            "s6-tlsd: warning: too long for a variable, so unset: SSL_CLIENT_S_DN\nx unset\n",
+        ),
+    ] {
+        let dir = fake(&format!(
+            "exec 2>/dev/null; {{ printf 'SSL_CLIENT_S_DN='; head -c {len} /dev/zero | tr '\\0' x; \
+             printf '\\0SSL_CIPHER=x\\0\\0'; }} >/dev/fd/$fd"
+        ));
+        let show = "[ -z \"${SSL_CLIENT_S_DN+x}\" ] && len=unset || len=${#SSL_CLIENT_S_DN}; \
+                    echo $SSL_CIPHER $len >&2";
+        let server = cmd(["s6-tlsd", "sh", "-c", show]).env("SSL_CLIENT_S_DN", "inherited");
+        let output = network(server.path_first(dir.path())).run().success();
+        assert!(
+            output.err().ends_with(&format!("\n{told}")),
+            "{}",
+            output.err()
+        );
+    }
+}
+
+#[test]
 fn missing_engine_is_named() {
     let dir = TempDir::new();
     let copy = |name: &str| {

@@ -12,7 +12,7 @@ use unix::{Errno, Pid};
 use crate::check;
 use crate::clean_env::clean;
 use crate::engine_command::Cleartext;
-use crate::notification;
+use crate::notification::{self, NotSet};
 use crate::options::Options;
 
 /// `s6-tlsd`.
@@ -58,10 +58,14 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
         return outcome(pid, options);
     };
     drop(children);
-    if let Some(names) = notification::apply(&report, &mut context.env) {
+    let NotSet { refused, too_long } = notification::apply(&report, &mut context.env);
+    if let Some(names) = refused {
         context.warn(&format!(
             "the engine sent variables that it may not set: {names}"
         ));
+    }
+    if let Some(names) = too_long {
+        context.warn(&format!("too long for a variable, so unset: {names}"));
     }
     if !options.keep {
         clean(&mut context.env);

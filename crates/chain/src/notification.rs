@@ -12,6 +12,10 @@ use unix::{Env, Errno};
 /// which has room for at most 32768 empty names, each with a variable of some 25 bytes.
 const LIMIT: usize = 1 << 20;
 
+/// The longest string that Linux hands on to a program, its NUL included (MAX_ARG_STRLEN with
+/// pages of 4 KiB).
+const LONGEST: usize = 128 << 10;
+
 /// The variables that an engine may set. The rest of the chain has rights that the engine gave
 /// up, and obeys variables such as LD_PRELOAD and PATH: a compromised engine must not set those.
 pub const NAMES: [&str; 8] = [
@@ -46,16 +50,41 @@ pub fn read(fd: impl AsFd) -> Result<Option<Vec<u8>>, Errno> {
     Ok(None)
 }
 
+/// The variables of a report that could not be set as it asks, for messages.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct NotSet {
+    /// Those that an engine may not set. They are as before.
+    pub refused: Option<String>,
+    /// Those that are too long for any program. They are unset.
+    pub too_long: Option<String>,
+}
+
 /// Sets and unsets the variables of a complete report, but only those that an engine may set.
-/// Returns the names of the others for a message, quoted, since a compromised engine may have
-/// written anything.
-pub fn apply(report: &[u8], env: &mut Env) -> Option<String> {
+/// Unsets those that are too long: the peer has chosen their values, and they would keep the
+/// program from being run.
+pub fn apply(report: &[u8], env: &mut Env) -> NotSet {
     let strings = report.split(|byte| *byte == 0);
-    let changes = strings.filter(|string| !string.is_empty()).map(change);
-    let (changes, left_out): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| may_set(name));
-    env.update(&changes);
-    let ((first, _), others) = left_out.split_first()?;
-    let first = quoted(first);
+    let strings = strings.filter(|string| !string.is_empty());
+    let (strings, refused): (Vec<_>, Vec<_>) =
+        strings.partition(|string| may_set(change(string).0));
+    let fits = |string: &[u8]| string.len() < LONGEST;
+    let changes = strings.iter().map(|string| match change(string) {
+        (name, value) if fits(string) => (name, value),
+        (name, _) => (name, None),
+    });
+    env.update(&changes.collect::<Vec<_>>());
+    let too_long: Vec<_> = strings.into_iter().filter(|string| !fits(string)).collect();
+    NotSet {
+        refused: names(&refused),
+        too_long: names(&too_long),
+    }
+}
+
+/// The names in strings of a report, quoted, since a compromised engine may have written
+/// anything. None if there are no strings.
+fn names(strings: &[&[u8]]) -> Option<String> {
+    let (first, others) = strings.split_first()?;
+    let first = quoted(change(first).0);
     Some(match others.len() {
         0 => first,
         count => format!("{first} and {count} more"),
@@ -135,14 +164,33 @@ mod tests {
         for string in names.split(' ') {
             let name = string.split('=').next().unwrap_or_default();
             let report = [string.as_bytes(), b"\0\0"].concat();
-            assert_eq!(apply(&report, &mut env), Some(quoted(name.as_bytes())));
+            let refused = apply(&report, &mut env).refused;
+            assert_eq!(refused, Some(quoted(name.as_bytes())));
         }
         assert_eq!(set(&env), [("PATH".into(), "/bin".into())]);
         let many = [b"UID=0\0".repeat(3), vec![0]].concat();
-        assert_eq!(apply(&many, &mut env).as_deref(), Some("UID and 2 more"));
+        let refused = apply(&many, &mut env).refused;
+        assert_eq!(refused.as_deref(), Some("UID and 2 more"));
         let long = [b"X\x1b".repeat(1000), vec![0, 0]].concat();
         let shown = "X\\x1b".repeat(128) + "...";
-        assert_eq!(apply(&long, &mut env), Some(shown));
+        assert_eq!(apply(&long, &mut env).refused, Some(shown));
+    }
+
+    #[test]
+    fn a_variable_that_is_too_long_is_unset_and_named() {
+        let name = "SSL_CLIENT_S_DN";
+        for (len, too_long) in [(LONGEST - 1, None), (LONGEST, Some(name.to_owned()))] {
+            let mut env = Env::default();
+            env.set(name, "inherited");
+            let value = "x".repeat(len - name.len() - 1);
+            let report = format!("SSL_GROUP=x\0{name}={value}\0SSL_CIPHER=y\0\0");
+            let refused = None;
+            let expected = NotSet { refused, too_long };
+            assert_eq!(apply(report.as_bytes(), &mut env), expected);
+            let fits = expected.too_long.is_none();
+            assert_eq!(env.get(name), fits.then_some(OsStr::new(&value)));
+            assert_eq!(set(&env).len(), if fits { 3 } else { 2 });
+        }
     }
 
     #[test]
@@ -151,7 +199,7 @@ mod tests {
         env.set("SSL_CIPHER", "inherited");
         env.set("SSL_GROUP", "inherited");
         let report = b"SSL_CLIENT_S_DN_Email=1=2\0SSL_CIPHER\0SSL_GROUP=\0SSL_CB_1\0\0";
-        assert_eq!(apply(report, &mut env), None);
+        assert_eq!(apply(report, &mut env), NotSet::default());
         let expected = [("SSL_CLIENT_S_DN_Email", "1=2"), ("SSL_GROUP", "")];
         assert_eq!(set(&env), expected.map(|(n, v)| (n.into(), v.into())));
     }

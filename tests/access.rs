@@ -1,13 +1,14 @@
 //! s6-tcpserver-access: every row of what it decides.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+mod banner;
+mod ident;
+
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::{Arc, Barrier};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, mounted, need, pipe, skip};
+use crate::util::{Answer, Cmd, DnsServer, TempDir, cmd, mounted, need, skip};
 
 /// Far less than the limits that hold without `-t`, and more than a busy machine takes.
 const EARLY: Duration = Duration::from_secs(20);
@@ -471,124 +472,6 @@ fn a_resolv_conf_that_cannot_be_read_is_a_warning_and_with_w_a_refusal() {
     let refused = said(&run(&["-w"]).code(111).err());
     let reason = format!("deny pid ip 127.0.0.9 reason {why}");
     assert!(refused.contains(&reason), "{refused}");
-}
-
-#[test]
-fn ident_is_queried_only_with_r() {
-    // Each test uses its own client address, so that tests do not interfere.
-    let Ok(socket) = TcpListener::bind("127.0.0.77:113") else {
-        skip("port 113 cannot be bound");
-        return;
-    };
-    std::thread::spawn(move || {
-        for (i, stream) in socket.incoming().enumerate() {
-            let mut stream = stream.unwrap();
-            let mut question = [0; 11];
-            let _ = stream.read_exact(&mut question);
-            let answer = if i == 0 {
-                "USERID : UNIX : joe"
-            } else {
-                "ERROR : NO-USER"
-            };
-            let _ = write!(stream, "4000 , 80 : {answer}\r\n");
-        }
-    });
-    let run = |options: &[&str]| access(options).env("TCPREMOTEIP", "127.0.0.77").run();
-    assert_eq!(run(&["-Hr"]).success().out(), "unset unset joe none\n");
-    let output = run(&["-Hrv3"]).success();
-    assert_eq!(output.out(), "unset unset unset none\n");
-    assert!(
-        output
-            .err()
-            .contains("warning: ident server replied: no such user\n")
-    );
-    let refused = |ip: &str| format!("s6-tcpserver-access: pid info: deny pid ip {ip}");
-    let output = run(&["-Hrw"]).code(2);
-    let no_user = " reason ident server replied: no such user";
-    assert_eq!(said(&output.err()), refused("127.0.0.77") + no_user);
-    let client = cmd(["s6-ident-client", "127.0.0.77", "4000", "127.0.0.1", "80"]).run();
-    client.fatal(
-        1,
-        "s6-ident-client: warning: ident server replied: no such user",
-    );
-}
-
-#[test]
-fn a_client_without_an_ident_server_is_refused_only_with_w() {
-    // Nothing listens on port 113 of the first one; no query to the other one can start,
-    // because the server's address is not ours.
-    for (remote, local, why) in [
-        ("127.0.0.78", "127.0.0.1", "Connection refused"),
-        ("127.0.0.78", "192.0.2.1", "Cannot assign requested address"),
-    ] {
-        let run = |options: &[&str]| {
-            let access = access(options).env("TCPREMOTEIP", remote);
-            access.env("TCPLOCALIP", local).run()
-        };
-        let why = format!("unable to ask the ident server: {why}");
-        let refused = said(&run(&["-Hrw"]).code(111).err());
-        let line = format!("deny pid ip {remote} reason {why}");
-        assert!(refused.contains(&line), "{refused}");
-        assert!(refused.ends_with(&format!("fatal: {why}")), "{refused}");
-        let served = run(&["-Hrv3"]).success();
-        assert_eq!(served.out(), "unset unset unset none\n");
-        let warning = format!("warning: {why}\n");
-        assert!(served.err().contains(&warning), "{}", served.err());
-    }
-}
-
-#[test]
-fn an_ident_server_that_does_not_answer_costs_no_more_than_the_time_limit() {
-    let Ok(_silent) = TcpListener::bind("127.0.0.80:113") else {
-        skip("port 113 cannot be bound");
-        return;
-    };
-    let started = Instant::now();
-    let run = access(&["-Hr", "-t", "200"])
-        .env("TCPREMOTEIP", "127.0.0.80")
-        .run();
-    let said = said(&run.code(99).err());
-    assert_eq!(said, "s6-tcpserver-access: pid fatal: time limit reached");
-    assert!(started.elapsed() < EARLY);
-}
-
-#[test]
-fn a_client_that_reads_no_banner_costs_no_more_than_the_time_limit() {
-    let (_reader, full) = pipe();
-    unix::fd::nonblocking(&full).unwrap();
-    while nix::unistd::write(&full, &[0; 4096]).is_ok() {}
-    let run = access(&["-H", "-B", "hello", "-t", "200"]).fd(1, full);
-    let said = said(&run.run().code(99).err());
-    assert_eq!(said, "s6-tcpserver-access: pid fatal: time limit reached");
-}
-
-#[test]
-fn ident_and_dns_are_queried_at_the_same_time() {
-    let Ok(ident) = TcpListener::bind("127.0.0.79:113") else {
-        skip("port 113 cannot be bound");
-        return;
-    };
-    // Neither server answers before both have been asked.
-    let both = Arc::new(Barrier::new(2));
-    let name = Answer::Together(Arc::clone(&both), "a.test");
-    let Some(dns) = DnsServer::start(&[
-        ("79.0.0.127.in-addr.arpa. PTR", name),
-        // Nobody asks for the local name, which an option gives.
-        ("1.0.0.127.in-addr.arpa. PTR", Answer::Nothing),
-    ]) else {
-        return;
-    };
-    std::thread::spawn(move || {
-        let mut stream = ident.accept().unwrap().0;
-        let _ = stream.read_exact(&mut [0; 11]);
-        both.wait();
-        let _ = stream.write_all(b"4000 , 80 : USERID : UNIX : joe\r\n");
-    });
-    let run = access(&["-r", "-l", "me", "-t", "20000"])
-        .env("TCPREMOTEIP", "127.0.0.79")
-        .env("DNSCACHEIP", dns.ip.to_string())
-        .run();
-    assert_eq!(run.success().out(), "a.test. me joe none\n");
 }
 
 #[test]

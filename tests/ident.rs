@@ -2,30 +2,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::util::{Output, accept, cmd, need, pipe, skip};
+use crate::util::{Output, accept, cmd, ident_listener, need, pipe};
 
-/// An IDENT server on an address of its own. It reads one query and answers
-/// with `pieces`, in which `PORTS` stands for the ports of the query. Its
-/// thread returns the query. None, with a message, if port 113 cannot be bound.
+/// An IDENT server. It reads one query and answers with `pieces`, in which `PORTS`
+/// stands for the ports of the query. Its thread returns the query. None, with a
+/// message, if port 113 cannot be bound.
 fn server(pieces: &'static [&'static str]) -> Option<(Ipv4Addr, JoinHandle<String>)> {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [x, y] = [2, 3].map(|i| std::process::id().to_be_bytes()[i]);
-    let ip = Ipv4Addr::new(127, x.max(1), y, NEXT.fetch_add(1, Ordering::Relaxed));
-    let listener = match TcpListener::bind((ip, 113)) {
-        Ok(listener) => listener,
-        Err(error) => {
-            assert!(
-                std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-                "{error}"
-            );
-            skip(&format!("no port 113: {error}"));
-            return None;
-        }
-    };
+    let (listener, ip) = ident_listener()?;
     let thread = std::thread::spawn(move || {
         let stream = accept(&listener);
         stream.set_nodelay(true).unwrap();

@@ -19,8 +19,8 @@ pub use certs::{Certs, certs};
 pub use dir::{TempDir, mounted};
 pub use dns::{Answer, DnsServer};
 pub use net::{
-    accept, free_port, is_listened_on, listener, listens, process_listens_on, refused_port,
-    tcp_pair,
+    accept, free_port, ident_listener, is_listened_on, listener, listens, process_listens_on,
+    refused_port, tcp_pair,
 };
 pub use numbers::Numbers;
 pub use process::{Output, Running};

@@ -1,6 +1,7 @@
 //! Sockets on the loopback interface.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
 use nix::unistd::Pid;
@@ -12,6 +13,25 @@ pub fn listener() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
+}
+
+/// A listener on the port of IDENT, and its address: each test has another one, even in several
+/// runs at a time. None, with a message, if the port cannot be bound.
+pub fn ident_listener() -> Option<(TcpListener, Ipv4Addr)> {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [x, y] = [2, 3].map(|i| std::process::id().to_be_bytes()[i]);
+    let ip = Ipv4Addr::new(127, x.max(1), y, NEXT.fetch_add(1, Ordering::Relaxed));
+    match TcpListener::bind((ip, 113)) {
+        Ok(listener) => Some((listener, ip)),
+        Err(error) => {
+            assert!(
+                std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+                "{error}"
+            );
+            super::skip(&format!("no port 113: {error}"));
+            None
+        }
+    }
 }
 
 /// A port for a program that cannot tell which one the kernel chose. Another

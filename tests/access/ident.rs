@@ -118,3 +118,70 @@ fn ident_and_dns_are_queried_at_the_same_time() {
         .run();
     assert_eq!(run.success().out(), "a.test. me joe none\n");
 }
+
+#[test]
+fn a_client_that_ident_refuses_with_w_does_not_wait_for_the_dns() {
+    let Some((ident, ip)) = ident_listener() else {
+        return;
+    };
+    let answers = ["ERROR : NO-USER", "nonsense"];
+    std::thread::spawn(move || {
+        for (stream, answer) in ident.incoming().zip(answers) {
+            let mut stream = stream.unwrap();
+            let _ = stream.read_exact(&mut [0; 11]);
+            let _ = write!(stream, "4000 , 80 : {answer}\r\n");
+        }
+    });
+    let Some(dns) = DnsServer::start(&[(&reversed(ip), Answer::Nothing)]) else {
+        return;
+    };
+    let started = Instant::now();
+    // No query can start from the last one, because that address is not ours.
+    for (local, code, why) in [
+        ("127.0.0.1", 2, "ident server replied: no such user"),
+        (
+            "127.0.0.1",
+            111,
+            "unable to ask the ident server: Protocol error",
+        ),
+        (
+            "192.0.2.1",
+            111,
+            "unable to ask the ident server: Cannot assign requested address",
+        ),
+    ] {
+        let run = access(&["-rw"])
+            .env("TCPLOCALIP", local)
+            .env("TCPREMOTEIP", ip.to_string())
+            .env("DNSCACHEIP", dns.ip.to_string());
+        let err = said(&run.run().code(code).err());
+        assert!(
+            err.contains(&format!("deny pid ip {ip} reason {why}")),
+            "{err}"
+        );
+    }
+    assert!(started.elapsed() < EARLY);
+}
+
+#[test]
+fn a_client_without_a_user_keeps_its_name_if_the_dns_answers_after_ident() {
+    let Some((ident, ip)) = ident_listener() else {
+        return;
+    };
+    let both = Arc::new(Barrier::new(2));
+    let name = Answer::Together(Arc::clone(&both), "a.test");
+    let Some(dns) = DnsServer::start(&[(&reversed(ip), name)]) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        let mut stream = ident.accept().unwrap().0;
+        let _ = stream.read_exact(&mut [0; 11]);
+        let _ = stream.write_all(b"4000 , 80 : ERROR : NO-USER\r\n");
+        both.wait();
+    });
+    let run = access(&["-r", "-l", "me", "-t", "20000"])
+        .env("TCPREMOTEIP", ip.to_string())
+        .env("DNSCACHEIP", dns.ip.to_string())
+        .run();
+    assert_eq!(run.success().out(), "a.test. me unset none\n");
+}

@@ -107,7 +107,8 @@ impl Resolver {
     }
 
     /// The names of `ips`, looked up at the same time: in lower case, with a final dot.
-    /// The task `alongside` runs meanwhile.
+    /// The task `alongside` runs meanwhile. If it ends all, lookups that have no result
+    /// yet fail.
     pub fn names(
         &self,
         ips: &[IpAddr],

@@ -46,6 +46,7 @@ pub struct Query {
     received: Vec<u8>,
     ports: (u16, u16),
     until: Instant,
+    required: bool,
     result: Option<Result<Reply, Errno>>,
 }
 
@@ -66,8 +67,15 @@ impl Query {
             received: Vec::new(),
             ports,
             until,
+            required: false,
             result: None,
         })
+    }
+
+    /// The same query. As a task it ends the others when it ends without a user, if
+    /// a user is `required`.
+    pub fn required(self, required: bool) -> Self {
+        Self { required, ..self }
     }
 
     /// The query as a task, if it was started.
@@ -132,6 +140,11 @@ impl Task for Query {
             Ok(Some(reply)) => self.result = Some(Ok(reply)),
             Err(errno) => self.result = Some(Err(errno)),
         }
+    }
+
+    fn ends_all(&self) -> bool {
+        let user = matches!(self.result, Some(Ok(Reply::User(_))));
+        self.required && self.result.is_some() && !user
     }
 }
 

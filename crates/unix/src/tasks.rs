@@ -19,6 +19,11 @@ pub trait Task {
     /// Goes on as far as possible without waiting. It may be called when none of
     /// the events has happened.
     fn step(&mut self, now: Instant);
+
+    /// Whether its result makes those of the tasks beside it useless.
+    fn ends_all(&self) -> bool {
+        false
+    }
 }
 
 /// The events that tasks wait for, any one of them.
@@ -46,11 +51,12 @@ impl<'a> Waits<'a> {
 }
 
 /// Waits until one of `tasks` can go on, and steps all that are not finished.
-/// The caller repeats this until it returns false: all tasks are finished, or
-/// `deadline` has passed.
+/// The caller repeats this until it returns false: all tasks are finished, one of
+/// them ends all, or `deadline` has passed.
 pub fn turn(tasks: &mut [&mut dyn Task], deadline: Option<Instant>) -> Result<bool, Errno> {
     let over = deadline.is_some_and(|end| end <= Instant::now());
-    if over || tasks.iter().all(|task| task.is_finished()) {
+    let ended = tasks.iter().any(|task| task.ends_all());
+    if over || ended || tasks.iter().all(|task| task.is_finished()) {
         return Ok(false);
     }
     let mut waits = Waits::default();
@@ -88,6 +94,9 @@ mod tests {
         read: Option<usize>,
     }
 
+    /// It ends all tasks once it has read this many bytes.
+    const LAST: usize = 5;
+
     impl Task for Reader {
         fn is_finished(&self) -> bool {
             self.read.is_some()
@@ -107,10 +116,15 @@ mod tests {
                 self.read = fd::read(&self.from, &mut [0; 8]).ok();
             }
         }
+
+        fn ends_all(&self) -> bool {
+            self.read == Some(LAST)
+        }
     }
 
     fn reader(until: Option<Duration>) -> (Reader, OwnedFd) {
         let (from, to) = fd::pipe().unwrap();
+        fd::nonblocking(&from).unwrap();
         let until = until.map(|after| Instant::now() + after);
         let read = None;
         (Reader { from, until, read }, to)
@@ -138,6 +152,16 @@ mod tests {
         waits.writable(to.as_fd());
         let late = Instant::now() + Duration::from_secs(20);
         assert_eq!(poll::until(&mut waits.descriptors, Some(late)), Ok(true));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no poll")]
+    fn task_that_ends_all_ends_tasks_that_are_not_finished() {
+        let ((mut one, to), (mut other, _to)) = (reader(None), reader(None));
+        fd::write_all(&to, &[0; LAST]).unwrap();
+        assert_eq!(turn(&mut [&mut one, &mut other], None), Ok(true));
+        assert_eq!(turn(&mut [&mut one, &mut other], None), Ok(false));
+        assert_eq!(other.read, None);
     }
 
     #[test]

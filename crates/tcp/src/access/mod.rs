@@ -151,7 +151,11 @@ impl Access<'_> {
             return Err(self.refused_by(&rule));
         }
         let mut query = self.options.ident.then(|| self.query_ident());
-        let looked_up = self.look_up(Query::task(&mut query));
+        let looked_up = match query {
+            // `user` refuses the client.
+            Some(Err(_)) if self.options.strict => None,
+            _ => self.look_up(Query::task(&mut query)),
+        };
         let user = query.map_or(Ok(None), |query| self.user(query))?;
         let (local_name, remote_name) = self.names(looked_up)?;
         if let (Decision::None, Some(ruleset), Some(name)) =
@@ -246,10 +250,12 @@ impl Access<'_> {
         Ok(())
     }
 
-    /// Starts the query to the client's IDENT server.
+    /// Starts the query to the client's IDENT server. With strict resolution it ends
+    /// the lookups of names when it ends without a user: the client is refused then.
     fn query_ident(&self) -> Result<Query, Errno> {
         let Connection { remote, local, .. } = self.connection;
-        Query::new(remote, local, ident::until(self.deadline))
+        let query = Query::new(remote, local, ident::until(self.deadline))?;
+        Ok(query.required(self.options.strict))
     }
 
     /// The user in the reply of the IDENT server; None if it names none.

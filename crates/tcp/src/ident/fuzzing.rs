@@ -52,6 +52,7 @@ fn ask(reply: &[u8], size: usize) -> Option<Result<Reply, Errno>> {
         received: Vec::new(),
         ports: PORTS,
         until: until(None),
+        required: false,
         result: None,
     };
     for piece in reply.chunks(size) {

@@ -45,6 +45,7 @@ fn query(until: Instant) -> (Query, UnixStream) {
         received: Vec::new(),
         ports: (6191, 23),
         until,
+        required: false,
         result: None,
     };
     (query, server)
@@ -121,6 +122,22 @@ fn only_a_query_that_was_started_is_a_task() {
     assert!(Query::task(&mut Some(Ok(query(far()).0))).is_some());
     assert!(Query::task(&mut Some(Err(Errno::ENETUNREACH))).is_none());
     assert!(Query::task(&mut None).is_none());
+}
+
+#[test]
+fn query_ends_the_tasks_beside_it_only_without_a_user_that_is_required() {
+    let ends = |required, reply: &[u8]| {
+        let (query, mut server) = query(far());
+        let mut query = query.required(required);
+        server.write_all(reply).unwrap();
+        assert!(!query.ends_all());
+        while turn(&mut [&mut query], None).unwrap() {}
+        query.ends_all()
+    };
+    assert!(ends(true, b"6191,23:ERROR:NO-USER\n"));
+    assert!(ends(true, b"nonsense\n"));
+    assert!(!ends(true, b"6191,23:USERID:UNIX:joe\n"));
+    assert!(!ends(false, b"6191,23:ERROR:NO-USER\n"));
 }
 
 #[test]

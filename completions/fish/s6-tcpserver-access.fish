@@ -41,7 +41,7 @@ complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s p -d 'refuse
 complete -c s6-tcpserver-access -n __s6-tcpserver-access_options -s P -d 'accept a client whatever its name resolves to (default)'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s l -x -d 'our own host name, instead of a lookup'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s B -x -d 'text to send to the client first, in clear'
-complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'time limit for lookups and rules together (default: none)'
+complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s t -x -d 'time limit for everything before prog (default: none)'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s i -xa '(__fish_complete_directories)' -d 'directory with the access rules'
 complete -c s6-tcpserver-access -n 'test -z "$(__s6-tcpserver-access_rest)"' -s x -rF -d 'file with the access rules'
 

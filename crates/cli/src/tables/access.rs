@@ -155,8 +155,8 @@ pub(super) const TIMEOUT: OptionSpec = OptionSpec {
     long: "timeout",
     argument: Argument::Number("ms"),
     effect: Effect::SetUnlessZero(Id::Access(Access::Timeout)),
-    help: "time limit for lookups and rules together (default: none)",
-    doc: paragraph("limit for lookups and rules together; 0 (default): none."),
+    help: "time limit for everything before prog (default: none)",
+    doc: paragraph("limit for banner, lookups and rules together; 0 (default): none."),
 };
 
 pub(super) const RULES_DIRECTORY: OptionSpec = OptionSpec {

@@ -234,12 +234,13 @@ impl Access<'_> {
         Fatal::new(TIMED_OUT, "time limit reached")
     }
 
+    /// Writes the banner, whatever its length, until the deadline.
     fn banner(&self) -> Result<(), Fatal> {
         let _quiet = unix::signal::ignore_sigpipe();
         let mut rest = &self.options.banner[..];
         while !rest.is_empty() {
             let ready = poll::ready(fd::stdout(), PollFlags::POLLOUT, self.deadline);
-            let written = ready.and_then(|()| nix::unistd::write(fd::stdout(), rest));
+            let written = ready.and_then(|()| fd::write_first(fd::stdout(), rest));
             match written {
                 Ok(count) => rest = &rest[count..],
                 Err(Errno::EINTR | Errno::EAGAIN) => {}

@@ -45,6 +45,21 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
+/// A pipe with any room has room for this many bytes (_POSIX_PIPE_BUF).
+const PIECE: usize = 512;
+
+/// Writes the first of `bytes` to a descriptor that poll(2) says is ready. It does not
+/// wait for more room, even if the descriptor is blocking.
+pub fn write_first(fd: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    match crate::net::send_at_once(&fd, bytes) {
+        Err(Errno::ENOTSOCK) => {
+            let piece = bytes.get(..PIECE).unwrap_or(bytes);
+            nix::unistd::write(fd.as_fd(), piece)
+        }
+        sent => sent,
+    }
+}
+
 /// Writes `bytes` if the descriptor takes some of them without waiting. Errors are
 /// ignored.
 pub fn try_write(fd: impl AsFd, bytes: &[u8]) {
@@ -74,6 +89,25 @@ mod tests {
         std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut received).unwrap();
         assert_eq!(writing.join().unwrap(), Ok(()));
         assert!(received == sent, "{}", received.len());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
+    fn first_write_waits_for_no_more_room_though_the_descriptor_blocks() {
+        let long = [0; 1 << 20];
+        let (reader, writer) = pipe().unwrap();
+        crate::fd::nonblocking(&writer).unwrap();
+        while nix::unistd::write(&writer, &long).is_ok() {}
+        crate::fd::blocking(&writer).unwrap();
+        // Now there is room, but less than for all.
+        read(&reader, &mut [0; 8192]).unwrap();
+        assert_eq!(write_first(&writer, &long), Ok(PIECE));
+        assert_eq!(write_first(&writer, b"abc"), Ok(3));
+        drop(reader);
+        let (socket, _peer) = crate::net::socket_pair().unwrap();
+        let sent = write_first(&socket, &long).unwrap();
+        assert!((PIECE + 1..long.len()).contains(&sent), "{sent}");
+        assert_eq!(write_first(&socket, &long), Err(Errno::EAGAIN));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 
 pub use inherited::close_inherited;
-pub use io::{pipe, read, try_write, write_all};
+pub use io::{pipe, read, try_write, write_all, write_first};
 pub(crate) use place::replace;
 pub use place::{copy_to, inherit, move_to};
 pub use standard::{guard_standard, message, reserve_stderr, stdin, stdout};

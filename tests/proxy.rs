@@ -109,6 +109,26 @@ fn invalid_header_has_its_exit_code() {
 }
 
 #[test]
+fn a_path_with_a_control_character_is_refused() {
+    let path = |text: &[u8]| [text, &[0; 108]].concat()[..108].to_vec();
+    let run = |remote: &[u8], local: &[u8]| {
+        let header = v2(1, 0x31, &[path(remote), path(local)].concat());
+        let show = "echo $PROTO $IPCREMOTEPATH $IPCLOCALPATH";
+        cmd(["proxy-server", "sh", "-c", show]).input(header).run()
+    };
+    // What follows a NUL is no part of the path.
+    let plain = run(b"/a b\0\n", "/\u{e9}".as_bytes()).success();
+    assert_eq!(plain.out(), "IPC /a b /\u{e9}\n");
+    let odd = b"/a\n\x1b[2Jx";
+    for (remote, local) in [(&odd[..], &b"/l"[..]), (b"/r", odd)] {
+        let output = run(remote, local).code(1);
+        assert_eq!(output.out(), "");
+        let why = ": fatal: invalid path in PROXY header\n";
+        assert!(output.err().ends_with(why), "{}", output.err());
+    }
+}
+
+#[test]
 fn tls_variables_of_the_proxy_survive_s6_tlsd() {
     let ssl = [
         &[0x01, 0, 0, 0, 0][..],

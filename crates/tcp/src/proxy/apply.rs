@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use cli::Fatal;
 use cli::address::{Endpoint, unmapped_ends};
+use cli::message::has_control;
 use unix::Env;
 
 use super::{Variable, invalid};
@@ -33,6 +34,21 @@ pub fn inet(ends: [Endpoint; 2]) -> Result<Vec<Variable>, Fatal> {
         ("TCPREMOTEPORT", text(&remote.port)),
         ("TCPLOCALIP", text(&local.address)),
         ("TCPLOCALPORT", text(&local.port)),
+    ])
+}
+
+/// The variables of a connection between Unix sockets with these paths, the remote one
+/// first. Whoever binds a socket chooses its path, so control characters are refused as
+/// they are in other values.
+pub fn ipc(paths: [&[u8]; 2]) -> Result<Vec<Variable>, Fatal> {
+    if paths.into_iter().any(has_control) {
+        return Err(invalid("path in PROXY header"));
+    }
+    let [remote, local] = paths.map(<[u8]>::to_vec);
+    Ok(vec![
+        ("PROTO", b"IPC".to_vec()),
+        ("IPCREMOTEPATH", remote),
+        ("IPCLOCALPATH", local),
     ])
 }
 

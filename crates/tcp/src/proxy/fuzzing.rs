@@ -8,10 +8,9 @@ use cli::address::{Ip, parse_port};
 use super::read::Input;
 use super::{Header, Variable, Versions, header, v1, v2};
 
-/// The input is a PROXY header. No more than the header is read, no value has a NUL,
-/// a header is read alike whether one version is accepted or both and in pieces of any size, and
-/// one that is written
-/// from the variables gives the same variables.
+/// The input is a PROXY header. No more than the header is read, no value has a control
+/// character, a header is read alike whether one version is accepted or both and in pieces
+/// of any size, and one that is written from the variables gives the same variables.
 pub fn proxy(input: &[u8]) -> bool {
     let in_pieces = |versions, size| {
         let mut source = Input::in_pieces(input, size);
@@ -56,12 +55,7 @@ pub fn proxy(input: &[u8]) -> bool {
         return true;
     };
     for (name, value) in &variables {
-        let odd = if name.starts_with("SSL_") {
-            cli::message::has_control(value)
-        } else {
-            // A path may have any other byte.
-            value.contains(&0)
-        };
+        let odd = cli::message::has_control(value);
         assert!(!odd, "{name} is {value:?}");
         if name.ends_with("IP") || name.ends_with("PORT") {
             let plain = |byte: &u8| byte.is_ascii_hexdigit() || b".:".contains(byte);

@@ -3,7 +3,7 @@
 use cli::Fatal;
 use cli::address::{Endpoint, Ip};
 
-use super::apply::inet;
+use super::apply::{inet, ipc};
 use super::read::Input;
 use super::{Header, Variable, invalid, tlv, v1};
 
@@ -90,7 +90,10 @@ fn addresses(family: Family, block: &[u8]) -> Result<(Vec<Variable>, &[u8]), Fat
             let (ends, rest) = ends(block, Ip::V6).ok_or_else(short)?;
             Ok((inet(ends)?, rest))
         }
-        Family::Unix => paths(block).ok_or_else(short),
+        Family::Unix => {
+            let (paths, rest) = paths(block).ok_or_else(short)?;
+            Ok((ipc(paths)?, rest))
+        }
     }
 }
 
@@ -109,22 +112,12 @@ fn ends<const N: usize>(block: &[u8], ip: fn([u8; N]) -> Ip) -> Option<([Endpoin
     Some(([remote, local], rest))
 }
 
-fn paths(block: &[u8]) -> Option<(Vec<Variable>, &[u8])> {
-    let (remote, rest) = block.split_first_chunk::<PATH>()?;
-    let (local, rest) = rest.split_first_chunk::<PATH>()?;
-    let path = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .copied()
-            .take_while(|byte| *byte != 0)
-            .collect()
-    };
-    let variables = vec![
-        ("PROTO", b"IPC".to_vec()),
-        ("IPCREMOTEPATH", path(remote)),
-        ("IPCLOCALPATH", path(local)),
-    ];
-    Some((variables, rest))
+/// The remote and the local path, and the rest of the block.
+fn paths(block: &[u8]) -> Option<([&[u8]; 2], &[u8])> {
+    let (remote, rest) = block.split_at_checked(PATH)?;
+    let (local, rest) = rest.split_at_checked(PATH)?;
+    let paths = [remote, local].map(|field| field.split(|byte| *byte == 0).next());
+    Some((paths.map(Option::unwrap_or_default), rest))
 }
 
 #[cfg(test)]
@@ -223,6 +216,18 @@ pub mod tests {
         v6[26..28].fill(0xff);
         let expected = proxied(end("0.0.0.1", 3), end("0.0.0.2", 4));
         assert_eq!(parse(0x21, 0x21, &v6), expected);
+    }
+
+    #[test]
+    fn path_with_a_control_character_is_invalid() {
+        for at in [0, PATH - 1, PATH, 2 * PATH - 1] {
+            for control in *b"\n\x1b\x7f" {
+                let mut block = [b'p'; 2 * PATH];
+                block[at] = control;
+                let found = parse(0x21, 0x31, &block);
+                assert_eq!(found, Err(invalid("path in PROXY header")));
+            }
+        }
     }
 
     #[test]

@@ -168,21 +168,32 @@ fn tls_variables_of_the_proxy_survive_s6_tlsd() {
 }
 
 #[test]
-fn header_without_tls_keeps_variables_of_s6_tlsd() {
-    let block = [&INET[..], &[0x02, 0, 4], b"name"].concat();
+fn header_without_variables_about_tls_keeps_those_of_s6_tlsd() {
     let output = cmd(["proxy-server", "--before-tlsd"])
         .args(["env", "SSL_PROTOCOL=TLSv1.3", "SSL_CIPHER=ours"])
         .args(["proxy-server", "--after-tlsd", "sh", "-c", SHOW])
         .env("SSL_TLS_SNI_SERVERNAME", "ours")
-        .input(v2(1, 0x11, &block))
+        .input(v2(1, 0x11, &INET))
         .run();
     assert_eq!(
         output.success().out(),
         SHOWN.replace(
             "TCPLOCALIP",
-            "SSL_CIPHER=ours SSL_PROTOCOL=TLSv1.3 SSL_TLS_SNI_SERVERNAME=name TCPLOCALIP"
+            "SSL_CIPHER=ours SSL_PROTOCOL=TLSv1.3 SSL_TLS_SNI_SERVERNAME=ours TCPLOCALIP"
         )
     );
+}
+
+#[test]
+fn a_name_alone_from_the_proxy_replaces_all_variables_of_s6_tlsd() {
+    let output = cmd(["proxy-server", "--after-tlsd", "sh", "-c", SHOW])
+        .env("tlsbak_SSL_TLS_SNI_SERVERNAME", "name")
+        .env("SSL_TLS_SNI_SERVERNAME", "ours")
+        .env("SSL_PROTOCOL", "TLSv1.3")
+        .env("SSL_CIPHER", "ours")
+        .env("SSL_PEER_CERT_CN", "proxy")
+        .run();
+    assert_eq!(output.success().out(), "SSL_TLS_SNI_SERVERNAME=name ");
 }
 
 #[test]

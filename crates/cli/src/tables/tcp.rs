@@ -340,9 +340,8 @@ pub(super) const PROXY_SERVER: &[OptionSpec] = &[
         ),
         help: "read no header; restore the proxy's SSL variables",
         doc: paragraph(
-            "read no header; rename `tlsbak_SSL_*` back. If the proxy reported no TLS, the \
-             variables that s6-tlsd has set stay; only a name that the proxy reported replaces \
-             `SSL_TLS_SNI_SERVERNAME`.",
+            "read no header; rename `tlsbak_SSL_*` back, and unset those of the four variables \
+             that the proxy did not send. If it sent none, those that s6-tlsd has set stay.",
         ),
     },
 ];

@@ -16,11 +16,8 @@ const TLS: [(&str, &str); 4] = [
     ("SSL_PROTOCOL", "tlsbak_SSL_PROTOCOL"),
     ("SSL_CIPHER", "tlsbak_SSL_CIPHER"),
     ("SSL_PEER_CERT_CN", "tlsbak_SSL_PEER_CERT_CN"),
-    (NAME, "tlsbak_SSL_TLS_SNI_SERVERNAME"),
+    ("SSL_TLS_SNI_SERVERNAME", "tlsbak_SSL_TLS_SNI_SERVERNAME"),
 ];
-
-/// The server name that the client asked for. A proxy without TLS may know it, too.
-const NAME: &str = "SSL_TLS_SNI_SERVERNAME";
 
 /// The variables of a TCP connection between the remote and the local end.
 /// IPv4-mapped addresses become IPv4, so that access rules for IPv4 apply.
@@ -62,19 +59,17 @@ pub fn set(env: &mut Env, name: &'static str, value: &[u8], before_tls: bool) {
     );
 }
 
-/// Restores the saved variables, in place of those of our TLS layer. If the proxy
-/// reported no TLS, the variables of our layer stay, except that a server name from the
-/// proxy replaces ours.
+/// Restores the saved variables, in place of all four of our TLS layer: those describe
+/// the connection of the proxy then, not that of the client. Without any saved variable
+/// the variables of our layer stay.
 pub fn after_tls(env: &mut Env) {
-    let is_saved = |saved: &str| env.get(saved).is_some();
-    let proxy_has_tls = TLS
-        .iter()
-        .any(|(name, saved)| *name != NAME && is_saved(saved));
+    if TLS.iter().all(|(_, saved)| env.get(saved).is_none()) {
+        return;
+    }
     for (name, saved) in TLS {
         match env.get(saved).map(OsStr::to_owned) {
             Some(value) => env.set(name, value),
-            None if proxy_has_tls => env.unset(name),
-            None => {}
+            None => env.unset(name),
         }
         env.unset(saved);
     }
@@ -105,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn saved_server_name_alone_leaves_the_other_variables() {
+    fn saved_server_name_alone_replaces_all_four() {
         let mut env = Env::default();
         env.set("SSL_PROTOCOL", "own");
         env.set("SSL_CIPHER", "own");
         set(&mut env, "SSL_TLS_SNI_SERVERNAME", b"name", true);
         after_tls(&mut env);
         let found: Vec<_> = env.iter().map(|(_, value)| value).collect();
-        assert_eq!(found, ["own", "own", "name"]);
+        assert_eq!(found, ["name"]);
     }
 
     #[test]

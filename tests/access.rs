@@ -475,6 +475,19 @@ fn a_resolv_conf_that_cannot_be_read_is_a_warning_and_with_w_a_refusal() {
 }
 
 #[test]
+fn a_list_of_servers_without_an_address_is_a_warning_and_with_w_a_refusal() {
+    let run = |options: &[&str]| access(options).env("DNSCACHEIP", "127.0.0.99:53").run();
+    let why = "unable to set up name resolution: no valid address in DNSCACHEIP";
+    let output = run(&["-v2"]).success();
+    assert_eq!(output.out(), "unset unset unset none\n");
+    let warning = format!("warning: {why}\n");
+    assert!(output.err().contains(&warning), "{}", output.err());
+    let refused = said(&run(&["-w"]).code(111).err());
+    let reason = format!("deny pid ip 127.0.0.9 reason {why}");
+    assert!(refused.contains(&reason), "{refused}");
+}
+
+#[test]
 fn names_in_the_hosts_file_come_before_the_dns() {
     // The name depends on this machine.
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();

@@ -123,6 +123,30 @@ fn failures_have_their_reason() {
 }
 
 #[test]
+fn a_list_of_servers_without_an_address_is_an_error_that_names_its_variable() {
+    let why = "no valid address in DNSCACHEIP";
+    for servers in ["junk", "127.0.0.99:5353", ", localhost;[::1] "] {
+        let run = |argv: &[&str]| cmd(argv).env("DNSCACHEIP", servers).run();
+        let client = run(&["s6-tcpclient", "-t1", "h.test", "80", "true"]);
+        let line = format!("s6-tcpclient: fatal: unable to resolve h.test: {why}");
+        client.fatal(111, &line);
+        let records = run(&["s6-tlsa", "h.test", "true"]);
+        records.fatal_with(
+            111,
+            "s6-tlsa: fatal: unable to look up TLSA records",
+            &[why],
+        );
+    }
+    let Some(server) = DnsServer::start(&[]) else {
+        return;
+    };
+    let one = format!("junk {} 127.0.0.99:5353", server.ip);
+    let client = client(&server, &[], "h.test", 80).env("DNSCACHEIP", one);
+    let line = "s6-tcpclient: fatal: unable to resolve h.test: no such domain";
+    client.run().fatal(111, line);
+}
+
+#[test]
 fn failing_server_is_skipped() {
     let here = ip("127.0.0.1");
     let answers = [("x.test. A", Answer::Addresses(vec![here]))];

@@ -4,9 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use cli::address::{Address, Ip};
-use unix::{Env, Errno};
+use unix::Env;
 
-use crate::{Name, file};
+use crate::{Failure, Name, file};
 
 const FILE: &str = "/etc/resolv.conf";
 const MAX_SERVERS: usize = 16;
@@ -35,19 +35,19 @@ pub struct Config {
 impl Config {
     /// Reads the configuration from the variables `DNSCACHEIP` and `DNSQUALIFY`, and
     /// the rest from /etc/resolv.conf, which may be missing.
-    pub fn load(env: &Env) -> Result<Self, Errno> {
-        let file = file::content(FILE)?;
+    pub fn load(env: &Env) -> Result<Self, Failure> {
+        let file = file::content(FILE).map_err(Failure::System)?;
         let variable = |name| env.get(name).map(OsStrExt::as_bytes);
-        Ok(Self::new(
-            &file,
-            variable("DNSCACHEIP"),
-            variable("DNSQUALIFY"),
-        ))
+        Self::new(&file, variable("DNSCACHEIP"), variable("DNSQUALIFY"))
     }
 
-    pub(crate) fn new(file: &[u8], dnscacheip: Option<&[u8]>, dnsqualify: Option<&[u8]>) -> Self {
+    pub(crate) fn new(
+        file: &[u8],
+        dnscacheip: Option<&[u8]>,
+        dnsqualify: Option<&[u8]>,
+    ) -> Result<Self, Failure> {
         let mut config = Self::parse(file);
-        let servers = addresses(dnscacheip.unwrap_or_default());
+        let servers = addresses(dnscacheip.unwrap_or_default())?;
         if !servers.is_empty() {
             config.servers = servers;
         }
@@ -59,7 +59,7 @@ impl Config {
             config.suffixes = words(suffixes).filter_map(Name::parse).collect();
             config.ndots = None;
         }
-        config
+        Ok(config)
     }
 
     /// Parses resolv.conf(5). The last of several `search` and `domain` lines counts.
@@ -117,11 +117,16 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .take_while(|word| !word.starts_with(b"#") && !word.starts_with(b";"))
 }
 
-/// The addresses in a list. Other words are skipped.
-fn addresses(list: &[u8]) -> Vec<Address> {
-    list.split(|byte| b",; \t\r\n".contains(byte))
-        .filter_map(Address::parse)
-        .collect()
+/// The addresses in a list. Other words are skipped, unless there is nothing else: the
+/// servers of the file would be asked although somebody has named others.
+fn addresses(list: &[u8]) -> Result<Vec<Address>, Failure> {
+    let words = list.split(|byte| b",; \t\r\n".contains(byte));
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let addresses: Vec<_> = words.iter().copied().filter_map(Address::parse).collect();
+    if addresses.is_empty() && !words.is_empty() {
+        return Err(Failure::BadServers);
+    }
+    Ok(addresses)
 }
 
 #[cfg(test)]
@@ -138,16 +143,20 @@ mod tests {
         ips.map(Option::unwrap).collect()
     }
 
+    fn read(file: &[u8], dnscacheip: Option<&[u8]>, dnsqualify: Option<&[u8]>) -> Config {
+        Config::new(file, dnscacheip, dnsqualify).unwrap()
+    }
+
     const FILE: &[u8] = b"# comment\nnameserver 127.0.0.5 # ours\r\nnameserver\t::1\n\
         nameserver fe80::1%lo\nnameserver x\nnameserver\nsearch a.test  b.test\nother x\n";
 
     #[test]
     fn file_names_servers_and_suffixes() {
-        let config = Config::new(FILE, None, None);
+        let config = read(FILE, None, None);
         assert_eq!(config.servers, ips(&["127.0.0.5", "::1", "fe80::1%lo"]));
         assert_eq!(config.suffixes, names(&["a.test", "b.test"]));
         assert_eq!(config.rounds, ROUNDS);
-        let config = Config::new(b"search a\ndomain b.test c.test", None, None);
+        let config = read(b"search a\ndomain b.test c.test", None, None);
         assert_eq!(config.suffixes, names(&["b.test"]));
     }
 
@@ -155,7 +164,7 @@ mod tests {
     fn a_comment_configures_nothing() {
         let file = b"nameserver # 127.0.0.9\nsearch a.test # b.test\noptions ;timeout:1\n\
             ;nameserver 127.0.0.9\n#search c.test";
-        let config = Config::new(file, None, None);
+        let config = read(file, None, None);
         assert_eq!(config.servers, ips(&["127.0.0.1"]));
         assert_eq!(config.suffixes, names(&["a.test"]));
         assert_eq!(config.rounds, ROUNDS);
@@ -163,27 +172,41 @@ mod tests {
 
     #[test]
     fn local_host_is_the_server_if_there_is_no_other() {
-        assert_eq!(Config::new(b"", None, None).servers, ips(&["127.0.0.1"]));
+        assert_eq!(read(b"", None, None).servers, ips(&["127.0.0.1"]));
         let many = "nameserver 127.0.0.9\n".repeat(20);
-        assert_eq!(Config::new(many.as_bytes(), None, None).servers.len(), 16);
+        assert_eq!(read(many.as_bytes(), None, None).servers.len(), 16);
     }
 
     #[test]
     fn environment_replaces_the_file() {
-        let config = Config::new(FILE, Some(b"127.0.0.7,::1;127.0.0.8\t"), Some(b" c. d.e "));
+        let config = read(FILE, Some(b"127.0.0.7,::1;127.0.0.8\t"), Some(b" c. d.e "));
         assert_eq!(config.servers, ips(&["127.0.0.7", "::1", "127.0.0.8"]));
         assert_eq!(config.suffixes, names(&["c", "d.e"]));
-        let config = Config::new(FILE, Some(b""), Some(b""));
+        let config = read(FILE, Some(b""), Some(b""));
         assert_eq!(config.servers, ips(&["127.0.0.5", "::1", "fe80::1%lo"]));
         assert_eq!(config.suffixes, []);
-        let config = Config::new(b"nameserver 127.000.0.5", Some(b"127.000.00.010"), None);
+        let config = read(b"nameserver 127.000.0.5", Some(b"127.000.00.010"), None);
         assert_eq!(config.servers, ips(&["127.0.0.10"]));
+    }
+
+    #[test]
+    fn list_of_servers_without_an_address_is_an_error() {
+        for list in [&b"junk"[..], b"127.0.0.1:53", b" ,localhost"] {
+            assert_eq!(
+                Config::new(FILE, Some(list), None),
+                Err(Failure::BadServers)
+            );
+        }
+        let with_one = read(FILE, Some(b"junk 127.0.0.7:53;127.0.0.8"), None);
+        assert_eq!(with_one.servers, ips(&["127.0.0.8"]));
+        let without_words = read(FILE, Some(b" ,"), None);
+        assert_eq!(without_words, read(FILE, None, None));
     }
 
     #[test]
     fn options_change_timeouts_and_ndots() {
         let seconds = |file: &[u8]| -> Vec<u64> {
-            let rounds = Config::new(file, None, None).rounds;
+            let rounds = read(file, None, None).rounds;
             rounds.iter().map(Duration::as_secs).collect()
         };
         assert_eq!(seconds(b"options timeout:2"), [2, 2, 2]);
@@ -191,7 +214,7 @@ mod tests {
         assert_eq!(seconds(b"options attempts:9 timeout:0"), [1, 1, 1, 1, 1]);
         assert_eq!(seconds(b"options timeout:x attempts:300"), [3, 11, 45]);
         let file = b"options ndots:2\n";
-        assert_eq!(Config::new(file, None, None).ndots, Some(2));
-        assert_eq!(Config::new(file, None, Some(b"x")).ndots, None);
+        assert_eq!(read(file, None, None).ndots, Some(2));
+        assert_eq!(read(file, None, Some(b"x")).ndots, None);
     }
 }

@@ -9,6 +9,8 @@ use unix::Errno;
 pub enum Failure {
     /// The text to look up is not a domain name.
     BadName,
+    /// The variable DNSCACHEIP has no address.
+    BadServers,
     /// The caller's deadline has passed.
     Deadline,
     /// A server has called an answer authentic, and another one, which may not validate, says
@@ -44,6 +46,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadName => f.write_str("invalid domain name"),
+            Self::BadServers => f.write_str("no valid address in DNSCACHEIP"),
             Self::Deadline | Self::TimedOut => f.write_str("query timed out"),
             Self::Disagreement => {
                 f.write_str("DNS servers disagree on whether DNSSEC secures the records")

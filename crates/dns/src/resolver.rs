@@ -45,11 +45,11 @@ pub struct Resolver {
 impl Resolver {
     /// Reads the configuration. With `hosts`, also reads /etc/hosts, which then goes
     /// before the DNS. All lookups end by `deadline`.
-    pub fn new(env: &Env, hosts: bool, deadline: Option<Instant>) -> Result<Self, Errno> {
+    pub fn new(env: &Env, hosts: bool, deadline: Option<Instant>) -> Result<Self, Failure> {
         Ok(Self {
             config: Config::load(env)?,
             hosts: if hosts {
-                Hosts::load()?
+                Hosts::load().map_err(Failure::System)?
             } else {
                 Hosts::default()
             },

@@ -75,7 +75,7 @@ fn look_up(
     let none = |why: &str| format!("no authentic TLSA records of {owner}: {why}");
     let limit = Duration::from_secs(options.timeout.into());
     let mut resolver = Resolver::new(&context.env, false, deadline(started, limit))
-        .map_err(|errno| failed(unix::errno::text(errno)))?;
+        .map_err(|failure| failed(&failure.to_string()))?;
     let trusted = options.trust_resolver || resolver.keep_local_servers();
     let found = match Host::parse(host, true)? {
         Host::Name if !trusted => {

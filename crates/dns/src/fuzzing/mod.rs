@@ -104,18 +104,17 @@ fn check_host_name(name: &str) {
 pub fn resolv_conf(input: &[u8]) -> bool {
     let mut parts = input.splitn(3, |byte| *byte == 0);
     let file = parts.next().unwrap_or_default();
-    let config = Config::new(file, parts.next(), parts.next());
+    let Ok(config) = Config::new(file, parts.next(), parts.next()) else {
+        return false;
+    };
     assert!((1..=16).contains(&config.servers.len()));
     assert!((1..=5).contains(&config.rounds.len()));
     let limits = Duration::from_secs(1)..=Duration::from_secs(45);
     assert!(config.rounds.iter().all(|round| limits.contains(round)));
     let again = Config::new(&written(&config), None, None);
-    assert_eq!(
-        (&again.servers, again.ndots),
-        (&config.servers, config.ndots)
-    );
-    assert_eq!(again.suffixes, config.suffixes);
-    config != Config::new(b"", None, None)
+    let understood = |config: Config| (config.servers, config.ndots, config.suffixes);
+    assert_eq!(again.map(understood), Ok(understood(config.clone())));
+    Ok(config) != Config::new(b"", None, None)
 }
 
 /// `config` as a resolv.conf, without the timeouts, which may differ from round to round.

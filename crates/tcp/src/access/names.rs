@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use cli::Fatal;
 use cli::message::quoted;
 use dns::{Failure, Families, Resolver};
-use unix::Errno;
 use unix::tasks::Task;
 
 use super::{Access, Connection};
@@ -21,7 +20,7 @@ impl Access<'_> {
     /// Looks up the name of the remote end, and that of the local end unless an
     /// option gives it. The task `alongside` runs meanwhile. None if no names are
     /// wanted.
-    pub fn look_up(&self, alongside: Option<&mut dyn Task>) -> Option<Result<LookedUp, Errno>> {
+    pub fn look_up(&self, alongside: Option<&mut dyn Task>) -> Option<Result<LookedUp, Failure>> {
         if !self.options.lookups() {
             return None;
         }
@@ -43,23 +42,18 @@ impl Access<'_> {
     /// was not found or not confirmed.
     pub fn names(
         &self,
-        looked_up: Option<Result<LookedUp, Errno>>,
+        looked_up: Option<Result<LookedUp, Failure>>,
     ) -> Result<(Option<OsString>, Option<String>), Fatal> {
         let given = self.options.local_name.clone();
         let LookedUp { resolver, found } = match looked_up {
             None => return Ok((given, None)),
             Some(Ok(looked_up)) => looked_up,
-            Some(Err(errno)) if self.options.strict => {
-                let why = Fatal::system("set up name resolution", errno);
-                return Err(self.failed(why));
-            }
-            Some(Err(errno)) => {
-                let why = unix::errno::text(errno);
-                self.context.say(
-                    2,
-                    "warning",
-                    &format!("unable to set up name resolution: {why}"),
-                );
+            Some(Err(failure)) => {
+                let why = format!("unable to set up name resolution: {failure}");
+                if self.options.strict {
+                    return Err(self.failed(Fatal::new(Fatal::SYSTEM, why)));
+                }
+                self.context.say(2, "warning", &why);
                 return Ok((given, None));
             }
         };

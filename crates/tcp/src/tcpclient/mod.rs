@@ -228,7 +228,7 @@ fn resolver(
     deadline: Option<Instant>,
 ) -> Result<Resolver, Fatal> {
     Resolver::new(&context.env, options.hosts, deadline)
-        .map_err(|errno| unresolved(name, unix::errno::text(errno)))
+        .map_err(|failure| unresolved(name, &failure.to_string()))
 }
 
 fn unresolved(name: &str, why: &str) -> Fatal {

@@ -3,7 +3,9 @@
 mod banner;
 mod ident;
 
+use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -51,6 +53,22 @@ fn without_lookups_everybody_passes_and_names_are_unset() {
         (output.out().as_str(), output.err().as_str()),
         ("unset me unset none\n", "")
     );
+}
+
+#[test]
+fn a_prefix_of_variables_need_not_be_utf8() {
+    let name = |rest: &str| OsString::from_vec([b"\xff", rest.as_bytes()].concat());
+    let access = cmd(["s6-tcpserver-access", "-H", "-l", "me", "env"])
+        .env("PROTO", name(""))
+        .env(name("LOCALIP"), "127.0.0.1")
+        .env(name("LOCALPORT"), "80")
+        .env(name("REMOTEIP"), "127.0.0.9")
+        .env(name("REMOTEPORT"), "4000")
+        .env(name("REMOTEHOST"), "inherited");
+    let shown = access.run().success().stdout;
+    let has = |text: &[u8]| shown.split(|byte| *byte == b'\n').any(|line| line == text);
+    assert!(has(b"PROTO=\xff") && has(b"\xffLOCALHOST=me"));
+    assert!(!shown.windows(10).any(|part| part == b"REMOTEHOST"));
 }
 
 #[test]

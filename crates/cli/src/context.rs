@@ -80,8 +80,9 @@ impl Context {
     }
 
     /// The value of variable `name`. It is an error if the variable is unset.
-    pub fn require(&self, name: &str) -> Result<&OsStr, Fatal> {
-        self.env.get(name).ok_or_else(|| not_set(name))
+    pub fn require(&self, name: impl AsRef<OsStr>) -> Result<&OsStr, Fatal> {
+        let value = self.env.get(name.as_ref().as_encoded_bytes());
+        value.ok_or_else(|| not_set(name.as_ref()))
     }
 
     /// The user or group id in variable `name`; 0 if the variable is unset.

@@ -46,8 +46,8 @@ impl Fatal {
     }
 
     /// Variable `name` has an invalid value: 100 and `invalid $NAME`.
-    pub fn invalid_variable(name: &str) -> Self {
-        Self::user(format!("invalid ${name}"))
+    pub fn invalid_variable(name: impl AsRef<OsStr>) -> Self {
+        Self::user(format!("invalid ${}", show(name.as_ref())))
     }
 
     /// Wrong usage, with the usage line: 100.
@@ -125,8 +125,8 @@ pub(crate) fn unable(what: &str, errno: Errno) -> String {
 }
 
 /// `NAME not set`.
-pub(crate) fn not_set(name: &str) -> Fatal {
-    Fatal::user(format!("{name} not set"))
+pub(crate) fn not_set(name: &OsStr) -> Fatal {
+    Fatal::user(format!("{} not set", show(name)))
 }
 
 /// The text of an argument for a message.

@@ -9,7 +9,7 @@ mod names;
 mod rule;
 mod rules;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ struct Options {
 
 /// The connection, as the environment describes it.
 struct Connection {
-    proto: String,
+    proto: OsString,
     /// The client's address as in the environment: it may be IPv4-mapped.
     original_ip: Ip,
     local: Endpoint,
@@ -108,9 +108,9 @@ impl Options {
 
 impl Connection {
     fn from_environment(context: &Context) -> Result<Self, Fatal> {
-        let proto = context.require("PROTO")?.to_string_lossy().into_owned();
+        let proto = context.require("PROTO")?.to_owned();
         let end = |side: &str| {
-            let (ip, port) = (format!("{proto}{side}IP"), format!("{proto}{side}PORT"));
+            let [ip, port] = ["IP", "PORT"].map(|what| variable(&proto, &[side, what]));
             let address = Address::parse(context.require(&ip)?.as_encoded_bytes())
                 .ok_or_else(|| Fatal::invalid_variable(&ip))?;
             let port = parse_port(context.require(&port)?.as_encoded_bytes())
@@ -125,6 +125,13 @@ impl Connection {
             proto,
         })
     }
+}
+
+/// The name of a variable: the prefix, which may be any string, and these parts.
+fn variable(proto: &OsStr, parts: &[&str]) -> OsString {
+    let mut name = proto.to_owned();
+    name.extend(parts.iter().map(OsStr::new));
+    name
 }
 
 struct Access<'a> {
@@ -181,10 +188,10 @@ impl Access<'_> {
     /// Sets or unsets the variables about the client.
     fn set_variables(&mut self, variables: [(&str, Option<OsString>); 3]) {
         for (name, value) in variables {
-            let name = format!("{}{name}", self.connection.proto);
+            let name = variable(&self.connection.proto, &[name]);
             match value {
-                Some(value) => self.context.env.set(&name, value),
-                None => self.context.env.unset(&name),
+                Some(value) => self.context.env.set(name.as_encoded_bytes(), value),
+                None => self.context.env.unset(name.as_encoded_bytes()),
             }
         }
     }

@@ -303,6 +303,23 @@ fn unreadable_rules_let_nobody_in() {
     assert!(access("-i", rules.path().to_str().unwrap()).contains("Not a directory"));
 }
 
+#[test]
+fn a_variable_of_a_rule_that_cannot_be_read_is_an_error_with_its_reason() {
+    let rules = rules();
+    let env = rules.join("ip4/127.0.0.9_32/env");
+    let run = |why: &str| {
+        let err = access(&["-H", "-i", rules.path().to_str().unwrap()]).run();
+        let err = err.code(111).err();
+        let line = format!("for IP in {}: {why}\n", rules.path().display());
+        assert!(err.ends_with(&line), "{err}");
+    };
+    std::os::unix::fs::symlink("nowhere", env.join("DANGLING")).unwrap();
+    run("No such file or directory");
+    std::fs::remove_file(env.join("DANGLING")).unwrap();
+    std::fs::create_dir(env.join("DIRECTORY")).unwrap();
+    run("Is a directory");
+}
+
 /// As a user without the right to search them.
 #[test]
 fn unsearchable_rules_directory_is_an_error() {

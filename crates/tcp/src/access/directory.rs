@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::dir::Dir;
-use nix::fcntl::{AtFlags, OFlag, open};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::stat::{Mode, fstatat};
 use unix::{Errno, fd};
 
@@ -39,26 +39,21 @@ fn searchable(directory: &OsStr) -> Result<(), Errno> {
         return Err(Errno::ENOENT);
     }
     let path = [directory.as_bytes(), b"/."].concat();
-    fstatat(
-        nix::fcntl::AT_FDCWD,
-        OsStr::from_bytes(&path),
-        AtFlags::empty(),
-    )
-    .map(drop)
+    fstatat(AT_FDCWD, OsStr::from_bytes(&path), AtFlags::empty()).map(drop)
 }
 
 /// What the rule with this key says in the ruleset in `directory`.
 pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
     let rule = [directory.as_bytes(), b"/", key.as_bytes()].concat();
     let path = |name: &str| OsString::from_vec([&rule, &b"/"[..], name.as_bytes()].concat());
-    if read(&path("allow"), 0)?.is_none() {
-        return Ok(if exists(&path("deny"))? {
-            Verdict::Deny
-        } else {
-            Verdict::None
+    if if_there(read(&path("allow"), 0))?.is_none() {
+        let deny = fstatat(AT_FDCWD, &path("deny")[..], AtFlags::empty());
+        return Ok(match if_there(deny)? {
+            Some(_) => Verdict::Deny,
+            None => Verdict::None,
         });
     }
-    let exec = read(&path("exec"), MAX_EXEC + 1)?.unwrap_or_default();
+    let exec = if_there(read(&path("exec"), MAX_EXEC + 1))?.unwrap_or_default();
     if exec.len() > MAX_EXEC || exec.contains(&0) {
         return Err(Defect::Malformed("exec file too long or not a text"));
     }
@@ -68,14 +63,19 @@ pub fn rule(directory: &OsStr, key: &str) -> Result<Verdict, Defect> {
     }))
 }
 
-/// Up to `limit` bytes of a file; None if it is missing or may not be read.
-fn read(path: &OsStr, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
+/// None for an entry of a rule that is missing, or that we may not use.
+fn if_there<T>(entry: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match entry {
+        Ok(entry) => Ok(Some(entry)),
+        Err(Errno::ENOENT | Errno::EACCES) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Up to `limit` bytes of a file.
+fn read(path: &OsStr, limit: usize) -> Result<Vec<u8>, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let file = match open(path, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(Errno::ENOENT | Errno::EACCES) => return Ok(None),
-        Err(errno) => return Err(errno),
-    };
+    let file = open(path, flags, Mode::empty())?;
     let mut content = vec![0; limit];
     let mut len = 0;
     while len < limit {
@@ -85,25 +85,14 @@ fn read(path: &OsStr, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
         }
     }
     content.truncate(len);
-    Ok(Some(content))
-}
-
-/// Whether the file exists, as far as we may know.
-fn exists(path: &OsStr) -> Result<bool, Errno> {
-    match fstatat(nix::fcntl::AT_FDCWD, path, AtFlags::empty()) {
-        Ok(_) => Ok(true),
-        Err(Errno::ENOENT | Errno::EACCES) => Ok(false),
-        Err(errno) => Err(errno),
-    }
+    Ok(content)
 }
 
 /// The variables of an `env` directory, which may be missing.
 fn environment(path: &OsStr) -> Result<Variables, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut directory = match Dir::open(path, flags, Mode::empty()) {
-        Ok(directory) => directory,
-        Err(Errno::ENOENT | Errno::EACCES) => return Ok(Vec::new()),
-        Err(errno) => return Err(errno),
+    let Some(mut directory) = if_there(Dir::open(path, flags, Mode::empty()))? else {
+        return Ok(Vec::new());
     };
     let mut variables = Vec::new();
     for entry in directory.iter() {
@@ -112,8 +101,7 @@ fn environment(path: &OsStr) -> Result<Variables, Errno> {
             continue;
         }
         let file = OsString::from_vec([path.as_bytes(), b"/", &name].concat());
-        let content = read(&file, MAX_VALUE)?.ok_or(Errno::EACCES)?;
-        variables.push((name, value(&content)));
+        variables.push((name, value(&read(&file, MAX_VALUE)?)));
     }
     Ok(variables)
 }
@@ -158,6 +146,6 @@ mod tests {
         // Nobody writes to it, and nobody waits for that.
         let content = read(path.as_os_str(), 10);
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(content, Ok(Some(Vec::new())));
+        assert_eq!(content, Ok(Vec::new()));
     }
 }

@@ -421,6 +421,11 @@ fn names_are_looked_up_and_match_rules() {
         run(&[], "127.0.0.12").success().out(),
         "unset local.test. unset none\n"
     );
+    let warning = "warning: unable to look up a name: server failure\n";
+    for (verbosity, warns) in [("-v2", false), ("-v3", true)] {
+        let err = run(&[verbosity], "127.0.0.12").success().err();
+        assert_eq!(err.contains(warning), warns, "{err}");
+    }
     let output = run(&["-w"], "127.0.0.12").code(111);
     assert_eq!(
         said(&output.err()),

@@ -266,6 +266,29 @@ mod tests {
     }
 
     #[test]
+    fn record_whose_slot_is_taken_is_found_in_the_next_one_from_the_last_to_the_first() {
+        // Keys whose first slot is the last of the four in one table.
+        let last = |key: &String| {
+            let hash = hash(key.as_bytes());
+            (hash as u8, (hash >> 8) % 4) == (7, 3)
+        };
+        let keys = (0..).map(|number: u32| format!("ip4/{number}"));
+        let keys: Vec<String> = keys.filter(last).take(2).collect();
+        let data = |script: &u8| [b"A\0\0\0\x01", &[*script][..]].concat();
+        let data: Vec<Vec<u8>> = b"ab".iter().map(data).collect();
+        let records = keys.iter().zip(&data);
+        let records: Vec<_> = records
+            .map(|(key, data)| (key.as_bytes(), &data[..]))
+            .collect();
+        with(&database(&records), "slots", |database| {
+            let database = database.unwrap();
+            for (key, data) in records {
+                assert_eq!(database.rule(key), parse(data));
+            }
+        });
+    }
+
+    #[test]
     fn truncated_record_is_an_error() {
         for cut in 1..ALLOW.len() {
             assert!(parse(&ALLOW[..cut]).is_err(), "{cut}");

@@ -140,6 +140,26 @@ mod tests {
     }
 
     #[test]
+    fn script_of_4096_bytes_is_run_and_a_longer_one_an_error() {
+        let dir = std::env::temp_dir().join(format!("s6-tls-script-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("key")).unwrap();
+        std::fs::write(dir.join("key/allow"), "").unwrap();
+        let verdict = |length| {
+            std::fs::write(dir.join("key/exec"), vec![b'x'; length]).unwrap();
+            rule(dir.as_os_str(), "key")
+        };
+        let (longest, longer) = (verdict(4096), verdict(4097));
+        std::fs::remove_dir_all(&dir).unwrap();
+        let exec = vec![b'x'; 4096];
+        let allowed = Allowed {
+            exec,
+            ..Allowed::default()
+        };
+        assert_eq!(longest, Ok(Verdict::Allow(allowed)));
+        assert!(matches!(longer, Err(Defect::Malformed(_))));
+    }
+
+    #[test]
     fn a_pipe_among_the_rules_is_an_empty_file() {
         let path = std::env::temp_dir().join(format!("s6-tls-rule-{}", std::process::id()));
         nix::unistd::mkfifo(&path, Mode::S_IRUSR).unwrap();

@@ -8,9 +8,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::TicketRequest;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, Stream};
 
-use crate::util::tls::{ECHO, client_config, serve};
+use crate::util::tls::{ECHO, client_config, openssl_server, serve, tlsclient};
 use crate::util::{Running, TempDir, certs, cmd, need};
 
 const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
@@ -98,6 +99,67 @@ fn another_server_with_the_same_file_resumes() {
             );
         }
     }
+}
+
+#[test]
+fn client_gets_two_tickets_or_fewer_if_it_asks_for_fewer() {
+    let dir = TempDir::new();
+    let keys = dir.secret("keys", OLD);
+    let (_server, port) = server(&[], &keys);
+    for (asked, given) in [(None, 2), (Some(3), 2), (Some(1), 1), (Some(0), 0)] {
+        let mut config = client_config(&[&rustls::version::TLS13]).with_no_client_auth();
+        config.send_ticket_request = asked.map(|count| TicketRequest {
+            new_session_count: count,
+            resumption_count: count,
+        });
+        let name = "localhost".try_into().unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut stream = Stream::new(&mut client, &mut stream);
+        // The server sends its tickets before the answer.
+        stream.write_all(b"a line\n").unwrap();
+        stream.read_exact(&mut [0; 7]).unwrap();
+        assert_eq!(client.tls13_tickets_received(), given, "{asked:?}");
+    }
+}
+
+#[test]
+fn client_of_a_server_without_ticket_keys_gets_no_session() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (_server, port) = serve(&["-H"], "p256", &["sh", "-c", ECHO]);
+    for version in VERSIONS {
+        let mut client = cmd(["openssl", "s_client", "-ign_eof"])
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .args(version)
+            .input_pipe()
+            .start();
+        client.write("a line\n");
+        let out = client.wait_out("\na line\n");
+        assert!(!out.contains("New Session Ticket"), "{out}");
+        let has_session = out.contains("Session-ID: ") && !out.contains("Session-ID: \n");
+        assert!(!has_session, "{out}");
+    }
+}
+
+#[test]
+fn a_client_asks_for_no_ticket() {
+    if !need(&["openssl"]) {
+        return;
+    }
+    let (server, port) = openssl_server("p256", ["-tlsextdebug"]);
+    let client = tlsclient(&[], port, "echo hello >&7; exec cat <&6").start();
+    let out = server.wait_out("hello\n");
+    assert!(
+        out.contains("TLS client extension \"server name\""),
+        "{out}"
+    );
+    assert!(
+        !out.contains("TLS client extension \"session ticket\""),
+        "{out}"
+    );
+    drop(client);
 }
 
 #[test]

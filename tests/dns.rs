@@ -82,6 +82,22 @@ fn every_kind_of_answer_is_understood() {
 }
 
 #[test]
+fn after_a_referral_the_next_server_is_asked() {
+    let refer = [("host.test. A", Answer::Referral)];
+    let know = [("host.test. A", Answer::Addresses(vec![ip("127.0.0.1")]))];
+    let (Some(first), Some(second)) = (DnsServer::start(&refer), DnsServer::start(&know)) else {
+        return;
+    };
+    let (_socket, port) = listener();
+    let both = format!("{} {}", first.ip, second.ip);
+    let output = client(&first, &["-4", "-l0"], "host.test", port).env("DNSCACHEIP", both);
+    assert_eq!(output.run().success().out(), "127.0.0.1,unset\n");
+    let alone = client(&first, &["-4"], "host.test", port).run();
+    let line = "s6-tcpclient: fatal: unable to resolve host.test: server failure";
+    alone.fatal(111, line);
+}
+
+#[test]
 fn failures_have_their_reason() {
     let Some(server) = DnsServer::start(&[
         ("failing.test. A", Answer::Code(2)),

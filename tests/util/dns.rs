@@ -17,6 +17,8 @@ pub enum Answer {
     Alias(&'static str, IpAddr),
     /// This response code and nothing else.
     Code(u8),
+    /// The name of another name server, and no recursion.
+    Referral,
     /// It does not fit over UDP; over TCP it is this.
     Truncated(IpAddr),
     /// Random bytes.
@@ -121,6 +123,13 @@ fn replies(answers: &BTreeMap<String, Answer>, question: &[u8], tcp: bool) -> Ve
         Some(Answer::Nothing) => vec![],
         Some(Answer::Garbage) => vec![[&question[..12], &[0xff; 40]].concat()],
         Some(Answer::Code(code)) => vec![head(0, 0, *code, 0)],
+        Some(Answer::Referral) => {
+            let mut reply = head(0, 0, 0, 0);
+            reply[3] = 0;
+            reply[9] = 1;
+            record(&mut reply, &itself, 2, &wire("ns.test"));
+            vec![reply]
+        }
         Some(Answer::Truncated(ip)) if tcp => {
             let mut reply = head(0, 0, 0, 1);
             record(&mut reply, &itself, kind, &address(ip));

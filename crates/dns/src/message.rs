@@ -191,37 +191,54 @@ impl Message {
             return Reply::Broken(Failure::Malformed);
         }
         let unsound = self.secured && !truncated && !header.is_sound(packet);
-        let mut packet = with_answers(packet, answers);
-        if self.kind == TYPE::Unknown(TLSA) && !self.stand_in(&mut packet) {
+        let mut readable = with_answers(packet, answers);
+        if self.kind == TYPE::Unknown(TLSA) && !self.stand_in(&mut readable) {
             return Reply::Foreign;
         }
-        match Packet::parse(&packet) {
-            Ok(packet) if !self.asked_by(&packet) => Reply::Foreign,
+        match Packet::parse(&readable) {
+            Ok(parsed) if !self.asked_by(&parsed) => Reply::Foreign,
             Ok(_) if truncated => Reply::Truncated,
-            Ok(packet) if unsound && !is_error(&packet) => Reply::Broken(Failure::Server),
-            Ok(packet) => self.read(&packet, header.authentic),
+            Ok(parsed) if unsound && !is_error(&parsed) => Reply::Broken(Failure::Server),
+            Ok(parsed) => self.read(&parsed, &header, packet),
             Err(_) => Reply::Broken(Failure::Malformed),
         }
     }
 
-    fn read(&self, packet: &Packet, authentic: bool) -> Reply {
-        match packet.rcode() {
-            RCODE::NoError | RCODE::NameError if self.secured => {
-                let found = self.find_secured(&packet.answers).map(|mut found| {
-                    found.authentic = authentic;
-                    if packet.rcode() == RCODE::NameError {
-                        found.owner = None;
-                        found.records = Err(Failure::NoName);
-                    }
-                    Answer::Secured(found)
-                });
-                Reply::Final(found)
-            }
-            RCODE::NoError => Reply::Final(self.find(&packet.answers)),
+    /// Reads the answer in `parsed`, whose header and bytes are those of `packet`.
+    fn read(&self, parsed: &Packet, header: &Header, packet: &[u8]) -> Reply {
+        let authentic = header.authentic;
+        match parsed.rcode() {
+            RCODE::NoError => match self.find(&parsed.answers, authentic) {
+                Ok((_, Some(answer))) => Reply::Final(Ok(answer)),
+                Ok((aliased, None)) => match header.is_denial(packet, aliased) {
+                    Some(true) => Reply::Final(self.absent(Failure::NoData, aliased, authentic)),
+                    Some(false) => Reply::Broken(Failure::Server),
+                    None => Reply::Broken(Failure::Malformed),
+                },
+                Err(failure) => Reply::Final(Err(failure)),
+            },
+            RCODE::NameError if self.secured => match self.find(&parsed.answers, authentic) {
+                Ok((aliased, _)) => Reply::Final(self.absent(Failure::NoName, aliased, authentic)),
+                Err(failure) => Reply::Final(Err(failure)),
+            },
             RCODE::NameError => Reply::Final(Err(Failure::NoName)),
             RCODE::FormatError | RCODE::NotImplemented | RCODE::Refused => Reply::Unwilling,
             _ => Reply::Broken(Failure::Server),
         }
+    }
+
+    /// The result if the server says that there are no records.
+    fn absent(&self, why: Failure, aliased: bool, authentic: bool) -> Result<Answer, Failure> {
+        if !self.secured {
+            return Err(why);
+        }
+        Ok(Answer::Secured(Secured {
+            authentic,
+            aliased,
+            owner: None,
+            records: Err(why),
+            server: None,
+        }))
     }
 
     /// Replaces the type TLSA in the question of `packet`: simple-dns cannot read it there. False
@@ -256,28 +273,30 @@ impl Message {
         }
     }
 
-    /// The answer in `records`, at the end of the chain of aliases that starts with our
-    /// name.
-    fn find(&self, records: &[ResourceRecord]) -> Result<Answer, Failure> {
-        let (_, found) = self.follow(records, |_, here| self.collect(here.iter().copied()))?;
-        found.unwrap_or(Err(Failure::NoData))
-    }
-
-    /// As [`Message::find`], for a query that asks for DNSSEC.
-    fn find_secured(&self, records: &[ResourceRecord]) -> Result<Secured, Failure> {
+    /// The answer in `records`, if there is one, at the end of the chain of aliases that starts
+    /// with our name. Also returns whether there is an alias.
+    fn find(
+        &self,
+        records: &[ResourceRecord],
+        authentic: bool,
+    ) -> Result<(bool, Option<Answer>), Failure> {
+        if !self.secured {
+            let (aliased, found) =
+                self.follow(records, |_, here| self.collect(here.iter().copied()))?;
+            return Ok((aliased, found.transpose()?));
+        }
         let (aliased, found) =
             self.follow(records, |name, here| self.collect_secured(here, name))?;
-        let (owner, records) = match found.transpose()? {
-            Some((owner, data)) => (owner, Ok(data)),
-            None => (None, Err(Failure::NoData)),
+        let secured = |(owner, data)| {
+            Answer::Secured(Secured {
+                authentic,
+                aliased,
+                owner,
+                records: Ok(data),
+                server: None,
+            })
         };
-        Ok(Secured {
-            authentic: false,
-            aliased,
-            owner,
-            records,
-            server: None,
-        })
+        Ok((aliased, found.transpose()?.map(secured)))
     }
 
     /// Follows the chain of aliases that starts with our name until `collect` finds something in

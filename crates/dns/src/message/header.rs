@@ -1,12 +1,19 @@
-//! What is read of a packet before it is parsed: its header and its OPT record.
+//! What is read of a packet beside what simple-dns parses: its header, its OPT record, and the
+//! types in its authority section.
 
-/// The type of OPT records.
-pub const OPT: [u8; 2] = [0, 41];
+/// Types of records.
+const NS: [u8; 2] = [0, 2];
+const SOA: [u8; 2] = [0, 6];
+const OPT: [u8; 2] = [0, 41];
+
+/// The index of the authority section.
+const AUTHORITY: usize = 1;
 
 /// The fields of a header that are checked before a packet is parsed.
 pub struct Header {
     pub id: u16,
     pub response: bool,
+    pub authoritative: bool,
     pub truncated: bool,
     pub recursion_available: bool,
     pub authentic: bool,
@@ -23,6 +30,7 @@ impl Header {
         Some(Self {
             id: u16::from_be_bytes([bytes[0], bytes[1]]),
             response: bytes[2] & 0x80 != 0,
+            authoritative: bytes[2] & 0x04 != 0,
             truncated: bytes[2] & 0x02 != 0,
             recursion_available: bytes[3] & 0x80 != 0,
             authentic: bytes[3] & 0x20 != 0,
@@ -46,21 +54,55 @@ impl Header {
     /// The upper bits of the response code: those in the OPT record; 0 without one. None if
     /// `packet` is malformed.
     fn extended_code(&self, packet: &[u8]) -> Option<u8> {
+        let records = self.records(packet)?;
+        let opt = records.iter().rfind(|record| record.kind == OPT);
+        Some(opt.map_or(0, |record| record.extended_code))
+    }
+
+    /// Whether `packet`, which has no error and no record that was asked for, says that there is
+    /// none (RFC 2308 section 2.2): it is no referral to other servers. A server that asks no
+    /// others does not know, unless it is authoritative: for the end of an alias if the SOA
+    /// record says so, since the AA bit is about the alias. None if `packet` is malformed.
+    pub fn is_denial(&self, packet: &[u8], aliased: bool) -> Option<bool> {
+        let records = self.records(packet)?;
+        let has = |kind| {
+            let mut authority = records.iter().filter(|record| record.section == AUTHORITY);
+            authority.any(|record| record.kind == kind)
+        };
+        let authoritative = self.authoritative && (has(SOA) || !aliased);
+        Some((self.recursion_available || authoritative) && (has(SOA) || !has(NS)))
+    }
+
+    /// The records of all sections. None if `packet` is malformed.
+    fn records(&self, packet: &[u8]) -> Option<Vec<Record>> {
         let mut rest = packet.get(Self::LEN..)?;
         for _ in 0..self.questions {
             rest = after_name(rest)?.get(4..)?;
         }
-        let mut code = 0;
-        for _ in 0..self.records.iter().map(|count| u32::from(*count)).sum() {
-            let (fields, data) = after_name(rest)?.split_first_chunk::<10>()?;
-            if fields[..2] == OPT {
-                code = fields[4];
+        let mut records = Vec::new();
+        for (section, count) in self.records.iter().enumerate() {
+            for _ in 0..*count {
+                let (fields, data) = after_name(rest)?.split_first_chunk::<10>()?;
+                records.push(Record {
+                    section,
+                    kind: [fields[0], fields[1]],
+                    extended_code: fields[4],
+                });
+                let length = u16::from_be_bytes([fields[8], fields[9]]);
+                rest = data.get(usize::from(length)..)?;
             }
-            let length = u16::from_be_bytes([fields[8], fields[9]]);
-            rest = data.get(usize::from(length)..)?;
         }
-        Some(code)
+        Some(records)
     }
+}
+
+/// The fields of a record that are checked before a packet is parsed.
+struct Record {
+    /// The index of the section.
+    section: usize,
+    kind: [u8; 2],
+    /// The upper bits of the response code, if it is an OPT record.
+    extended_code: u8,
 }
 
 /// The bytes after the name at the start of `rest`. A pointer ends a name (RFC 1035 section 4.1.4).

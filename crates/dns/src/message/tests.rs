@@ -228,12 +228,11 @@ fn part_of_an_answer_referral_and_extended_error_are_not_absence() {
     let mut referral = good.clone();
     referral[3] = 0;
     assert!(!absent(&referral));
+    assert!(!absent(&with_authority(good.clone(), &[2])));
     for (code, fine) in [(0, true), (1, false)] {
-        let mut packet = good.clone();
         // A record in the authority section comes first.
-        packet.extend([0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+        let mut packet = with_authority(good.clone(), &[6]);
         packet.extend([0, 0, 41, 4, 0xd0, code, 0, 0, 0, 0, 0]);
-        packet[9] = 1;
         packet[11] = 1;
         assert_eq!(absent(&packet), fine);
         packet[3] |= 3;
@@ -241,6 +240,62 @@ fn part_of_an_answer_referral_and_extended_error_are_not_absence() {
         packet.pop();
         assert_eq!(message.decode(&packet, true), broken);
     }
+}
+
+/// `packet` with these types of records, which are those of its authority section.
+fn with_authority(mut packet: Vec<u8>, kinds: &[u8]) -> Vec<u8> {
+    for kind in kinds {
+        packet.extend([0xc0, 12, 0, *kind, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+    }
+    packet[9] = kinds.len() as u8;
+    packet
+}
+
+#[test]
+fn referral_and_ignorance_are_not_absence_and_the_word_of_an_authoritative_server_is() {
+    const AUTHORITATIVE: u8 = 4;
+    let absent = Reply::Final(Err(Failure::NoData));
+    let broken = Reply::Broken(Failure::Server);
+    let (ns, soa) = (2, 6);
+    for (recursive, authoritative, authority, denies, of_alias) in [
+        (true, false, &[][..], true, true),
+        (true, false, &[soa], true, true),
+        (true, false, &[ns, soa], true, true),
+        (true, false, &[ns], false, false),
+        (true, true, &[ns], false, false),
+        (false, true, &[], true, false),
+        (false, true, &[soa], true, true),
+        (false, true, &[ns, soa], true, true),
+        (false, true, &[ns], false, false),
+        (false, false, &[], false, false),
+        (false, false, &[ns], false, false),
+        (false, false, &[soa], false, false),
+    ] {
+        let aliases: &[_] = &[cname("www.good.test", "b")];
+        for (records, denies) in [(&[][..], denies), (aliases, of_alias)] {
+            let message = asked(Query::A);
+            let mut packet = with_authority(answer(&message, records), authority);
+            packet[2] |= if authoritative { AUTHORITATIVE } else { 0 };
+            packet[3] = if recursive { RECURSION_AVAILABLE } else { 0 };
+            let expected = if denies { &absent } else { &broken };
+            let case = format!("{recursive} {authoritative} {authority:?} {records:?}");
+            assert_eq!(&message.decode(&packet, false), expected, "{case}");
+        }
+    }
+}
+
+#[test]
+fn records_count_whatever_the_authority_section_and_absence_only_if_that_can_be_read() {
+    let message = asked(Query::A);
+    let found = Answer::Addresses(vec![[127, 0, 0, 1].into()]);
+    let with = |records: &[_]| {
+        let mut packet = with_authority(answer(&message, records), &[2]);
+        packet[3] = 0;
+        packet.pop();
+        message.decode(&packet, false)
+    };
+    assert_eq!(with(&[a("www.good.test", 1)]), Reply::Final(Ok(found)));
+    assert_eq!(with(&[]), Reply::Broken(Failure::Malformed));
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl Message {
         match Packet::parse(&readable) {
             Ok(parsed) if !self.asked_by(&parsed) => Reply::Foreign,
             Ok(_) if truncated => Reply::Truncated,
+            Ok(_) if !header.has_whole_addresses(packet) => Reply::Broken(Failure::Malformed),
             Ok(parsed) if unsound && !is_error(&parsed) => Reply::Broken(Failure::Server),
             Ok(parsed) => self.read(&parsed, &header, packet),
             Err(_) => Reply::Broken(Failure::Malformed),

@@ -17,7 +17,7 @@ const ID: u16 = 0x1234;
 
 /// The input is a byte that chooses the query and the transport, and the server's packet.
 /// Whatever that contains, an answer is one to the query, and a packet written from the answer
-/// gives the same answer.
+/// gives the same answer, unless an address in it has surplus bytes.
 pub fn dns(input: &[u8]) -> bool {
     let Some((how, packet)) = input.split_first() else {
         return false;
@@ -43,8 +43,12 @@ pub fn dns(input: &[u8]) -> bool {
     match &reply {
         Reply::Final(Ok(answer)) => {
             check(&query, answer);
-            let again = message.decode(&packet::written(&query, answer), whole);
-            assert_eq!(again, reply);
+            let mut written = packet::written(&query, answer);
+            assert_eq!(message.decode(&written, whole), reply);
+            if packet::with_surplus(&mut written, &query, answer) {
+                let malformed = Reply::Broken(Failure::Malformed);
+                assert_eq!(message.decode(&written, whole), malformed);
+            }
         }
         Reply::Truncated => assert!(!whole),
         _ => {}

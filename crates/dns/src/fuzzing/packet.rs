@@ -67,6 +67,23 @@ pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
         .collect()
 }
 
+/// Appends a byte to the last address in `packet`, which was [`written`] from `answer`. False if
+/// there is none.
+pub fn with_surplus(packet: &mut Vec<u8>, query: &Query, answer: &Answer) -> bool {
+    let size = match query {
+        Query::A(_) | Query::Secured(_, SecuredKind::A) => 4,
+        Query::Aaaa(_) | Query::Secured(_, SecuredKind::Aaaa) => 16,
+        _ => return false,
+    };
+    if matches!(answer, Answer::Secured(found) if found.records.is_err()) {
+        return false;
+    }
+    let length = packet.len() - size - 1;
+    packet[length] += 1;
+    packet.push(0);
+    true
+}
+
 /// The class of the internet.
 const IN: [u8; 2] = [0, 1];
 

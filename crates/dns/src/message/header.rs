@@ -1,13 +1,17 @@
-//! What is read of a packet beside what simple-dns parses: its header, its OPT record, and the
-//! types in its authority section.
+//! What is read of a packet beside what simple-dns parses: its header, its OPT record, the
+//! types in its authority section, and the lengths of addresses.
 
 /// Types of records.
+const A: [u8; 2] = [0, 1];
 const NS: [u8; 2] = [0, 2];
 const SOA: [u8; 2] = [0, 6];
+const AAAA: [u8; 2] = [0, 28];
 const OPT: [u8; 2] = [0, 41];
 
-/// The index of the authority section.
+/// The indices of sections.
+const ANSWER: usize = 0;
 const AUTHORITY: usize = 1;
+const ADDITIONAL: usize = 2;
 
 /// The fields of a header that are checked before a packet is parsed.
 pub struct Header {
@@ -54,7 +58,7 @@ impl Header {
     /// The upper bits of the response code: those in the OPT record; 0 without one. None if
     /// `packet` is malformed.
     fn extended_code(&self, packet: &[u8]) -> Option<u8> {
-        let records = self.records(packet)?;
+        let records = self.records(packet, ADDITIONAL)?;
         let opt = records.iter().rfind(|record| record.kind == OPT);
         Some(opt.map_or(0, |record| record.extended_code))
     }
@@ -64,7 +68,7 @@ impl Header {
     /// others does not know, unless it is authoritative: for the end of an alias if the SOA
     /// record says so, since the AA bit is about the alias. None if `packet` is malformed.
     pub fn is_denial(&self, packet: &[u8], aliased: bool) -> Option<bool> {
-        let records = self.records(packet)?;
+        let records = self.records(packet, AUTHORITY)?;
         let has = |kind| {
             let mut authority = records.iter().filter(|record| record.section == AUTHORITY);
             authority.any(|record| record.kind == kind)
@@ -73,22 +77,34 @@ impl Header {
         Some((self.recursion_available || authoritative) && (has(SOA) || !has(NS)))
     }
 
-    /// The records of all sections. None if `packet` is malformed.
-    fn records(&self, packet: &[u8]) -> Option<Vec<Record>> {
+    /// Whether the addresses in the answer section of `packet` have the length of one (RFC 1035
+    /// section 3.4.1, RFC 3596 section 2.2). simple-dns drops what is too much.
+    pub fn has_whole_addresses(&self, packet: &[u8]) -> bool {
+        let whole = |record: &Record| match record.kind {
+            A => record.length == 4,
+            AAAA => record.length == 16,
+            _ => true,
+        };
+        (self.records(packet, ANSWER)).is_some_and(|records| records.iter().all(whole))
+    }
+
+    /// The records of the sections up to `last`. None if `packet` is malformed there.
+    fn records(&self, packet: &[u8], last: usize) -> Option<Vec<Record>> {
         let mut rest = packet.get(Self::LEN..)?;
         for _ in 0..self.questions {
             rest = after_name(rest)?.get(4..)?;
         }
         let mut records = Vec::new();
-        for (section, count) in self.records.iter().enumerate() {
+        for (section, count) in self.records.iter().enumerate().take(last + 1) {
             for _ in 0..*count {
                 let (fields, data) = after_name(rest)?.split_first_chunk::<10>()?;
+                let length = u16::from_be_bytes([fields[8], fields[9]]);
                 records.push(Record {
                     section,
                     kind: [fields[0], fields[1]],
                     extended_code: fields[4],
+                    length,
                 });
-                let length = u16::from_be_bytes([fields[8], fields[9]]);
                 rest = data.get(usize::from(length)..)?;
             }
         }
@@ -103,6 +119,8 @@ struct Record {
     kind: [u8; 2],
     /// The upper bits of the response code, if it is an OPT record.
     extended_code: u8,
+    /// That of its data.
+    length: u16,
 }
 
 /// The bytes after the name at the start of `rest`. A pointer ends a name (RFC 1035 section 4.1.4).

@@ -195,10 +195,44 @@ fn secured_addresses_have_the_name_at_the_end_of_the_aliases_if_there_are_any() 
     assert_eq!(target, Ok(("b.".into(), true)));
     let bad = [cname(name, "b c"), a("b c", 1)];
     assert_eq!(owner(&bad), Err(Failure::Malformed));
-    assert_eq!(
-        owner(&[(name, RData::Empty(TYPE::A))]),
-        Err(Failure::NoData)
-    );
+}
+
+#[test]
+fn alias_without_data_is_none() {
+    let message = asked(|name| Query::Secured(name, SecuredKind::Cname));
+    let empty = ("www.good.test", RData::Empty(TYPE::CNAME));
+    let found = secured(&message, &answer(&message, &[empty]));
+    assert_eq!(found.records, Err(Failure::NoData));
+}
+
+#[test]
+fn addresses_of_another_length_are_malformed_even_beside_a_good_one() {
+    let malformed = Reply::Broken(Failure::Malformed);
+    for (kind, whole, message) in [
+        (1, 4, asked(Query::A)),
+        (28, 16, asked(Query::Aaaa)),
+        (1, 4, asked(|name| Query::Secured(name, SecuredKind::A))),
+        (
+            28,
+            16,
+            asked(|name| Query::Secured(name, SecuredKind::Aaaa)),
+        ),
+    ] {
+        for length in 0..=20 {
+            for good in [&[][..], &[a("www.good.test", 1)]] {
+                let mut packet = answer(&message, good);
+                packet.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, length]);
+                packet.extend(vec![127; length.into()]);
+                packet[7] += 1;
+                let reply = message.decode(&packet, false);
+                if length == whole {
+                    assert!(matches!(reply, Reply::Final(Ok(_))), "{reply:?}");
+                } else {
+                    assert_eq!(reply, malformed, "{kind} {length}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

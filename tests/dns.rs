@@ -98,6 +98,18 @@ fn after_a_referral_the_next_server_is_asked() {
 }
 
 #[test]
+fn server_with_an_ipv4_mapped_address_is_asked() {
+    let know = [("host.test. A", Answer::Addresses(vec![ip("127.0.0.1")]))];
+    let Some(server) = DnsServer::start(&know) else {
+        return;
+    };
+    let (_socket, port) = listener();
+    let mapped = format!("::ffff:{}", server.ip);
+    let output = client(&server, &["-4", "-l0"], "host.test", port).env("DNSCACHEIP", mapped);
+    assert_eq!(output.run().success().out(), "127.0.0.1,unset\n");
+}
+
+#[test]
 fn failures_have_their_reason() {
     let Some(server) = DnsServer::start(&[
         ("failing.test. A", Answer::Code(2)),

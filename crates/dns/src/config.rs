@@ -75,7 +75,7 @@ impl Config {
             let mut words = words(line);
             match words.next() {
                 Some(b"nameserver") => {
-                    config.servers.extend(words.next().and_then(Address::parse));
+                    config.servers.extend(words.next().and_then(server));
                 }
                 Some(b"search") => config.suffixes = words.filter_map(Name::parse).collect(),
                 Some(b"domain") => {
@@ -117,12 +117,21 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .take_while(|word| !word.starts_with(b"#") && !word.starts_with(b";"))
 }
 
+/// The address of a server. An IPv4-mapped one is the IPv4 address: our sockets are of one family.
+fn server(text: &[u8]) -> Option<Address> {
+    let address = Address::parse(text)?;
+    Some(Address {
+        ip: address.ip.unmapped(),
+        ..address
+    })
+}
+
 /// The addresses in a list. Other words are skipped, unless there is nothing else: the
 /// servers of the file would be asked although somebody has named others.
 fn addresses(list: &[u8]) -> Result<Vec<Address>, Failure> {
     let words = list.split(|byte| b",; \t\r\n".contains(byte));
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    let addresses: Vec<_> = words.iter().copied().filter_map(Address::parse).collect();
+    let addresses: Vec<_> = words.iter().copied().filter_map(server).collect();
     if addresses.is_empty() && !words.is_empty() {
         return Err(Failure::BadServers);
     }
@@ -187,6 +196,15 @@ mod tests {
         assert_eq!(config.suffixes, []);
         let config = read(b"nameserver 127.000.0.5", Some(b"127.000.00.010"), None);
         assert_eq!(config.servers, ips(&["127.0.0.10"]));
+    }
+
+    #[test]
+    fn ipv4_mapped_address_of_a_server_is_the_ipv4_address() {
+        let mapped = b"::ffff:127.0.0.7 ::7f00:8";
+        let expected = ips(&["127.0.0.7", "::7f00:8"]);
+        assert_eq!(read(FILE, Some(mapped), None).servers, expected);
+        let file = b"nameserver ::FFFF:7f00:7\nnameserver ::7f00:8";
+        assert_eq!(read(file, None, None).servers, expected);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Resolver {
     /// False if there are none.
     pub fn keep_local_servers(&mut self) -> bool {
         let servers = &mut self.config.servers;
-        servers.retain(|server| IpAddr::from(server.ip).to_canonical().is_loopback());
+        servers.retain(|server| IpAddr::from(server.ip).is_loopback());
         !servers.is_empty()
     }
 

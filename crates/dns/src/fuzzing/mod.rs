@@ -112,6 +112,7 @@ pub fn resolv_conf(input: &[u8]) -> bool {
         return false;
     };
     assert!((1..=16).contains(&config.servers.len()));
+    assert!((config.servers.iter()).all(|server| server.ip == server.ip.unmapped()));
     assert!((1..=5).contains(&config.rounds.len()));
     let limits = Duration::from_secs(1)..=Duration::from_secs(45);
     assert!(config.rounds.iter().all(|round| limits.contains(round)));

@@ -23,7 +23,7 @@ pub enum Answer {
     Truncated(IpAddr),
     /// Random bytes.
     Garbage,
-    /// First with a wrong id, then these addresses.
+    /// First with a wrong id, then malformed and for another name, then this address.
     WrongFirst(IpAddr),
     /// The name of an address, once another thread waits at the barrier, too.
     Together(Arc<Barrier>, &'static str),
@@ -141,7 +141,9 @@ fn replies(answers: &BTreeMap<String, Answer>, question: &[u8], tcp: bool) -> Ve
             record(&mut wrong, &itself, kind, &[127, 6, 6, 6]);
             let mut right = head(0, 0, 0, 1);
             record(&mut right, &itself, kind, &address(ip));
-            vec![wrong, right]
+            let mut other = head(0, 0, 0, 0xff);
+            other[13] ^= 1;
+            vec![wrong, other, right]
         }
         Some(Answer::Addresses(ips)) => {
             let mut reply = head(0, 0, 0, ips.len() as u8);

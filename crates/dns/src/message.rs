@@ -11,12 +11,9 @@ use cli::address::Address;
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, ResourceRecord, TYPE};
 
-use header::{Header, with_answers};
+use header::{Header, without_later_sections};
 
 use crate::{Failure, Name, host_name};
-
-/// The minimum length of a record.
-const RECORD: usize = 11;
 
 /// The maximum length of a chain of aliases.
 const MAX_CHAIN: usize = 16;
@@ -131,6 +128,9 @@ pub(crate) struct Message {
 /// The type of TLSA records, which simple-dns does not know.
 const TLSA: u16 = 52;
 
+/// The class of the internet.
+const IN: [u8; 2] = [0, 1];
+
 /// The type that stands for TLSA in a question that simple-dns is to read.
 const STAND_IN: TYPE = TYPE::NULL;
 
@@ -181,25 +181,23 @@ impl Message {
         let Some(header) = Header::read(packet) else {
             return Reply::Foreign;
         };
-        if header.id != self.id || !header.response || header.questions > 1 {
+        if header.id != self.id || !header.response || !self.asked_by(&header, packet) {
             return Reply::Foreign;
         }
-        let truncated = header.truncated && !whole;
         // A truncated answer may end anywhere: only its question is read.
-        let answers = if truncated { 0 } else { header.records[0] };
-        if usize::from(answers) * RECORD > packet.len() {
+        if header.truncated && !whole {
+            return Reply::Truncated;
+        }
+        if !header.has_whole_addresses(packet) {
             return Reply::Broken(Failure::Malformed);
         }
-        let unsound = self.secured && !truncated && !header.is_sound(packet);
-        let mut readable = with_answers(packet, answers);
-        if self.kind == TYPE::Unknown(TLSA) && !self.stand_in(&mut readable) {
-            return Reply::Foreign;
+        let mut readable = without_later_sections(packet);
+        if header.questions == 1 {
+            self.stand_in(&mut readable);
         }
+        let unsound = self.secured && !header.is_error() && !header.is_sound(packet);
         match Packet::parse(&readable) {
-            Ok(parsed) if !self.asked_by(&parsed) => Reply::Foreign,
-            Ok(_) if truncated => Reply::Truncated,
-            Ok(_) if !header.has_whole_addresses(packet) => Reply::Broken(Failure::Malformed),
-            Ok(parsed) if unsound && !is_error(&parsed) => Reply::Broken(Failure::Server),
+            Ok(_) if unsound => Reply::Broken(Failure::Server),
             Ok(parsed) => self.read(&parsed, &header, packet),
             Err(_) => Reply::Broken(Failure::Malformed),
         }
@@ -242,36 +240,45 @@ impl Message {
         }))
     }
 
-    /// Replaces the type TLSA in the question of `packet`: simple-dns cannot read it there. False
-    /// if there is a question, and not one of our length for this type.
-    fn stand_in(&self, packet: &mut [u8]) -> bool {
-        let name: usize = self.labels().map(|label| label.len() + 1).sum();
-        let start = Header::LEN + name + 1;
-        let asked = packet.get(4..6).is_some_and(|count| count != [0, 0]);
-        match packet.get_mut(start..start + 2) {
-            Some(kind) if asked && kind == TLSA.to_be_bytes() => {
-                kind.copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
-                true
+    /// Whether `packet` repeats our question, whatever follows. A server may leave it out with an
+    /// error.
+    fn asked_by(&self, header: &Header, packet: &[u8]) -> bool {
+        match header.questions {
+            0 => header.is_error(),
+            1 => {
+                let rest = packet.get(Header::LEN..).unwrap_or_default();
+                let name = self.wire_name();
+                let kind = u16::from(self.kind).to_be_bytes();
+                let asked = rest.split_at_checked(name.len());
+                asked.is_some_and(|(asked, rest)| {
+                    let same = asked.eq_ignore_ascii_case(&name);
+                    same && rest.starts_with(&[kind, IN].concat())
+                })
             }
-            _ => !asked,
+            _ => false,
         }
     }
 
-    /// Whether `packet` repeats our question. A server may leave it out with an error.
-    fn asked_by(&self, packet: &Packet) -> bool {
-        match &packet.questions[..] {
-            [question] => {
-                let kind = match self.kind {
-                    TYPE::Unknown(TLSA) => STAND_IN,
-                    kind => kind,
-                };
-                question.qtype == QTYPE::TYPE(kind)
-                    && question.qclass == CLASS::IN.into()
-                    && same(question.qname.as_bytes(), self.labels())
-            }
-            [] => is_error(packet),
-            _ => false,
+    /// Replaces the type TLSA in the question of `packet`, which is ours: simple-dns cannot read
+    /// it there.
+    fn stand_in(&self, packet: &mut [u8]) {
+        let start = Header::LEN + self.wire_name().len();
+        if let Some(kind) = packet.get_mut(start..start + 2)
+            && self.kind == TYPE::Unknown(TLSA)
+        {
+            kind.copy_from_slice(&u16::from(STAND_IN).to_be_bytes());
         }
+    }
+
+    /// Our name in the wire format (RFC 1035 section 3.1).
+    fn wire_name(&self) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for label in self.labels() {
+            wire.extend(u8::try_from(label.len()));
+            wire.extend(label);
+        }
+        wire.push(0);
+        wire
     }
 
     /// The answer in `records`, if there is one, at the end of the chain of aliases that starts
@@ -395,11 +402,6 @@ impl SecuredKind {
             Self::Tlsa => TYPE::Unknown(TLSA),
         }
     }
-}
-
-/// Whether the code of `packet` says neither that the name exists nor that it does not.
-fn is_error(packet: &Packet) -> bool {
-    !matches!(packet.rcode(), RCODE::NoError | RCODE::NameError)
 }
 
 /// Whether two names are equal, regardless of case.

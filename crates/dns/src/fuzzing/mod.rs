@@ -39,6 +39,9 @@ pub fn dns(input: &[u8]) -> bool {
     let reply = message.decode(packet, whole);
     if reply != Reply::Foreign {
         assert!(packet.starts_with(&ID.to_be_bytes()));
+        let question = packet::question(&query);
+        let asked = &packet[12..packet.len().min(12 + question.len())];
+        assert!(packet[4..6] == [0, 0] || asked.eq_ignore_ascii_case(&question));
     }
     match &reply {
         Reply::Final(Ok(answer)) => {

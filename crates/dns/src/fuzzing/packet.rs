@@ -18,8 +18,8 @@ const NOWHERE: &str = "nowhere.test.";
 /// A record: its owner, its type and its data.
 type Record = (Vec<u8>, u16, Vec<u8>);
 
-/// A packet with this answer to `query`.
-pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
+/// The name and the type about which `query` asks.
+fn asked(query: &Query) -> (Vec<u8>, u16) {
     let (name, kind) = match query {
         Query::A(name) | Query::Secured(name, SecuredKind::A) => (name.clone(), A),
         Query::Aaaa(name) | Query::Secured(name, SecuredKind::Aaaa) => (name.clone(), AAAA),
@@ -27,7 +27,18 @@ pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
         Query::Secured(name, SecuredKind::Tlsa) => (name.clone(), TLSA),
         Query::Ptr(ip) => (Name::reverse(*ip), PTR),
     };
-    let name = of_labels(name.labels());
+    (of_labels(name.labels()), kind)
+}
+
+/// The question of `query`.
+pub fn question(query: &Query) -> Vec<u8> {
+    let (name, kind) = asked(query);
+    [&name, &kind.to_be_bytes()[..], &IN].concat()
+}
+
+/// A packet with this answer to `query`.
+pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
+    let (name, kind) = asked(query);
     let (records, flags) = match answer {
         Answer::Addresses(ips) => {
             let record = |ip: &IpAddr| match ip {
@@ -39,7 +50,6 @@ pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
         Answer::HostName(host) => (vec![(name.clone(), PTR, wire(host))], 0),
         Answer::Secured(found) => secured(&name, kind, found),
     };
-    let question = [&name, &kind.to_be_bytes()[..], &IN].concat();
     let count = (records.len() as u16).to_be_bytes();
     let header = [
         &ID.to_be_bytes()[..],
@@ -60,7 +70,7 @@ pub fn written(query: &Query, answer: &Answer) -> Vec<u8> {
         ]
         .concat()
     });
-    [header, question]
+    [header, question(query)]
         .into_iter()
         .chain(records)
         .flatten()

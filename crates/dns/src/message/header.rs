@@ -21,9 +21,11 @@ pub struct Header {
     pub truncated: bool,
     pub recursion_available: bool,
     pub authentic: bool,
+    /// The response code, without the upper bits in an OPT record.
+    code: u8,
     pub questions: u16,
     /// The number of records in the answer, authority and additional sections.
-    pub records: [u16; 3],
+    records: [u16; 3],
 }
 
 impl Header {
@@ -38,6 +40,7 @@ impl Header {
             truncated: bytes[2] & 0x02 != 0,
             recursion_available: bytes[3] & 0x80 != 0,
             authentic: bytes[3] & 0x20 != 0,
+            code: bytes[3] & 0x0f,
             questions: u16::from_be_bytes([bytes[4], bytes[5]]),
             records: [
                 [bytes[6], bytes[7]],
@@ -46,6 +49,12 @@ impl Header {
             ]
             .map(u16::from_be_bytes),
         })
+    }
+
+    /// Whether the code says neither that the name exists nor that it does not.
+    pub fn is_error(&self) -> bool {
+        const NXDOMAIN: u8 = 3;
+        !matches!(self.code, 0 | NXDOMAIN)
     }
 
     /// Whether `packet` can be the whole answer of a recursive server: it is not a part of one, no
@@ -78,7 +87,8 @@ impl Header {
     }
 
     /// Whether the addresses in the answer section of `packet` have the length of one (RFC 1035
-    /// section 3.4.1, RFC 3596 section 2.2). simple-dns drops what is too much.
+    /// section 3.4.1, RFC 3596 section 2.2), and all its records are there. simple-dns drops what
+    /// is too much, and takes memory for as many records as the header says.
     pub fn has_whole_addresses(&self, packet: &[u8]) -> bool {
         let whole = |record: &Record| match record.kind {
             A => record.length == 4,
@@ -134,13 +144,11 @@ fn after_name(mut rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// `packet` with the count of the answer section set to `answers`, and those of the
-/// sections after it to 0.
-pub fn with_answers(packet: &[u8], answers: u16) -> Vec<u8> {
+/// `packet` with the counts of the sections after the answer section set to 0.
+pub fn without_later_sections(packet: &[u8]) -> Vec<u8> {
     let mut packet = packet.to_vec();
-    if let Some(counts) = packet.get_mut(6..Header::LEN) {
+    if let Some(counts) = packet.get_mut(8..Header::LEN) {
         counts.fill(0);
-        counts[..2].copy_from_slice(&answers.to_be_bytes());
     }
     packet
 }

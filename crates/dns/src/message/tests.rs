@@ -366,6 +366,31 @@ fn packet_that_does_not_answer_the_query_is_foreign() {
 }
 
 #[test]
+fn packet_with_another_question_is_foreign_even_if_the_rest_is_malformed() {
+    let secured = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
+    for message in [asked(Query::A), asked(Query::Aaaa), secured] {
+        let good = answer(&message, &[a("www.good.test", 1)]);
+        let (name, kind) = (Header::LEN + 1, Header::LEN + "www.good.test".len() + 2);
+        // Too many records, and a part of one.
+        let mut many = good.clone();
+        many[6] = 0xff;
+        for malformed in [&many[..], &good[..good.len() - 1]] {
+            let broken = Reply::Broken(Failure::Malformed);
+            assert_eq!(message.decode(malformed, false), broken);
+            for at in [name - 1, name, kind - 1, kind, kind + 1, kind + 2, kind + 3] {
+                let mut forged = malformed.to_vec();
+                forged[at] ^= 1;
+                assert_eq!(message.decode(&forged, false), Reply::Foreign, "{at}");
+            }
+        }
+        for length in 0..kind + 4 {
+            let part = message.decode(&good[..length], false);
+            assert_eq!(part, Reply::Foreign, "{length}");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_may_leave_out_the_question() {
     let secured = asked(|name| Query::Secured(name, SecuredKind::Tlsa));
     for message in [asked(Query::A), secured] {

@@ -42,12 +42,19 @@ fn names() -> String {
          far A 127.0.0.1\n_443._tcp.far CNAME _443._tcp.host.plain.test.\n\
          void A 127.0.0.1\n_443._tcp.void CNAME text.plain.test.\n\
          named A 127.0.0.1\n_443._tcp.named CNAME _dane\n_dane TLSA {}\n\
+         hyphen CNAME edge-\nedge- A 127.0.0.1\n_443._tcp.edge- TLSA {}\n\
+         blank CNAME a\\032b\na\\032b A 127.0.0.1\n_443._tcp.a\\032b TLSA {}\n\
+         spare CNAME -\n- A 127.0.0.1\n_443._tcp.spare TLSA {}\n\
+         idle CNAME c\\032d\nc\\032d A 127.0.0.1\n\
          mail A 127.0.0.1\n_25._tcp.mail TLSA {}\n{} A 127.0.0.1\n",
         digest('6'),
         digest('7'),
         digest('a'),
         digest('b'),
         digest('8'),
+        digest('1'),
+        digest('1'),
+        digest('c'),
         digest('9'),
         long()
     );
@@ -127,6 +134,8 @@ fn records_that_dnssec_secures_are_found() {
         (&[], "hidden", digest('a'), "hidden"),
         (&[], "empty", digest('b'), "empty"),
         (&[], "named", digest('8'), "named"),
+        // The target is no host name, but has no records.
+        (&[], "spare", digest('c'), "spare"),
     ] {
         let output = tlsa(&validator, options, &format!("{host}.good.test"))
             .run()
@@ -160,6 +169,7 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
     for (host, why) in [
         ("none.good.test", no_record),
         ("bare.good.test", no_record),
+        ("idle.good.test", no_record),
         (&format!("{}.good.test", long()), no_record),
         ("far.good.test", "DNSSEC does not secure them"),
         (
@@ -195,6 +205,24 @@ fn without_authentic_records_the_program_runs_unless_they_are_required() {
     assert_eq!(output.err(), format!("s6-tlsa: warning: {unusable}\n"));
     let required = tlsa(&validator, &["--required"], "unusable.good.test").run();
     required.fatal(111, &format!("s6-tlsa: fatal: {unusable}"));
+}
+
+#[test]
+fn records_of_an_alias_whose_target_is_no_host_name_are_an_error_before_the_program_runs() {
+    let Some(validator) = validator() else {
+        return;
+    };
+    for (host, what) in [
+        ("hyphen", "the target of the alias is no host name: edge-"),
+        ("blank", "the target of the alias is no host name: a\\x20b"),
+        ("a b", "it is no host name: a\\x20b"),
+    ] {
+        let owner = format!("_443._tcp.{host}.good.test");
+        let line =
+            format!("s6-tlsa: fatal: unable to use TLSA records of {owner}: {what}.good.test");
+        let host = format!("{host}.good.test");
+        tlsa(&validator, &[], &host).run().fatal(111, &line);
+    }
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub enum Tlsa {
     /// DNSSEC secures them.
     Authentic {
         /// The TLSA base domain: the name of the host, or the one of which it is an alias (RFC
-        /// 7671 section 7). Without a final dot.
-        base: String,
+        /// 7671 section 7). In lower case.
+        base: Name,
         /// The records, in the server's order. Malformed ones are left out.
         records: Vec<TlsaRecord>,
     },
@@ -77,7 +77,7 @@ impl Resolver {
     /// SERVFAIL if a signature or the denial of a record is not valid.
     pub fn tlsa(&self, service: Service<'_>) -> Result<Tlsa, Failure> {
         let host = match Name::parse(service.host.as_bytes()) {
-            Some(host) if !host.is_localhost() => host,
+            Some(host) if !host.is_localhost() => host.to_lowercase(),
             _ => return Ok(Tlsa::Absent(Unsecured::NoName)),
         };
         let kinds = [SecuredKind::A, SecuredKind::Aaaa];
@@ -89,15 +89,15 @@ impl Resolver {
                 validators.note(said);
             }
         }
-        let bases = match base_domains(service.host, &answers)? {
+        let bases = match base_domains(&host, &answers)? {
             Bases::Known(bases) => bases,
             Bases::Absent(why) => return Ok(Tlsa::Absent(why)),
             Bases::HostIfAliasIsSecure => {
-                let alias = self.secured(&mut validators, host, SecuredKind::Cname)?;
+                let alias = self.secured(&mut validators, host.clone(), SecuredKind::Cname)?;
                 if !(alias.authentic && alias.records.is_ok()) {
                     return Ok(Tlsa::Absent(Unsecured::Address));
                 }
-                vec![plain(service.host)]
+                vec![host]
             }
         };
         let mut absent = Unsecured::NoRecord;
@@ -168,7 +168,7 @@ impl Validators {
 #[derive(Debug, Eq, PartialEq)]
 enum Bases {
     /// Under these, in this order.
-    Known(Vec<String>),
+    Known(Vec<Name>),
     /// Under the name of the host, if DNSSEC secures its CNAME record. DNSSEC does not secure the
     /// target of the alias: anybody could have forged its addresses, or their absence.
     HostIfAliasIsSecure,
@@ -179,7 +179,7 @@ enum Bases {
 /// The names under which there may be TLSA records of `host` (RFC 7671 section 7, RFC 7672
 /// section 2.2). `answers` are those to the queries for its addresses of both families: if one
 /// has addresses, the other one may have failed.
-fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases, Failure> {
+fn base_domains(host: &Name, answers: &[Result<Answer, Failure>]) -> Result<Bases, Failure> {
     let said = answers.iter().filter_map(|answer| match answer {
         Ok(Answer::Secured(said)) => Some(said),
         _ => None,
@@ -188,10 +188,9 @@ fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases
     let mut found = said.iter().filter(|said| said.records.is_ok()).peekable();
     let any = found.peek().is_some();
     if let Some(secure) = found.find(|found| found.authentic) {
-        let host = plain(host);
-        let mut bases: Vec<String> = secure.owner.as_deref().map(plain).into_iter().collect();
-        if !bases.contains(&host) {
-            bases.push(host);
+        let mut bases: Vec<Name> = secure.owner.iter().cloned().collect();
+        if !bases.contains(host) {
+            bases.push(host.clone());
         }
         return Ok(Bases::Known(bases));
     }
@@ -211,13 +210,8 @@ fn base_domains(host: &str, answers: &[Result<Answer, Failure>]) -> Result<Bases
 }
 
 /// The name of the TLSA records (RFC 6698 section 3). None if it is too long.
-fn owner(port: u16, base: &str) -> Option<Name> {
-    Name::parse(format!("_{port}._tcp.{base}").as_bytes())
-}
-
-/// The name in lower case and without a final dot.
-fn plain(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+fn owner(port: u16, base: &Name) -> Option<Name> {
+    Name::parse(format!("_{port}._tcp").as_bytes())?.under(base)
 }
 
 #[cfg(test)]
@@ -226,11 +220,15 @@ mod tests {
 
     use super::*;
 
+    fn name(text: &str) -> Name {
+        Name::parse(text.as_bytes()).unwrap()
+    }
+
     fn addresses(owner: &str, authentic: bool) -> Result<Answer, Failure> {
         Ok(Answer::Secured(Secured {
             authentic,
-            aliased: owner != "host.test.",
-            owner: Some(owner.into()),
+            aliased: owner != "host.test",
+            owner: Some(name(owner)),
             records: Ok(vec![]),
             server: None,
         }))
@@ -247,13 +245,11 @@ mod tests {
     }
 
     fn bases(answers: [Result<Answer, Failure>; 2]) -> Result<Bases, Failure> {
-        base_domains("Host.test.", &answers)
+        base_domains(&name("host.test"), &answers)
     }
 
     fn known(names: &[&str]) -> Result<Bases, Failure> {
-        Ok(Bases::Known(
-            names.iter().map(ToString::to_string).collect(),
-        ))
+        Ok(Bases::Known(names.iter().copied().map(name).collect()))
     }
 
     const NO: Result<Answer, Failure> = Ok(Answer::Secured(Secured {
@@ -267,7 +263,7 @@ mod tests {
 
     #[test]
     fn host_with_secure_addresses_is_the_base() {
-        let secure = || addresses("host.test.", true);
+        let secure = || addresses("host.test", true);
         assert_eq!(bases([secure(), NO]), known(&["host.test"]));
         assert_eq!(bases([NO, secure()]), known(&["host.test"]));
         assert_eq!(bases([BOGUS, secure()]), known(&["host.test"]));
@@ -276,12 +272,12 @@ mod tests {
     #[test]
     fn end_of_a_secure_chain_of_aliases_goes_before_the_host() {
         let expanded = known(&["target.test", "host.test"]);
-        assert_eq!(bases([addresses("target.test.", true), NO]), expanded);
+        assert_eq!(bases([addresses("target.test", true), NO]), expanded);
     }
 
     #[test]
     fn alias_of_an_insecure_name_has_to_be_secure_itself() {
-        let alias = addresses("target.test.", false);
+        let alias = addresses("target.test", false);
         assert_eq!(bases([alias, NO]), Ok(Bases::HostIfAliasIsSecure));
     }
 
@@ -306,7 +302,7 @@ mod tests {
     #[test]
     fn insecure_or_missing_addresses_have_no_base() {
         let absent = |why| Ok(Bases::Absent(why));
-        let insecure = || addresses("host.test.", false);
+        let insecure = || addresses("host.test", false);
         assert_eq!(bases([insecure(), NO]), absent(Unsecured::Address));
         assert_eq!(bases([BOGUS, insecure()]), absent(Unsecured::Address));
         let missing = Unsecured::NoAddress(Failure::NoData);

@@ -77,9 +77,9 @@ pub struct Secured {
     pub authentic: bool,
     /// Whether the name is an alias that was followed.
     pub aliased: bool,
-    /// The name at the end of the chain of aliases, as [`host_name`] returns it. None if there
-    /// are no records, for TLSA records, and for aliases themselves.
-    pub owner: Option<String>,
+    /// The name at the end of the chain of aliases, in lower case. None if there are no records,
+    /// for TLSA records, and for aliases themselves.
+    pub owner: Option<Name>,
     /// The data of TLSA records, in the server's order; nothing of other types. The error, if
     /// there are no records, is negative.
     pub records: Result<Vec<Vec<u8>>, Failure>,
@@ -98,7 +98,7 @@ impl Answer {
 }
 
 /// The owner and the data of records: those of [`Secured`].
-type Found = (Option<String>, Vec<Vec<u8>>);
+type Found = (Option<Name>, Vec<Vec<u8>>);
 
 /// What a received packet is.
 #[derive(Debug, Eq, PartialEq)]
@@ -359,8 +359,7 @@ impl Message {
         (!addresses.is_empty()).then_some(Ok(Answer::Addresses(addresses)))
     }
 
-    /// The owner and the data in `records` of `name`: see [`Secured`]; None if none has our
-    /// type. A host whose name is not one cannot be secured.
+    /// The owner and the data in `records` of `name`: see [`Secured`]; None if none has our type.
     fn collect_secured(
         &self,
         records: &[&ResourceRecord],
@@ -374,7 +373,7 @@ impl Message {
             .filter(is_ours)
             .collect();
         let owner = match ours.first()? {
-            RData::A(_) | RData::AAAA(_) => match host_name(name.iter().copied()) {
+            RData::A(_) | RData::AAAA(_) => match Name::of_labels(name.iter().copied()) {
                 None => return Some(Err(Failure::Malformed)),
                 owner => owner,
             },

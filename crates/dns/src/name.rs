@@ -1,6 +1,9 @@
 //! Domain names.
 
+use std::fmt;
 use std::net::IpAddr;
+
+use unix::quoted::quoted;
 
 /// The maximum length of a label and of a name on the wire (RFC 1035, 2.3.4).
 const MAX_LABEL: usize = 63;
@@ -18,6 +21,11 @@ impl Name {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.strip_suffix(b".").unwrap_or(text);
         Self::new(text.split(|&byte| byte == b'.').map(<[u8]>::to_vec))
+    }
+
+    /// The name with these labels, in lower case. None if it or a label is too long.
+    pub(crate) fn of_labels<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        Self::new(labels.map(<[u8]>::to_ascii_lowercase))
     }
 
     /// The name of the PTR record of `ip` (RFC 1035, 3.5; RFC 3596, 2.5).
@@ -46,6 +54,14 @@ impl Name {
         Self::new(self.labels.iter().chain(&suffix.labels).cloned())
     }
 
+    /// This name in lower case.
+    pub fn to_lowercase(&self) -> Self {
+        let labels = self.labels.iter();
+        Self {
+            labels: labels.map(|label| label.to_ascii_lowercase()).collect(),
+        }
+    }
+
     /// The number of dots between labels.
     pub fn dots(&self) -> usize {
         self.labels.len().saturating_sub(1)
@@ -58,6 +74,20 @@ impl Name {
         last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
     }
 
+    /// This name in lower case and without a final dot, if it can be the name of a TLS server: a
+    /// [`host_name`] whose labels neither begin nor end with `-`, and the last of which is no
+    /// number (RFC 1123 section 2.1).
+    pub fn server_name(&self) -> Option<String> {
+        let hyphen = |label: &Vec<u8>| label.starts_with(b"-") || label.ends_with(b"-");
+        let number = self.labels.last()?.iter().all(u8::is_ascii_digit);
+        if number || self.labels.iter().any(hyphen) {
+            return None;
+        }
+        let mut name = host_name(self.labels.iter().map(Vec::as_slice))?;
+        name.pop();
+        Some(name)
+    }
+
     /// The labels, without the root.
     pub(crate) fn labels(&self) -> &[Vec<u8>] {
         &self.labels
@@ -68,6 +98,17 @@ impl Name {
         let length: usize = 1 + labels.iter().map(|label| label.len() + 1).sum::<usize>();
         let fits = |label: &Vec<u8>| (1..=MAX_LABEL).contains(&label.len());
         (length <= MAX_NAME && labels.iter().all(fits)).then_some(Self { labels })
+    }
+}
+
+/// The name without a final dot. What is not printable ASCII, and a dot in a label, is escaped.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, label) in self.labels.iter().enumerate() {
+            let dot = if i == 0 { "" } else { "." };
+            write!(f, "{dot}{}", quoted(label).replace('.', "\\x2e"))?;
+        }
+        Ok(())
     }
 }
 
@@ -140,6 +181,33 @@ mod tests {
         let name = Name::reverse("2001:db8::4f".parse().unwrap());
         let zeros = "0.".repeat(22);
         assert_eq!(text(&name), format!("f.4.{zeros}8.b.d.0.1.0.0.2.ip6.arpa."));
+    }
+
+    #[test]
+    fn server_name_has_no_label_with_a_hyphen_at_an_end_and_is_no_address() {
+        let server = |name: &str| Name::parse(name.as_bytes()).unwrap().server_name();
+        for name in ["A.Test", "a-b.1.test.", "_1._tcp.t-1", "1-1", "x.1_"] {
+            let plain = name.trim_end_matches('.').to_ascii_lowercase();
+            assert_eq!(server(name), Some(plain));
+        }
+        for name in [
+            "a-.test",
+            "-a.test",
+            "a.test-",
+            "a.123",
+            "127.0.0.1",
+            "a b.test",
+        ] {
+            assert_eq!(server(name), None, "{name}");
+        }
+        assert_eq!(Name::of_labels([].into_iter()).unwrap().server_name(), None);
+    }
+
+    #[test]
+    fn name_is_shown_escaped_and_not_as_that_of_another() {
+        let labels = [&b"A.b"[..], b"c d\n", b"\xff\\", b"test"];
+        let name = Name::of_labels(labels.into_iter()).unwrap();
+        assert_eq!(name.to_string(), "a\\x2eb.c\\x20d\\x0a.\\xff\\x5c.test");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use cli::id::Tlsa as Id;
 use cli::operands::Host;
 use cli::tlsa::{DOMAIN, RECORDS, REQUIRED, TlsaRecord};
 use cli::{Context, Fatal, ParsedOption};
-use dns::{Resolver, Service, Tlsa, Unsecured};
+use dns::{Name, Resolver, Service, Tlsa, Unsecured};
 
 use crate::deadline::deadline;
 
@@ -97,6 +97,10 @@ fn look_up(
             absent(context, options, &text, Context::warn)
         }
         Tlsa::Authentic { base, records } => {
+            let usable = base
+                .server_name()
+                .ok_or_else(|| no_server_name(&owner, &name, &base));
+            let base = usable?;
             let lines: Vec<String> = records.iter().map(TlsaRecord::to_string).collect();
             for line in &lines {
                 context.info(&format!("TLSA record of {base}: {line}"));
@@ -110,6 +114,18 @@ fn look_up(
             Ok(())
         }
     }
+}
+
+/// The error that `base`, under which the records of `host` are, cannot be the name of a server.
+fn no_server_name(owner: &str, host: &str, base: &Name) -> Fatal {
+    let itself = Name::parse(host.as_bytes()).is_some_and(|host| host.to_lowercase() == *base);
+    let what = if itself {
+        "it"
+    } else {
+        "the target of the alias"
+    };
+    let why = format!("unable to use TLSA records of {owner}: {what} is no host name: {base}");
+    Fatal::new(Fatal::SYSTEM, why)
 }
 
 fn is_usable(record: &TlsaRecord) -> bool {

@@ -102,9 +102,9 @@ fn secured(name: &[u8], kind: u16, found: &Secured) -> (Vec<Record>, u8) {
     let mut records = Vec::new();
     let mut owner = name.to_vec();
     if found.aliased {
-        let target = found.owner.as_deref().unwrap_or(NOWHERE);
-        records.push((owner, CNAME, wire(target)));
-        owner = wire(target);
+        let target = found.owner.as_ref();
+        owner = target.map_or_else(|| wire(NOWHERE), |target| of_labels(target.labels()));
+        records.push((name.to_vec(), CNAME, owner.clone()));
     }
     let data = match (kind, &found.records) {
         (_, Err(_)) => Vec::new(),

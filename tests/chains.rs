@@ -75,6 +75,18 @@ fn first_program_rejects_what_a_later_one_would_refuse() {
             "s6-tlsclient -i [::1] h 1",
             "local-ip must be an IP address without brackets: [::1]",
         ),
+        (
+            "s6-tlsclient --dane -n h 1",
+            "dane and qualify exclude each other",
+        ),
+        (
+            "s6-tlsclient 0 1",
+            "host is not one name or address, so -k or -H is needed: 0",
+        ),
+        (
+            &format!("s6-tlsserver -H --pin=SHA256:{} :: 1", "0".repeat(64)),
+            "pin needs client-cert or mandatory-client-cert",
+        ),
     ] {
         let program = argv.split(' ').next().unwrap();
         let output = cmd(argv.split(' ')).arg("true").env("PATH", "/nonexistent");

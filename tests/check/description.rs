@@ -349,6 +349,13 @@ fn a_client_is_described() {
     .run()
     .code(1);
     assert_eq!(fact(&output, "host"), "a.invalid");
+    assert_eq!(fact(&output, "port"), "443");
+    let programs = facts(&output, "program");
+    let names: Vec<_> = programs
+        .iter()
+        .flat_map(|path| path.rsplit('/').next())
+        .collect();
+    assert_eq!(names, ["s6-tcpclient", "s6-tlsc", "true"]);
     assert_eq!(fact(&output, "server-name"), "a.invalid");
     assert_eq!(fact(&output, "chain-to-anchor"), "yes");
 }

@@ -215,19 +215,34 @@ fn a_missing_program_of_the_chain_is_told_as_by_the_service() {
     run("s6-tlsserver", "-H 127.0.0.1 0 /bin/true", 127);
     copy("s6-tlsclient");
     run("s6-tlsclient", "::1 1 /bin/true", 127);
+    run("s6-tlsclient", "--dane ::1 1 /bin/true", 127);
     copy("s6-tlsd");
     run("s6-tlsd", "/bin/true", 111);
+    // The service would connect first.
+    copy("s6-tcpclient");
+    let missing = |program: &str, rest: &str, code, what: &str| {
+        let line = format!("{} CHECK {rest} /bin/true", dir.join(program).display());
+        let why = format!("{what}: No such file or directory");
+        command(&line, true, &env).run().fatal(code, &why);
+    };
+    let what = "s6-tcpclient: fatal: unable to exec s6-tlsc";
+    missing("s6-tlsclient", "::1 1", 127, what);
     // The service would only warn, for each connection.
     copy("s6-tcpserverd");
-    let line = format!(
-        "{} CHECK -H 127.0.0.1 0 true",
-        dir.join("s6-tlsserver").display()
-    );
     fs::remove_file(dir.join("s6-tlsd")).unwrap();
-    command(&line, true, &env).run().fatal(
-        111,
-        "s6-tcpserverd: fatal: unable to spawn s6-tlsd: No such file or directory",
-    );
+    for (options, next) in [
+        ("-H", "s6-tlsd"),
+        ("--dns", "s6-tcpserver-access"),
+        ("-HL", "proxy-server"),
+    ] {
+        let what = format!("s6-tcpserverd: fatal: unable to spawn {next}");
+        missing(
+            "s6-tlsserver",
+            &format!("{options} 127.0.0.1 0"),
+            111,
+            &what,
+        );
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ fn the_limits_of_a_server_are_described() {
             "drain",
         ];
         assert_eq!(keys.map(|key| fact(&output, key)), expected);
+        let address = ["address", "port"].map(|key| fact(&output, key));
+        assert_eq!(address, ["127.0.0.1", "0"]);
     }
 }
 

@@ -126,7 +126,7 @@ impl Cmd {
         self
     }
 
-    /// SIGPIPE (or what else the shell knows as `signal`) is ignored.
+    /// SIGPIPE (or what else the shell knows as `signal`) is ignored. dash does not ignore SIGCHLD.
     pub fn ignored(mut self, signal: &str) -> Self {
         self.prelude += &format!("trap '' {signal}\n");
         self

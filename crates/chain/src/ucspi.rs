@@ -46,7 +46,6 @@ fn run(context: &mut Context, options: &Options) -> Result<u8, Fatal> {
             help(context, options, parent, helper_control, engine)
         }
         Forked::Parent(_) => {
-            drop((engine, helper_control));
             for (name, fd) in [
                 ("SSLCTLFD", control),
                 ("SSLREADFD", program.read),

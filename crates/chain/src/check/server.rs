@@ -102,9 +102,8 @@ fn programs_behind_tlsd(
 
 /// The ids that s6-applyuidgid sets; None if the chain does without it.
 fn ids(context: &mut Context, given: &ParsedOptions) -> Result<Option<Ids>, Fatal> {
-    let environment = Id::Applyuidgid(Applyuidgid::Environment);
     let mut ids = Ids::default();
-    if given.has(environment) {
+    if given.has(Id::Applyuidgid(Applyuidgid::Environment)) {
         ids = Ids::from_environment(context)
             .inspect_err(|_| speak_as(context, suite::APPLYUIDGID.as_ref()))?;
     } else {
@@ -114,7 +113,7 @@ fn ids(context: &mut Context, given: &ParsedOptions) -> Result<Option<Ids>, Fata
             }
         }
     }
-    if ids == Ids::default() && !given.has(environment) {
+    if ids == Ids::default() {
         return Ok(None);
     }
     for (key, id) in [("program-uid", ids.uid), ("program-gid", ids.gid)] {

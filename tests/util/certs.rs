@@ -82,7 +82,8 @@ impl Certs {
 fn made() -> Result<PathBuf, String> {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let ready = root.join("certs");
-    if fs::read_to_string(ready.join("script")).is_ok_and(|script| script == SCRIPT) {
+    let are_ready = || fs::read_to_string(ready.join("script")).is_ok_and(|text| text == SCRIPT);
+    if are_ready() {
         return Ok(ready);
     }
     let dir = TempDir::new();
@@ -94,11 +95,12 @@ fn made() -> Result<PathBuf, String> {
         fs::copy(entry.path(), new.join(entry.file_name())).unwrap();
     }
     fs::write(new.join("script"), SCRIPT).unwrap();
-    // Another run may have been faster; its files are as good.
-    let _ = fs::remove_dir_all(&ready);
-    if fs::rename(&new, &ready).is_err() {
-        let _ = fs::remove_dir_all(&new);
+    // Another run may have been faster: its files are as good, and in use.
+    if !are_ready() {
+        let _ = fs::remove_dir_all(&ready);
+        let _ = fs::rename(&new, &ready);
     }
+    let _ = fs::remove_dir_all(&new);
     Ok(ready)
 }
 

@@ -136,6 +136,10 @@ fn a_client_with_a_fault_and_its_check_end_alike() {
         let env = paths(&faulty, env);
         same(&format!("s6-tlsc {line} true"), &env, code);
     }
+}
+
+#[test]
+fn a_tlsclient_with_a_fault_and_its_check_end_alike() {
     same("s6-tlsclient CHECK -H localhost 1 true", "", 100);
     same("s6-tlsclient CHECK -i x localhost 1 true", "", 100);
     same("s6-tlsclient CHECK localhost x true", "", 100);

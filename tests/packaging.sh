@@ -195,14 +195,28 @@ recipes() {
   ok "shells, shellcheck and nix-instantiate can read the recipes, and licences are up to date"
 }
 
+something_new() {
+  grep -q '^## \[Unreleased\]$' CHANGELOG.md || printf '\n## [Unreleased]\n' >>CHANGELOG.md
+  git commit -q -a --allow-empty -m 'Something new'
+}
+
 release() {
   quietly git clone -q . "$work/clone"
   (
     cd "$work/clone"
     export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x@example.org
     export GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x@example.org CARGO_TARGET_DIR="$work/released"
-    grep -q '^## \[Unreleased\]$' CHANGELOG.md || printf '\n## [Unreleased]\n' >>CHANGELOG.md
-    git diff --quiet || git commit -q -a -m 'Something new'
+    git tag -d "v$version" >/dev/null 2>&1 || :
+    something_new
+    quietly make release TARGET=host VERSION="$version"
+    [ -z "$(git status --porcelain)" ] || fail "the first release leaves $(git status --porcelain)"
+    [ "$(git describe)" = "v$version" ] || fail "no tag of the first release"
+    ! git diff --quiet HEAD~1 packaging/debian/changelog || fail "the placeholder of a date is left"
+    for file in packaging/debian/changelog packaging/fedora/s6-tls.spec; do
+      [ "$(git show "HEAD~1:$file" | wc -l)" = "$(wc -l <"$file")" ] || fail "two first entries in $file"
+    done
+
+    something_new
     quietly make release TARGET=host VERSION=99.0.1
     [ -z "$(git status --porcelain)" ] || fail "the release leaves $(git status --porcelain)"
     [ "$(git describe)" = v99.0.1 ] || fail "no tag"
@@ -218,7 +232,12 @@ release() {
       ! grep -v '^[*-]' "recipes/$recipe" | grep -F -e SKIP -e "$version" ||
         fail "$recipe is not of the release"
     done
-    ! make -C "$work/clone" release TARGET=host VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"
+    cd "$work/clone"
+    ! make release TARGET=host VERSION=99.0.1 >/dev/null 2>&1 || fail "released twice"
+    sed -i '/^version=/d' packaging/void/template
+    something_new
+    ! make release TARGET=host VERSION=99.0.2 >/dev/null 2>&1 || fail "released without a version"
+    [ -z "$(git status --porcelain)" ] || fail "a release that fails leaves $(git status --porcelain)"
   ) || exit 1
   ok "make release commits, tags and writes archives"
 }

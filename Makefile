@@ -257,10 +257,10 @@ install-documents:
 
 # Removes what install put there, and the directories that it leaves empty.
 uninstall:
-	for program in $(PROGRAMS) s6-applyuidgid; do \
+	for program in $(PROGRAMS); do \
 		rm -f "$(DESTDIR)$(BINDIR)/$$program$(PROGRAM_SUFFIX)" || exit 1; \
 	done
-	$(texts) remove s6-tls $(PROGRAMS) s6-applyuidgid
+	$(texts) remove s6-tls $(PROGRAMS)
 	for file in $(notdir $(DOCS)); do rm -f "$(DESTDIR)$(DOCDIR)/$$file" || exit 1; done
 	for file in $(EXAMPLES); do rm -f "$(DESTDIR)$(EXAMPLESDIR)/$$file" || exit 1; done
 	for directory in "$(DESTDIR)$(EXAMPLESDIR)" "$(DESTDIR)$(DOCDIR)"; do \
@@ -280,6 +280,11 @@ install-applyuidgid: all
 	install -m 0755 "$(built)/s6-applyuidgid" \
 		"$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
 	$(texts) install s6-applyuidgid
+
+# Only where install-applyuidgid was: otherwise it would remove the program of the s6 package.
+uninstall-applyuidgid:
+	rm -f "$(DESTDIR)$(BINDIR)/s6-applyuidgid$(PROGRAM_SUFFIX)"
+	$(texts) remove s6-applyuidgid
 
 # What packages say about the crates of Cargo.lock: after each change of it.
 licences:
@@ -301,5 +306,5 @@ test-packaging:
 
 .PHONY: all demo certificates licences package-test test test-errors test-upstream \
 	test-release soak capacity check lint differential docs bench bench-smoke instructions \
-	sizes install install-documents uninstall install-applyuidgid dist release test-packaging \
-	sanitize fuzz test-emulated test-vm mutants mutants-changed miri
+	sizes install install-documents uninstall install-applyuidgid uninstall-applyuidgid dist release \
+	test-packaging sanitize fuzz test-emulated test-vm mutants mutants-changed miri

@@ -143,9 +143,13 @@ install_and_uninstall() {
     diff - "$work/installed" || fail "make install has other programs than Cargo.toml"
   [ -x "$work/place/opt/examples/s6/run" ] || fail "no examples"
   quietly make uninstall TARGET=host "$@"
+  left=$(find "$work/place" -type f | sed 's,.*/,,' | LC_ALL=C sort | paste -s -d ' ' -)
+  [ "$left" = '_s6-applyuidgid s6-applyuidgid s6-applyuidgid s6-applyuidgid.8 s6-applyuidgid.fish' ] ||
+    fail "make uninstall takes what may be of the s6 package, or leaves more: $left"
+  quietly make uninstall-applyuidgid TARGET=host "$@"
   left=$(find "$work/place" -type f)
-  [ -z "$left" ] || fail "make uninstall leaves $left"
-  ok "make uninstall removes what make install installs"
+  [ -z "$left" ] || fail "make uninstall-applyuidgid leaves $left"
+  ok "make uninstall removes what make install installs, and s6-applyuidgid only when asked"
 }
 
 # Debug builds, which share all that the tests have built.

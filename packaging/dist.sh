@@ -2,7 +2,8 @@
 # Writes the archives of a release: the sources as they are in the last commit,
 # and the crates that they depend on, which unpack into the same directory; and the
 # recipes of packages with the checksums of both, which cannot be in these archives
-# themselves. The same commit gives the same bytes.
+# themselves; for Debian, which does not know of such recipes, both archives in one.
+# The same commit gives the same bytes. Archives of other versions are removed.
 # Usage: packaging/dist.sh DIRECTORY
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,6 +13,13 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 name=s6-tls-$version
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+rm -f "$out"/s6-tls-*.tar.gz "$out"/s6-tls-*.sha256
+# pack ARCHIVE: what $work/$name has, with the time of the commit.
+pack() {
+  tar --sort=name --mtime="@$(git log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner \
+    --mode=u=rwX,go=rX -C "$work" -cf - "$name" | gzip -9n >"$1"
+}
 
 git archive --prefix="$name/" HEAD | gzip -9n >"$out/$name.tar.gz"
 
@@ -37,8 +45,7 @@ replace-with = "vendored-sources"
 [source.vendored-sources]
 directory = "vendor"
 C
-tar --sort=name --mtime="@$(git log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner \
-  --mode=u=rwX,go=rX -C "$work" -cf - "$name" | gzip -9n >"$out/$name-vendor.tar.gz"
+pack "$out/$name-vendor.tar.gz"
 
 mkdir "$work/recipes"
 git archive HEAD packaging | tar -xf - -C "$work/recipes" --strip-components=1
@@ -69,5 +76,11 @@ edit arch/PKGBUILD "s/^sha256sums=.*/sha256sums=(${sums# })/"
 edit void/template "s/^checksum=.*/checksum=\"${sums# }\"/"
 ! grep -r SKIP recipes || { echo "dist: fatal: a checksum is missing" >&2; exit 1; }
 
+cd "$OLDPWD"
+git archive --prefix="$name/" HEAD | tar -xf - -C "$work"
+mkdir "$out/recipes/debian"
+pack "$out/recipes/debian/s6-tls_$version.orig.tar.gz"
+
+cd "$out"
 sha256sum "$name.tar.gz" "$name-vendor.tar.gz" >"$name.sha256"
 cat "$name.sha256"

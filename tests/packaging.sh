@@ -71,21 +71,28 @@ archives() {
   quietly sh packaging/dist.sh "$work/dist"
   (cd "$work/dist" && quietly sha256sum -c "s6-tls-$version.sha256")
   mkdir "$work/again"
+  : >"$work/again/s6-tls-0.0.1.tar.gz"
   quietly sh packaging/dist.sh "$work/again"
   diff -r "$work/dist" "$work/again" || fail "the archives differ"
   for archive in "$work"/dist/*.tar.gz; do tar -xf "$archive" -C "$work"; done
-  ok "make dist writes the same archives twice"
+  ok "make dist writes the same archives twice, and removes those of another version"
 }
 
 # The build for the package is the one without a network and elsewhere.
 debian_package() {
   have dpkg-buildpackage lintian unshare || return 0
-  tree=$work/s6-tls-$version
+  mkdir "$work/debian"
+  tree=$work/debian/s6-tls-$version
+  cp "$work"/dist/recipes/debian/* "$work/debian"
+  tar -xf "$work"/debian/*.orig.tar.gz -C "$work/debian"
+  quietly diff -r "$work/s6-tls-$version" "$tree"
   cp -r "$tree/packaging/debian" "$tree/debian"
   export RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}"
   (cd "$tree" && export CARGO_HOME="$work/cargo_home" &&
-    unset KEYFILE CERTFILE CAFILE && quietly offline dpkg-buildpackage -b -us -uc -d)
-  ok "dpkg-buildpackage builds from the archives without a network"
+    unset KEYFILE CERTFILE CAFILE && quietly offline dpkg-buildpackage -us -uc -d)
+  quietly dpkg-source --no-check -x "$work"/debian/*.dsc "$work/debian/unpacked"
+  quietly diff -r "$work/s6-tls-$version/packaging/debian" "$work/debian/unpacked/debian"
+  ok "dpkg-buildpackage builds packages and their source without a network"
 
   for program in "$tree"/debian/tmp/usr/bin/*; do
     cmp "$program" "$built/${program##*/}" || fail "two builds differ"
@@ -95,7 +102,7 @@ debian_package() {
 
   # No bug of Debian asks for this package.
   quietly lintian --fail-on error,warning --display-info --allow-root \
-    --suppress-tags initial-upload-closes-no-bugs "$work"/*.changes
+    --suppress-tags initial-upload-closes-no-bugs "$work"/debian/*.changes
   ! grep -E 'unused-override|mismatched-override' "$work/log" || fail "an override too many"
   ok "lintian finds no error, and needs every override"
 
@@ -104,7 +111,7 @@ debian_package() {
   mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/var/log"
   : >"$root/var/lib/dpkg/status"
   (cd "$root" && find . ! -path './var/*' | sort) >"$work/before"
-  quietly dpkg --root="$root" --install "$work"/*.deb
+  quietly dpkg --root="$root" --install "$work"/debian/*.deb
   ok "the packages install"
   sh tests/links.sh "$root/usr/share/doc/s6-tls" || fail "links of the package lead nowhere"
   ok "all links of the packaged documents lead somewhere"

@@ -38,4 +38,6 @@ src_test() {
 src_install() {
 	emake install TARGET=host DESTDIR="${D}" PREFIX="${EPREFIX}/usr" \
 		DOCDIR="${EPREFIX}/usr/share/doc/${PF}"
+	# Pages link to each other, and no reader finds a compressed file.
+	docompress -x "/usr/share/doc/${PF}"
 }

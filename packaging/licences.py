@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes what packages have to say about the crates that s6-tls depends on, from the
 crates themselves: THIRD-PARTY.txt with the licences of all code in the programs, and the
-crates' part of packaging/debian/copyright. Usage: packaging/licences.py [DIRECTORY]
-writes into DIRECTORY instead of the tree."""
+crates' part of packaging/debian/copyright. What compilers link into the programs is in
+packaging/licences. Usage: packaging/licences.py [DIRECTORY] writes into DIRECTORY instead
+of the tree."""
 
 import json
 import pathlib
@@ -12,6 +13,8 @@ import sys
 
 TREE = pathlib.Path(__file__).resolve().parent.parent
 COPYRIGHT = "packaging/debian/copyright"
+# Files of a title, an empty line, and the text of a licence.
+LINKED = "packaging/licences"
 MARK = "# Crates, written by packaging/licences.py\n"
 # The programs contain what these say, although only a build script depends on them.
 PACKED = ["webpki-roots"]
@@ -80,7 +83,11 @@ def third_party(found, names):
                 text = "\n".join(l.rstrip() for l in file.read_text().strip().splitlines())
                 title = f"{crate['name']} {crate['version']} ({crate['license']})"
                 groups.setdefault(text, []).append(title)
-    head = "The programs of s6-tls contain code of these crates from crates.io, under these licences.\n"
+    for file in sorted((TREE / LINKED).iterdir()):
+        title, text = file.read_text().strip().split("\n\n", 1)
+        groups.setdefault(text, []).append(title)
+    head = "The programs of s6-tls contain code of these crates from crates.io, and of the libraries at\n"
+    head += "the end, which are linked into them, under these licences.\n"
     body = ["=" * 78 + "\n" + "\n".join(t) + "\n\n" + text + "\n" for text, t in groups.items()]
     return head + "\n" + "\n".join(body)
 

@@ -9,6 +9,7 @@ import ../packaging/nix/package.nix {
       bsd3 = "BSD-3-Clause";
       cdla-permissive-20 = "CDLA-Permissive-2.0";
       mit = "MIT";
+      lgpl21Plus = "LGPL-2.1-or-later";
     };
     platforms.linux = [ "x86_64-linux" ];
   };

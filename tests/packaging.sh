@@ -100,6 +100,9 @@ debian_package() {
   done
   ok "two builds in different directories are the same"
 
+  for package in "$work"/debian/*.deb; do
+    dpkg-deb -f "$package" Built-Using | grep -q '^glibc (= ' || fail "no source of glibc for $package"
+  done
   # No bug of Debian asks for this package.
   quietly lintian --fail-on error,warning --display-info --allow-root \
     --suppress-tags initial-upload-closes-no-bugs "$work"/debian/*.changes

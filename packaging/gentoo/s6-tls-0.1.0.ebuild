@@ -11,8 +11,8 @@ HOMEPAGE="https://s6-tls.example.org"
 SRC_URI="https://s6-tls.example.org/${P}.tar.gz
 	https://s6-tls.example.org/${P}-vendor.tar.gz"
 
-# Ours, then those of the crates in the programs.
-LICENSE="ISC Apache-2.0 BSD CDLA-Permissive-2.0 MIT"
+# Ours, then those of the crates and of the C library in the programs.
+LICENSE="ISC Apache-2.0 BSD CDLA-Permissive-2.0 MIT elibc_glibc? ( LGPL-2.1+ )"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
 

@@ -34,8 +34,9 @@ rustPlatform.buildRustPackage {
   meta = {
     description = "TLS and TCP programs of s6-networking, in Rust on rustls";
     homepage = "https://s6-tls.example.org";
-    # Ours, then those of the crates in the programs.
-    license = with lib.licenses; [ isc asl20 bsd3 cdla-permissive-20 mit ];
+    # Ours, then those of the crates and of the C library in the programs.
+    license = with lib.licenses; [ isc asl20 bsd3 cdla-permissive-20 mit ]
+      ++ lib.optional stdenv.hostPlatform.isGnu lgpl21Plus;
     platforms = lib.platforms.linux;
     mainProgram = "s6-tlsserver";
   };

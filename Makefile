@@ -24,17 +24,18 @@ export S6_TLS_LIBEXECDIR = $(LIBEXECDIR)
 endif
 
 # make TARGET=... decides what to build for, TARGET=host for the host of rustc;
-# else tests/target.sh does, which may have rustup add a target.
-target_directory = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline | \
+# else tests/target.sh does, which may have rustup add a target. Where cargo is missing, need-cargo
+# says so.
+target_directory = $(shell $(CARGO) metadata --format-version 1 --no-deps --offline 2>/dev/null | \
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-host = $(shell rustc -vV | sed -n 's/^host: //p')
+host = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 ifeq ($(TARGET),host)
 override TARGET := $(host)
 endif
 ifdef TARGET
 chosen = $(TARGET) as asked for
 else
-chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl")
+chosen := $(shell sh tests/target.sh "$(target_directory)/no-musl" 2>/dev/null)
 TARGET := $(firstword $(chosen))
 endif
 built = $(target_directory)/$(TARGET)/release
@@ -112,7 +113,7 @@ package-test: need-openssl all
 
 need-%:
 	@command -v $* >/dev/null || { \
-		echo "make needs $* here, and it is not installed: README.md names it all" >&2; exit 1; }
+		echo "make needs $*, and it is not in PATH (README.md, Start; for tests CONTRIBUTING.md)" >&2; exit 1; }
 
 # The end-to-end tests of the release build, which leaves other things in
 # memory than the one for tests. make test-release T=NAME for some of them.
@@ -145,14 +146,12 @@ soak: all
 # with unsafe code, in pki, and in what of tunnel needs no cryptography, which is not in Rust.
 # Minutes; it needs a nightly compiler with the component miri.
 miri:
-ifneq (,$(shell $(CARGO) +nightly miri --version 2>/dev/null))
+	@$(CARGO) +nightly miri --version 2>/dev/null || { \
+		echo "SKIPPED: no nightly compiler with miri"; exit; }; \
 	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" $(CARGO) +nightly miri test \
 		--locked -p s6-tls-unix -p s6-tls-pki -p s6-tls-tunnel --lib \
 		--target-dir "$(target_directory)/miri" -- --skip fuzzing:: --skip pump:: \
 		--skip session::tests:: --skip session::alert:: --skip suites::
-else
-	@echo "SKIPPED: no nightly compiler with miri"
-endif
 
 # Hostile input for code that reads what strangers send, under AddressSanitizer: each target
 # of fuzz/ for SECONDS, or one with T=NAME.

@@ -1,10 +1,10 @@
-//! How cargo finds a C compiler for ring without make.
+//! How cargo finds a C compiler for ring without make; what make says and asks for.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::util::{Cmd, TempDir, cmd, need};
+use crate::util::{Cmd, TempDir, cmd, find_in, need, path};
 
 fn compiler(target: &str) -> Cmd {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cargo/musl-cc");
@@ -59,4 +59,43 @@ fn a_missing_compiler_for_another_architecture_says_what_to_do() {
         "musl-cc: fatal: no C compiler for x-unknown-linux-musl: \
          name one in CC_x_unknown_linux_musl",
     );
+}
+
+/// `make` where PATH is `tools`: what it and reading the Makefile need, and no cargo.
+fn make(tools: &TempDir) -> Cmd {
+    for tool in ["make", "sed", "sh", "find", "sort"] {
+        symlink(find_in(tool, &path()).unwrap(), tools.join(tool)).unwrap();
+    }
+    cmd(["make"])
+        .env("PATH", tools.path())
+        .cwd(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+#[test]
+fn make_without_cargo_says_only_what_is_missing() {
+    if !need(&["make"]) {
+        return;
+    }
+    let tools = TempDir::new();
+    let error = make(&tools).args(["-s", "all"]).run().code(2).err();
+    let (first, rest) = error.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        "make needs cargo, and it is not in PATH (README.md, Start; for tests CONTRIBUTING.md)"
+    );
+    assert!(rest.starts_with("make: ***"), "{rest}");
+    assert_eq!(rest.lines().count(), 1, "{rest}");
+}
+
+#[test]
+fn make_asks_for_no_other_toolchain_unless_it_is_used() {
+    if !need(&["make"]) {
+        return;
+    }
+    let tools = TempDir::new();
+    tools.program("cargo", "#!/bin/sh\necho \"$*\" >>\"${0%/*}/calls\"\n");
+    make(&tools).args(["-n", "all"]).run().success();
+    let calls = fs::read_to_string(tools.join("calls")).unwrap();
+    assert!(calls.contains("metadata"), "{calls}");
+    assert!(!calls.contains('+'), "{calls}");
 }

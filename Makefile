@@ -58,6 +58,10 @@ all: need-cargo need-cc
 	@echo "Building for $(TARGET): $(wordlist 2,99,$(chosen))"
 	$(CARGO) build $(build_options) --release --locked --target $(TARGET)
 
+# The commands as those two pages have them.
+help:
+	@sed -n '/^- /q; s/^    make/make/p' doc/packaging.md; sed -n 's/^    make/make/p' CONTRIBUTING.md
+
 demo: need-openssl all
 	@sh tests/demo.sh "$(built)"
 
@@ -303,7 +307,7 @@ test-packaging:
 	$(MAKE) all TARGET=host
 	sh tests/packaging.sh "$(target_directory)/$(host)/release"
 
-.PHONY: all demo certificates licences package-test test test-errors test-upstream \
+.PHONY: all help demo certificates licences package-test test test-errors test-upstream \
 	test-release soak capacity check lint differential docs bench bench-smoke instructions \
 	sizes install install-documents uninstall install-applyuidgid uninstall-applyuidgid dist release \
 	test-packaging sanitize fuzz test-emulated test-vm mutants mutants-changed miri

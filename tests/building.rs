@@ -99,3 +99,23 @@ fn make_asks_for_no_other_toolchain_unless_it_is_used() {
     assert!(calls.contains("metadata"), "{calls}");
     assert!(!calls.contains('+'), "{calls}");
 }
+
+#[test]
+fn every_command_that_make_help_prints_is_a_target() {
+    if !need(&["make"]) {
+        return;
+    }
+    let tools = TempDir::new();
+    let help = make(&tools).args(["-s", "help"]).run().success().out();
+    let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");
+    let makefile = fs::read_to_string(makefile).unwrap();
+    let (_, phony) = makefile.split_once(".PHONY:").unwrap();
+    let mut commands = 0;
+    for line in help.lines() {
+        let target = line.split_whitespace().nth(1).filter(|word| *word != "#");
+        let known = target.is_none_or(|target| phony.split_whitespace().any(|one| one == target));
+        assert!(known, "{line}");
+        commands += 1;
+    }
+    assert!(commands > 15, "{help}");
+}

@@ -119,3 +119,16 @@ fn every_command_that_make_help_prints_is_a_target() {
     }
     assert!(commands > 15, "{help}");
 }
+
+#[test]
+fn a_container_is_built_without_what_git_ignores() {
+    let lines = |name| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        fs::read_to_string(file).unwrap()
+    };
+    let docker = lines(".dockerignore");
+    for ignored in lines(".gitignore").lines() {
+        let path = ignored.trim_start_matches('/');
+        assert!(docker.lines().any(|line| line == path), "{ignored}");
+    }
+}

@@ -2,6 +2,10 @@
 import ../packaging/nix/package.nix {
   lib = {
     cleanSource = source: source;
+    cleanSourceWith = { src, filter }:
+      assert !(filter "/s6-tls/target" "directory");
+      assert filter "/s6-tls/src" "directory" && filter "/s6-tls/Makefile" "regular";
+      src;
     optional = condition: package: if condition then [ package ] else [ ];
     licenses = {
       isc = "ISC";

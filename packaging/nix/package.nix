@@ -5,7 +5,11 @@ rustPlatform.buildRustPackage {
   pname = "s6-tls";
   version = "0.1.0";
 
-  src = lib.cleanSource ../..;
+  # What make has built is no source.
+  src = lib.cleanSourceWith {
+    src = lib.cleanSource ../..;
+    filter = path: type: !(type == "directory" && baseNameOf path == "target");
+  };
   cargoLock.lockFile = ../../Cargo.lock;
 
   buildPhase = ''

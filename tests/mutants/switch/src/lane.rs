@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Result;
 
@@ -20,6 +21,8 @@ pub struct Lane {
     pub dir: PathBuf,
     programs: Vec<Program>,
     temporary: PathBuf,
+    /// How many temporary directories there were.
+    runs: AtomicU32,
 }
 
 impl Drop for Lane {
@@ -60,6 +63,7 @@ impl Lane {
             dir,
             programs,
             temporary,
+            runs: AtomicU32::new(0),
         })
     }
 
@@ -96,11 +100,14 @@ impl Lane {
         Ok(noted.map(|(number, _)| number).collect())
     }
 
-    /// An empty directory for temporary files. Its path is short, for sockets.
-    pub fn new_temporary(&self) -> Result<&Path> {
+    /// An empty directory for temporary files. Its path is short, for sockets. The ones before
+    /// are removed, unless a process that a mutant has left still writes there.
+    pub fn new_temporary(&self) -> Result<PathBuf> {
         let _ = fs::remove_dir_all(&self.temporary);
-        fs::create_dir(&self.temporary)?;
-        Ok(&self.temporary)
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let dir = self.temporary.join(run.to_string());
+        fs::create_dir_all(&dir)?;
+        Ok(dir)
     }
 
     fn notes(&self) -> PathBuf {

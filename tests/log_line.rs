@@ -284,6 +284,15 @@ fn refused_certificate_has_its_end_reason() {
     expect_word(&err, "no-certificate-for-name");
     expect("s6-tlsd-io", &err, &[("sni", "other.test")]);
     expect_word(&client.code(98).err(), "handshake-failed");
+    let (server, _) = connect(
+        tlsd(&["-v2", "--alpn=h2"], "p256", "cat"),
+        tlsc(&["-klocalhost", "--alpn=x"], "cat <&6"),
+    );
+    expect(
+        "s6-tlsd-io",
+        &server.code(98).err(),
+        &[("sni", "localhost")],
+    );
 }
 
 /// A client that offers these application protocols, before its handshake.

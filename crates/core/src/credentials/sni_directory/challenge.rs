@@ -34,7 +34,11 @@ impl SniDirectory {
 
     /// Looks once for the challenge at `place`. If one of its files is missing, that is not
     /// final, and the message about it is stored in `half`.
-    fn search_challenge(&self, place: &Place, half: &RefCell<Option<Fatal>>) -> Attempt<Found> {
+    pub(super) fn search_challenge(
+        &self,
+        place: &Place,
+        half: &RefCell<Option<Fatal>>,
+    ) -> Attempt<Found> {
         half.replace(None);
         match self.first_whole(std::slice::from_ref(place)) {
             Ok(Some(_)) => {

@@ -87,6 +87,18 @@ impl Directory {
             .map_err(|fatal| fatal.message().to_owned())
     }
 
+    /// Whether a look for the challenge of a.test is final, and the warning if it stays so. An
+    /// earlier look has left one.
+    fn look_for_challenge(&self) -> (bool, Option<String>) {
+        let files = Files::at_once(&testing::context());
+        let directory = SniDirectory::open(&files, self.0.as_os_str()).unwrap();
+        let half = RefCell::new(Some(Fatal::new(96, "earlier")));
+        let place = challenge_place("a.test").unwrap();
+        let attempt = directory.search_challenge(&place, &half);
+        let warning = half.into_inner().map(|fatal| fatal.message().to_owned());
+        (matches!(attempt, Attempt::Final(_)), warning)
+    }
+
     /// What a search for a.b.test finds: whether there is a pair, whether that is
     /// final, and the warning if it stays so.
     fn search(&self) -> (Result<bool, String>, bool, Option<String>) {
@@ -230,6 +242,40 @@ fn a_pair_that_cannot_be_used_is_an_error_and_no_other_takes_its_place() {
     fs::write(directory.0.join(OWN[1]), KEY).unwrap();
     let (found, _, _) = directory.search();
     assert!(found.is_err_and(|why| why.contains(OWN[1])));
+}
+
+#[test]
+fn half_a_challenge_is_not_final_and_the_warning_ends_with_it() {
+    let [key, certificate] = [
+        ".acme-tls-alpn/a.test.key.pem",
+        ".acme-tls-alpn/a.test.crt.pem",
+    ];
+    let (is_final, warning) = Directory::with(&[key]).look_for_challenge();
+    assert!(!is_final);
+    let warning = warning.unwrap_or_default();
+    assert!(warning.contains(certificate), "{warning}");
+    for names in [&[][..], &[key, certificate]] {
+        let looked = Directory::with(names).look_for_challenge();
+        assert_eq!(looked, (true, None), "{names:?}");
+    }
+}
+
+#[test]
+fn entries_that_cannot_be_opened_are_listed_in_order_with_the_reason() {
+    let directory = Directory::with(&[]);
+    let names: Vec<String> = (0..9).map(|i| format!("loop{i}")).collect();
+    for name in &names {
+        std::os::unix::fs::symlink(name, directory.0.join(name)).unwrap();
+    }
+    let files = Files::at_once(&testing::context());
+    let listed = SniDirectory::open(&files, directory.0.as_os_str()).unwrap();
+    let closed = listed.list().unwrap().closed;
+    assert!(closed.iter().map(|(name, _)| name).eq(&names));
+    for (name, why) in &closed {
+        let path = directory.0.join(name);
+        let start = format!("unable to read {}: ", path.display());
+        assert!(why.message().starts_with(&start), "{}", why.message());
+    }
 }
 
 /// Whoever may write challenges must not get signatures with other keys.

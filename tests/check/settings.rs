@@ -1,7 +1,7 @@
 //! What the check prints of options: limits, and what a certificate of the peer needs.
 
 use super::{fact, facts, server};
-use crate::util::{certs, cmd};
+use crate::util::{TempDir, certs, cmd};
 
 #[test]
 fn the_limits_of_a_server_are_described() {
@@ -56,12 +56,33 @@ fn client_certificates_are_asked_for_in_words() {
 }
 
 #[test]
+fn what_the_level_of_sni_makes_useless_is_a_warning() {
+    let empty = TempDir::new();
+    for (option, level, expected) in [
+        (
+            None,
+            "ignored",
+            "SNIDIR is not used without --sni or --mandatory-sni",
+        ),
+        (Some("--sni"), "used", "SNIDIR has no pair"),
+    ] {
+        let options: Vec<&str> = ["--check"].into_iter().chain(option).collect();
+        let server = server(&options, "p256").env("SNIDIR", empty.path());
+        let output = server.env("CAFILE", certs().path("ca.pem")).run().success();
+        assert_eq!(fact(&output, "sni"), level);
+        assert_eq!(facts(&output, "warning"), [expected]);
+    }
+}
+
+#[test]
 fn pins_alone_need_no_anchors() {
     let pin = format!("SHA256:{}", certs().hash("p256"));
     let client = cmd(["s6-tlsc-io", "--check", &format!("--pin={pin}"), "6", "7"]);
     let output = client.run().success();
     assert_eq!(fact(&output, "verification"), "pins");
     assert_eq!(fact(&output, "pin"), pin);
+    // They are for one key, whatever its names are.
+    assert_eq!(facts(&output, "warning"), [""; 0]);
     for key in ["anchors", "anchors-file", "anchors-directory"] {
         assert_eq!(facts(&output, key), [""; 0], "{key}");
     }

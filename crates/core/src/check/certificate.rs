@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn names_that_just_fit_into_a_line_are_all_told() {
+        let room = MAX_LINE - "names:  ...\n".len();
+        let mut identities = vec![vec![b'x'; 99]; 40];
+        let rest = room - 100 * identities.len();
+        identities.push(vec![b'y'; rest]);
+        assert!(names(&identities).ends_with(&format!("x {}", "y".repeat(rest))));
+        identities[0].push(b'x');
+        assert!(names(&identities).ends_with("x ..."));
+    }
+
+    #[test]
     fn a_name_cannot_be_taken_for_the_absence_of_names() {
         assert_eq!(names(&[]), "none");
         assert_eq!(names(&[b"none".to_vec()]), r"\x6eone");

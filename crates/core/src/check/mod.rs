@@ -106,6 +106,11 @@ impl<'a> Report<'a> {
         (date.seconds() - self.now).div_euclid(SECONDS_OF_DAY)
     }
 
+    /// Whether `date` is past.
+    fn is_past(&self, date: Date) -> bool {
+        date.seconds() < self.now
+    }
+
     /// Records for how many days a certificate is valid that we send. `which` names it.
     fn note_days(&mut self, days: i64, which: String) {
         if self.least.as_ref().is_none_or(|(least, _)| days < *least) {
@@ -165,10 +170,12 @@ mod tests {
         for (before, days) in [(0, 0), (86_399, 0), (86_400, 1), (-1, -1), (-86_400, -1)] {
             report.now = end.seconds() - before;
             assert_eq!(report.days_until(end), days, "{before}");
+            assert_eq!(report.is_past(end), days < 0, "{before}");
         }
-        for days in [5, 3, 4] {
-            report.note_days(days, format!("certificate {days}"));
+        for (number, days) in (1..).zip([5, 3, 4, 3]) {
+            report.note_days(days, format!("certificate {number}"));
         }
-        assert_eq!(report.least, Some((3, "certificate 3".to_owned())));
+        // The first one of several.
+        assert_eq!(report.least, Some((3, "certificate 2".to_owned())));
     }
 }

@@ -151,7 +151,7 @@ impl Pair {
         }
         let days = report.days_until(not_after);
         report.note_days(days, format!("certificate {number} in {file}"));
-        if days < 0 {
+        if report.is_past(not_after) {
             report.warning(format!("{what} has expired"))
         } else if not_before.seconds() > report.now {
             report.unfit(format!("{what} is not valid yet"))
@@ -256,7 +256,7 @@ impl Pair {
             return Ok(());
         };
         report.fact("ocsp-next-update", next_update)?;
-        if report.days_until(next_update) < 0 {
+        if report.is_past(next_update) {
             report.warning(format!("the OCSP response for {of} is out of date"))?;
         }
         Ok(())

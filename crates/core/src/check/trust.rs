@@ -37,7 +37,7 @@ pub fn print(
                     "the revocation list of {issuer} is not valid yet: \
                      until then certificates of this issuer are refused if no other list covers them"
                 ))?;
-            } else if report.days_until(list.next_update) < 0 {
+            } else if report.is_past(list.next_update) {
                 report.warning(format!(
                     "the revocation list of {issuer} is out of date: \
                      certificates of this issuer are refused"

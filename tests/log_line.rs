@@ -60,9 +60,9 @@ fn ended(options: &[&str], peer: impl FnOnce(&mut TcpStream)) -> Output {
 fn log_lines_of_both_ends_agree() {
     let server = "read -r line; printf 'an answer'";
     let (server, client) = connect(
-        tlsd(&["-v2", "-y"], "p256", server).env("CAFILE", certs().path("ca.pem")),
+        tlsd(&["-v2", "-y", "--alpn=h2"], "p256", server).env("CAFILE", certs().path("ca.pem")),
         tlsc(
-            &["-v2", "-y", "-k", "localhost"],
+            &["-v2", "-y", "-k", "localhost", "--alpn=h2,x"],
             "echo hello >&7; exec 7>&-; cat <&6",
         )
         .env("KEYFILE", certs().path("client.key"))
@@ -72,7 +72,7 @@ fn log_lines_of_both_ends_agree() {
         ("protocol", "TLSv1.3"),
         ("cipher", "TLS_AES_256_GCM_SHA384"),
         ("sni", "localhost"),
-        ("alpn", "-"),
+        ("alpn", "h2"),
         ("resumed", "no"),
         ("code", "0"),
         ("end", "closed"),

@@ -315,6 +315,8 @@ fn trust_is_described() {
         .run()
         .success();
     assert_eq!(fact(&output, "ticket-keys"), "1");
+    let file = key.display().to_string();
+    assert_eq!(fact(&output, "ticket-key-file"), file);
     fs::write(
         &key,
         ["A", "B"]

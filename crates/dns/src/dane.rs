@@ -9,8 +9,7 @@ use std::fmt;
 use cli::address::Address;
 use cli::tlsa::TlsaRecord;
 
-use crate::message::{Secured, SecuredKind};
-use crate::{Answer, Failure, Name, Query, Resolver};
+use crate::{Answer, Failure, Name, Query, Resolver, Secured, SecuredKind};
 
 /// A service over TCP.
 #[derive(Clone, Copy, Debug)]

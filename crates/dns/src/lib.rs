@@ -17,12 +17,13 @@ pub mod fuzzing;
 mod hosts;
 mod message;
 mod name;
+mod query;
 mod resolver;
 
 pub use config::Config;
 pub use dane::{Service, Tlsa, Unsecured};
 pub use failure::Failure;
 pub use hosts::Hosts;
-pub use message::{Answer, Query, Secured, SecuredKind};
 pub use name::{Name, host_name};
+pub use query::{Answer, Query, Secured, SecuredKind};
 pub use resolver::{Families, Resolver};

@@ -1,104 +1,16 @@
-//! Queries and answers, and their packets (RFC 1035, 4).
+//! The packets of queries and answers (RFC 1035, 4).
 //!
 //! The crate `simple-dns` writes and parses packets. It gets only the question and the
 //! answer section of a packet: a stub resolver needs no others.
 
+mod answer;
 mod header;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use cli::address::Address;
-use simple_dns::rdata::RData;
-use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, ResourceRecord, TYPE};
+use simple_dns::{CLASS, Label, Packet, PacketFlag, QTYPE, Question, RCODE, TYPE};
 
 use header::{Header, without_later_sections};
 
-use crate::{Failure, Name, host_name};
-
-/// The maximum length of a chain of aliases.
-const MAX_CHAIN: usize = 16;
-
-/// A query to the DNS.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Query {
-    /// For the IPv4 addresses of a name.
-    A(Name),
-    /// For the IPv6 addresses of a name.
-    Aaaa(Name),
-    /// For the name of an address.
-    Ptr(IpAddr),
-    /// For records of a name, and whether DNSSEC secures them (RFC 4035 section 3.2).
-    Secured(Name, SecuredKind),
-}
-
-/// The type of records about which [`Query::Secured`] asks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SecuredKind {
-    /// IPv4 addresses.
-    A,
-    /// IPv6 addresses.
-    Aaaa,
-    /// The alias itself, which is not followed.
-    Cname,
-    /// TLSA records (RFC 6698).
-    Tlsa,
-}
-
-impl Query {
-    /// The answer without a server: the loopback address for `localhost` and names
-    /// under it (RFC 6761, 6.3).
-    pub(crate) fn without_asking(&self) -> Option<Answer> {
-        let (name, ip) = match self {
-            Self::A(name) => (name, Ipv4Addr::LOCALHOST.into()),
-            Self::Aaaa(name) => (name, Ipv6Addr::LOCALHOST.into()),
-            Self::Ptr(_) | Self::Secured(..) => return None,
-        };
-        name.is_localhost().then(|| Answer::Addresses(vec![ip]))
-    }
-}
-
-/// The result of a query. It is never empty, except [`Secured::records`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// The addresses of a name, in the server's order.
-    Addresses(Vec<IpAddr>),
-    /// The name of an address, as [`host_name`] returns it.
-    HostName(String),
-    /// The records of a name.
-    Secured(Secured),
-}
-
-/// What the server says about the records of a name, or about their absence.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Secured {
-    /// Whether the server says that DNSSEC secures the whole answer, aliases and the absence of
-    /// records included: the AD bit. It means something only if the server and the path to it
-    /// are trusted.
-    pub authentic: bool,
-    /// Whether the name is an alias that was followed.
-    pub aliased: bool,
-    /// The name at the end of the chain of aliases, in lower case. None if there are no records,
-    /// for TLSA records, and for aliases themselves.
-    pub owner: Option<Name>,
-    /// The data of TLSA records, in the server's order; nothing of other types. The error, if
-    /// there are no records, is negative.
-    pub records: Result<Vec<Vec<u8>>, Failure>,
-    /// The server that says it. None before it is known.
-    pub server: Option<Address>,
-}
-
-impl Answer {
-    /// The addresses, if it has any.
-    pub fn addresses(&self) -> &[IpAddr] {
-        match self {
-            Self::Addresses(addresses) => addresses,
-            Self::HostName(_) | Self::Secured(_) => &[],
-        }
-    }
-}
-
-/// The owner and the data of records: those of [`Secured`].
-type Found = (Option<Name>, Vec<Vec<u8>>);
+use crate::{Answer, Failure, Name, Query, SecuredKind};
 
 /// What a received packet is.
 #[derive(Debug, Eq, PartialEq)]
@@ -226,20 +138,6 @@ impl Message {
         }
     }
 
-    /// The result if the server says that there are no records.
-    fn absent(&self, why: Failure, aliased: bool, authentic: bool) -> Result<Answer, Failure> {
-        if !self.secured {
-            return Err(why);
-        }
-        Ok(Answer::Secured(Secured {
-            authentic,
-            aliased,
-            owner: None,
-            records: Err(why),
-            server: None,
-        }))
-    }
-
     /// Whether `packet` repeats our question, whatever follows. A server may leave it out with an
     /// error.
     fn asked_by(&self, header: &Header, packet: &[u8]) -> bool {
@@ -281,112 +179,6 @@ impl Message {
         wire
     }
 
-    /// The answer in `records`, if there is one, at the end of the chain of aliases that starts
-    /// with our name. Also returns whether there is an alias.
-    fn find(
-        &self,
-        records: &[ResourceRecord],
-        authentic: bool,
-    ) -> Result<(bool, Option<Answer>), Failure> {
-        if !self.secured {
-            let (aliased, found) =
-                self.follow(records, |_, here| self.collect(here.iter().copied()))?;
-            return Ok((aliased, found.transpose()?));
-        }
-        let (aliased, found) =
-            self.follow(records, |name, here| self.collect_secured(here, name))?;
-        let secured = |(owner, data)| {
-            Answer::Secured(Secured {
-                authentic,
-                aliased,
-                owner,
-                records: Ok(data),
-                server: None,
-            })
-        };
-        Ok((aliased, found.transpose()?.map(secured)))
-    }
-
-    /// Follows the chain of aliases that starts with our name until `collect` finds something in
-    /// the records of a name, or to its end. Also returns whether there is an alias.
-    fn follow<T>(
-        &self,
-        records: &[ResourceRecord],
-        collect: impl Fn(&[&[u8]], &[&ResourceRecord]) -> Option<T>,
-    ) -> Result<(bool, Option<T>), Failure> {
-        let mut name: Vec<&[u8]> = self.labels().collect();
-        for followed in 0..MAX_CHAIN {
-            let here = records.iter().filter(|record| {
-                record.class == CLASS::IN && same(record.name.as_bytes(), name.iter().copied())
-            });
-            let here: Vec<&ResourceRecord> = here.collect();
-            if let Some(found) = collect(&name, &here) {
-                return Ok((followed > 0, Some(found)));
-            }
-            let Some(target) = here.iter().find_map(|record| match &record.rdata {
-                RData::CNAME(target) => Some(&target.0),
-                _ => None,
-            }) else {
-                return Ok((followed > 0, None));
-            };
-            name = target.as_bytes().collect();
-        }
-        Err(Failure::Malformed)
-    }
-
-    /// The answer in `records`, which all have the same name; None if none has our type.
-    /// Of several names of an address the first counts: no data if it is not a host name.
-    fn collect<'a>(
-        &self,
-        mut records: impl Iterator<Item = &'a ResourceRecord<'a>>,
-    ) -> Option<Result<Answer, Failure>> {
-        if self.kind == TYPE::PTR {
-            let name = records.find_map(|record| match &record.rdata {
-                RData::PTR(name) => Some(&name.0),
-                _ => None,
-            })?;
-            let answer = host_name(name.as_bytes()).map(Answer::HostName);
-            return Some(answer.ok_or(Failure::NoData));
-        }
-        let address = |record: &ResourceRecord| match &record.rdata {
-            RData::A(a) if self.kind == TYPE::A => Some(IpAddr::from(a.address.to_be_bytes())),
-            RData::AAAA(a) if self.kind == TYPE::AAAA => {
-                Some(IpAddr::from(a.address.to_be_bytes()))
-            }
-            _ => None,
-        };
-        let addresses: Vec<IpAddr> = records.filter_map(address).collect();
-        (!addresses.is_empty()).then_some(Ok(Answer::Addresses(addresses)))
-    }
-
-    /// The owner and the data in `records` of `name`: see [`Secured`]; None if none has our type.
-    fn collect_secured(
-        &self,
-        records: &[&ResourceRecord],
-        name: &[&[u8]],
-    ) -> Option<Result<Found, Failure>> {
-        // A TLSA record without data is malformed, but there.
-        let empty =
-            |data: &RData| matches!(data, RData::Empty(_)) && self.kind != TYPE::Unknown(TLSA);
-        let is_ours = |data: &&RData| data.type_code() == self.kind && !empty(data);
-        let ours: Vec<_> = (records.iter().map(|record| &record.rdata))
-            .filter(is_ours)
-            .collect();
-        let owner = match ours.first()? {
-            RData::A(_) | RData::AAAA(_) => match Name::of_labels(name.iter().copied()) {
-                None => return Some(Err(Failure::Malformed)),
-                owner => owner,
-            },
-            _ => None,
-        };
-        let data = ours.iter().filter_map(|data| match data {
-            RData::NULL(_, data) => Some(data.get_data().to_vec()),
-            RData::Empty(_) => Some(Vec::new()),
-            _ => None,
-        });
-        Some(Ok((owner, data.collect())))
-    }
-
     fn labels(&self) -> impl Iterator<Item = &[u8]> {
         self.name.labels().iter().map(Vec::as_slice)
     }
@@ -401,12 +193,6 @@ impl SecuredKind {
             Self::Tlsa => TYPE::Unknown(TLSA),
         }
     }
-}
-
-/// Whether two names are equal, regardless of case.
-fn same<'a>(a: impl Iterator<Item = &'a [u8]>, b: impl Iterator<Item = &'a [u8]>) -> bool {
-    a.map(<[u8]>::to_ascii_lowercase)
-        .eq(b.map(<[u8]>::to_ascii_lowercase))
 }
 
 #[cfg(test)]

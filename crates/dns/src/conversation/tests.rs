@@ -9,8 +9,7 @@ use cli::address::Ip;
 use unix::tasks::turn;
 
 use super::*;
-use crate::Name;
-use crate::message::{Secured, SecuredKind};
+use crate::{Name, Secured, SecuredKind};
 
 /// A conversation in this state. It has one server, which gets one chance, so the next
 /// failure is its result.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use cli::address::Ip;
 use cli::tlsa::TlsaRecord;
 
-use crate::message::{Message, Reply, SecuredKind};
-use crate::{Answer, Config, Failure, Hosts, Name, Query};
+use crate::message::{Message, Reply};
+use crate::{Answer, Config, Failure, Hosts, Name, Query, SecuredKind};
 
 /// The id in the seeds.
 const ID: u16 = 0x1234;

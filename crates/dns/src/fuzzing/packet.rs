@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use super::ID;
-use crate::message::SecuredKind;
-use crate::{Answer, Failure, Name, Query, Secured};
+use crate::{Answer, Failure, Name, Query, Secured, SecuredKind};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;

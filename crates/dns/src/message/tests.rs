@@ -1,8 +1,12 @@
 //! Packets, good and bad, for one query.
 
-use simple_dns::rdata::{A, AAAA, CNAME, NULL, PTR};
+use std::net::IpAddr;
+
+use simple_dns::ResourceRecord;
+use simple_dns::rdata::{A, AAAA, CNAME, NULL, PTR, RData};
 
 use super::*;
+use crate::Secured;
 
 const ID: u16 = 0x1234;
 const RECURSION_AVAILABLE: u8 = 0x80;

@@ -128,11 +128,10 @@ impl Message {
                 },
                 Err(failure) => Reply::Final(Err(failure)),
             },
-            RCODE::NameError if self.secured => match self.find(&parsed.answers, authentic) {
+            RCODE::NameError => match self.find(&parsed.answers, authentic) {
                 Ok((aliased, _)) => Reply::Final(self.absent(Failure::NoName, aliased, authentic)),
                 Err(failure) => Reply::Final(Err(failure)),
             },
-            RCODE::NameError => Reply::Final(Err(Failure::NoName)),
             RCODE::FormatError | RCODE::NotImplemented | RCODE::Refused => Reply::Unwilling,
             _ => Reply::Broken(Failure::Server),
         }

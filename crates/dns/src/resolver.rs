@@ -172,17 +172,13 @@ fn resolve(
         .collect()
 }
 
-/// Starts a conversation for each query.
+/// A conversation for each query. The first step of each is due at once.
 fn begin(config: &Config, queries: &[Query]) -> Vec<Conversation> {
     let now = Instant::now();
-    let mut conversations: Vec<_> = queries
-        .iter()
+    let queries = queries.iter();
+    queries
         .map(|query| Conversation::new(config, query, now))
-        .collect();
-    for conversation in &mut conversations {
-        conversation.step(now);
-    }
-    conversations
+        .collect()
 }
 
 /// Waits until a task can go on. False if all are finished or `until` has passed.

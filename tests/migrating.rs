@@ -89,6 +89,14 @@ impl Place {
             // Ours ask DNS alone, unless they are told to look into /etc/hosts.
             .replace("s6-tlsclient ", "s6-tlsclient -h ")
             .replace("example.org", "localhost");
+        let command = if nix::unistd::geteuid().is_root() {
+            command
+        } else {
+            // Only root can become another user.
+            command
+                .replace("--user=nobody", "")
+                .replace("user = \"nobody\"\n", "")
+        };
         cmd(["sh", "-c", &command])
             .path_first(&self.dir.join("bin"))
             .cwd(self.dir.path())
@@ -191,12 +199,19 @@ fn ended_in_order(server: Running, what: &str) {
 
 #[test]
 fn each_line_for_coming_from_elsewhere_works() {
-    if !need(&["ncat", "socat", "stunnel4", "s6-ioconnect", "tcpserver"]) {
+    if !need(&[
+        "ncat",
+        "socat",
+        "stunnel4",
+        "hitch",
+        "s6-ioconnect",
+        "tcpserver",
+    ]) {
         return;
     }
     let lines = lines();
     let ours = lines.iter().filter(|line| line.suite == "s6-tls").count();
-    assert_eq!((lines.len(), ours), (25, 13));
+    assert_eq!((lines.len(), ours), (31, 16));
     for line in lines {
         let place = Place::new();
         let what = format!("{}: {}", line.suite, line.command);
@@ -225,14 +240,24 @@ fn each_line_for_coming_from_elsewhere_works() {
                 assert_eq!(output.out(), HELLO, "{what}{}", output.err());
                 ended_in_order(server, &what);
             }
-            "forward-in" => {
+            "forward-in" | "forward-in-with-client-certificates" | "forward-in-by-name" => {
                 let _backend = cmd(["s6-tcpserver", "127.0.0.1", &place.clear.to_string()])
                     .arg(place.dir.join("prog"))
                     .start();
                 listens(place.clear);
                 let _front = place.serve(&line, place.tls);
-                assert_eq!(place.visit(&[]), HELLO, "{what}");
-                if line.suite == "s6-tls" {
+                let (served, refused) = match line.kind.as_str() {
+                    "forward-in" => (&[][..], None),
+                    "forward-in-by-name" => (
+                        &[][..],
+                        Some(&["-k", "other.example", "--no-verify-cert"][..]),
+                    ),
+                    _ => (&["-y"][..], Some(&[][..])),
+                };
+                assert_eq!(place.visit(served), HELLO, "{what}");
+                if let Some(options) = refused {
+                    assert_eq!(place.visit(options), "", "{what}");
+                } else if line.suite == "s6-tls" {
                     visited_in_order(&place, &what);
                 }
             }

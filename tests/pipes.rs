@@ -84,12 +84,10 @@ fn pipe_of_a_paused_client_is_small_again_once_it_was_read() {
     program.join().unwrap().unwrap();
 }
 
-/// A user without other processes.
-const USER: &str = "64217";
-
-/// The command as that user.
+/// The command as a user without other processes, even if these tests run several times at once.
 fn as_user(argv: &[&str]) -> Cmd {
-    let drop = ["s6-applyuidgid", "-u", USER, "-g", USER, "-G", USER];
+    let user = (100_000 + std::process::id()).to_string();
+    let drop = ["s6-applyuidgid", "-u", &user, "-g", &user, "-G", &user];
     cmd(drop).args(argv)
 }
 

@@ -90,6 +90,32 @@ fn the_cleartext_of_a_server_may_be_one_terminal() {
     }
 }
 
+/// The terminal that controls a process, by its number in proc_pid_stat(5); 0 is none.
+fn controlling_terminal(pid: &str) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(4).unwrap().to_owned()
+}
+
+#[test]
+fn a_terminal_of_the_cleartext_does_not_control_the_engine() {
+    let Terminal { master, slave } = terminal();
+    let screen = Capture::new(master);
+    let (near, far) = tcp_pair();
+    let client = tlsc(&[], "echo one >&7; exec cat <&6");
+    let _client = client.fd(6, near.try_clone().unwrap()).fd(7, near).start();
+    // A service is the leader of a session without a terminal, which it would get by opening one.
+    let leader = r#"setsid s6-tlsd-io 4 4 <&8 >&8 & echo "$!" >&2; wait"#;
+    let server = cmd(["sh", "-c", leader]).fd(4, slave).fd(8, far);
+    let server = server
+        .env("KEYFILE", certs().path("p256.key"))
+        .env("CERTFILE", certs().path("p256.pem"))
+        .start();
+    wait_for(&screen, "one\r\n");
+    let pid = server.stderr.text();
+    assert_eq!(controlling_terminal(pid.trim()), "0");
+}
+
 #[test]
 fn the_cleartext_of_a_client_may_be_one_terminal() {
     for way in [Way::Copies, Way::OpenedTwice] {

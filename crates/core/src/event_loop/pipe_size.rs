@@ -134,4 +134,19 @@ mod tests {
             assert_eq!(size(), former);
         }
     }
+    #[test]
+    fn only_a_small_pipe_can_grow_and_only_where_there_is_room() {
+        for (former, grows) in [(4096, true), (LARGE, false), (2 * LARGE, false)] {
+            let (reader, _writer) = unix::fd::pipe().unwrap();
+            let fd = reader.as_fd();
+            set(fd, former).unwrap();
+            let mut pipe = Pipe::of(fd).unwrap();
+            assert!(!pipe.would_grow(Size::Small));
+            assert_eq!(pipe.would_grow(Size::Large), grows, "{former}");
+            assert!(pipe.resize(fd, Size::Large, false));
+            assert_eq!(fcntl(fd, FcntlArg::F_GETPIPE_SZ), Ok(former));
+            // It is not asked for again while these data flow.
+            assert!(!pipe.would_grow(Size::Large));
+        }
+    }
 }

@@ -74,3 +74,27 @@ fn sockets_are_not_switched() {
     assert!(blocks(&socket) && !blocks(&pipe));
     assert_eq!((ends.sockets().len(), ends.switched().len()), (2, 2));
 }
+
+#[test]
+fn pipes_of_the_program_grow_and_get_their_size_back_at_the_end() {
+    let size = |pipe: &File| fcntl(pipe, FcntlArg::F_GETPIPE_SZ).unwrap();
+    for ends_by_close in [true, false] {
+        let [[network, _], [of_app, _]] = [blocking_and_not(), blocking_and_not()];
+        fcntl(&of_app, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        let mut ends = ends([&network, &network, &of_app, &of_app]);
+        assert_eq!(ends.pipes().len(), 2);
+        let former = size(&network);
+        for end in End::ALL {
+            assert!(ends.resize(end, Size::Large));
+        }
+        assert_eq!(size(&network), former);
+        assert!(size(&of_app) > 4096);
+        if ends_by_close {
+            ends.close(End::AppIn);
+            ends.close(End::AppOut);
+        } else {
+            drop(ends);
+        }
+        assert_eq!(size(&of_app), 4096);
+    }
+}

@@ -210,6 +210,8 @@ mod tests {
         }
         // A hole: it takes no space.
         let large = std::fs::File::create(&path).unwrap();
+        large.set_len(LIMIT as u64).unwrap();
+        assert_eq!(read(path.as_os_str()).unwrap().len(), LIMIT);
         large.set_len(LIMIT as u64 + 1).unwrap();
         assert_eq!(read(path.as_os_str()).err(), Some(Errno::EFBIG));
         std::fs::remove_file(&path).unwrap();
@@ -217,6 +219,11 @@ mod tests {
         assert_eq!(read(OsStr::new("/")).err(), Some(Errno::EISDIR));
         // Files whose size the system does not know.
         assert!(read(OsStr::new("/proc/self/status")).unwrap().len() > 100);
+        // Not every kernel has this one.
+        let endless = OsStr::new("/proc/self/pagemap");
+        if std::path::Path::new(endless).exists() {
+            assert_eq!(read(endless).err(), Some(Errno::EFBIG));
+        }
         assert_eq!(read(OsStr::new("/dev/zero")).err(), Some(Errno::EFBIG));
     }
 

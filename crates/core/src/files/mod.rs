@@ -228,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_in_a_directory_is_refused_without_waiting_for_its_writer() {
+        let path = std::env::temp_dir().join(format!("s6-tls-pipes-{}", std::process::id()));
+        std::fs::create_dir_all(path.join("inner")).unwrap();
+        for pipe in ["pipe", "inner/pipe"] {
+            nix::unistd::mkfifo(&path.join(pipe), Mode::S_IRWXU).unwrap();
+        }
+        let open = || std::fs::File::open(&path).unwrap();
+        let refused = [
+            OpenFile::in_directory(open(), c"pipe"),
+            OpenFile::beneath(open(), "pipe"),
+            OpenFile::beneath(open(), "inner/pipe"),
+            OpenFile::beneath_no_link(open(), "inner", "pipe"),
+        ];
+        let refused = refused.map(|opened| opened.err());
+        let as_directory = OpenFile::beneath(open(), "pipe/name").err();
+        std::fs::remove_dir_all(&path).unwrap();
+        assert_eq!(refused, [Some(Errno::EINVAL); 4]);
+        assert_eq!(as_directory, Some(Errno::ENOTDIR));
+    }
+
+    #[test]
     fn files_are_appended_and_an_unreadable_one_changes_nothing() {
         let mut store = Vec::new();
         let mut append = |path: &str| {

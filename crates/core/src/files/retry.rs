@@ -258,14 +258,21 @@ mod tests {
 
     #[test]
     fn pauses_take_at_most_half_of_what_is_left_of_the_handshake_limit() {
-        let options = EngineOptions {
-            handshake_timeout: Some(Duration::from_millis(600)),
-            ..EngineOptions::default()
+        let count = |limit, passed| {
+            let options = EngineOptions {
+                handshake_timeout: Some(Duration::from_millis(limit)),
+                ..EngineOptions::default()
+            };
+            let started = Instant::now().checked_sub(Duration::from_millis(passed));
+            attempts(&Files::new(&testing::context(), &options, started.unwrap())).0
         };
-        let started = Instant::now().checked_sub(Duration::from_millis(550));
-        let files = Files::new(&testing::context(), &options, started.unwrap());
-        let (count, _) = attempts(&files);
-        assert!(count <= 3, "{count}: pauses of 10 and less than 15 ms");
+        let few = count(600, 550);
+        assert!(few <= 3, "{few}: pauses of 10 and less than 15 ms");
+        assert_eq!(
+            count(600_000, 0),
+            7,
+            "pauses of 10, 20, 40, 80, 160 and 23 ms"
+        );
     }
 
     #[test]

@@ -75,6 +75,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_may_have_as_much_as_a_file() {
+        for (size, length) in [(LIMIT, Ok(LIMIT)), (LIMIT + 1, Err(Errno::EFBIG))] {
+            let read = through(|writer| {
+                // It fails if the reader has had enough.
+                let _ = unix::fd::write_all(&writer, &vec![0; size]);
+            });
+            assert_eq!(read.map(|content| content.len()), length);
+        }
+    }
+
+    #[test]
     fn a_silent_pipe_times_out() {
         let (reader, _writer) = unix::fd::pipe().unwrap();
         unix::fd::nonblocking(&reader).unwrap();

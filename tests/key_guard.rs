@@ -118,6 +118,31 @@ fn engine_with_a_guard_never_has_the_key() {
     }
 }
 
+/// The engine of this name, once it has no guard.
+fn alone(running: &Running, name: &str) -> i32 {
+    eventually("only the engine is left", || {
+        let pids = running.group().into_iter().map(Pid::as_raw);
+        let engines = pids.filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.unwrap_or_default().contains(&format!(" ({name}) "))
+        });
+        match engines.collect::<Vec<_>>()[..] {
+            [engine] => Some(engine),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn guard_that_was_not_asked_is_gone_after_the_handshake() {
+    let client = tlsc(&["-klocalhost", "-y", "--key-guard"], "exec cat <&6")
+        .env("KEYFILE", certs().path("client.key"))
+        .env("CERTFILE", certs().path("client.pem"));
+    let (_server, client) = start(tlsd(&[], "p256", "echo up; exec cat"), client);
+    client.wait_out("up\n");
+    alone(&client, "s6-tlsc-io");
+}
+
 #[test]
 fn engine_has_no_key_after_the_handshake_and_the_guard_is_gone() {
     let (server, client) = start(
@@ -125,17 +150,7 @@ fn engine_has_no_key_after_the_handshake_and_the_guard_is_gone() {
         tlsc(&["-klocalhost"], "echo up >&7; exec cat <&6"),
     );
     client.wait_out("up\n");
-    let engine = eventually("only the engine is left", || {
-        let pids = server.group().into_iter().map(Pid::as_raw);
-        let engines = pids.filter(|pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            stat.unwrap_or_default().contains(" (s6-tlsd-io) ")
-        });
-        match engines.collect::<Vec<_>>()[..] {
-            [engine] => Some(engine),
-            _ => None,
-        }
-    });
+    let engine = alone(&server, "s6-tlsd-io");
     let Some(seen) = memory(engine) else { return };
     let scalar = scalar("p256.key");
     let backwards: Vec<u8> = scalar.iter().rev().copied().collect();

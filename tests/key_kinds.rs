@@ -209,6 +209,16 @@ fn a_server_signs_with_the_hash_that_its_certificate_allows() {
 }
 
 #[test]
+fn a_key_of_type_rsassa_pss_must_be_that_of_the_certificate() {
+    let other = certs().path("pss256.key");
+    refused(
+        &other,
+        "pss",
+        &[&other, "does not belong to the certificate"],
+    );
+}
+
+#[test]
 fn a_key_of_type_rsassa_pss_that_gnutls_made_is_usable() {
     if !need(&["openssl", "certtool"]) {
         return;

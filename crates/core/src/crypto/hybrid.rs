@@ -29,9 +29,6 @@ struct Offer {
     share: Vec<u8>,
 }
 
-/// The length of a share of X25519 (RFC 7748 5).
-const X25519_LEN: usize = 32;
-
 impl SupportedKxGroup for X25519MlKem768 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let x25519 = X25519.start()?;
@@ -104,13 +101,10 @@ impl ActiveKeyExchange for Offer {
     }
 }
 
-/// The parts of a share: `N` bytes of ML-KEM, and X25519's. A share of another length
-/// is invalid, and rustls sends illegal_parameter.
+/// The parts of a share: `N` bytes of ML-KEM, and X25519's, whose length ring checks. A share that
+/// is too short is invalid, and rustls sends illegal_parameter.
 fn split<const N: usize>(share: &[u8]) -> Result<(&[u8; N], &[u8]), Error> {
-    match share.split_first_chunk() {
-        Some((ml_kem, x25519)) if x25519.len() == X25519_LEN => Ok((ml_kem, x25519)),
-        _ => Err(invalid_share()),
-    }
+    share.split_first_chunk().ok_or_else(invalid_share)
 }
 
 fn invalid_share() -> Error {
@@ -186,6 +180,12 @@ mod tests {
     }
 
     #[test]
+    fn the_group_is_for_tls_1_3_alone() {
+        let usable = |version| X25519MlKem768.usable_for_version(version);
+        assert!(usable(ProtocolVersion::TLSv1_3) && !usable(ProtocolVersion::TLSv1_2));
+    }
+
+    #[test]
     fn both_sides_get_the_same_combined_secret() {
         let offer = X25519MlKem768.start().unwrap();
         assert_eq!(offer.pub_key().len(), 1216);
@@ -225,7 +225,16 @@ mod tests {
         // 4095 stands where a coefficient is below 3329.
         let unreduced = [&[0xff, 0xff], &offer[2..]].concat();
         let low_order = [&offer[..EK_LEN], &[0; 32]].concat();
-        for wrong in [&[], &offer[1..], &offer[..EK_LEN], &unreduced, &low_order] {
+        let longer = [&offer[..], &[0]].concat();
+        let shares = [
+            &[],
+            &offer[1..],
+            &offer[..EK_LEN],
+            &longer,
+            &unreduced,
+            &low_order,
+        ];
+        for wrong in shares {
             let error = X25519MlKem768.start_and_complete(wrong).err();
             assert_eq!(error, invalid(), "{} bytes", wrong.len());
         }

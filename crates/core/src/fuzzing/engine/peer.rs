@@ -79,13 +79,18 @@ impl Sending {
         }
         let records = self.edits.apply(base + number, record.clone());
         self.flow.edited |= records != [record];
-        for (typ, content) in &records {
-            match ContentType::from(*typ) {
+        for record in &records {
+            let (typ, content) = if encrypted {
+                inner(record)
+            } else {
+                (record.0, &record.1[..])
+            };
+            match ContentType::from(typ) {
                 ContentType::Handshake => {
                     self.flow.handshake[usize::from(encrypted)].extend(content);
                 }
                 ContentType::ApplicationData => self.flow.data.extend(content),
-                ContentType::Alert if matches!(content[..], [_, CLOSE_NOTIFY]) => {
+                ContentType::Alert if matches!(content, [_, CLOSE_NOTIFY]) => {
                     let in_handshake = !encrypted || self.flow.handshake[1].is_empty();
                     self.flow.closed_early |= in_handshake;
                 }
@@ -93,6 +98,20 @@ impl Sending {
             }
         }
         records
+    }
+}
+
+/// The type and the content that an encrypted record has for its receiver: in TLS 1.3 a type of 0
+/// is padding, and the type is the last byte before that (RFC 8446 section 5.4). TLS 1.2 has no
+/// such type.
+fn inner((typ, content): &Record) -> (u8, &[u8]) {
+    if *typ != 0 {
+        return (*typ, content);
+    }
+    let padding = content.iter().rev().take_while(|byte| **byte == 0).count();
+    match content[..content.len() - padding].split_last() {
+        Some((typ, content)) => (*typ, content),
+        None => (0, &[]),
     }
 }
 

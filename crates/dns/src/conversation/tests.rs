@@ -162,7 +162,7 @@ fn a_flood_of_answers_does_not_keep_the_caller_from_its_deadline() {
 
 #[test]
 fn a_conversation_waits_for_room_while_it_sends_and_then_for_the_answer() {
-    let (ours, server) = pair();
+    let (ours, mut server) = pair();
     let mut sending = conversation(connected(ours, b"query"));
     let far = Instant::now() + Duration::from_secs(20);
     assert_eq!(turn(&mut [&mut sending], Some(far)), Ok(true));
@@ -175,7 +175,10 @@ fn a_conversation_waits_for_room_while_it_sends_and_then_for_the_answer() {
     let deadline = Instant::now() + Duration::from_millis(50);
     assert_eq!(turn(&mut [&mut sending], Some(deadline)), Ok(true));
     assert!(Instant::now() >= deadline);
-    drop(server);
+    server.write_all(b"\0").unwrap();
+    let far = Instant::now() + Duration::from_secs(20);
+    assert_eq!(turn(&mut [&mut sending], Some(far)), Ok(true));
+    assert!(Instant::now() < far, "the answer has begun");
 }
 
 #[test]

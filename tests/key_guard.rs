@@ -133,6 +133,19 @@ fn alone(running: &Running, name: &str) -> i32 {
     })
 }
 
+/// The children of a process, also those that have ended and were not waited for.
+fn children(pid: i32) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let of_pid = |stat: &String| {
+        let parent = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1));
+        parent == Some(pid.to_string().as_str())
+    };
+    stats.filter(of_pid).collect()
+}
+
 #[test]
 fn guard_that_was_not_asked_is_gone_after_the_handshake() {
     let client = tlsc(&["-klocalhost", "-y", "--key-guard"], "exec cat <&6")
@@ -140,7 +153,10 @@ fn guard_that_was_not_asked_is_gone_after_the_handshake() {
         .env("CERTFILE", certs().path("client.pem"));
     let (_server, client) = start(tlsd(&[], "p256", "echo up; exec cat"), client);
     client.wait_out("up\n");
-    alone(&client, "s6-tlsc-io");
+    let engine = alone(&client, "s6-tlsc-io");
+    eventually("it is not even a zombie", || {
+        children(engine).is_empty().then_some(())
+    });
 }
 
 #[test]

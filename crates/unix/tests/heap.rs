@@ -7,12 +7,14 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use unix::Errno;
 use unix::fork::{Forked, fork};
 use unix::heap::{Allocator, reserve, trim};
-use unix::spawn::{Ended, wait};
+use unix::spawn::{Child, Ended, wait};
+use unix::{Env, Errno};
 
 /// What has an area of its own.
 const LARGE: usize = 128 << 10;
@@ -23,7 +25,33 @@ const AREA: usize = 2 * LARGE;
 /// More than an allocator keeps from earlier blocks.
 const HUGE: usize = 64 * LARGE;
 
+/// The allocator of the C library, which counts.
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How many bytes were allocated so far, in blocks as our heap has them.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: all memory comes from `System`, and goes back to it with the same layout.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let block = (layout.size() + size_of::<usize>()).next_multiple_of(16);
+        ALLOCATED.fetch_add(block, Ordering::Relaxed);
+        // SAFETY: as for the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        // SAFETY: as for the caller.
+        unsafe { System.dealloc(piece, layout) }
+    }
+}
+
 fn main() {
+    a_child_takes_no_more_memory_than_it_says();
+    println!("ok: a_child_takes_no_more_memory_than_it_says");
     resized_pieces_of_all_sizes_keep_their_content();
     println!("ok: resized_pieces_of_all_sizes_keep_their_content");
     process_without_memory_prints_one_line_and_exits_111();
@@ -49,6 +77,25 @@ fn alone(act: fn(&Allocator)) -> (Ended, String) {
             let line = String::from_utf8_lossy(&line[..count]).into_owned();
             (wait(pid).unwrap(), line)
         }
+    }
+}
+
+fn a_child_takes_no_more_memory_than_it_says() {
+    let long = |byte: &str| OsString::from(byte.repeat(200));
+    let path = (0..200).map(|n| format!("/{n}:")).collect::<String>();
+    for (args, variables, path) in [(1, 0, ""), (5000, 0, ""), (1, 5000, ""), (1, 0, &path)] {
+        let mut env = Env::default();
+        env.set("PATH", path);
+        for number in 0..variables {
+            env.set(format!("V{number}"), "");
+        }
+        let argv = vec![long("x"); args];
+        let child = Child::new(&argv, &env);
+        let (bound, before) = (child.memory(), ALLOCATED.load(Ordering::Relaxed));
+        // Also what is freed meanwhile counts.
+        assert_eq!(child.spawn(), Err(Errno::ENOENT));
+        let taken = ALLOCATED.load(Ordering::Relaxed) - before;
+        assert!(taken <= bound, "{args} {variables}: {taken} of {bound}");
     }
 }
 

@@ -21,10 +21,18 @@ const PROMISES: &[Promise] = &[
     ("memory does not become executable", no_new_code),
     ("only what was inherited is closed", inherited_closed),
     ("a reserved standard error takes nothing", reserved),
+    (
+        "exec closes a reserved standard error, even without devices",
+        reserved_without_devices,
+    ),
     ("a guarded standard error is the null device", guarded),
     (
         "a signal is caught even if the caller does not keep the pipe",
         late,
+    ),
+    (
+        "any number of signals can be caught, and none changes errno",
+        caught,
     ),
     (
         "a failed write raises no signal while SIGPIPE is ignored",
@@ -119,6 +127,25 @@ fn reserved() -> bool {
     next > 2 && fd::take_inherited(2).err() == Some(Errno::EBADF) && open(2)
 }
 
+/// Only root can change the root directory; for others there is nothing to check.
+fn reserved_without_devices() -> bool {
+    if user::effective_ids() != [0, 0] {
+        return true;
+    }
+    let directory = std::env::temp_dir().join(format!("s6-tls-root-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let above = std::fs::File::open(std::env::temp_dir()).unwrap();
+    nix::unistd::chroot(&directory).unwrap();
+    std::env::set_current_dir("/").unwrap();
+    fd::close(2);
+    fd::reserve_stderr().unwrap();
+    // SAFETY: F_GETFD only inspects the number.
+    let flags = unsafe { libc::fcntl(2, libc::F_GETFD) };
+    let name = directory.file_name().unwrap();
+    nix::unistd::unlinkat(above, name, nix::unistd::UnlinkatFlags::RemoveDir).unwrap();
+    flags == libc::FD_CLOEXEC
+}
+
 fn guarded() -> bool {
     for number in 0..=2 {
         fd::close(number);
@@ -134,6 +161,17 @@ fn late() -> bool {
     let _ = signal::catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
     signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
     signal::take().has(Signal::SIGCHLD)
+}
+
+/// More signals than a pipe has room for.
+fn caught() -> bool {
+    let _ = signal::catch(&[Signal::SIGCHLD]).unwrap();
+    for _ in 0..70_000 {
+        signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
+    }
+    Errno::ENOENT.set();
+    signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
+    Errno::last() == Errno::ENOENT && signal::take().has(Signal::SIGCHLD)
 }
 
 fn quiet() -> bool {
@@ -206,14 +244,14 @@ fn other_ids() -> bool {
         return true;
     }
     user::set_groups(&[7]).unwrap();
-    let during = user::with_effective(5, 6, Some(&[]), || {
-        (user::effective_ids(), user::has_groups())
-    });
-    let alone = user::with_effective(0, 6, None, || (user::effective_ids(), user::has_groups()));
-    let unchanged = user::with_effective(u32::MAX, 6, None, || ());
-    during == Ok(([5, 6], false))
-        && alone == Ok(([0, 6], true))
-        && unchanged == Err(("setuid", Errno::EINVAL))
+    let groups = || nix::unistd::getgroups().map(|groups| groups.len());
+    let during = user::with_effective(5, 6, Some(&[]), || (user::effective_ids(), groups()));
+    let alone = user::with_effective(0, 6, None, || (user::effective_ids(), groups()));
+    let refused = [(u32::MAX, 6), (5, u32::MAX)]
+        .map(|(uid, gid)| user::with_effective(uid, gid, None, || ()));
+    during == Ok(([5, 6], Ok(0)))
+        && alone == Ok(([0, 6], Ok(1)))
+        && refused == ["setuid", "setgid"].map(|what| Err((what, Errno::EINVAL)))
         && user::effective_ids() == [0, 0]
-        && user::has_groups()
+        && nix::unistd::getgroups() == Ok(vec![nix::unistd::Gid::from_raw(7)])
 }

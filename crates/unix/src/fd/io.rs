@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "miri has no send")]
-    fn first_write_waits_for_no_more_room_though_the_descriptor_blocks() {
+    fn first_write_to_a_pipe_waits_for_no_more_room_though_it_blocks() {
         let long = [0; 1 << 20];
         let (reader, writer) = pipe().unwrap();
         crate::fd::nonblocking(&writer).unwrap();
@@ -103,7 +103,30 @@ mod tests {
         read(&reader, &mut [0; 8192]).unwrap();
         assert_eq!(write_first(&writer, &long), Ok(PIECE));
         assert_eq!(write_first(&writer, b"abc"), Ok(3));
-        drop(reader);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no signals")]
+    fn try_write_waits_for_no_room_though_the_descriptor_blocks() {
+        let (reader, writer) = pipe().unwrap();
+        crate::fd::nonblocking(&writer).unwrap();
+        let mut full = 0;
+        while let Ok(count) = nix::unistd::write(&writer, &[0; 4096]) {
+            full += count;
+        }
+        crate::fd::blocking(&writer).unwrap();
+        try_write(&writer, b"lost");
+        read(&reader, &mut vec![0; full]).unwrap();
+        try_write(&writer, b"written");
+        let mut buf = [0; 16];
+        assert_eq!(read(&reader, &mut buf), Ok(7));
+        assert_eq!(&buf[..7], b"written");
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no send")]
+    fn first_write_to_a_socket_waits_for_no_more_room_though_it_blocks() {
+        let long = [0; 1 << 20];
         let (socket, _peer) = crate::net::socket_pair().unwrap();
         let sent = write_first(&socket, &long).unwrap();
         assert!((PIECE + 1..long.len()).contains(&sent), "{sent}");

@@ -78,9 +78,8 @@ pub fn guard_standard() -> Result<(), Errno> {
 /// Writes one line to standard error, in one call. Errors are ignored, and raise no
 /// signal.
 pub fn message(line: &[u8]) {
-    let quiet = crate::signal::ignore_sigpipe();
+    let _quiet = crate::signal::ignore_sigpipe();
     // SAFETY: the descriptor is borrowed for the call. If it is closed, write fails.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
     while nix::unistd::write(stderr, line) == Err(Errno::EINTR) {}
-    drop(quiet);
 }

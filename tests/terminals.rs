@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::util::tls::{tlsc, tlsd};
-use crate::util::{Capture, Cmd, Terminal, certs, cmd, tcp_pair, terminal};
+use crate::util::{Capture, Cmd, Terminal, certs, cmd, need, tcp_pair, terminal};
 
 /// How the two directions get a descriptor of the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +99,9 @@ fn controlling_terminal(pid: &str) -> String {
 
 #[test]
 fn a_terminal_of_the_cleartext_does_not_control_the_engine() {
+    if !need(&["setsid"]) {
+        return;
+    }
     let Terminal { master, slave } = terminal();
     let screen = Capture::new(master);
     let (near, far) = tcp_pair();

@@ -166,19 +166,34 @@ fn process_without_memory_prints_one_line_and_exits_111() {
     }
 }
 
+/// Allocates 210,000 bytes in small pieces without memory from the system.
+fn spend(allocator: &Allocator) {
+    reserve(210_000).unwrap();
+    no_more_memory();
+    for _ in 0..210_000 / 24 {
+        // SAFETY: it is not empty.
+        unsafe { allocator.alloc(layout(24)) };
+    }
+}
+
 fn reserved_memory_is_allocated_without_the_system() {
-    let (ended, line) = alone(|allocator| {
-        for _ in 0..2 {
+    for act in [
+        |allocator: &Allocator| {
+            for _ in 0..2 {
+                // SAFETY: it is not empty.
+                unsafe { allocator.alloc(layout(LARGE - 2500)) };
+            }
+            spend(allocator);
+            assert!(reserve(AREA) == Err(Errno::ENOMEM));
+        },
+        // Almost a whole area is free, which has room for the bytes, but not for the blocks.
+        |allocator: &Allocator| {
             // SAFETY: it is not empty.
-            unsafe { allocator.alloc(layout(LARGE - 2500)) };
-        }
-        reserve(40_000).unwrap();
-        no_more_memory();
-        for _ in 0..1000 {
-            // SAFETY: it is not empty.
-            unsafe { allocator.alloc(layout(32)) };
-        }
-        assert!(reserve(AREA) == Err(Errno::ENOMEM));
-    });
-    assert_eq!((ended, line.as_str()), (Ended::Exited(0), ""));
+            unsafe { allocator.alloc(layout(1)) };
+            spend(allocator);
+        },
+    ] {
+        let (ended, line) = alone(act);
+        assert_eq!((ended, line.as_str()), (Ended::Exited(0), ""));
+    }
 }

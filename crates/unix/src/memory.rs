@@ -52,10 +52,10 @@ mod tests {
 
     use super::*;
 
-    /// Leaves a secret on the stack, and returns where.
+    /// Leaves `LEN` bytes of a secret on the stack, and returns where.
     #[inline(never)]
-    fn leave(secret: u8) -> u64 {
-        let mut local = [secret; 4096];
+    fn leave<const LEN: usize>(secret: u8) -> u64 {
+        let mut local = [secret; LEN];
         black_box(&mut local);
         (&raw const local).addr() as u64
     }
@@ -66,12 +66,32 @@ mod tests {
         let memory = File::open("/proc/self/mem").unwrap();
         // The functions that read it overwrite the first part themselves.
         let mut found = [0; 1024];
-        let place = leave(0x5a);
+        let place = leave::<4096>(0x5a);
         memory.read_exact_at(&mut found, place).unwrap();
         assert_eq!(found, [0x5a; 1024], "the search finds nothing");
-        let place = leave(0x5a);
+        let place = leave::<4096>(0x5a);
         wipe_stack();
         memory.read_exact_at(&mut found, place).unwrap();
         assert_eq!(found, [0; 1024]);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "miri has no stack in /proc")]
+    fn a_trimmed_stack_keeps_nothing_below_the_running_function() {
+        let memory = File::open("/proc/self/mem").unwrap();
+        let page_size = crate::page::page_size();
+        // In the lower half there are whole pages, which nothing else uses before they are read.
+        const LEN: usize = 48 << 10;
+        if page_size > LEN / 3 {
+            return;
+        }
+        let mut found = vec![0; LEN / 2];
+        let place = leave::<LEN>(0x5a);
+        memory.read_exact_at(&mut found, place).unwrap();
+        assert!(found.contains(&0x5a), "the search finds nothing");
+        let place = leave::<LEN>(0x5a);
+        trim_stack(page_size);
+        memory.read_exact_at(&mut found, place).unwrap();
+        assert!(found.iter().all(|byte| *byte == 0));
     }
 }

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::secrets::{found, memory, pieces, scalar};
+use crate::util::stat::{Stat, processes};
 use crate::util::tls::{ECHO, HELLO, connect, start, tlsc, tlsd};
 use crate::util::{Cmd, Running, TempDir, certs, cmd, eventually, need, skip, tcp_pair};
 
@@ -122,28 +123,13 @@ fn engine_with_a_guard_never_has_the_key() {
 fn alone(running: &Running, name: &str) -> i32 {
     eventually("only the engine is left", || {
         let pids = running.group().into_iter().map(Pid::as_raw);
-        let engines = pids.filter(|pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            stat.unwrap_or_default().contains(&format!(" ({name}) "))
-        });
+        let engines =
+            pids.filter(|pid| Stat::of(Pid::from_raw(*pid)).is_some_and(|stat| stat.name == name));
         match engines.collect::<Vec<_>>()[..] {
             [engine] => Some(engine),
             _ => None,
         }
     })
-}
-
-/// The children of a process, also those that have ended and were not waited for.
-fn children(pid: i32) -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    let of_pid = |stat: &String| {
-        let parent = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.split(' ').nth(1));
-        parent == Some(pid.to_string().as_str())
-    };
-    stats.filter(of_pid).collect()
 }
 
 #[test]
@@ -155,7 +141,11 @@ fn guard_that_was_not_asked_is_gone_after_the_handshake() {
     client.wait_out("up\n");
     let engine = alone(&client, "s6-tlsc-io");
     eventually("it is not even a zombie", || {
-        children(engine).is_empty().then_some(())
+        // One that nobody has waited for still is its child.
+        let parent = engine.to_string();
+        processes()
+            .all(|(_, stat)| stat.parent != parent)
+            .then_some(())
     });
 }
 

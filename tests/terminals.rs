@@ -10,6 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
+use crate::util::stat::Stat;
 use crate::util::tls::{tlsc, tlsd};
 use crate::util::{Capture, Cmd, Terminal, certs, cmd, need, tcp_pair, terminal};
 
@@ -90,13 +91,6 @@ fn the_cleartext_of_a_server_may_be_one_terminal() {
     }
 }
 
-/// The terminal that controls a process, by its number in proc_pid_stat(5); 0 is none.
-fn controlling_terminal(pid: &str) -> String {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    fields.split(' ').nth(4).unwrap().to_owned()
-}
-
 #[test]
 fn a_terminal_of_the_cleartext_does_not_control_the_engine() {
     if !need(&["setsid"]) {
@@ -115,8 +109,9 @@ fn a_terminal_of_the_cleartext_does_not_control_the_engine() {
         .env("CERTFILE", certs().path("p256.pem"))
         .start();
     wait_for(&screen, "one\r\n");
-    let pid = server.stderr.text();
-    assert_eq!(controlling_terminal(pid.trim()), "0");
+    let pid: i32 = server.stderr.text().trim().parse().unwrap();
+    let stat = Stat::of(nix::unistd::Pid::from_raw(pid)).unwrap();
+    assert_eq!(stat.terminal, "0");
 }
 
 #[test]

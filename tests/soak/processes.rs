@@ -8,6 +8,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::util::Running;
+use crate::util::stat::processes;
 
 /// The ends of engines, which outlive the program they belong to and are
 /// then children of this process.
@@ -36,29 +37,6 @@ impl Engines {
             }
         }
     }
-}
-
-/// A line of /proc/PID/stat.
-struct Stat {
-    name: String,
-    state: String,
-    parent: String,
-}
-
-fn processes() -> impl Iterator<Item = (Pid, Stat)> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries.filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let text = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let (start, rest) = text.rsplit_once(") ")?;
-        let mut fields = rest.split(' ').map(str::to_owned);
-        let stat = Stat {
-            name: start.split_once('(')?.1.to_owned(),
-            state: fields.next()?,
-            parent: fields.next()?,
-        };
-        Some((Pid::from_raw(pid), stat))
-    })
 }
 
 /// What the super-server has when it has nothing to do.

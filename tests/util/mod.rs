@@ -12,6 +12,7 @@ mod process;
 pub mod relay;
 pub mod resolver;
 mod run;
+pub mod stat;
 pub mod tls;
 
 pub use capture::Capture;

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use unix::spawn::Ended;
 
 use super::Capture;
+use super::stat::processes;
 
 /// A program that runs. When it is dropped its whole process group is
 /// killed.
@@ -152,22 +153,9 @@ impl Running {
 
     /// The processes of its group, except zombies.
     pub fn group(&self) -> Vec<Pid> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Some(Ok(pid)) = entry.file_name().to_str().map(str::parse) else {
-                continue;
-            };
-            let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
-                continue;
-            };
-            // The name in parentheses may hold blanks: count from its end.
-            let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-            let fields: Vec<&str> = rest.split(' ').collect();
-            if fields.get(2) == Some(&self.pid.to_string().as_str()) && fields[0] != "Z" {
-                found.push(Pid::from_raw(pid));
-            }
-        }
-        found
+        let own = self.pid.to_string();
+        let of_group = processes().filter(|(_, stat)| stat.group == own && stat.state != "Z");
+        of_group.map(|(pid, _)| pid).collect()
     }
 
     /// CPU time of all processes of its group that still run.

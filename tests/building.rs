@@ -1,7 +1,7 @@
 //! How cargo finds a C compiler for ring without make; what make says and asks for.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::util::{Cmd, TempDir, cmd, find_in, need, path};
@@ -43,8 +43,7 @@ fn a_compiler_that_is_named_is_taken() {
 #[test]
 fn a_cross_compiler_for_glibc_is_taken_for_another_architecture() {
     let dir = TempDir::new();
-    let gcc = dir.file("x-linux-gnu-gcc", "#!/bin/sh\necho x \"$@\"\n");
-    fs::set_permissions(&gcc, PermissionsExt::from_mode(0o755)).unwrap();
+    dir.program("x-linux-gnu-gcc", "#!/bin/sh\necho x \"$@\"\n");
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", dir.path().display());
     let compiled = compiler("x-unknown-linux-musl").env("PATH", path);

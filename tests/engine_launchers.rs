@@ -1,8 +1,6 @@
 //! s6-tlsd and s6-tlsc: the chain is transparent, and the program runs only
 //! after the handshake.
 
-use std::path::PathBuf;
-
 use nix::sys::signal::Signal;
 
 use crate::util::tls::{connect, tlsc, tlsd};
@@ -225,15 +223,11 @@ fn a_variable_too_long_for_exec_is_unset_and_the_program_runs() {
 #[test]
 fn missing_engine_is_named() {
     let dir = TempDir::new();
-    let copy = |name: &str| {
-        let from: PathBuf = crate::util::bin_dir().join(name);
-        std::fs::copy(from, dir.join(name)).unwrap();
-        dir.join(name)
-    };
     for (name, engine) in [("s6-tlsd", "s6-tlsd-io"), ("s6-tlsc", "s6-tlsc-io")] {
         let line = format!("{name}: fatal: unable to spawn {engine}: No such file or directory");
+        let copy = dir.copy_program(&crate::util::bin_dir().join(name), name);
         for path in ["/nonexistent", "/dev/null:/nonexistent"] {
-            let launcher = cmd([copy(name)]).arg("true").env("PATH", path);
+            let launcher = cmd([&copy]).arg("true").env("PATH", path);
             network(launcher).run().fatal(111, &line);
         }
     }

@@ -373,11 +373,12 @@ fn a_container_needs_nothing_but_the_programs() {
     for entry in fs::read_dir(crate::util::bin_dir()).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         if (name.starts_with("s6-") || name == "proxy-server") && !name.ends_with(".d") {
-            fs::copy(entry.path(), image("usr/bin").join(name)).unwrap();
+            let copy = format!("image/usr/bin/{name}");
+            example.dir.copy_program(&entry.path(), &copy);
         }
     }
     let busybox = find_in("busybox", &path()).unwrap();
-    fs::copy(busybox, image("bin/busybox")).unwrap();
+    example.dir.copy_program(&busybox, "image/bin/busybox");
     fs::copy(certs().path("p256.key"), image("tls/key.pem")).unwrap();
     fs::copy(certs().path("p256.pem"), image("tls/chain.pem")).unwrap();
     fs::write(image("srv/www/index.html"), "a page\n").unwrap();

@@ -206,7 +206,7 @@ fn a_missing_program_of_the_chain_is_told_as_by_the_service() {
         &dir,
         &format!("PATH={}:/nowhere {PAIR}", dir.path().display()),
     );
-    let copy = |name: &str| fs::copy(bin_dir().join(name), dir.join(name)).unwrap();
+    let copy = |name: &str| dir.copy_program(&bin_dir().join(name), name);
     let run = |program: &str, rest: &str, code| {
         let line = format!("{} CHECK {rest}", dir.join(program).display());
         same(&line, &env, code);

@@ -3,9 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Ended, cmd, skip};
+
+/// Whoever writes a program has it alone, whoever starts one shares it. A process
+/// that is started while a file is open for writing has a copy of the descriptor until
+/// it executes its program, and the file cannot be executed until then: ETXTBSY.
+pub(super) static EXECUTABLES: RwLock<()> = RwLock::new(());
 
 /// A new directory with everything in it.
 pub struct TempDir(PathBuf);
@@ -49,8 +55,17 @@ impl TempDir {
 
     /// Writes the program `name`.
     pub fn program(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let _no_start = EXECUTABLES.write();
         let path = self.file(name, content);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Copies the program `from` to `name`.
+    pub fn copy_program(&self, from: &Path, name: &str) -> PathBuf {
+        let _no_start = EXECUTABLES.write();
+        let path = self.0.join(name);
+        fs::copy(from, &path).unwrap();
         path
     }
 }

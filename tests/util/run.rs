@@ -14,6 +14,7 @@ use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_s
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
+use super::dir::EXECUTABLES;
 use super::{Capture, DEADLINE, Output, Running, find_in, path, pipe};
 
 /// The command `argv`. Its program is looked for among those under test
@@ -243,6 +244,7 @@ impl Cmd {
             c"/bin/sh".to_owned()
         };
         let env: Vec<CString> = self.env.iter().map(assignment).collect();
+        let _no_writer = EXECUTABLES.read();
         posix_spawn(program.as_c_str(), &actions, &attributes, &argv, &env)
             .unwrap_or_else(|errno| panic!("cannot start {name}: {errno}"))
     }

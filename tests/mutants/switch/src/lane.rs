@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Result;
@@ -14,6 +15,11 @@ const MARK: &[u8] = b"the mutant that is on here: ";
 /// With this number, the mutants whose code runs are noted in a file.
 const NOTING: u32 = u32::MAX;
 const LONGEST_PATH: usize = 223;
+
+/// Whoever writes a program has it alone, whoever starts one shares it. A process
+/// that is started while a file is open for writing has a copy of the descriptor until
+/// it executes its program, and the file cannot be executed until then: ETXTBSY.
+pub static EXECUTABLES: RwLock<()> = RwLock::new(());
 const NUMBERS: u64 = 1 << 20;
 
 /// A directory of programs.
@@ -117,6 +123,7 @@ impl Lane {
 
 impl Program {
     fn set(&self, settings: &[u8]) -> Result<()> {
+        let _no_start = EXECUTABLES.write();
         let mut file = match File::options().write(true).open(&self.copy) {
             // It still runs.
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::baseline::{self, Test};
-use crate::lane::Lane;
+use crate::lane::{EXECUTABLES, Lane};
 use crate::{Result, output};
 
 /// How many run at a time: as the variable LANES says.
@@ -232,7 +232,9 @@ impl Suite {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .stdout(Stdio::piped());
+        let no_writer = EXECUTABLES.read();
         let child = command.spawn()?;
+        drop(no_writer);
         Ok(until_one_fails(
             child,
             Instant::now() + TIME.0.max(usual * TIME.1),

@@ -102,10 +102,11 @@ pub static VARIABLES: &[Variable] = &[
              are skipped. The first key seals tickets, every key opens them: to rotate, put a new \
              line in front. Others must have no access to it (mode bits 007). A ticket is valid \
              for 12 hours, for the same server name, and while the server uses the same public \
-             key. A client that resumes gets new tickets in TLS 1.3; in TLS 1.2 it keeps its first \
-             one, and makes a full handshake when that is 12 hours old or its key is gone. Clients \
-             that are asked for a certificate get no tickets; with `--key-guard` or SNIDIR, TLS \
-             1.2 clients get none either. Use one file for each service. More: [session \
+             key. A client that resumes gets new tickets in TLS 1.3, but none opens 7 days after \
+             the full handshake; in TLS 1.2 it keeps its first one, and makes a full handshake \
+             when that is 12 hours old or its key is gone. Clients that are asked for a \
+             certificate get no tickets; with `--key-guard` or SNIDIR, TLS 1.2 clients get none \
+             either. Use one file for each service. More: [session \
              tickets](security.md#session-tickets).",
         )),
         client: None,

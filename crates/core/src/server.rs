@@ -325,6 +325,7 @@ const SKIPPED_EARLY_DATA: u32 = 1 << 17;
 mod tests {
     use super::*;
     use crate::credentials::sessions;
+    use crate::credentials::ticketer::Content;
     use crate::testing;
     use crate::wall_clock;
 
@@ -334,8 +335,12 @@ mod tests {
             let mut options = ServerOptions::default();
             options.client_certificate = client_certificate;
             let made = super::sessions(TicketKeys::for_tests(), &options, guarded);
-            let (shown, state) = (testing::pair().cert.remove(0), sessions::for_tests(version));
-            made.is_some_and(|made| made.seal(&shown, &state, wall_clock::now()).is_some())
+            let (shown, now) = (testing::pair().cert.remove(0), wall_clock::now());
+            let content = Content {
+                state: sessions::for_tests(version),
+                authenticated: now,
+            };
+            made.is_some_and(|made| made.seal(&shown, &content, now).is_some())
         };
         for guarded in [false, true] {
             for asked in [ClientCertificate::Optional, ClientCertificate::Mandatory] {

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ProducesTickets;
 use tunnel::handshake_facts::HandshakeFacts;
 
-use crate::credentials::ticketer::{LIFETIME, TicketKeys};
+use crate::credentials::ticketer::{Content, LIFETIME, TicketKeys};
 use crate::crypto;
 use crate::wall_clock;
 
@@ -41,24 +41,28 @@ impl Sessions {
         self.keys.count()
     }
 
-    /// A ticket of a session's `state`, made at `now`. It opens only for a server that
-    /// shows a certificate with the same key as `shown`. None if the session may not be
-    /// resumed.
-    pub fn seal(&self, shown: &CertificateDer<'_>, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        is_resumable(state, self.versions).then_some(())?;
-        self.keys.seal(&identity(shown)?, state, now)
+    /// A ticket of this `content`, made at `now`. It opens only for a server that shows a
+    /// certificate with the same key as `shown`. None if the session may not be resumed.
+    pub fn seal(
+        &self,
+        shown: &CertificateDer<'_>,
+        content: &Content,
+        now: UnixTime,
+    ) -> Option<Vec<u8>> {
+        is_resumable(&content.state, self.versions).then_some(())?;
+        self.keys.seal(&identity(shown)?, content, now)
     }
 
-    /// The state in a ticket of [`Sessions::seal`], if the ticket is not too old and
-    /// the session may be resumed.
+    /// What a ticket of [`Sessions::seal`] holds, if neither the ticket nor the full
+    /// handshake is too old, and the session may be resumed.
     pub fn open(
         &self,
         shown: &CertificateDer<'_>,
         ticket: &[u8],
         now: UnixTime,
-    ) -> Option<Vec<u8>> {
-        let state = self.keys.open(&identity(shown)?, ticket, now)?;
-        is_resumable(&state, self.versions).then_some(state)
+    ) -> Option<Content> {
+        let content = self.keys.open(&identity(shown)?, ticket, now)?;
+        is_resumable(&content.state, self.versions).then_some(content)
     }
 }
 
@@ -74,8 +78,16 @@ pub struct Ticketer {
     sessions: Sessions,
     /// Which certificate is shown.
     facts: HandshakeFacts,
-    /// The SHA-256 of the secret in the last ticket that was opened.
-    opened: Mutex<Option<[u8; 32]>>,
+    /// The last ticket that was opened.
+    opened: Mutex<Option<Opened>>,
+}
+
+#[derive(Clone, Copy)]
+struct Opened {
+    /// The SHA-256 of the secret in it.
+    secret: [u8; 32],
+    /// When the full handshake was that its session goes back to.
+    authenticated: UnixTime,
 }
 
 impl Ticketer {
@@ -103,16 +115,25 @@ impl ProducesTickets for Ticketer {
     /// client keeps the one that it has.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
-        let known = *unix::lock(&self.opened);
+        let opened = *unix::lock(&self.opened);
+        let known = opened.map(|opened| opened.secret);
         (known != secret_hash(plain)).then_some(())?;
-        self.sessions.seal(&shown, plain, wall_clock::now())
+        let now = wall_clock::now();
+        let content = Content {
+            state: plain.to_vec(),
+            authenticated: opened.map_or(now, |opened| opened.authenticated),
+        };
+        self.sessions.seal(&shown, &content, now)
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let shown = self.facts.certificate()?;
-        let state = self.sessions.open(&shown, cipher, wall_clock::now())?;
-        *unix::lock(&self.opened) = secret_hash(&state);
-        Some(state)
+        let content = self.sessions.open(&shown, cipher, wall_clock::now())?;
+        *unix::lock(&self.opened) = Some(Opened {
+            secret: secret_hash(&content.state)?,
+            authenticated: content.authenticated,
+        });
+        Some(content.state)
     }
 }
 
@@ -205,10 +226,12 @@ pub fn for_tests(version: u16) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::testing;
 
-    const NOW: UnixTime = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1));
+    const NOW: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1));
 
     fn sessions(versions: Versions) -> Sessions {
         Sessions::new(TicketKeys::for_tests(), versions)
@@ -216,6 +239,13 @@ mod tests {
 
     fn shown() -> CertificateDer<'static> {
         testing::pair().cert.remove(0)
+    }
+
+    fn content(state: &[u8]) -> Content {
+        Content {
+            state: state.to_vec(),
+            authenticated: NOW,
+        }
     }
 
     /// A state with this name, version and byte for the client certificate.
@@ -250,21 +280,21 @@ mod tests {
     #[test]
     fn a_ticket_of_tls_1_2_does_not_open_for_tls_1_3_alone() {
         let [both, guarded] = [Versions::Both, Versions::Tls13].map(sessions);
-        let state = for_tests(TLS12);
-        let ticket = both.seal(&shown(), &state, NOW).unwrap();
-        assert_eq!(both.open(&shown(), &ticket, NOW), Some(state.clone()));
-        assert_eq!(guarded.seal(&shown(), &state, NOW), None);
+        let content = content(&for_tests(TLS12));
+        let ticket = both.seal(&shown(), &content, NOW).unwrap();
+        assert_eq!(guarded.seal(&shown(), &content, NOW), None);
+        assert_eq!(both.open(&shown(), &ticket, NOW), Some(content));
         assert_eq!(guarded.open(&shown(), &ticket, NOW), None);
     }
 
     #[test]
     fn a_session_with_a_client_certificate_is_neither_sealed_nor_opened() {
         for certificate in [1, 2, 255] {
-            let state = state(None, TLS13, certificate);
+            let content = content(&state(None, TLS13, certificate));
             let sessions = sessions(Versions::Both);
-            assert_eq!(sessions.seal(&shown(), &state, NOW), None);
+            assert_eq!(sessions.seal(&shown(), &content, NOW), None);
             let identity = identity(&shown()).unwrap();
-            let ticket = sessions.keys.seal(&identity, &state, NOW).unwrap();
+            let ticket = sessions.keys.seal(&identity, &content, NOW).unwrap();
             assert_eq!(sessions.open(&shown(), &ticket, NOW), None);
         }
     }
@@ -272,8 +302,8 @@ mod tests {
     #[test]
     fn a_ticket_opens_for_certificates_with_the_same_key_only() {
         let sessions = sessions(Versions::Both);
-        let state = for_tests(TLS13);
-        let ticket = sessions.seal(&shown(), &state, NOW).unwrap();
+        let content = content(&for_tests(TLS13));
+        let ticket = sessions.seal(&shown(), &content, NOW).unwrap();
         let mut other = shown().to_vec();
         let key = Certificate::parse(&shown())
             .unwrap()
@@ -284,13 +314,13 @@ mod tests {
         // A certificate that was renewed with its key has another signature.
         *other.last_mut().unwrap() ^= 1;
         let renewed = CertificateDer::from(other.clone());
-        assert_eq!(sessions.open(&renewed, &ticket, NOW), Some(state.clone()));
+        assert!(sessions.open(&renewed, &ticket, NOW).is_some());
         other[end - 1] ^= 1;
         let other = CertificateDer::from(other);
         assert_eq!(sessions.open(&other, &ticket, NOW), None);
         let broken = CertificateDer::from(vec![0x30, 0]);
         assert_eq!(sessions.open(&broken, &ticket, NOW), None);
-        assert_eq!(sessions.seal(&broken, &state, NOW), None);
+        assert_eq!(sessions.seal(&broken, &content, NOW), None);
     }
 
     #[test]
@@ -312,6 +342,31 @@ mod tests {
         assert_eq!(ticketer.encrypt(&later), None);
         // That of a full handshake on the same connection is.
         assert!(ticketer.encrypt(&other).is_some());
+    }
+
+    #[test]
+    fn a_new_ticket_is_no_newer_than_the_full_handshake_of_the_opened_one() {
+        let facts = HandshakeFacts::default();
+        facts.client_asks(None, Some(&shown()));
+        let ticketer = Ticketer::new(sessions(Versions::Both), facts);
+        let before = wall_clock::now();
+        let opened = |ticket: &[u8]| {
+            let now = wall_clock::now();
+            ticketer.sessions.open(&shown(), ticket, now).unwrap()
+        };
+        let first = ticketer.encrypt(&for_tests(TLS13)).unwrap();
+        assert!(opened(&first).authenticated >= before);
+        let hours_ago = before.as_secs() - 20 * 3600;
+        let old = Content {
+            authenticated: UnixTime::since_unix_epoch(Duration::from_secs(hours_ago)),
+            state: for_tests(TLS13),
+        };
+        let ticket = ticketer.sessions.seal(&shown(), &old, before).unwrap();
+        ticketer.decrypt(&ticket).unwrap();
+        let mut later = for_tests(TLS13);
+        later[6] += 1;
+        let new = ticketer.encrypt(&later).unwrap();
+        assert_eq!(opened(&new).authenticated, old.authenticated);
     }
 
     #[test]

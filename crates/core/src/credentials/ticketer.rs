@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::time::Duration;
 
 use cli::Fatal;
 use pki::read;
@@ -17,6 +18,10 @@ use crate::files::retry::{Files, Reader};
 /// For how many seconds a ticket opens.
 pub const LIFETIME: u32 = 12 * 60 * 60;
 
+/// For how many seconds after a full handshake its session can be resumed, by however
+/// many tickets in a row: RFC 8446 section 4.6.1 recommends such a limit.
+const TOTAL_LIFETIME: u64 = 7 * 24 * 60 * 60;
+
 /// By how many seconds the clocks of machines that share keys may differ.
 const SKEW: u64 = 60;
 
@@ -28,6 +33,15 @@ const MIN_SECRET: usize = 32;
 
 /// The keys of TICKETKEYFILE: the first seals, all open.
 pub struct TicketKeys(Vec<SealingKey>);
+
+/// What a ticket holds.
+#[cfg_attr(any(test, feature = "fuzzing"), derive(Debug, Eq, PartialEq))]
+pub struct Content {
+    /// The session, as rustls encodes it.
+    pub state: Vec<u8>,
+    /// When the full handshake was that this session goes back to.
+    pub authenticated: UnixTime,
+}
 
 /// Why a file of keys cannot be used.
 #[derive(Debug, Eq, PartialEq)]
@@ -87,21 +101,30 @@ impl TicketKeys {
         self.0.len()
     }
 
-    /// A ticket of a session's `state`, made at `now`, that opens for this `context`.
-    pub fn seal(&self, context: &[u8], state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
-        let made = now.as_secs().to_be_bytes();
-        let plain = [&made[..], state].concat();
+    /// A ticket of this `content`, made at `now`, that opens for this `context`.
+    pub fn seal(&self, context: &[u8], content: &Content, now: UnixTime) -> Option<Vec<u8>> {
+        let [made, authenticated] =
+            [now, content.authenticated].map(|time| time.as_secs().to_be_bytes());
+        let plain = [&made[..], &authenticated, &content.state].concat();
         self.0.first()?.seal(context, &plain)
     }
 
-    /// The state in a ticket, if one of the keys sealed it for this `context` not
-    /// too long before `now`.
-    pub fn open(&self, context: &[u8], ticket: &[u8], now: UnixTime) -> Option<Vec<u8>> {
+    /// What a ticket holds, if one of the keys sealed it for this `context`, and neither
+    /// that nor the full handshake was too long before `now`.
+    pub fn open(&self, context: &[u8], ticket: &[u8], now: UnixTime) -> Option<Content> {
         let plain = self.0.iter().find_map(|key| key.open(context, ticket))?;
-        let (made, state) = plain.split_first_chunk()?;
-        let made = u64::from_be_bytes(*made);
-        let fresh = made.saturating_sub(SKEW)..made.saturating_add(LIFETIME.into());
-        fresh.contains(&now.as_secs()).then(|| state.to_vec())
+        let (made, rest) = plain.split_first_chunk()?;
+        let (authenticated, state) = rest.split_first_chunk()?;
+        let [made, authenticated] = [*made, *authenticated].map(u64::from_be_bytes);
+        let valid = |from: u64, seconds| {
+            let (from, end) = (from.saturating_sub(SKEW), from.saturating_add(seconds));
+            (from..end).contains(&now.as_secs())
+        };
+        let fresh = valid(made, LIFETIME.into()) && valid(authenticated, TOTAL_LIFETIME);
+        fresh.then(|| Content {
+            state: state.to_vec(),
+            authenticated: UnixTime::since_unix_epoch(Duration::from_secs(authenticated)),
+        })
     }
 }
 
@@ -135,8 +158,6 @@ impl fmt::Display for TicketKeyError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const OLD: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -150,6 +171,13 @@ mod tests {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 
+    fn content(authenticated: u64) -> Content {
+        Content {
+            state: b"state".to_vec(),
+            authenticated: at(authenticated),
+        }
+    }
+
     #[test]
     fn the_debug_form_shows_no_key() {
         let keys = keys(&format!("{OLD}\n{NEW}")).unwrap();
@@ -161,28 +189,42 @@ mod tests {
         let before = keys(OLD).unwrap();
         let during = keys(&format!("# rotated\n\n{NEW}\r\n  {OLD}")).unwrap();
         let after = keys(NEW).unwrap();
-        let old = before.seal(b"who", b"state", at(0)).unwrap();
-        let new = during.seal(b"who", b"state", at(0)).unwrap();
-        assert_eq!(
-            during.open(b"who", &old, at(1)).as_deref(),
-            Some(&b"state"[..])
-        );
-        assert_eq!(
-            after.open(b"who", &new, at(1)).as_deref(),
-            Some(&b"state"[..])
-        );
+        let old = before.seal(b"who", &content(0), at(0)).unwrap();
+        let new = during.seal(b"who", &content(0), at(0)).unwrap();
+        assert_eq!(during.open(b"who", &old, at(1)), Some(content(0)));
+        assert_eq!(after.open(b"who", &new, at(1)), Some(content(0)));
         assert_eq!(after.open(b"who", &old, at(1)), None);
         assert_eq!(before.open(b"who", &new, at(1)), None);
     }
 
+    /// Whether a ticket opens at `now` that was made at `made`, of a session that goes back
+    /// to a full handshake at `authenticated`.
+    fn opens(authenticated: u64, made: u64, now: u64) -> bool {
+        let keys = keys(OLD).unwrap();
+        let content = content(authenticated);
+        let ticket = keys.seal(b"who", &content, at(made)).unwrap();
+        let opened = keys.open(b"who", &ticket, at(now));
+        assert!(opened.is_none() || opened == Some(content));
+        opened.is_some()
+    }
+
     #[test]
     fn a_ticket_opens_for_twelve_hours_and_not_before_it_was_made() {
-        let keys = keys(OLD).unwrap();
         let made = 1_000_000;
-        let ticket = keys.seal(b"who", b"state", at(made)).unwrap();
-        let opens = |now| keys.open(b"who", &ticket, at(now)).is_some();
+        let opens = |now| opens(made, made, now);
         assert!(opens(made) && opens(made + 12 * 3600 - 1) && opens(made - 60));
         assert!(!opens(made + 12 * 3600) && !opens(made - 61) && !opens(0));
+    }
+
+    #[test]
+    fn no_ticket_opens_seven_days_after_the_full_handshake() {
+        let first = 1_000_000;
+        let end = first + 7 * 24 * 3600;
+        let opens = |made, now| opens(first, made, now);
+        assert!(opens(end - 2, end - 1) && opens(end + 30, end - 1));
+        assert!(!opens(end - 1, end) && !opens(end, end) && !opens(end, end + 1));
+        // The clock of the machine that sealed it was wrong.
+        assert!(!opens(first - 1, first - 61) && opens(first - 1, first - 60));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::message::{PublicCredential, Request, Response};
 use super::signed_content::is_handshake_content;
 use super::{PrivateMaterial, Role};
 use crate::credentials::sessions::Sessions;
+use crate::credentials::ticketer::Content;
 use crate::crypto::rsa_pss;
 
 /// Every scheme by which the keys that can be loaded may sign.
@@ -38,6 +39,8 @@ pub struct SigningPolicy {
     signatures: u8,
     seals: u8,
     opens: u8,
+    /// When the full handshake was that the session of the opened ticket goes back to.
+    authenticated: Option<UnixTime>,
 }
 
 /// The choice, which is made once for the connection.
@@ -58,6 +61,7 @@ impl SigningPolicy {
             signatures: 1,
             seals: 2,
             opens: 1,
+            authenticated: None,
         }
     }
 
@@ -153,7 +157,11 @@ impl SigningPolicy {
 
     fn seal(&mut self, state: &[u8], now: UnixTime) -> Option<Vec<u8>> {
         let left = self.seals.checked_sub(1)?;
-        let sealed = self.sessions()?.seal(self.shown()?, state, now)?;
+        let content = Content {
+            state: state.to_vec(),
+            authenticated: self.authenticated.unwrap_or(now),
+        };
+        let sealed = self.sessions()?.seal(self.shown()?, &content, now)?;
         self.seals = left;
         Some(sealed)
     }
@@ -162,9 +170,10 @@ impl SigningPolicy {
         let left = self.opens.checked_sub(1)?;
         // A client may offer several (RFC 8446 section 4.2.11). Those that do not
         // open reveal nothing, so they cost nothing.
-        let state = self.sessions()?.open(self.shown()?, ticket, now)?;
+        let content = self.sessions()?.open(self.shown()?, ticket, now)?;
         self.opens = left;
-        Some(state)
+        self.authenticated = Some(content.authenticated);
+        Some(content.state)
     }
 
     /// The sessions. Those with an ACME challenge are not resumed.

@@ -9,7 +9,7 @@ use self::setup::Setup;
 use crate::credentials::sessions::{Versions, is_resumable};
 use crate::credentials::sni_directory::challenge::challenge_place;
 use crate::credentials::sni_directory::{places, unicode_places};
-use crate::credentials::ticketer::TicketKeys;
+use crate::credentials::ticketer::{Content, TicketKeys};
 use crate::crypto;
 use crate::keyguard::Role;
 use crate::keyguard::message::{HEADER, MAX_RESPONSE, Request, Response, header};
@@ -216,9 +216,13 @@ pub fn tickets(input: &[u8]) -> bool {
     let Ok(keys) = TicketKeys::parse(input) else {
         return false;
     };
-    let ticket = keys.seal(who, input, now).unwrap();
-    assert_eq!(keys.open(who, &ticket, now).as_deref(), Some(input));
+    let content = Content {
+        state: input.to_vec(),
+        authenticated: now,
+    };
+    let ticket = keys.seal(who, &content, now).unwrap();
     assert_eq!(keys.open(b"whom", &ticket, now), None);
+    assert_eq!(keys.open(who, &ticket, now), Some(content));
     assert_eq!(TicketKeys::for_tests().open(who, &ticket, now), None);
     true
 }

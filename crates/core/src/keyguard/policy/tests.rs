@@ -2,6 +2,8 @@
 
 mod challenge;
 
+use std::time::Duration;
+
 use rustls::SignatureAlgorithm;
 
 use super::*;
@@ -25,8 +27,12 @@ fn policy() -> SigningPolicy {
 }
 
 fn ask(policy: &mut SigningPolicy, request: &Request<'_>) -> Response {
+    ask_at(policy, request, wall_clock::now())
+}
+
+fn ask_at(policy: &mut SigningPolicy, request: &Request<'_>, now: UnixTime) -> Response {
     let message = request.encode();
-    policy.respond(message[0], &message[HEADER..], wall_clock::now())
+    policy.respond(message[0], &message[HEADER..], now)
 }
 
 fn verify() -> Vec<u8> {
@@ -104,9 +110,38 @@ fn tickets_need_a_chosen_pair_and_tls_1_3() {
     // A ticket of a server without a guard that has the same TICKETKEYFILE.
     let both = Sessions::new(TicketKeys::for_tests(), Versions::Both);
     let shown = &testing::pair().cert[0];
-    let foreign = both.seal(shown, &tls12, wall_clock::now()).unwrap();
+    let foreign = Content {
+        state: tls12,
+        authenticated: wall_clock::now(),
+    };
+    let foreign = both.seal(shown, &foreign, wall_clock::now()).unwrap();
     assert_eq!(ask(&mut policy, &Request::Open(&foreign)), Response::None);
     assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
+}
+
+#[test]
+fn a_session_ends_seven_days_after_its_full_handshake_whatever_tickets_follow() {
+    let state = sessions::for_tests(0x0304);
+    let mut ticket = Vec::new();
+    let first = wall_clock::now().as_secs();
+    let lasted = (0..20).take_while(|renewals| {
+        // Each time one hour before the ticket would be too old.
+        let now = Duration::from_secs(first + renewals * 11 * 3600);
+        let now = UnixTime::since_unix_epoch(now);
+        let mut policy = policy();
+        ask(&mut policy, &Request::Pair(None));
+        let open = Request::Open(&ticket);
+        if *renewals > 0 && !is_bytes(&ask_at(&mut policy, &open, now)) {
+            return false;
+        }
+        let Response::Bytes(new) = ask_at(&mut policy, &Request::Seal(&state), now) else {
+            panic!("no ticket");
+        };
+        ticket = new;
+        true
+    });
+    // 15 * 11 hours are less than seven days, 16 * 11 are more.
+    assert_eq!(lasted.last(), Some(15));
 }
 
 #[test]

@@ -119,8 +119,14 @@ fn a_super_server_outlives_lack_of_memory() {
     if !need(&["prlimit"]) {
         return;
     }
-    for size in (0..=1000).step_by(100).chain([100_000]) {
+    let sizes = (0..=1000).step_by(100).chain([100_000]);
+    let environments = sizes.map(|size| (size, 0));
+    // So many that lists of them have pages of their own, and fill the first ones of the stack.
+    let many = (16_500..22_000).step_by(1000).map(|count| (100, count));
+    for (size, variables) in environments.chain([(0, 20_000)]).chain(many) {
+        let variables = (0..variables).map(|number| format!("V{number}="));
         let server = cmd(["s6-tcpserver", "-1", "-v", "127.0.0.1", "0", "cat"])
+            .run_by(["env".to_owned()].into_iter().chain(variables))
             .env("SIZE", "x".repeat(size))
             .start();
         let (port, pid) = (server.port(), server.pid().as_raw());

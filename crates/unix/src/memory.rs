@@ -7,9 +7,8 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 #[cfg(target_os = "linux")]
 use nix::sys::mman::{MmapAdvise, madvise};
 
-/// How many bytes of the stack below the running function are returned: as deep
-/// as a handshake goes.
-#[cfg(target_os = "linux")]
+/// How many bytes of the stack below the running function are reserved or returned: as
+/// deep as a handshake goes.
 const STACK: usize = 64 << 10;
 
 /// Returns unused memory of the heap and of the stack to the system.
@@ -33,6 +32,21 @@ fn trim_stack(page_size: usize) {
         // functions that have returned.
         let _ = unsafe { madvise(start, len, MmapAdvise::MADV_DONTNEED) };
     }
+}
+
+/// Lets the stack grow now, while there is memory: a process that has none later is killed
+/// by SIGSEGV when it needs a deeper one. Linux maps 128 KiB at first, but takes the lists
+/// of arguments and environment from these.
+pub fn reserve_stack() {
+    touch_stack();
+    #[cfg(target_os = "linux")]
+    trim_stack(crate::page::page_size());
+}
+
+#[inline(never)]
+fn touch_stack() {
+    let mut zeros = [0u8; STACK];
+    std::hint::black_box(&mut zeros);
 }
 
 /// Overwrites what returned functions left on the stack, as deep as functions

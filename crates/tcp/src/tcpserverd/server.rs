@@ -109,6 +109,7 @@ impl<'a> Server<'a> {
 
     /// Serves until a signal ends the server. `wake` becomes readable with signals.
     pub fn run(mut self, wake: BorrowedFd<'_>) -> Result<u8, Fatal> {
+        unix::memory::reserve_stack();
         self.status();
         let mut poll = Poll::new().map_err(poll_failure)?;
         self.register(poll.registry(), wake).map_err(poll_failure)?;

@@ -117,9 +117,9 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Reserves memory for pieces of `len` bytes in all: allocating them then needs no
-/// system call. ENOMEM if there is not enough. Does nothing in a program without an
-/// [`Allocator`].
+/// Reserves memory for pieces of `len` bytes in all: allocating those of less than 128
+/// KiB then needs no system call, and for larger ones the system has memory now. ENOMEM
+/// if there is not enough. Does nothing in a program without an [`Allocator`].
 pub fn reserve(len: usize) -> Result<(), Errno> {
     // SAFETY: as for the allocator.
     let blocks = unsafe { &mut *STATE.0.get() };
@@ -127,6 +127,12 @@ pub fn reserve(len: usize) -> Result<(), Errno> {
     // enough, and one that is twice as large as all of them always is.
     if blocks.has_memory() && !blocks.has(2 * len) {
         grow(blocks, 2 * len)?;
+    }
+    if blocks.has_memory() && is_large(len) {
+        // Large pieces end with a part of a page.
+        let piece = map(2 * len)?;
+        // SAFETY: it is new, and nobody has it.
+        unsafe { unmap(piece.as_ptr().cast(), 2 * len) };
     }
     Ok(())
 }

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod one_thread;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,8 @@ use unix::fork::{Forked, fork};
 use unix::heap::{Allocator, reserve, trim};
 use unix::spawn::{Child, Ended, wait};
 use unix::{Env, Errno};
+
+use one_thread::{Test, tests};
 
 /// What has an area of its own.
 const LARGE: usize = 128 << 10;
@@ -49,15 +53,15 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+const TESTS: &[Test] = tests![
+    a_child_takes_no_more_memory_than_it_says,
+    resized_pieces_of_all_sizes_keep_their_content,
+    process_without_memory_prints_one_line_and_exits_111,
+    reserved_memory_is_allocated_without_the_system,
+];
+
 fn main() {
-    a_child_takes_no_more_memory_than_it_says();
-    println!("ok: a_child_takes_no_more_memory_than_it_says");
-    resized_pieces_of_all_sizes_keep_their_content();
-    println!("ok: resized_pieces_of_all_sizes_keep_their_content");
-    process_without_memory_prints_one_line_and_exits_111();
-    println!("ok: process_without_memory_prints_one_line_and_exits_111");
-    reserved_memory_is_allocated_without_the_system();
-    println!("ok: reserved_memory_is_allocated_without_the_system");
+    one_thread::main(TESTS);
 }
 
 /// What a process of one thread does with an allocator.

@@ -7,65 +7,43 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod one_thread;
+
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 
 use unix::fork::{self, Forked, fork};
 use unix::spawn::{Ended, wait};
 use unix::{Errno, Signal, fd, signal, user};
 
-/// A property, and a function that checks it and may change the process.
-type Promise = (&'static str, fn() -> bool);
+use one_thread::{Test, tests};
 
-const PROMISES: &[Promise] = &[
-    ("a forked child has the descriptors of its parent", copied),
-    ("memory does not become executable", no_new_code),
-    ("only what was inherited is closed", inherited_closed),
-    ("a reserved standard error takes nothing", reserved),
-    (
-        "exec closes a reserved standard error, even without devices",
-        reserved_without_devices,
-    ),
-    ("a guarded standard error is the null device", guarded),
-    (
-        "a signal is caught even if the caller does not keep the pipe",
-        late,
-    ),
-    (
-        "any number of signals can be caught, and none changes errno",
-        caught,
-    ),
-    (
-        "a failed write raises no signal while SIGPIPE is ignored",
-        quiet,
-    ),
-    ("other ids are effective for an action only", other_ids),
-    #[cfg(target_os = "linux")]
-    (
-        "EndsWithPeer ends a process in the middle of a system call",
-        bound,
-    ),
-    #[cfg(target_os = "linux")]
-    ("EndsWithPeer ends nothing after it is dropped", unbound),
+const TESTS: &[Test] = tests![
+    a_forked_child_has_the_descriptors_of_its_parent,
+    only_what_was_inherited_is_closed,
+    a_reserved_standard_error_takes_nothing,
+    exec_closes_a_reserved_standard_error_even_without_devices,
+    a_guarded_standard_error_is_the_null_device,
+    a_signal_is_caught_even_if_the_caller_does_not_keep_the_pipe,
+    any_number_of_signals_can_be_caught_and_none_changes_errno,
+    a_failed_write_raises_no_signal_while_sigpipe_is_ignored,
+    other_ids_are_effective_for_an_action_only,
 ];
 
+#[cfg(target_os = "linux")]
+const OF_LINUX: &[Test] = tests![
+    memory_does_not_become_executable,
+    ends_with_peer_ends_a_process_in_the_middle_of_a_system_call,
+    ends_with_peer_ends_nothing_after_it_is_dropped,
+];
+
+#[cfg(not(target_os = "linux"))]
+const OF_LINUX: &[Test] = &[];
+
 fn main() {
-    for (promise, holds) in PROMISES {
-        assert!(ends_well(*holds), "{promise}");
-        println!("ok: {promise}");
-    }
+    one_thread::main(&[TESTS, OF_LINUX].concat());
 }
 
-fn ends_well(attempt: fn() -> bool) -> bool {
-    match fork().unwrap() {
-        Forked::Child => {
-            nix::unistd::alarm::set(20);
-            unix::entry::exit(u8::from(!attempt()))
-        }
-        Forked::Parent(pid) => wait(pid) == Ok(Ended::Exited(0)),
-    }
-}
-
-fn copied() -> bool {
+fn a_forked_child_has_the_descriptors_of_its_parent() {
     let (near, far) = unix::net::socket_pair().unwrap();
     match fork().unwrap() {
         Forked::Child => {
@@ -78,13 +56,14 @@ fn copied() -> bool {
             let mut buf = [0; 8];
             // Its message, and then the end.
             let said = [fd::read(&near, &mut buf), fd::read(&near, &mut buf)];
-            said == [Ok(4), Ok(0)] && wait(pid) == Ok(Ended::Exited(7))
+            assert_eq!(said, [Ok(4), Ok(0)]);
+            assert_eq!(wait(pid), Ok(Ended::Exited(7)));
         }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn no_new_code() -> bool {
+fn memory_does_not_become_executable() {
     let can = || {
         let mut page = memmap2::MmapMut::map_anon(4096).unwrap();
         page[0] = 1;
@@ -92,14 +71,9 @@ fn no_new_code() -> bool {
     };
     let before = can();
     match unix::lockdown::refuse_new_code() {
-        Ok(()) => before && !can(),
-        Err(errno) => errno == Errno::EINVAL,
+        Ok(()) => assert!(before && !can()),
+        Err(errno) => assert_eq!(errno, Errno::EINVAL),
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn no_new_code() -> bool {
-    true
 }
 
 fn open(number: RawFd) -> bool {
@@ -107,7 +81,7 @@ fn open(number: RawFd) -> bool {
     unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
 }
 
-fn inherited_closed() -> bool {
+fn only_what_was_inherited_is_closed() {
     let low = fd::inherit(fd::pipe().unwrap().0).unwrap();
     let number = fd::inherit(fd::pipe().unwrap().0).unwrap();
     let taken = fd::take_inherited(number).unwrap();
@@ -115,22 +89,24 @@ fn inherited_closed() -> bool {
     let high = fd::inherit(fd::duplicate_above(&reader, 90).unwrap()).unwrap();
     fd::close_inherited(reader.as_raw_fd().max(writer.as_raw_fd())).unwrap();
     let ours = [&taken, &reader, &writer].map(|fd| fd.as_raw_fd());
-    ours.into_iter().chain([2]).all(open) && ![low, high, 0, 1].into_iter().any(open)
+    assert!(ours.into_iter().chain([2]).all(open));
+    assert!(![low, high, 0, 1].into_iter().any(open));
 }
 
-fn reserved() -> bool {
+fn a_reserved_standard_error_takes_nothing() {
     fd::close(2);
     fd::reserve_stderr().unwrap();
     let next = fd::pipe().unwrap().0.into_raw_fd();
     fd::message(b"lost\n");
     // It cannot be taken, and exec closes it.
-    next > 2 && fd::take_inherited(2).err() == Some(Errno::EBADF) && open(2)
+    assert!(next > 2 && open(2));
+    assert_eq!(fd::take_inherited(2).err(), Some(Errno::EBADF));
 }
 
 /// Only root can change the root directory; for others there is nothing to check.
-fn reserved_without_devices() -> bool {
+fn exec_closes_a_reserved_standard_error_even_without_devices() {
     if user::effective_ids() != [0, 0] {
-        return true;
+        return;
     }
     let directory = std::env::temp_dir().join(format!("s6-tls-root-{}", std::process::id()));
     std::fs::create_dir(&directory).unwrap();
@@ -143,38 +119,39 @@ fn reserved_without_devices() -> bool {
     let flags = unsafe { libc::fcntl(2, libc::F_GETFD) };
     let name = directory.file_name().unwrap();
     nix::unistd::unlinkat(above, name, nix::unistd::UnlinkatFlags::RemoveDir).unwrap();
-    flags == libc::FD_CLOEXEC
+    assert_eq!(flags, libc::FD_CLOEXEC);
 }
 
-fn guarded() -> bool {
+fn a_guarded_standard_error_is_the_null_device() {
     for number in 0..=2 {
         fd::close(number);
     }
     fd::reserve_stderr().unwrap();
     fd::guard_standard().unwrap();
-    (0..=2).all(|number| fd::check(number).is_ok())
-        && fd::read(fd::stdin(), &mut [0]) == Ok(0)
-        && fd::write_all(fd::take_inherited(2).unwrap(), b"x").is_ok()
+    assert!((0..=2).all(|number| fd::check(number).is_ok()));
+    assert_eq!(fd::read(fd::stdin(), &mut [0]), Ok(0));
+    assert!(fd::write_all(fd::take_inherited(2).unwrap(), b"x").is_ok());
 }
 
-fn late() -> bool {
+fn a_signal_is_caught_even_if_the_caller_does_not_keep_the_pipe() {
     let _ = signal::catch(&[Signal::SIGCHLD, Signal::SIGPIPE]).unwrap();
     signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
-    signal::take().has(Signal::SIGCHLD)
+    assert!(signal::take().has(Signal::SIGCHLD));
 }
 
 /// More signals than a pipe has room for.
-fn caught() -> bool {
+fn any_number_of_signals_can_be_caught_and_none_changes_errno() {
     let _ = signal::catch(&[Signal::SIGCHLD]).unwrap();
     for _ in 0..70_000 {
         signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
     }
     Errno::ENOENT.set();
     signal::send(unix::Pid::this(), Signal::SIGCHLD).unwrap();
-    Errno::last() == Errno::ENOENT && signal::take().has(Signal::SIGCHLD)
+    assert_eq!(Errno::last(), Errno::ENOENT);
+    assert!(signal::take().has(Signal::SIGCHLD));
 }
 
-fn quiet() -> bool {
+fn a_failed_write_raises_no_signal_while_sigpipe_is_ignored() {
     use nix::sys::memfd::{MFdFlags, memfd_create};
     use nix::sys::resource::{Resource, setrlimit};
     let file = memfd_create(c"full", MFdFlags::MFD_CLOEXEC).unwrap();
@@ -190,13 +167,14 @@ fn quiet() -> bool {
         }
         Forked::Parent(pid) => wait(pid),
     };
-    refused == Err(Errno::EFBIG) && killed == Ok(Ended::Signaled(Signal::SIGXFSZ as u8))
+    assert_eq!(refused, Err(Errno::EFBIG));
+    assert_eq!(killed, Ok(Ended::Signaled(Signal::SIGXFSZ as u8)));
 }
 
 /// The child binds itself to its parent and opens a FIFO without a writer. The parent
 /// closes its end.
 #[cfg(target_os = "linux")]
-fn bound() -> bool {
+fn ends_with_peer_ends_a_process_in_the_middle_of_a_system_call() {
     use nix::sys::stat::Mode;
     use std::os::fd::AsFd;
     let (near, far) = unix::net::socket_pair().unwrap();
@@ -204,7 +182,7 @@ fn bound() -> bool {
     std::fs::create_dir(&directory).unwrap();
     let pipe = directory.join("pipe");
     nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
-    let ended = match fork().unwrap() {
+    match fork().unwrap() {
         Forked::Child => {
             drop(near);
             let bound = fork::EndsWithPeer::over(far.as_fd());
@@ -217,15 +195,15 @@ fn bound() -> bool {
             let said = fd::read(&near, &mut [0; 8]);
             drop(near);
             let ended = wait(pid);
-            said == Ok(5) && ended == Ok(Ended::Signaled(9))
+            std::fs::remove_dir_all(&directory).unwrap();
+            assert_eq!(said, Ok(5));
+            assert_eq!(ended, Ok(Ended::Signaled(9)));
         }
-    };
-    std::fs::remove_dir_all(&directory).unwrap();
-    ended
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn unbound() -> bool {
+fn ends_with_peer_ends_nothing_after_it_is_dropped() {
     use std::os::fd::AsFd;
     let (near, far) = unix::net::socket_pair().unwrap();
     let bound = fork::EndsWithPeer::over(far.as_fd());
@@ -235,13 +213,14 @@ fn unbound() -> bool {
     let late = fork::EndsWithPeer::over(far.as_fd()).err();
     drop(near);
     let gone = fork::EndsWithPeer::over(far.as_fd()).err();
-    was_bound && (late, gone) == (Some(Errno::EPIPE), Some(Errno::EPIPE))
+    assert!(was_bound);
+    assert_eq!((late, gone), (Some(Errno::EPIPE), Some(Errno::EPIPE)));
 }
 
 /// Only root can take other ids; for others there is nothing to check.
-fn other_ids() -> bool {
+fn other_ids_are_effective_for_an_action_only() {
     if user::effective_ids() != [0, 0] {
-        return true;
+        return;
     }
     user::set_groups(&[7]).unwrap();
     let groups = || nix::unistd::getgroups().map(|groups| groups.len());
@@ -249,9 +228,11 @@ fn other_ids() -> bool {
     let alone = user::with_effective(0, 6, None, || (user::effective_ids(), groups()));
     let refused = [(u32::MAX, 6), (5, u32::MAX)]
         .map(|(uid, gid)| user::with_effective(uid, gid, None, || ()));
-    during == Ok(([5, 6], Ok(0)))
-        && alone == Ok(([0, 6], Ok(1)))
-        && refused == ["setuid", "setgid"].map(|what| Err((what, Errno::EINVAL)))
-        && user::effective_ids() == [0, 0]
-        && nix::unistd::getgroups() == Ok(vec![nix::unistd::Gid::from_raw(7)])
+    assert_eq!(during, Ok(([5, 6], Ok(0))));
+    assert_eq!(alone, Ok(([0, 6], Ok(1))));
+    let invalid = ["setuid", "setgid"].map(|what| Err((what, Errno::EINVAL)));
+    assert_eq!(refused, invalid);
+    assert_eq!(user::effective_ids(), [0, 0]);
+    let groups = nix::unistd::getgroups();
+    assert_eq!(groups, Ok(vec![nix::unistd::Gid::from_raw(7)]));
 }

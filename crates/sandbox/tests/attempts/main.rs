@@ -18,7 +18,16 @@ fn main() {
 #[cfg(target_os = "linux")]
 mod allowed;
 #[cfg(target_os = "linux")]
+#[path = "../../../unix/tests/one_thread/mod.rs"]
+mod one_thread;
+#[cfg(target_os = "linux")]
 mod refused;
+
+#[cfg(target_os = "linux")]
+const TESTS: &[one_thread::Test] = one_thread::tests![
+    what_an_engine_does_not_need_is_refused,
+    an_engine_and_a_guard_can_do_their_work,
+];
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -34,10 +43,19 @@ fn main() {
                 assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"));
                 return;
             }
-            refused::all();
-            allowed::all();
+            one_thread::main(TESTS);
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn what_an_engine_does_not_need_is_refused() {
+    refused::all();
+}
+
+#[cfg(target_os = "linux")]
+fn an_engine_and_a_guard_can_do_their_work() {
+    allowed::all();
 }
 
 /// Runs this program again, to do `name` at `place`.

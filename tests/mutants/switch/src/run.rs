@@ -32,6 +32,8 @@ struct Run {
 /// Mutants that no test has noticed, and what is said about each behind its name.
 type Missed = BTreeMap<u32, &'static str>;
 
+const NOT_RUN: &str = " (no test runs it)";
+
 /// Judges the mutants of a module whose names contain one of `texts`, or all; with `unit_only`
 /// by the unit tests alone. Returns whether all that no test notices is explained.
 pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
@@ -170,18 +172,35 @@ impl Run {
         Ok(())
     }
 
+    /// Those that no test of the package notices.
     fn unit_tests(&mut self, package: &str, chosen: &[u32], slow: bool) -> Result<Missed> {
         let of = format!("s6-tls-{package}");
         let built = self
             .tree
-            .compile(&["test", "-p", &of, "--lib", "--no-run"])?;
-        let program = built.values().next().ok_or("no unit tests were built")?;
+            .compile(&["test", "-p", &of, "--lib", "--tests", "--no-run"])?;
+        let mut missed: Missed = chosen.iter().map(|number| (*number, NOT_RUN)).collect();
+        for program in built.values() {
+            let chosen: Vec<u32> = missed.keys().copied().collect();
+            let still = self.unit_tests_of(package, program, &chosen, slow)?;
+            let note = |(number, note)| match note {
+                NOT_RUN => (number, missed[&number]),
+                _ => (number, note),
+            };
+            missed = still.into_iter().map(note).collect();
+        }
+        Ok(missed)
+    }
+
+    fn unit_tests_of(
+        &self,
+        package: &str,
+        program: &PathBuf,
+        chosen: &[u32],
+        slow: bool,
+    ) -> Result<Missed> {
         let tests = hash([program.as_path()]);
         let dir = self.tree.path(&format!("crates/{package}"));
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let kind = Kind::Unit {
-            program: name.into(),
-        };
         self.judge(
             &Stage {
                 name: "unit",
@@ -189,8 +208,11 @@ impl Run {
             },
             chosen,
             || {
-                let lanes = self.lanes(package, [program])?;
+                let lanes = self.lanes(&format!("{package}-{name}"), [program])?;
                 let known = self.out.join(format!("baseline-{tests:x}"));
+                let kind = Kind::Unit {
+                    program: name.into(),
+                };
                 let (mut suite, failing) = Suite::new(kind, dir, lanes, &[], &known, self.until)?;
                 suite.tests.retain(|test| (test.time > SLOW) == slow);
                 Ok((suite, failing))
@@ -260,7 +282,7 @@ impl Run {
             .filter_map(|(number, verdict)| match verdict? {
                 Verdict::Noticed(_) => None,
                 Verdict::Missed => Some((number, "")),
-                Verdict::NotReached => Some((number, " (no test runs it)")),
+                Verdict::NotReached => Some((number, NOT_RUN)),
             });
         Ok(missed.collect())
     }

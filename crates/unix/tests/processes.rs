@@ -10,6 +10,7 @@
 mod one_thread;
 
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::path::PathBuf;
 
 use unix::fork::{self, Forked, fork};
 use unix::spawn::{Ended, wait};
@@ -76,6 +77,10 @@ fn memory_does_not_become_executable() {
     }
 }
 
+fn new_directory() -> PathBuf {
+    nix::unistd::mkdtemp(&std::env::temp_dir().join("s6-tls-XXXXXX")).unwrap()
+}
+
 fn open(number: RawFd) -> bool {
     // SAFETY: F_GETFD only inspects the number, open or not.
     unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
@@ -103,13 +108,11 @@ fn a_reserved_standard_error_takes_nothing() {
     assert_eq!(fd::take_inherited(2).err(), Some(Errno::EBADF));
 }
 
-/// Only root can change the root directory; for others there is nothing to check.
 fn exec_closes_a_reserved_standard_error_even_without_devices() {
     if user::effective_ids() != [0, 0] {
-        return;
+        return one_thread::skip("only root can change the root directory");
     }
-    let directory = std::env::temp_dir().join(format!("s6-tls-root-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
+    let directory = new_directory();
     let above = std::fs::File::open(std::env::temp_dir()).unwrap();
     nix::unistd::chroot(&directory).unwrap();
     std::env::set_current_dir("/").unwrap();
@@ -178,8 +181,7 @@ fn ends_with_peer_ends_a_process_in_the_middle_of_a_system_call() {
     use nix::sys::stat::Mode;
     use std::os::fd::AsFd;
     let (near, far) = unix::net::socket_pair().unwrap();
-    let directory = std::env::temp_dir().join(format!("s6-tls-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
+    let directory = new_directory();
     let pipe = directory.join("pipe");
     nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     match fork().unwrap() {
@@ -217,10 +219,9 @@ fn ends_with_peer_ends_nothing_after_it_is_dropped() {
     assert_eq!((late, gone), (Some(Errno::EPIPE), Some(Errno::EPIPE)));
 }
 
-/// Only root can take other ids; for others there is nothing to check.
 fn other_ids_are_effective_for_an_action_only() {
     if user::effective_ids() != [0, 0] {
-        return;
+        return one_thread::skip("only root can take other ids");
     }
     user::set_groups(&[7]).unwrap();
     let groups = || nix::unistd::getgroups().map(|groups| groups.len());

@@ -74,6 +74,10 @@ impl Sessions {
 ///
 /// Upstream (doc/upstream.md, The secret of a resumed session): rustls has it sealed
 /// again.
+///
+/// After a ticket was opened, all new ones have the time of its full handshake: rustls
+/// does not say that it makes a full handshake instead, as for another server name. These
+/// are valid for a shorter time than they could be.
 pub struct Ticketer {
     sessions: Sessions,
     /// Which certificate is shown.
@@ -86,7 +90,7 @@ pub struct Ticketer {
 struct Opened {
     /// The SHA-256 of the secret in it.
     secret: [u8; 32],
-    /// When the full handshake was that its session goes back to.
+    /// The time of the full handshake that its session comes from.
     authenticated: UnixTime,
 }
 

@@ -39,7 +39,7 @@ pub struct TicketKeys(Vec<SealingKey>);
 pub struct Content {
     /// The session, as rustls encodes it.
     pub state: Vec<u8>,
-    /// When the full handshake was that this session goes back to.
+    /// The time of the full handshake that the session comes from.
     pub authenticated: UnixTime,
 }
 
@@ -109,8 +109,8 @@ impl TicketKeys {
         self.0.first()?.seal(context, &plain)
     }
 
-    /// What a ticket holds, if one of the keys sealed it for this `context`, and neither
-    /// that nor the full handshake was too long before `now`.
+    /// What a ticket holds, if one of the keys sealed it for this `context`, less than 12
+    /// hours before `now` and less than 7 days after the full handshake.
     pub fn open(&self, context: &[u8], ticket: &[u8], now: UnixTime) -> Option<Content> {
         let plain = self.0.iter().find_map(|key| key.open(context, ticket))?;
         let (made, rest) = plain.split_first_chunk()?;

@@ -39,7 +39,7 @@ pub struct SigningPolicy {
     signatures: u8,
     seals: u8,
     opens: u8,
-    /// When the full handshake was that the session of the opened ticket goes back to.
+    /// The time of the full handshake that the session of the opened ticket comes from.
     authenticated: Option<UnixTime>,
 }
 
@@ -159,7 +159,7 @@ impl SigningPolicy {
         let left = self.seals.checked_sub(1)?;
         let content = Content {
             state: state.to_vec(),
-            authenticated: self.authenticated.unwrap_or(now),
+            authenticated: self.authenticated(now)?,
         };
         let sealed = self.sessions()?.seal(self.shown()?, &content, now)?;
         self.seals = left;
@@ -174,6 +174,13 @@ impl SigningPolicy {
         self.opens = left;
         self.authenticated = Some(content.authenticated);
         Some(content.state)
+    }
+
+    /// The time of the full handshake for a new ticket: `now` after the signature of one.
+    /// Before that, an engine that an attacker has taken over could make an old session new.
+    fn authenticated(&self, now: UnixTime) -> Option<UnixTime> {
+        let signed = self.signatures == 0;
+        self.authenticated.or(signed.then_some(now))
     }
 
     /// The sessions. Those with an ACME challenge are not resumed.

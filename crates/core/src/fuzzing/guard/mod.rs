@@ -110,6 +110,8 @@ impl<'a> Engine<'a> {
                 assert!(is_signed(pair, text, &bytes), "by another key");
             }
             Some(Request::Seal(state)) => {
+                let [signatures, _, opened] = self.granted;
+                assert!(signatures + opened > 0, "sealed without a handshake");
                 self.granted[1] += 1;
                 assert!(is_resumable(state, Versions::Tls13));
                 self.sealed = (state.to_vec(), bytes);

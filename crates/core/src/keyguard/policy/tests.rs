@@ -48,19 +48,35 @@ fn is_bytes(response: &Response) -> bool {
     matches!(response, Response::Bytes(_))
 }
 
+/// A policy after the signature of a full handshake at `now`.
+fn signed(now: UnixTime) -> SigningPolicy {
+    let mut policy = policy();
+    ask(&mut policy, &Request::Pair(None));
+    let signature = ask_at(&mut policy, &Request::Signature(P256, &verify()), now);
+    assert!(is_bytes(&signature));
+    policy
+}
+
+/// A new ticket of the session that all have here.
+fn ticket(policy: &mut SigningPolicy, now: UnixTime) -> Vec<u8> {
+    let state = sessions::for_tests(0x0304);
+    match ask_at(policy, &Request::Seal(&state), now) {
+        Response::Bytes(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_budget_is_one_signature_two_seals_and_one_open() {
     let mut policy = policy();
     let text = verify();
     let state = sessions::for_tests(0x0304);
     ask(&mut policy, &Request::Pair(None));
-    let signature = Request::Signature(P256, &text);
-    let Response::Bytes(ticket) = ask(&mut policy, &Request::Seal(&state)) else {
-        panic!("no ticket");
-    };
+    let now = wall_clock::now();
+    let ticket = ticket(&mut signed(now), now);
     for (request, left) in [
-        (signature, 1),
-        (Request::Seal(&state), 1),
+        (Request::Signature(P256, &text), 1),
+        (Request::Seal(&state), 2),
         (Request::Open(&ticket), 1),
     ] {
         let responses: Vec<_> = (0..4).map(|_| ask(&mut policy, &request)).collect();
@@ -79,12 +95,9 @@ fn the_budget_is_one_signature_two_seals_and_one_open() {
 
 #[test]
 fn a_ticket_that_does_not_open_is_not_counted() {
-    let mut policy = policy();
-    let state = sessions::for_tests(0x0304);
-    ask(&mut policy, &Request::Pair(None));
-    let Response::Bytes(ticket) = ask(&mut policy, &Request::Seal(&state)) else {
-        panic!("no ticket");
-    };
+    let now = wall_clock::now();
+    let mut policy = signed(now);
+    let ticket = ticket(&mut policy, now);
     for _ in 0..3 {
         assert_eq!(ask(&mut policy, &Request::Open(b"stale")), Response::None);
     }
@@ -94,17 +107,11 @@ fn a_ticket_that_does_not_open_is_not_counted() {
 
 #[test]
 fn tickets_need_a_chosen_pair_and_tls_1_3() {
-    let state = sessions::for_tests(0x0304);
-    let mut other = policy();
-    ask(&mut other, &Request::Pair(None));
-    let Response::Bytes(ticket) = ask(&mut other, &Request::Seal(&state)) else {
-        panic!("no ticket");
-    };
+    let now = wall_clock::now();
+    let ticket = ticket(&mut signed(now), now);
     let mut policy = policy();
-    for request in [Request::Seal(&state), Request::Open(&ticket)] {
-        assert_eq!(ask(&mut policy, &request), Response::None);
-    }
-    ask(&mut policy, &Request::Pair(None));
+    assert_eq!(ask(&mut policy, &Request::Open(&ticket)), Response::None);
+    let mut policy = signed(now);
     let tls12 = sessions::for_tests(0x0303);
     assert_eq!(ask(&mut policy, &Request::Seal(&tls12)), Response::None);
     // A ticket of a server without a guard that has the same TICKETKEYFILE.
@@ -112,36 +119,46 @@ fn tickets_need_a_chosen_pair_and_tls_1_3() {
     let shown = &testing::pair().cert[0];
     let foreign = Content {
         state: tls12,
-        authenticated: wall_clock::now(),
+        authenticated: now,
     };
-    let foreign = both.seal(shown, &foreign, wall_clock::now()).unwrap();
+    let foreign = both.seal(shown, &foreign, now).unwrap();
     assert_eq!(ask(&mut policy, &Request::Open(&foreign)), Response::None);
     assert!(is_bytes(&ask(&mut policy, &Request::Open(&ticket))));
 }
 
 #[test]
-fn a_session_ends_seven_days_after_its_full_handshake_whatever_tickets_follow() {
+fn a_ticket_is_sealed_only_after_a_signature_or_an_opened_ticket() {
+    let now = wall_clock::now();
     let state = sessions::for_tests(0x0304);
-    let mut ticket = Vec::new();
-    let first = wall_clock::now().as_secs();
-    let lasted = (0..20).take_while(|renewals| {
+    let old = ticket(&mut signed(now), now);
+    let mut policy = policy();
+    for before in [Request::Pair(None), Request::Open(b"stale")] {
+        assert_eq!(ask(&mut policy, &Request::Seal(&state)), Response::None);
+        ask(&mut policy, &before);
+    }
+    assert_eq!(ask(&mut policy, &Request::Seal(&state)), Response::None);
+    assert!(is_bytes(&ask(&mut policy, &Request::Open(&old))));
+    ticket(&mut policy, now);
+}
+
+#[test]
+fn a_session_ends_seven_days_after_its_full_handshake_whatever_tickets_follow() {
+    let first = wall_clock::now();
+    let mut last = ticket(&mut signed(first), first);
+    let renewals = (1..20).take_while(|renewals| {
         // Each time one hour before the ticket would be too old.
-        let now = Duration::from_secs(first + renewals * 11 * 3600);
+        let now = Duration::from_secs(first.as_secs() + renewals * 11 * 3600);
         let now = UnixTime::since_unix_epoch(now);
         let mut policy = policy();
         ask(&mut policy, &Request::Pair(None));
-        let open = Request::Open(&ticket);
-        if *renewals > 0 && !is_bytes(&ask_at(&mut policy, &open, now)) {
-            return false;
+        let opened = is_bytes(&ask_at(&mut policy, &Request::Open(&last), now));
+        if opened {
+            last = ticket(&mut policy, now);
         }
-        let Response::Bytes(new) = ask_at(&mut policy, &Request::Seal(&state), now) else {
-            panic!("no ticket");
-        };
-        ticket = new;
-        true
+        opened
     });
     // 15 * 11 hours are less than seven days, 16 * 11 are more.
-    assert_eq!(lasted.last(), Some(15));
+    assert_eq!(renewals.last(), Some(15));
 }
 
 #[test]

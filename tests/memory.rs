@@ -122,9 +122,10 @@ fn a_super_server_outlives_lack_of_memory() {
     let sizes = (0..=1000).step_by(100).chain([100_000]);
     let environments = sizes.map(|size| (size, 0));
     // So many that lists of them have pages of their own, and fill the first ones of the stack.
-    let many = (16_500..22_000).step_by(1000).map(|count| (100, count));
-    for (size, variables) in environments.chain([(0, 20_000)]).chain(many) {
-        let variables = (0..variables).map(|number| format!("V{number}="));
+    let large = (128 << 10) / size_of::<usize>();
+    let many = (500..6000).step_by(1000).map(|more| (100, large + more));
+    for (size, count) in environments.chain([(0, large + 4000)]).chain(many) {
+        let variables = (0..count).map(|number| format!("V{number}="));
         let server = cmd(["s6-tcpserver", "-1", "-v", "127.0.0.1", "0", "cat"])
             .run_by(["env".to_owned()].into_iter().chain(variables))
             .env("SIZE", "x".repeat(size))
@@ -142,7 +143,7 @@ fn a_super_server_outlives_lack_of_memory() {
             let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
             eventually("it says what came of it", || {
                 let text = server.stderr.text();
-                assert!(server.alive(), "{size}: {text}");
+                assert!(server.alive(), "{size}, {count}: {text}");
                 let said = &text[before..];
                 let said = said.contains("warning: unable to ") || said.contains(" signal ");
                 said.then_some(())
@@ -161,6 +162,13 @@ fn a_super_server_outlives_lack_of_memory() {
         let known = |line: &str| line.starts_with("s6-tcpserverd: ") && !line.contains("fatal");
         assert!(text.lines().all(known), "{text}");
     }
+}
+
+#[test]
+fn a_super_server_serves_with_a_small_stack() {
+    let server = cmd(["s6-tcpserver", "-1", "127.0.0.1", "0", "cat"]);
+    let server = server.prelude("ulimit -s 64").start();
+    assert!(echoes(server.port()));
 }
 
 #[test]

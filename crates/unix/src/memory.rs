@@ -6,6 +6,7 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 
 #[cfg(target_os = "linux")]
 use nix::sys::mman::{MmapAdvise, madvise};
+use nix::sys::resource::{Resource, getrlimit};
 
 /// How many bytes of the stack below the running function are reserved or returned: as
 /// deep as a handshake goes.
@@ -34,10 +35,14 @@ fn trim_stack(page_size: usize) {
     }
 }
 
-/// Lets the stack grow now, while there is memory: a process that has none later is killed
-/// by SIGSEGV when it needs a deeper one. Linux maps 128 KiB at first, but takes the lists
-/// of arguments and environment from these.
+/// Lets the stack grow by 64 KiB now, while there is memory: SIGSEGV kills a process that
+/// has none later, when its stack must grow. Linux maps 128 KiB at first, but the lists of
+/// arguments and environment use part of them. Does nothing if the limit of the stack is
+/// less than 1 MiB, which may have no room for it.
 pub fn reserve_stack() {
+    if getrlimit(Resource::RLIMIT_STACK).is_ok_and(|(limit, _)| limit < 1 << 20) {
+        return;
+    }
     touch_stack();
     #[cfg(target_os = "linux")]
     trim_stack(crate::page::page_size());

@@ -242,7 +242,7 @@ impl<'a> Server<'a> {
             self.ready = false;
             return Ok(());
         };
-        // Before a connection is accepted, reserves all memory that it needs until its end:
+        // Before a connection is accepted, reserves the memory that it needs until its end:
         // lack of memory would end the server, which then no longer counts its children.
         if let Err(errno) = unix::heap::reserve(self.need) {
             self.pause_after("allocate memory", errno);

@@ -115,9 +115,14 @@ mod tests {
             full += count;
         }
         crate::fd::blocking(&writer).unwrap();
-        try_write(&writer, b"lost");
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            try_write(&writer, b"lost");
+            sender.send(writer)
+        });
+        let writer = receiver.recv_timeout(std::time::Duration::from_secs(60));
         read(&reader, &mut vec![0; full]).unwrap();
-        try_write(&writer, b"written");
+        try_write(writer.unwrap(), b"written");
         let mut buf = [0; 16];
         assert_eq!(read(&reader, &mut buf), Ok(7));
         assert_eq!(&buf[..7], b"written");

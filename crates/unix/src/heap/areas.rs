@@ -117,9 +117,10 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Reserves memory for pieces of `len` bytes in all: allocating those of less than 128
-/// KiB then needs no system call, and for larger ones the system has memory now. ENOMEM
-/// if there is not enough. Does nothing in a program without an [`Allocator`].
+/// Reserves memory for pieces of `len` bytes in all: allocating them then needs no
+/// system call. It only checks that there is memory for pieces of 128 KiB and more:
+/// other processes may use that before this one does. ENOMEM if there is not enough.
+/// Does nothing in a program without an [`Allocator`].
 pub fn reserve(len: usize) -> Result<(), Errno> {
     // SAFETY: as for the allocator.
     let blocks = unsafe { &mut *STATE.0.get() };
@@ -129,7 +130,7 @@ pub fn reserve(len: usize) -> Result<(), Errno> {
         grow(blocks, 2 * len)?;
     }
     if blocks.has_memory() && is_large(len) {
-        // Large pieces end with a part of a page.
+        // Large pieces take whole pages: together less than twice `len`.
         let piece = map(2 * len)?;
         // SAFETY: it is new, and nobody has it.
         unsafe { unmap(piece.as_ptr().cast(), 2 * len) };

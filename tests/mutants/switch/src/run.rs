@@ -203,7 +203,7 @@ impl Run {
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         self.judge(
             &Stage {
-                name: "unit",
+                name: if slow { "slow unit" } else { "unit" },
                 tests,
             },
             chosen,

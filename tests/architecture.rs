@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::time::Duration;
+
+use crate::util::cmd;
 
 /// Each crate, and our crates that it may use.
 const ALLOWED: [(&str, &[&str]); 11] = [
@@ -83,19 +85,22 @@ fn only_the_engines_know_cryptography() {
     }
 }
 
+/// What a program of Rust prints, which needs our environment.
+fn printed_by(program: &str, args: &[&str]) -> String {
+    let command = cmd([program]).args(args).deadline(Duration::from_secs(60));
+    let command =
+        std::env::vars_os().fold(command, |command, (name, value)| command.env(name, value));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    command.cwd(root).run().success().out().to_owned()
+}
+
 /// N of the versions `1.N` of Rust that our packages and others' ask for.
 fn rust_versions() -> Vec<u32> {
-    let host = Command::new("rustc").arg("-vV").output().unwrap().stdout;
-    let host = String::from_utf8(host).unwrap();
+    let host = printed_by("rustc", &["-vV"]);
     let host = host.lines().find_map(|line| line.strip_prefix("host: "));
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--offline", "--locked"])
-        .args(["--filter-platform", host.unwrap()])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(metadata.status.success(), "{metadata:?}");
-    let text = String::from_utf8(metadata.stdout).unwrap();
+    let metadata = ["metadata", "--format-version=1", "--offline", "--locked"];
+    let platform = ["--filter-platform", host.unwrap()];
+    let text = printed_by(env!("CARGO"), &[&metadata[..], &platform].concat());
     text.split("\"rust_version\":\"1.")
         .skip(1)
         .map(|rest| rest.split(['.', '"']).next().unwrap().parse().unwrap())

@@ -249,7 +249,7 @@ fn each_line_for_coming_from_elsewhere_works() {
                 let (served, refused) = match line.kind.as_str() {
                     "forward-in" => (&[][..], None),
                     "forward-in-by-name" => (
-                        &[][..],
+                        &["-k", "localhost", "--no-verify-cert"][..],
                         Some(&["-k", "other.example", "--no-verify-cert"][..]),
                     ),
                     _ => (&["-y"][..], Some(&[][..])),

@@ -109,7 +109,7 @@ fn a_terminal_of_the_cleartext_does_not_control_the_engine() {
         .env("CERTFILE", certs().path("p256.pem"))
         .start();
     wait_for(&screen, "one\r\n");
-    let pid: i32 = server.stderr.text().trim().parse().unwrap();
+    let pid: i32 = server.wait_err("\n").trim().parse().unwrap();
     let stat = Stat::of(nix::unistd::Pid::from_raw(pid)).unwrap();
     assert_eq!(stat.terminal, "0");
 }

@@ -122,10 +122,10 @@ cat long.pem deep8.pem deep7.pem deep6.pem deep5.pem deep4.pem deep3.pem deep2.p
 # RSA keys that are too short to be verified with.
 openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out short.key; own short '/CN=Short' "$ca"
 cp p256.key shortleaf.key; sign shortleaf short '/CN=localhost' "$here"
-# By a key on a curve that we cannot verify signatures with.
-cp p256.key oddleaf.key; sign oddleaf odd '/CN=localhost' "$here"
 cp short.key shortown.key; sign shortown ca '/CN=localhost' "$here"
 cp short.key shortclient.key; sign shortclient ca '/CN=client' "$leaf"
+# By a key on a curve that we cannot verify signatures with.
+cp p256.key oddleaf.key; sign oddleaf odd '/CN=localhost' "$here"
 
 ec client prime256v1
 sign client ca '/CN=client, with comma/OU=Unit/O=Client Org/C=DE/L=Köln/emailAddress=x@y.test' "$leaf"

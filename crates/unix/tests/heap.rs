@@ -58,6 +58,7 @@ const TESTS: &[Test] = tests![
     resized_pieces_of_all_sizes_keep_their_content,
     process_without_memory_prints_one_line_and_exits_111,
     reserved_memory_is_allocated_without_the_system,
+    large_pieces_are_reserved_if_the_system_has_memory_for_them,
 ];
 
 fn main() {
@@ -200,4 +201,35 @@ fn reserved_memory_is_allocated_without_the_system() {
         let (ended, line) = alone(act);
         assert_eq!((ended, line.as_str()), (Ended::Exited(0), ""));
     }
+}
+
+fn large_pieces_are_reserved_if_the_system_has_memory_for_them() {
+    let (ended, line) = alone(|allocator| {
+        // SAFETY: it is not empty.
+        unsafe { allocator.alloc(layout(1)) };
+        let len = 2 * LARGE;
+        // Now there is enough for small pieces.
+        reserve(len).unwrap();
+        for (more, reserved) in [(2 * len - 1, Err(Errno::ENOMEM)), (2 * len, Ok(()))] {
+            limit_to_more(more);
+            assert!(reserve(len) == reserved);
+        }
+        // Without pieces of that size no such memory is needed.
+        limit_to_more(0);
+        assert!(reserve(LARGE - 1) == Ok(()));
+    });
+    assert_eq!((ended, line.as_str()), (Ended::Exited(0), ""));
+}
+
+/// Limits the process to the memory that it has, and so many bytes.
+fn limit_to_more(more: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+    let size = pages
+        * nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+            .unwrap()
+            .unwrap() as u64;
+    let (_, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
+    setrlimit(Resource::RLIMIT_AS, size + more as u64, hard).unwrap();
 }

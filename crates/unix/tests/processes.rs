@@ -33,6 +33,7 @@ const TESTS: &[Test] = tests![
 #[cfg(target_os = "linux")]
 const OF_LINUX: &[Test] = tests![
     memory_does_not_become_executable,
+    a_reserved_stack_has_grown,
     ends_with_peer_ends_a_process_in_the_middle_of_a_system_call,
     ends_with_peer_ends_nothing_after_it_is_dropped,
 ];
@@ -75,6 +76,18 @@ fn memory_does_not_become_executable() {
         Ok(()) => assert!(before && !can()),
         Err(errno) => assert_eq!(errno, Errno::EINVAL),
     }
+}
+
+/// At a depth to which the stack is not mapped from the start.
+#[cfg(target_os = "linux")]
+fn a_reserved_stack_has_grown() {
+    let mut frame = [0u8; 256 << 10];
+    std::hint::black_box(&mut frame);
+    unix::memory::reserve_stack();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
+    let start = usize::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
+    assert!((&raw const frame).addr() - start >= 64 << 10);
 }
 
 fn new_directory() -> PathBuf {

@@ -45,6 +45,8 @@ pub fn module(name: &str, unit_only: bool, texts: &[&str]) -> Result<bool> {
         "{} are in constants, or return types without a name: not run",
         constant.len()
     );
+    let listed = constant.iter().map(|number| (*number, "")).collect();
+    run.write(&format!("{name}.constant"), &listed)?;
     let missed = run.unit_tests(&module.package, &chosen, false)?;
     run.write(&format!("{name}.unit-survivors"), &missed)?;
     let left = run.unexplained(&missed, Some(name))?;

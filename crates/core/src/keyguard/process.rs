@@ -315,6 +315,14 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_ends_at_a_request_that_is_longer_than_any_for_a_signature() {
+        let request = |text| Request::Signature(SignatureScheme::ED25519, text);
+        let [longest, longer] = [65_536, 65_537].map(|len| vec![0; len]);
+        let responses = responses(Ok(()), &[request(&longest), request(&longer), PAIR]);
+        assert_eq!(responses, [Some(Response::None), None, None]);
+    }
+
+    #[test]
     fn a_guard_without_tickets_ends_after_its_signature() {
         let p256 = SignatureScheme::ECDSA_NISTP256_SHA256;
         let text = [

@@ -21,6 +21,7 @@ fn all_pairs_of_snidir_are_described() {
         ("half.example.key", "p256.key"),
         ("b\u{fc}cher.example.key", "rsa.key"),
         ("README", "ca.pem"),
+        ("notes", "ca.pem"),
         ("empty/x", "ca.pem"),
         (".hidden/x", "ca.pem"),
     ]);

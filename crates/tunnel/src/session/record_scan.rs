@@ -99,7 +99,8 @@ fn scan_header(record: &[u8], begun: bool) -> Scanned {
         }
         [_, _, _, high, low, rest @ ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            if length > MAX_RECORD - HEADER {
+            // rustls does not take the longest record of TLS 1.2 either.
+            if length >= MAX_RECORD - HEADER {
                 Scanned::Refused(Error::PeerSentOversizedRecord)
             } else if rest.len() < length {
                 Scanned::Part

@@ -269,7 +269,7 @@ fn record_with_a_bad_header_after_the_handshake_gets_its_alert_after_the_data_be
         (HTTP, 10, "unexpected kind of record"),
         (HEARTBEAT, 10, "unexpected kind of record"),
         (&[23, 2, 0, 0, 1], 70, "record of another version"),
-        (&[23, 3, 3, 0x48, 1], 22, "an oversized record"),
+        (&[23, 3, 3, 0x48, 0], 22, "an oversized record"),
         (&[22, 3, 3, 255, 255], 22, "an oversized record"),
     ] {
         for version in BOTH {
@@ -315,6 +315,35 @@ fn record_with_a_bad_header_behind_finished_is_refused_at_once() {
             attack.fails(EndReason::ProtocolError);
         }
     }
+}
+
+#[test]
+fn the_rest_of_a_record_that_is_not_too_long_is_waited_for() {
+    for version in BOTH {
+        let (mut attack, _keys) = met(Attack::on_server(), client(version));
+        attack.answer();
+        attack.send(&[23, 3, 3, 0x47, 0xff]);
+        assert_eq!(attack.answer(), b"");
+    }
+}
+
+/// In the handshake none may be as long as an encrypted one.
+#[test]
+fn handshake_record_behind_finished_is_judged_as_one_after_the_handshake() {
+    let (mut attack, mut server) = (Attack::on_client(), server(&TLS12));
+    let mut last = Vec::new();
+    while server.is_handshaking() {
+        attack.send(&std::mem::take(&mut last));
+        server.read_tls(&mut &attack.answer()[..]).unwrap();
+        server.process_new_packets().unwrap();
+        while server.wants_write() {
+            server.write_tls(&mut last).unwrap();
+        }
+    }
+    let mut keys = keys(server);
+    let hello_requests = keys.seal(ContentType::Handshake, &[0; 1 << 14]);
+    attack.send(&[last, hello_requests].concat());
+    attack.cut_off(&mut keys, EndReason::Flood);
 }
 
 #[test]

@@ -159,6 +159,11 @@ pub fn server(version: Version) -> Connection {
 pub fn met(mut attack: Attack, mut connection: Connection) -> (Attack, Keys) {
     attack.carry(&mut connection).unwrap();
     assert!(attack.engine.established && !connection.is_handshaking());
+    (attack, keys(connection))
+}
+
+/// The keys of a peer that has completed its handshake.
+pub fn keys(connection: Connection) -> Keys {
     let suite = connection.negotiated_cipher_suite().unwrap();
     let secrets = connection.dangerous_extract_secrets().unwrap();
     let [seal, open] = [secrets.tx.1, secrets.rx.1].map(|secrets| match secrets {
@@ -175,13 +180,12 @@ pub fn met(mut attack: Attack, mut connection: Connection) -> (Attack, Keys) {
             suite.aead_alg.decrypter(open.0, open.1),
         ),
     };
-    let keys = Keys {
+    Keys {
         seal,
         sealed: secrets.tx.0,
         open,
         opened: secrets.rx.0,
-    };
-    (attack, keys)
+    }
 }
 
 impl Keys {

@@ -212,7 +212,8 @@ fn large_pieces_are_reserved_if_the_system_has_memory_for_them() {
         reserve(len).unwrap();
         for (more, reserved) in [(2 * len - 1, Err(Errno::ENOMEM)), (2 * len, Ok(()))] {
             limit_to_more(more);
-            assert!(reserve(len) == reserved);
+            let before = mapped();
+            assert!(reserve(len) == reserved && mapped() == before);
         }
         // Without pieces of that size no such memory is needed.
         limit_to_more(0);
@@ -221,15 +222,17 @@ fn large_pieces_are_reserved_if_the_system_has_memory_for_them() {
     assert_eq!((ended, line.as_str()), (Ended::Exited(0), ""));
 }
 
+/// How many bytes the process has mapped.
+fn mapped() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+    let page_size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap();
+    pages * page_size.unwrap() as u64
+}
+
 /// Limits the process to the memory that it has, and so many bytes.
 fn limit_to_more(more: usize) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
-    let size = pages
-        * nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
-            .unwrap()
-            .unwrap() as u64;
     let (_, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
-    setrlimit(Resource::RLIMIT_AS, size + more as u64, hard).unwrap();
+    setrlimit(Resource::RLIMIT_AS, mapped() + more as u64, hard).unwrap();
 }

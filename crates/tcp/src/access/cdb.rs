@@ -235,6 +235,18 @@ mod tests {
     const ALLOW: &[u8] = b"A\0\x08A=1\0B\0C\0\0\x02hi";
 
     #[test]
+    fn record_that_is_longer_than_any_rule_is_malformed() {
+        let [longest, longer] = [8197, 8198].map(|len| vec![b'x'; len]);
+        let bytes = database(&[(b"longest", &longest), (b"longer", &longer)]);
+        with(&bytes, "long", |database| {
+            let database = database.unwrap();
+            assert_eq!(database.rule(b"longest"), Ok(Verdict::None));
+            let too_long = Err(Defect::Malformed("record too long"));
+            assert_eq!(database.rule(b"longer"), too_long);
+        });
+    }
+
+    #[test]
     fn record_is_found_by_its_key() {
         let bytes = database(&[
             (b"ip4/1", b"D"),

@@ -222,6 +222,10 @@ mod tests {
                 "-H -B a -B b 0 1 p",
                 "s6-tcpserver -- 0 1 s6-tcpserver-access -H -B b -- s6-tlsd -- p",
             ),
+            (
+                "-H -i d -x f 0 1 p",
+                "s6-tcpserver -- 0 1 s6-tcpserver-access -H -i d -- s6-tlsd -- p",
+            ),
             ("-vQH -t0 0 1 p", "s6-tcpserver -- 0 1 s6-tlsd -- p"),
             (
                 "-Ht1 0 1 p",

@@ -176,12 +176,11 @@ pub static TLSSERVER: Program = Program {
                 ..access::BANNER
             },
             access::TIMEOUT,
-            // Here the directory overrides the file, whatever their order.
             OptionSpec {
-                effect: Effect::Set(Id::Access(Access::RulesDirectory)),
                 help: "directory with the access rules; overrides -x",
                 ..access::RULES_DIRECTORY
             },
+            // It does not override a directory that comes before it.
             OptionSpec {
                 effect: Effect::Set(Id::Access(Access::RulesFile)),
                 ..access::RULES_FILE

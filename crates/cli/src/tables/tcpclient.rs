@@ -27,7 +27,6 @@ pub(super) const VERBOSE: OptionSpec = OptionSpec {
         &[Id::Tcpclient(Tcpclient::Quiet)],
     ),
     help: "print more than errors and warnings",
-    doc: paragraph("verbosity 2: everything."),
     ..tcp::VERBOSE
 };
 

@@ -247,14 +247,16 @@ fn each_line_for_coming_from_elsewhere_works() {
                 listens(place.clear);
                 let _front = place.serve(&line, place.tls);
                 let (served, refused) = match line.kind.as_str() {
-                    "forward-in" => (&[][..], None),
+                    "forward-in" => (&[&[][..]][..], None),
                     "forward-in-by-name" => (
-                        &["-k", "localhost", "--no-verify-cert"][..],
+                        &[&[][..], &["-k", "localhost", "--no-verify-cert"]][..],
                         Some(&["-k", "other.example", "--no-verify-cert"][..]),
                     ),
-                    _ => (&["-y"][..], Some(&[][..])),
+                    _ => (&[&["-y"][..]][..], Some(&[][..])),
                 };
-                assert_eq!(place.visit(served), HELLO, "{what}");
+                for options in served {
+                    assert_eq!(place.visit(options), HELLO, "{what}");
+                }
                 if let Some(options) = refused {
                     assert_eq!(place.visit(options), "", "{what}");
                 } else if line.suite == "s6-tls" {

@@ -1,11 +1,7 @@
 //! The allocator, each time in a process of its own: it is for programs of one
 //! thread, and what it does without memory ends them.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod one_thread;
 

@@ -1,11 +1,7 @@
 //! Functions that change the whole process. Each is tried in a process of its own.
 //! This program has one thread, as the others do, so that it can fork.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod one_thread;
 

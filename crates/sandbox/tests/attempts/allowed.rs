@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sandbox::{Descriptors, Filter, Profile};
 
 /// Runs the work of an engine and of a key guard.
-pub fn all() {
+pub fn an_engine_and_a_guard_can_do_their_work() {
     let output = super::run("INSIDE", "work");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{:?}: {text}", output.status);

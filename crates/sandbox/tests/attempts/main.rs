@@ -24,6 +24,11 @@ mod one_thread;
 mod refused;
 
 #[cfg(target_os = "linux")]
+use allowed::an_engine_and_a_guard_can_do_their_work;
+#[cfg(target_os = "linux")]
+use refused::what_an_engine_does_not_need_is_refused;
+
+#[cfg(target_os = "linux")]
 const TESTS: &[one_thread::Test] = one_thread::tests![
     what_an_engine_does_not_need_is_refused,
     an_engine_and_a_guard_can_do_their_work,
@@ -46,16 +51,6 @@ fn main() {
             one_thread::main(TESTS);
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn what_an_engine_does_not_need_is_refused() {
-    refused::all();
-}
-
-#[cfg(target_os = "linux")]
-fn an_engine_and_a_guard_can_do_their_work() {
-    allowed::all();
 }
 
 /// Runs this program again, to do `name` at `place`.

@@ -154,7 +154,7 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
 ];
 
 /// Makes each attempt outside and inside the sandbox.
-pub fn all() {
+pub fn what_an_engine_does_not_need_is_refused() {
     for (name, _) in ATTEMPTS {
         let outside = super::run("OUTSIDE", name).status.code();
         assert_ne!(outside, Some(REFUSED), "refused outside: {name}");

@@ -99,7 +99,7 @@ fn scan_header(record: &[u8], begun: bool) -> Scanned {
         }
         [_, _, _, high, low, rest @ ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            // rustls does not take the longest record of TLS 1.2 either.
+            // rustls does not take the longest record that TLS 1.2 allows.
             if length >= MAX_RECORD - HEADER {
                 Scanned::Refused(Error::PeerSentOversizedRecord)
             } else if rest.len() < length {

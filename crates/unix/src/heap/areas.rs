@@ -124,12 +124,15 @@ unsafe impl GlobalAlloc for Allocator {
 pub fn reserve(len: usize) -> Result<(), Errno> {
     // SAFETY: as for the allocator.
     let blocks = unsafe { &mut *STATE.0.get() };
+    if !blocks.has_memory() {
+        return Ok(());
+    }
     // Pieces are taken from the beginning of a free block that is large
     // enough, and one that is twice as large as all of them always is.
-    if blocks.has_memory() && !blocks.has(2 * len) {
+    if !blocks.has(2 * len) {
         grow(blocks, 2 * len)?;
     }
-    if blocks.has_memory() && is_large(len) {
+    if is_large(len) {
         // Large pieces take whole pages: together less than twice `len`.
         let piece = map(2 * len)?;
         // SAFETY: it is new, and nobody has it.

@@ -15,12 +15,12 @@ const MARK: &[u8] = b"the mutant that is on here: ";
 /// With this number, the mutants whose code runs are noted in a file.
 const NOTING: u32 = u32::MAX;
 const LONGEST_PATH: usize = 223;
+const NUMBERS: u64 = 1 << 20;
 
 /// Whoever writes a program has it alone, whoever starts one shares it. A process
 /// that is started while a file is open for writing has a copy of the descriptor until
 /// it executes its program, and the file cannot be executed until then: ETXTBSY.
 pub static EXECUTABLES: RwLock<()> = RwLock::new(());
-const NUMBERS: u64 = 1 << 20;
 
 /// A directory of programs.
 pub struct Lane {
